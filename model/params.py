@@ -1,0 +1,45 @@
+"""Network settings: what G and D look like. Run settings are in the other params.py, beside main.py.
+
+Every name can also be given on the command line: `python main.py --image_size 32`. A run keeps its network: change one
+of these, and a new run is needed (other --checkpoints_dir and --samples_dir). Sampling takes them from the checkpoint.
+"""
+
+# Height and width of the pictures, in pixels: 4 times a power of two, such as 32, 64, 128 or 256.
+image_size = 64
+
+# Colour channels: 3 for colour, 1 for grey; pictures in pics_dir are converted.
+channels = 3
+
+# Length of the noise vector z that G turns into a picture; its numbers are uniform in [-1, 1].
+z_dim = 100
+
+# Feature maps at the largest resolution; they double each time the pictures halve. The paper has 128, with kernel 5.
+filters = 64
+
+# The doubling of feature maps stops here; matters for image_size 128 and up.
+max_filters = 1024
+
+# Height and width of G's kernels (and of D's, with downsample 'stride'), in pixels. Even sizes avoid checkerboards.
+kernel = 4
+
+# How D halves its maps: 'average' (3x3 convolution, then 2x2 average pooling) or, as in the paper, 'stride' (stride-2
+# convolution).
+downsample = "average"
+
+# Activation of G's and D's inner layers: 'leaky_relu', 'relu', 'elu' or 'tanh'. G always ends in tanh.
+activation = "leaky_relu"
+
+# Slope of leaky_relu below zero, between 0 and 1.
+leak = 0.2
+
+# Distribution of the first weights: 'normal', 'truncated_normal', 'uniform', 'glorot' or 'he'.
+init = "normal"
+
+# Standard deviation of the first weights; 'glorot' and 'he' compute their own.
+init_stddev = 0.02
+
+# Batch norm: what G's moving averages keep of their old value at each step, from 0 to less than 1.
+bn_momentum = 0.9
+
+# Batch norm: added to the variance before dividing by its root; 0.00002 or more.
+bn_epsilon = 0.0001

@@ -1,0 +1,91 @@
+"""Run settings: edit a value, then `python main.py`. Network settings are in model/params.py.
+
+Every name can also be given on the command line: `python main.py --batch_size 32`. `python main.py --help` lists all.
+Relative folders are taken from the folder of main.py, wherever the command is given.
+"""
+
+# 1: train on the pictures in pics_dir. 0: make pictures with the newest checkpoint in checkpoints_dir.
+isTrain = 1  # noqa: N816
+
+# Folder of the training pictures: pics/<class>/<n>.jpg.
+pics_dir = "pics"
+
+# Folder for the sample grids, those of training and those of sampling.
+samples_dir = "samples"
+
+# Folder for checkpoints, history.csv and the TensorBoard logs. A run goes on from what it finds here.
+checkpoints_dir = "checkpoints"
+
+# --- Length of training ---------------------------------------------------------------------------
+
+# How often every picture is shown. Raise it to train a finished run further.
+epochs = 100
+
+# Stop at this step instead of after `epochs`; a step is k updates of D and one of G. 0: epochs decide.
+max_steps = 0
+
+# --- Algorithm ------------------------------------------------------------------------------------
+
+# Pictures in each update. More are steadier, but make a step longer; lower it when memory runs out.
+batch_size = 16
+
+# Updates of the discriminator in each step, before one update of the generator; the paper of 2014 uses 1.
+k = 1
+
+# How weights are updated: 'adam', 'rmsprop', 'momentum', 'sgd' or 'adagrad'.
+optimizer = "adam"
+
+# Size of an update, for both networks.
+learning_rate = 0.0002
+
+# adam: what the average of gradients keeps at each update, from 0 to less than 1. DCGAN needs less than the usual 0.9.
+beta1 = 0.5
+
+# adam: what the average of squared gradients keeps at each update, from 0 to less than 1.
+beta2 = 0.999
+
+# rmsprop: what the average of squared gradients keeps at each update, from 0 to less than 1.
+decay = 0.9
+
+# momentum: what the velocity keeps at each update, from 0 to less than 1.
+momentum = 0.9
+
+# adagrad: what the sums of squared gradients start from; above 0.
+initial_accumulator = 0.1
+
+# adam and rmsprop: added to the divisor against division by zero; above 0.
+epsilon = 1e-8
+
+# First weights, order of the pictures and all noise follow from this number: another one gives another run.
+seed = 0
+
+# --- What is written, and how often (in steps) ----------------------------------------------------
+
+# Steps between two grids samples/train_<step>.png. 0: only at the start and the end.
+sample_every = 50
+
+# Pictures in such a grid; the same noise each time.
+train_samples = 64
+
+# Steps between two checkpoints. 0: only at the start and the end.
+checkpoint_every = 200
+
+# How many of the newest checkpoints stay.
+keep_checkpoints = 3
+
+# Steps between two rows of history.csv, points in TensorBoard and lines on a plain terminal.
+log_every = 10
+
+# --- Sampling (isTrain = 0) -----------------------------------------------------------------------
+
+# How many pictures to make.
+num_samples = 64
+
+# 1: write each picture as a PNG of its own, beside the grid. 0: only the grid.
+single = 0
+
+# Which pictures: the same number gives the same ones.
+sample_seed = 0
+
+# Columns of a grid. 0: as many as rows.
+grid_columns = 0

@@ -1,0 +1,117 @@
+"""Small settings, small pictures, and the program as a user runs it."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+from utils import settings as settings_module  # noqa: E402
+
+# A network that trains in milliseconds, as command line.
+TINY = ["--image_size", "16", "--filters", "4", "--z_dim", "6", "--batch_size", "4", "--train_samples", "4"]
+
+
+@pytest.fixture
+def settings():
+    """The repository's settings."""
+    return settings_module.resolve([])
+
+
+@pytest.fixture
+def tiny():
+    """The repository's settings with a tiny network."""
+    return settings_module.resolve(TINY)
+
+
+@pytest.fixture
+def graph():
+    """A fresh default graph."""
+    import tensorflow.compat.v1 as tf
+
+    import model  # noqa: F401  (chooses graph mode)
+
+    with tf.Graph().as_default() as graph:
+        tf.set_random_seed(1)
+        yield graph
+
+
+def read(session, name):
+    """Return the value of the variable of that name."""
+    import tensorflow.compat.v1 as tf
+
+    (variable,) = [v for v in tf.global_variables() if v.op.name == name]
+    return session.run(variable)
+
+
+def gradient(width, height, tint=(1.0, 0.5, 0.2)):
+    """A picture that is bright at the top left and dark at the bottom right: [height, width, 3] uint8."""
+    slope = np.add.outer(np.linspace(1, 0, height), np.linspace(1, 0, width)) / 2
+    return np.uint8(255 * slope[:, :, None] * np.array(tint))
+
+
+@pytest.fixture
+def pics(tmp_path):
+    """A folder with two classes of six pictures each."""
+    folder = tmp_path / "some pics"
+    for c, name in enumerate(("blue", "red")):
+        (folder / name).mkdir(parents=True)
+        for i in range(6):
+            tint = (1.0 - 0.1 * i, 0.5, 0.3) if c else (0.3, 0.5, 1.0 - 0.1 * i)
+            Image.fromarray(gradient(20 + i, 24, tint)).save(str(folder / name / ("%d.jpg" % i)), quality=95)
+    return folder
+
+
+class Program:
+    """A copy of the program in a folder of its own, run by `python main.py`."""
+
+    def __init__(self, folder, pics):
+        self.folder = folder
+        folder.mkdir()
+        for name in ("main.py", "params.py"):
+            shutil.copy(os.path.join(ROOT, name), str(folder))
+        for name in ("model", "utils"):
+            shutil.copytree(os.path.join(ROOT, name), str(folder / name), ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(str(pics), str(folder / "pics"))
+        self.samples, self.checkpoints = folder / "samples", folder / "checkpoints"
+
+    def command(self, *arguments):
+        # Glorot's weights, for with small ones a generator so young turns every z into the same grey.
+        return [sys.executable, str(self.folder / "main.py"), *TINY, "--init", "glorot", *arguments]
+
+    def run(self, *arguments, **options):
+        """Run it with a tiny network from another folder; return the process with its output as text."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=str(self.folder.parent),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            timeout=300,
+            **options,
+        )
+
+    def train(self, *arguments):
+        """Run it, and see that it succeeded without a word on standard error."""
+        done = self.run(*arguments)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+        return done.stdout
+
+    def refuse(self, *arguments):
+        """Run it, and see that it refused with one line and exit code 2; return the line."""
+        done = self.run(*arguments)
+        lines = done.stderr.strip().split("\n")
+        assert done.returncode == 2 and len(lines) == 1 and lines[0].startswith("main.py: "), done.stdout + done.stderr
+        return lines[0]
+
+
+@pytest.fixture
+def program(tmp_path, pics):
+    """The program with small pictures."""
+    return Program(tmp_path / "a copy", pics)
