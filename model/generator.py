@@ -1,0 +1,41 @@
+"""The generator G: noise to pictures (Radford et al. 2015, arXiv 1511.06434, section 3 and Figure 1)."""
+
+import tensorflow.compat.v1 as tf
+
+from model import layers
+
+
+def feature_maps(network):
+    """Return the feature maps of each resolution, from 4x4 up: halved at each, `filters` at image_size / 2."""
+    doublings = range(network.image_size.bit_length() - 4, -1, -1)
+    return [min(network.filters << n, network.max_filters) for n in doublings]
+
+
+def generator(z, network, training):
+    """Turn noise into pictures.
+
+    z: [N, z_dim] float32, uniform in [-1, 1]. Returns [N, image_size, image_size, channels] float32 in [-1, 1].
+    training: normalise by the batch, and add the updates of the moving averages to `tf.GraphKeys.UPDATE_OPS`;
+    otherwise normalise by those averages.
+    """
+    init = layers.initializer(network.init, network.init_stddev)
+    kernel_init = layers.initializer(network.init, network.init_stddev, transposed=True)
+
+    def normalise_and_activate(x):
+        x = layers.batch_norm(x, training, network.bn_momentum, network.bn_epsilon, averages=True, name="batch_norm")
+        return layers.activation(x, network.activation, network.leak)
+
+    maps = feature_maps(network)
+    with tf.variable_scope("generator", reuse=tf.AUTO_REUSE):
+        with tf.variable_scope("4x4"):
+            x = layers.dense(z, 4 * 4 * maps[0], init, use_bias=False, name="dense")
+            x = tf.reshape(x, [-1, 4, 4, maps[0]])  # [N, 4, 4, 512] where image_size and filters are 64
+            x = normalise_and_activate(x)
+        for filters in maps[1:]:
+            size = 2 * x.shape[1]
+            with tf.variable_scope("%dx%d" % (size, size)):
+                x = layers.conv2d_transpose(x, filters, network.kernel, kernel_init, use_bias=False, name="conv")
+                x = normalise_and_activate(x)  # [N, 8, 8, 256], [N, 16, 16, 128], [N, 32, 32, 64]
+        with tf.variable_scope("%dx%d" % (network.image_size, network.image_size)):
+            x = layers.conv2d_transpose(x, network.channels, network.kernel, kernel_init, use_bias=True, name="conv")
+            return tf.nn.tanh(x)  # [N, 64, 64, 3]

@@ -1,0 +1,197 @@
+"""G and D: shapes, sizes, and that each network setting reaches the graph."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import read
+
+from model import layers
+from model.discriminator import discriminator
+from model.generator import feature_maps, generator
+
+
+def build_both(network, n=3, training=True):
+    """Return (pictures, logits) of both networks for n z."""
+    images = generator(tf.random_uniform([n, network.z_dim], -1, 1), network, training=training)
+    return images, discriminator(images, network)
+
+
+def shape_of(graph, name):
+    return graph.get_tensor_by_name(name + ":0").shape.as_list()[1:]
+
+
+def operations(graph, kind, scope=""):
+    return [op for op in graph.get_operations() if op.type == kind and op.name.startswith(scope)]
+
+
+def test_the_default_generator(graph, settings):
+    generator(tf.zeros([2, 100]), settings.network, training=True)
+    # One fused batch norm behind each resolution but the last, on the paper's shapes at half its width.
+    norms = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
+    assert norms == [[4, 4, 512], [8, 8, 256], [16, 16, 128], [32, 32, 64]]
+    assert shape_of(graph, "generator/64x64/Tanh") == [64, 64, 3]
+
+
+def test_the_generator_of_the_papers_figure_1(graph, settings):
+    network = settings.network._replace(filters=128, kernel=5)
+    generator(tf.zeros([2, 100]), network, training=True)
+    norms = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
+    assert norms == [[4, 4, 1024], [8, 8, 512], [16, 16, 256], [32, 32, 128]]
+    kernels = [v.shape.as_list() for v in tf.global_variables() if v.op.name.endswith("conv/kernel")]
+    assert kernels == [[5, 5, 512, 1024], [5, 5, 256, 512], [5, 5, 128, 256], [5, 5, 3, 128]]
+
+
+def test_the_default_discriminator_pools_behind_the_activation(graph, settings):
+    discriminator(tf.zeros([2, 64, 64, 3]), settings.network)
+    pools = operations(graph, "AvgPool")
+    assert [op.outputs[0].shape.as_list()[1:] for op in pools] == [
+        [32, 32, 64],
+        [16, 16, 128],
+        [8, 8, 256],
+        [4, 4, 512],
+    ]
+    assert {op.inputs[0].op.type for op in pools} == {"LeakyRelu"}
+    assert all(op.get_attr("strides") == [1, 1, 1, 1] for op in operations(graph, "Conv2D"))
+    assert [v.shape.as_list()[:2] for v in tf.global_variables() if v.op.name.endswith("conv/kernel")] == [[3, 3]] * 4
+    assert len(operations(graph, "FusedBatchNormV3")) == 3
+    assert not [v for v in tf.global_variables() if "64x64/batch_norm" in v.name]
+
+
+def test_the_strided_discriminator(graph, settings):
+    discriminator(tf.zeros([2, 64, 64, 3]), settings.network._replace(downsample="stride"))
+    convolutions = operations(graph, "Conv2D")
+    assert [op.outputs[0].shape.as_list()[1:] for op in convolutions] == [
+        [32, 32, 64],
+        [16, 16, 128],
+        [8, 8, 256],
+        [4, 4, 512],
+    ]
+    assert not operations(graph, "AvgPool")
+    assert [v.shape.as_list()[:2] for v in tf.global_variables() if v.op.name.endswith("conv/kernel")] == [[4, 4]] * 4
+
+
+@pytest.mark.parametrize("downsample, kernel", (("average", 3), ("stride", 4)))
+def test_parameter_counts(graph, settings, downsample, kernel):
+    build_both(settings.network._replace(downsample=downsample))
+    size = {"generator": 0, "discriminator": 0}
+    for variable in tf.trainable_variables():
+        size[variable.name.split("/")[0]] += variable.shape.num_elements()
+    norms = 2 * (512 + 256 + 128 + 64)
+    assert size["generator"] == 100 * 8192 + 16 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3) + 3 + norms
+    weights = kernel**2 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64
+    assert size["discriminator"] == weights + 2 * (128 + 256 + 512) + 8192 + 1
+
+
+@pytest.mark.parametrize("size", (8, 16, 32, 64, 128, 256))
+@pytest.mark.parametrize("channels", (1, 3))
+def test_shapes_and_ranges(graph, tiny, size, channels):
+    network = tiny.network._replace(image_size=size, channels=channels, filters=2, max_filters=8)
+    images, logits = build_both(network)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        images, logits = session.run([images, logits])
+    assert images.shape == (3, size, size, channels) and images.dtype == np.float32
+    assert logits.shape == (3, 1) and logits.dtype == np.float32
+    assert -1 <= images.min() < images.max() <= 1
+
+
+def test_reuse_adds_no_variable(graph, tiny):
+    build_both(tiny.network)
+    names = [v.name for v in tf.global_variables()]
+    build_both(tiny.network)
+    build_both(tiny.network, training=False)
+    assert [v.name for v in tf.global_variables()] == names
+
+
+def test_max_filters_caps_the_doubling(settings):
+    network = settings.network._replace(image_size=256)
+    assert feature_maps(network) == [1024, 1024, 512, 256, 128, 64]
+    assert feature_maps(network._replace(max_filters=128)) == [128, 128, 128, 128, 128, 64]
+    assert feature_maps(network._replace(image_size=8)) == [64]
+
+
+def test_kernel_and_z_dim_reach_the_graph(graph, tiny):
+    build_both(tiny.network._replace(kernel=5, z_dim=7))
+    shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+    assert shapes["generator/8x8/conv/kernel"][:2] == [5, 5]
+    assert shapes["generator/4x4/dense/kernel"][0] == 7
+    assert shapes["discriminator/8x8/conv/kernel"][:2] == [3, 3]  # the kernel of the average-pooling D stays
+
+
+@pytest.mark.parametrize(
+    "kind, operation", (("leaky_relu", "LeakyRelu"), ("relu", "Relu"), ("elu", "Elu"), ("tanh", "Tanh"))
+)
+def test_activation_reaches_both_networks(graph, tiny, kind, operation):
+    build_both(tiny.network._replace(activation=kind))
+    assert len(operations(graph, operation, "generator/")) == 2 + (kind == "tanh")
+    assert len(operations(graph, operation, "discriminator/")) == 2
+    assert len(operations(graph, "Tanh", "generator/16x16/")) == 1
+
+
+def test_leak_is_the_slope_below_zero(graph, tiny):
+    build_both(tiny.network._replace(leak=0.3))
+    assert {round(op.get_attr("alpha"), 6) for op in operations(graph, "LeakyRelu")} == {0.3}
+    with tf.Session() as session:
+        assert session.run(layers.activation(tf.constant([-2.0, 2.0]), "leaky_relu", 0.3)) == pytest.approx([-0.6, 2.0])
+
+
+def test_batch_norm_by_the_batch_and_by_the_averages(graph):
+    values = np.random.RandomState(0).normal(3.0, 2.0, (8, 4, 4, 2)).astype(np.float32)
+    with tf.variable_scope("x", reuse=tf.AUTO_REUSE):
+        by_batch = layers.batch_norm(tf.constant(values), True, 0.75, 0.5, averages=True, name="bn")
+        by_averages = layers.batch_norm(tf.constant(values), False, 0.75, 0.5, averages=True, name="bn")
+    updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        before = session.run(by_averages)
+        normalised = session.run(by_batch)
+        session.run(updates)
+        mean, variance = read(session, "x/bn/moving_mean"), read(session, "x/bn/moving_variance")
+        after = session.run(by_averages)
+    flat = values.reshape(-1, 2)
+    assert before == pytest.approx(values / np.sqrt(1.0 + 0.5), abs=1e-5)
+    assert normalised == pytest.approx((values - flat.mean(0)) / np.sqrt(flat.var(0) + 0.5), abs=1e-4)
+    assert mean == pytest.approx(0.25 * flat.mean(0), rel=1e-4)
+    assert variance == pytest.approx(0.75 + 0.25 * flat.var(0, ddof=1), rel=1e-4)
+    assert after == pytest.approx((values - mean) / np.sqrt(variance + 0.5), abs=1e-4)
+
+
+def test_batch_norm_settings_reach_the_graph(graph, tiny):
+    network = tiny.network._replace(bn_momentum=0.25, bn_epsilon=0.125)
+    build_both(network)
+    norms = operations(graph, "FusedBatchNormV3")
+    assert {op.get_attr("epsilon") for op in norms} == {0.125}
+    mean = operations(graph, "FusedBatchNormV3", "generator/4x4")[0].outputs[1]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        batch_mean = session.run([mean, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)])[0]
+        assert read(session, "generator/4x4/batch_norm/moving_mean") == pytest.approx(0.75 * batch_mean, rel=1e-4)
+
+
+# What |weight| / stddev reaches at most: a normal has a tail, the others are cut.
+@pytest.mark.parametrize(
+    "init, tail", (("normal", (3.5, 7)), ("truncated_normal", (2.2, 2.2740)), ("uniform", (1.72, 1.7321)))
+)
+def test_initialisation_with_a_given_deviation(graph, settings, init, tail):
+    build_both(settings.network._replace(init=init, init_stddev=0.05))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for name in ("generator/4x4/dense/kernel", "generator/8x8/conv/kernel", "discriminator/8x8/conv/kernel"):
+            weights = read(session, name)
+            assert abs(weights.mean()) < 0.001
+            assert weights.std() == pytest.approx(0.05, rel=0.01)
+            assert tail[0] < np.abs(weights).max() / 0.05 < tail[1]
+
+
+@pytest.mark.parametrize("init, inputs_only", (("glorot", False), ("he", True)))
+def test_initialisation_by_the_shape(graph, settings, init, inputs_only):
+    build_both(settings.network._replace(init=init))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for name, fan_in, fan_out in (
+            ("generator/4x4/dense/kernel", 100, 8192),
+            ("generator/8x8/conv/kernel", 16 * 512, 16 * 256),
+            ("discriminator/8x8/conv/kernel", 9 * 256, 9 * 512),
+        ):
+            variance = 2.0 / fan_in if inputs_only else 2.0 / (fan_in + fan_out)
+            assert read(session, name).std() == pytest.approx(variance**0.5, rel=0.01)
