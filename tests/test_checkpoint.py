@@ -1,0 +1,150 @@
+"""Checkpoints: what is saved is restored, what is not whole is never taken for it."""
+
+import os
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from utils import checkpoint, record
+from utils.errors import UserError
+
+
+@pytest.fixture
+def saved(graph, tiny, tmp_path):
+    """Return save(step, keep=2), which saves variables that depend on the step, and restore()."""
+    a = tf.get_variable("a", [2, 3], initializer=tf.zeros_initializer())
+    step = tf.get_variable("step", [], tf.int64, initializer=tf.zeros_initializer())
+    number = tf.placeholder(tf.int64, [])
+    change = [a.assign(tf.fill([2, 3], tf.cast(number, tf.float32))), step.assign(number)]
+    saver = tf.train.Saver(max_to_keep=None)
+    with tf.Session() as session:
+
+        def save(step, keep=2):
+            session.run(change, {number: step})
+            text = record.dumps(tiny, step, tf.__version__)
+            return checkpoint.save(session, saver, str(tmp_path), step, text, keep)
+
+        def restore(which=None):
+            session.run(change, {number: 99999})
+            checkpoint.restore(session, saver, which or checkpoint.newest(str(tmp_path)), [a, step])
+            assert (session.run(a) == session.run(step)).all()
+            return session.run(step)
+
+        yield save, restore
+
+
+def test_the_newest_stay_and_come_back(saved, tmp_path):
+    save, restore = saved
+    for step in (0, 5, 30, 100):
+        save(step)
+    assert [found.step for found in checkpoint.find(str(tmp_path))] == [30, 100]
+    assert restore() == 100
+    assert restore(checkpoint.find(str(tmp_path))[0]) == 30
+    names = set(os.listdir(str(tmp_path)))
+    endings = (".data-00000-of-00001", ".index", ".json")
+    assert names == {"checkpoint"} | {"dcgan-%d%s" % (step, end) for step in (30, 100) for end in endings}
+
+
+def test_tensorflows_own_tools_find_the_newest_even_in_a_moved_folder(saved, tmp_path):
+    saved[0](5)
+    os.rename(str(tmp_path), str(tmp_path) + " moved")
+    try:
+        assert tf.train.latest_checkpoint(str(tmp_path) + " moved") == os.path.join(str(tmp_path) + " moved", "dcgan-5")
+    finally:
+        os.rename(str(tmp_path) + " moved", str(tmp_path))
+
+
+def test_steps_are_numbers_not_words(saved, tmp_path):
+    for step in (9, 10):
+        saved[0](step)
+    assert checkpoint.newest(str(tmp_path)).step == 10
+
+
+def test_only_own_files_are_removed(saved, tmp_path):
+    mine = [tmp_path / name for name in ("dcgan-5x.json", "notes.txt", "dcgan-50.txt", "dcgan-7.json.bak")]
+    for path in mine:
+        path.write_text("keep")
+    for step in (5, 6, 7, 8):
+        saved[0](step, keep=1)
+    assert all(path.exists() for path in mine if path.name != "dcgan-7.json.bak")
+
+
+def test_a_checkpoint_without_its_json_is_not_taken(saved, tmp_path):
+    save, restore = saved
+    save(5)
+    save(6)
+    os.remove(str(tmp_path / "dcgan-6.json"))
+    assert restore() == 5
+
+
+def test_what_a_killed_save_left_is_cleared(saved, tmp_path):
+    (tmp_path / ".saving").mkdir()
+    (tmp_path / ".saving" / "dcgan-3.index").write_text("half")
+    saved[0](5)
+    assert not (tmp_path / ".saving").exists() and checkpoint.newest(str(tmp_path)).step == 5
+
+
+def test_a_save_that_does_not_read_back_leaves_the_older_ones(saved, tmp_path, monkeypatch):
+    save, restore = saved
+    save(5, keep=1)
+
+    def fail(path):
+        raise tf.errors.DataLossError(None, None, "bits are missing")
+
+    monkeypatch.setattr(checkpoint, "_read_back", fail)
+    with pytest.raises(tf.errors.DataLossError):
+        save(6, keep=1)
+    assert restore() == 5
+
+
+def test_reading_back_notices_damage(saved, tmp_path):
+    path = saved[0](5).path
+    checkpoint._read_back(path)
+    with open(path + ".data-00000-of-00001", "r+b") as file:
+        file.seek(4)
+        file.write(b"\x7f")
+    with pytest.raises(tf.errors.OpError):
+        checkpoint._read_back(path)
+
+
+@pytest.mark.parametrize("damage", ("cut the data", "cut the index", "no data", "empty index"))
+def test_a_damaged_checkpoint_is_named(saved, tmp_path, damage):
+    save, restore = saved
+    path = save(5).path
+    name = path + (".index" if "index" in damage else ".data-00000-of-00001")
+    if damage == "no data":
+        os.remove(name)
+    else:
+        os.truncate(name, 0 if "empty" in damage else os.path.getsize(name) // 2)
+    with pytest.raises(UserError, match="dcgan-5 is damaged"):
+        restore()
+
+
+def test_another_shape_is_refused_by_name(saved, graph, tmp_path):
+    found = saved[0](5)
+    with tf.Graph().as_default():
+        a = tf.get_variable("a", [3, 2])
+        b = tf.get_variable("b", [4])
+        saver = tf.train.Saver()
+        with tf.Session() as session:
+            with pytest.raises(UserError, match=r"dcgan-5: a has shape \[2, 3\] there, the network wants \[3, 2\]"):
+                checkpoint.restore(session, saver, found, [a, b])
+            with pytest.raises(UserError, match=r"dcgan-5: b is missing, the network wants \[4\]"):
+                checkpoint.restore(session, saver, found, [b])
+
+
+def test_no_checkpoint_names_the_folder(tmp_path):
+    with pytest.raises(UserError) as raised:
+        checkpoint.newest_or_refuse(str(tmp_path / "nowhere"))
+    assert "nowhere (it does not exist); train first" in str(raised.value)
+    (tmp_path / "a.ckpt").write_text("")
+    with pytest.raises(UserError, match="none of its 1 files is a dcgan-<step>"):
+        checkpoint.newest_or_refuse(str(tmp_path))
+
+
+def test_a_record_of_another_step_is_refused(saved, tmp_path):
+    saved[0](5)
+    os.rename(str(tmp_path / "dcgan-5.json"), str(tmp_path / "dcgan-6.json"))
+    os.rename(str(tmp_path / "dcgan-5.index"), str(tmp_path / "dcgan-6.index"))
+    with pytest.raises(UserError, match="is the record of step 5"):
+        checkpoint.read_record(checkpoint.newest(str(tmp_path)))

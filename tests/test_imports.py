@@ -1,0 +1,71 @@
+"""Imports flow one way: params and errors <- layers <- networks, losses <- gan <- main, and utils <- main."""
+
+import ast
+import glob
+import os
+
+import pytest
+from conftest import ROOT
+
+# Who may import which of the project's own modules; None: whatever is not named elsewhere.
+ALLOWED = {
+    "params": [],
+    "model.params": [],
+    "model": [],
+    "model.layers": [],
+    "model.losses": [],
+    "model.generator": ["model.layers"],
+    "model.discriminator": ["model.layers", "model.generator"],
+    "model.gan": ["model.losses", "model.generator", "model.discriminator"],
+    "main": ["model.gan", "utils"],
+}
+
+
+def modules():
+    for path in sorted(glob.glob(os.path.join(ROOT, "*.py")) + glob.glob(os.path.join(ROOT, "[mu]*", "*.py"))):
+        name = os.path.relpath(path, ROOT)[: -len(".py")].replace(os.sep, ".")
+        yield name[: -len(".__init__")] if name.endswith(".__init__") else name, path
+
+
+def imported(path):
+    """Return the project's own modules that a file imports, anywhere in it."""
+    names = []
+    with open(path, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "%s: relative import" % path
+            submodules = node.module in ("model", "utils")
+            names += [node.module + "." + alias.name for alias in node.names] if submodules else [node.module]
+    return [name for name in names if name.split(".")[0] in ("main", "params", "model", "utils")]
+
+
+def wrong_arrows(name, names):
+    allowed = ALLOWED.get(name, ["utils"])
+    return [
+        other
+        for other in names
+        if not any(other == a or (a == "utils" and other.startswith("utils.")) for a in allowed)
+    ]
+
+
+@pytest.mark.parametrize("name, path", list(modules()), ids=lambda value: value if "/" not in value else "")
+def test_no_arrow_points_the_wrong_way(name, path):
+    assert wrong_arrows(name, imported(path)) == []
+
+
+def test_a_wrong_arrow_is_seen(tmp_path):
+    (tmp_path / "a.py").write_text(
+        "def f():\n    from model import gan\n    import params\n    from utils.logs import x\n"
+    )
+    names = imported(str(tmp_path / "a.py"))
+    assert names == ["model.gan", "params", "utils.logs"]
+    assert wrong_arrows("utils.images", names) == ["model.gan", "params"]
+    assert wrong_arrows("model.gan", names) == names
+
+
+def test_every_module_was_looked_at():
+    names = [name for name, _ in modules()]
+    assert set(ALLOWED) <= set(names) and "utils.settings" in names

@@ -1,0 +1,69 @@
+"""history.csv and the TensorBoard logs."""
+
+import csv
+import glob
+import io
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from PIL import Image
+
+from utils import images
+from utils.logs import COLUMNS, Logs
+
+
+def row(step):
+    return dict(dict.fromkeys(COLUMNS, 0.5 + step), step=step, pictures_seen=4 * step)
+
+
+def rows(folder):
+    with open(str(folder / "history.csv"), newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def events(folder):
+    found = []
+    for path in sorted(glob.glob(str(folder / "logs" / "events*"))):
+        found += list(tf.train.summary_iterator(path))
+    return found
+
+
+def test_a_row_for_each_step(graph, tmp_path):
+    logs = Logs(str(tmp_path), 0)
+    for step in (10, 20):
+        logs.write_row(row(step))
+    logs.close()
+    assert list(rows(tmp_path)[0]) == list(COLUMNS)
+    assert [(r["step"], r["d_loss"], r["pictures_seen"]) for r in rows(tmp_path)] == [
+        ("10", "10.5", "40"),
+        ("20", "20.5", "80"),
+    ]
+    scalars = {
+        (event.step, value.tag): value.simple_value for event in events(tmp_path) for value in event.summary.value
+    }
+    assert scalars[(20, "loss/discriminator")] == 20.5 and scalars[(10, "probability/D_of_fake")] == 10.5
+    assert {tag for _, tag in scalars} >= {"loss/generator", "probability/D_of_real"}
+
+
+def test_what_came_after_the_checkpoint_is_dropped(graph, tmp_path):
+    logs = Logs(str(tmp_path), 0)
+    for step in (10, 20, 30):
+        logs.write_row(row(step))
+    logs.close()
+    with open(str(tmp_path / "history.csv"), "a") as file:
+        file.write("4")  # a row that was cut short by a kill
+    logs = Logs(str(tmp_path), 20)
+    logs.write_row(row(25))
+    logs.close()
+    assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "25"]
+    assert [event.step for event in events(tmp_path) if event.session_log.status == tf.SessionLog.START] == [21]
+
+
+def test_the_grid_is_in_tensorboard(graph, tmp_path):
+    sheet = np.uint8(np.arange(24).reshape(2, 4, 3))
+    logs = Logs(str(tmp_path), 0)
+    logs.write_grid(10, images.png(sheet), sheet.shape)
+    logs.close()
+    (picture,) = [value.image for event in events(tmp_path) for value in event.summary.value]
+    assert (picture.height, picture.width, picture.colorspace) == (2, 4, 3)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(picture.encoded_image_string))), sheet)

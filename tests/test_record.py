@@ -1,0 +1,63 @@
+"""The JSON beside a checkpoint."""
+
+import json
+
+import pytest
+
+from utils import record
+from utils.errors import UserError
+
+
+def write(path, settings, change=lambda data: None):
+    data = json.loads(record.dumps(settings, 7, "2.21.0"))
+    change(data)
+    path.write_text(json.dumps(data))
+    return str(path)
+
+
+def test_what_is_written_is_read(tmp_path, settings):
+    assert record.read(write(tmp_path / "a.json", settings)) == record.Record(7, settings)
+
+
+def test_it_names_the_versions(settings):
+    data = json.loads(record.dumps(settings, 7, "2.21.0"))
+    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (1, 7, record.VERSION, "2.21.0")
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    (
+        (lambda data: data.update(format=99), "written by a later version of this program (format 99"),
+        (lambda data: data.update(format="1"), "not the record of a checkpoint"),
+        (lambda data: data.pop("step"), "not the record of a checkpoint"),
+        (lambda data: data["network"].pop("filters"), "its network settings are not those of this version"),
+        (lambda data: data.update(run=[]), "its run settings are not those of this version"),
+        (lambda data: data["network"].update(filters=-1), "filters = -1 is not possible"),
+        (lambda data: data["network"].update(init="__import__('os')"), "is not possible; it must be normal"),
+    ),
+)
+def test_a_record_that_is_not_right_is_refused(tmp_path, settings, change, expected):
+    with pytest.raises(UserError) as raised:
+        record.read(write(tmp_path / "a.json", settings, change))
+    assert expected in str(raised.value) and "a.json" in str(raised.value)
+
+
+@pytest.mark.parametrize("content", (b"", b"{", b"[1]", b"\xff\xfe", b"[" * 100000))
+def test_rubbish_is_refused(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.json"):
+        record.read(str(tmp_path / "a.json"))
+
+
+def test_what_must_stay_and_what_may_change(settings):
+    run = settings.run._replace(batch_size=7, learning_rate=0.5, epochs=9, k=2, optimizer="sgd", num_samples=3, seed=4)
+    other = settings._replace(run=run, network=settings.network._replace(filters=32))
+    refused, changed = record.compare(settings, other)
+    assert refused == [
+        "k is 1 there and 2 now",
+        "optimizer is adam there and sgd now",
+        "seed is 0 there and 4 now",
+        "filters is 64 there and 32 now",
+    ]
+    assert [words.split()[0] for words in changed] == ["epochs", "batch_size", "learning_rate"]
+    assert record.compare(settings, settings) == ([], [])

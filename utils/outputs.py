@@ -1,0 +1,70 @@
+"""What training writes while it runs: checkpoints, sample grids, history.csv and TensorBoard logs."""
+
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from utils import checkpoint, images, record, sampling
+from utils.logs import Logs
+
+
+class Outputs:
+    """Writes a run's files. Asked twice for the same step, it writes once."""
+
+    def __init__(self, session, sampler, saver, settings, step):
+        """Go on behind `step`."""
+        self._session, self._sampler, self._saver, self._settings = session, sampler, saver, settings
+        self._run = settings.run
+        # All grids of a run show the same noise.
+        self._z = sampling.noise(
+            self._run.seed, sampling.TRAINING_GRID, self._run.train_samples, settings.network.z_dim
+        )
+        self._saved_step = self._grid_step = step if step else None
+        self._logs = None
+        self._first_step = step
+
+    def save(self, step):
+        """Save a checkpoint of `step`."""
+        if step != self._saved_step:
+            text = record.dumps(self._settings, step, tf.__version__)
+            folder = self._run.checkpoints_dir
+            checkpoint.save(self._session, self._saver, folder, step, text, self._run.keep_checkpoints)
+            self._saved_step = step
+
+    def write_grid(self, step):
+        """Write samples/train_<step>.png."""
+        if step != self._grid_step:
+            pictures = np.concatenate(list(sampling.pictures(self._session, self._sampler, self._z)))
+            sheet, png = self._write_sheet("train_%08d.png" % step, pictures)
+            self._open_logs().write_grid(step, png, sheet.shape)
+            self._grid_step = step
+
+    def write_reals(self, batches):
+        """Write samples/reals.png, what the network gets, unless it is there; then batches must be initialised anew."""
+        if os.path.exists(os.path.join(self._run.samples_dir, "reals.png")):
+            return
+        self._session.run(batches.initializer, {batches.start: 0})
+        rounds = -(-self._run.train_samples // self._run.batch_size)
+        reals = np.concatenate([self._session.run(batches.images) for _ in range(rounds)])
+        self._write_sheet("reals.png", images.to_uint8(reals[: self._run.train_samples]))
+
+    def write_row(self, row):
+        """Write a row of numbers, a dict with the keys of logs.COLUMNS."""
+        self._open_logs().write_row(row)
+
+    def close(self):
+        if self._logs is not None:
+            self._logs.close()
+
+    def _write_sheet(self, name, pictures):
+        sheet = images.grid(pictures, self._run.grid_columns)
+        png = images.png(sheet)
+        images.write(os.path.join(self._run.samples_dir, name), png)
+        return sheet, png
+
+    def _open_logs(self):
+        # Only now, when a first checkpoint stands: whoever finds logs finds what they are the logs of.
+        if self._logs is None:
+            self._logs = Logs(self._run.checkpoints_dir, self._first_step)
+        return self._logs

@@ -1,0 +1,88 @@
+"""The settings of a run, kept in a JSON beside each checkpoint: write, read, and compare with those of today."""
+
+import json
+from typing import NamedTuple
+
+from utils import rules
+from utils.errors import UserError
+from utils.settings import Network, Run, Settings
+
+VERSION = "0.1.0"  # of this program
+FORMAT = 1  # of the JSON; raised when an older program could no longer read it rightly
+
+
+class Record(NamedTuple):
+    """What a checkpoint's JSON says."""
+
+    step: int
+    settings: Settings
+
+
+def dumps(settings, step, tensorflow_version):
+    """Return the JSON text that goes with the checkpoint of `step`."""
+    return json.dumps(
+        {
+            "format": FORMAT,
+            "step": step,
+            "program": VERSION,
+            "tensorflow": tensorflow_version,
+            "run": settings.run._asdict(),
+            "network": settings.network._asdict(),
+        },
+        indent=2,
+    )
+
+
+def read(path):
+    """Return the Record in the JSON file at `path`; raise UserError where it is not whole, or from a later program."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError("%s cannot be read (%s)" % (path, error))
+    if not isinstance(data, dict) or type(data.get("format")) is not int or type(data.get("step")) is not int:
+        raise UserError("%s is not the record of a checkpoint" % path)
+    if data["format"] > FORMAT:
+        raise UserError(
+            "%s was written by a later version of this program (format %d, this one reads up to %d); update the program"
+            % (path, data["format"], FORMAT)
+        )
+    return Record(
+        data["step"],
+        Settings(Run(**_group(data, "run", rules.RUN, path)), Network(**_group(data, "network", rules.NETWORK, path))),
+    )
+
+
+def _group(data, key, names, path):
+    values = data.get(key)
+    if not isinstance(values, dict) or set(values) != set(names):
+        raise UserError("%s: its %s settings are not those of this version (%s)" % (path, key, VERSION))
+    return {name: rules.check(name, values[name], rule, path) for name, rule in names.items()}
+
+
+def compare(then, now):
+    """Compare a run's recorded Settings with today's: return (what must not change but did, what may and did).
+
+    Both are lists of words such as 'filters is 32 there and 64 now'.
+    """
+    refused, changed = [], []
+    for group, names in ((0, rules.RUN), (1, rules.NETWORK)):
+        for name, rule in names.items():
+            old, new = getattr(then[group], name), getattr(now[group], name)
+            if old != new and rule.on_resume != "free":
+                words = "%s is %s there and %s now" % (name, old, new)
+                (refused if rule.on_resume == "keep" else changed).append(words)
+    return refused, changed
+
+
+def check_same_run(there, checkpoint_path, now):
+    """Return the line that announces going on with the run of the Record `there`; refuse where it was another run."""
+    refused, changed = compare(there.settings, now)
+    new_run = "other --checkpoints_dir and --samples_dir start a new run"
+    if refused:
+        raise UserError(
+            "%s belongs to a run with other settings: %s. Put them back to go on with it; %s"
+            % (checkpoint_path, ", ".join(refused), new_run)
+        )
+    line = "Going on from step %d, %s (%s)." % (there.step, checkpoint_path, new_run)
+    return line + (" Changed: %s." % ", ".join(changed) if changed else "")
