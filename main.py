@@ -1,0 +1,149 @@
+"""Train a DCGAN on the pictures in pics/, or make pictures with it: `python main.py`. Settings are in params.py.
+
+TensorFlow, and what needs it, is imported inside the functions, so that --help and mistakes are answered at once.
+"""
+
+import math
+import sys
+
+from utils.errors import UserError
+from utils.settings import describe, resolve
+from utils.start import import_tensorflow
+
+
+def main(argv):
+    """Do what the settings say; return the exit code."""
+    try:
+        settings = resolve(argv)
+        print(describe(settings), flush=True)
+        import_tensorflow()
+        return train(settings) if settings.run.isTrain else sample(settings)
+    except UserError as error:
+        print("main.py: %s" % error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("main.py: stopped before there was anything to save", file=sys.stderr)
+        return 130
+
+
+def train(settings):
+    """Train from the newest checkpoint, or from the start, until `epochs` or `max_steps` are done."""
+    import tensorflow.compat.v1 as tf
+
+    from model import gan
+    from utils import checkpoint, dataset, folders, memory, record
+    from utils.signals import StopSignals
+
+    run, network = settings
+    pictures = dataset.load(run.pics_dir, network.image_size, network.channels)
+    print(dataset.describe(pictures, run.pics_dir, run.batch_size), flush=True)
+    newest = checkpoint.newest(run.checkpoints_dir)
+    if newest:
+        print(record.check_same_run(checkpoint.read_record(newest), newest.path, settings), flush=True)
+    else:
+        folders.refuse_work_of_others(run.samples_dir, run.checkpoints_dir)
+    folders.make_writable("samples_dir", run.samples_dir)
+    folders.make_writable("checkpoints_dir", run.checkpoints_dir)
+
+    tf.set_random_seed(run.seed)
+    batches = dataset.batches(pictures.records, run.batch_size, run.seed)
+    graph = gan.build_train_graph(batches.images, network, run)
+    sampler = gan.build_sampler(network)
+    initializer = tf.global_variables_initializer()
+    saver = tf.train.Saver(max_to_keep=None)
+    variables = tf.global_variables()
+    tf.get_default_graph().finalize()
+
+    session = tf.Session(config=session_config())
+    with memory.shortage_named("batch_size", run.batch_size), StopSignals() as stop, session:
+        if newest:
+            checkpoint.restore(session, saver, newest, variables)
+        else:
+            session.run(initializer)
+        return run_steps(session, graph, sampler, batches, saver, settings, len(pictures.records), stop)
+
+
+def run_steps(session, graph, sampler, batches, saver, settings, n, stop):
+    """Run the steps still to do, each Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661; return the exit code."""
+    from utils.outputs import Outputs
+    from utils.progress import Progress
+
+    run = settings.run
+    step, seen = (int(value) for value in session.run([graph.step, graph.pictures_seen]))
+    total = run.max_steps or step + math.ceil((run.epochs * n - seen) / (run.k * run.batch_size))
+    if step >= total:
+        goal = "max_steps = %d" % run.max_steps if run.max_steps else "epochs = %d" % run.epochs
+        print("This run is finished: step %d, %s. Raise that to train on, or sample with --isTrain 0." % (step, goal))
+        return 0
+
+    outputs = Outputs(session, sampler, saver, settings, step)
+    outputs.save(step)  # at step 0 too: whatever stops this run from here on, the same command goes on with it
+    outputs.write_reals(batches)
+    outputs.write_grid(step)
+    session.run(batches.initializer, {batches.start: seen})
+
+    with Progress(step, total, run.k * run.batch_size, run.log_every) as progress:
+        while step < total and not stop.received:
+            for _ in range(run.k):
+                d = session.run(graph.d_update)
+            g = session.run(graph.g_update)
+
+            step, seen = int(g["step"]), int(d["pictures_seen"])
+            row = {"step": step, "epoch": seen / n, "pictures_seen": seen, "g_loss": float(g["g_loss"])}
+            row.update((name, float(d[name])) for name in ("d_loss", "d_real", "d_fake"))
+            progress.update(row)
+            if due(step, run.log_every):
+                outputs.write_row(row)
+            if due(step, run.sample_every) or step == total:
+                outputs.write_grid(step)
+            if due(step, run.checkpoint_every):
+                outputs.save(step)
+    outputs.save(step)
+    outputs.close()
+
+    if stop.received:
+        print("Stopped at step %d, saved in %s; the same command goes on from there." % (step, run.checkpoints_dir))
+    else:
+        print("Finished at step %d. The grids are in %s; --isTrain 0 makes more pictures." % (step, run.samples_dir))
+    return stop.exit_code
+
+
+def sample(settings):
+    """Make pictures with the newest checkpoint: a grid, and with `single` a file for each."""
+    import tensorflow.compat.v1 as tf
+
+    from model import gan
+    from utils import checkpoint, folders, images, memory, sampling
+
+    run = settings.run
+    newest = checkpoint.newest_or_refuse(run.checkpoints_dir)
+    network = checkpoint.read_record(newest).settings.network
+    folders.make_writable("samples_dir", run.samples_dir)
+    print("Sampling from step %d, %s; the network is as recorded there." % (newest.step, newest.path), flush=True)
+
+    sampler = gan.build_sampler(network)
+    saver = tf.train.Saver(sampler.variables)
+    tf.get_default_graph().finalize()
+    with memory.shortage_named("num_samples", run.num_samples), tf.Session(config=session_config()) as session:
+        checkpoint.restore(session, saver, newest, sampler.variables)
+        z = sampling.noise(run.sample_seed, sampling.SAMPLES, run.num_samples, network.z_dim)
+        name = "sample_%08d_seed%d" % (newest.step, run.sample_seed)
+        pictures = sampling.pictures(session, sampler, z)
+        print(images.write_samples(pictures, run.num_samples, run.samples_dir, name, run.single, run.grid_columns))
+    return 0
+
+
+def session_config():
+    """Take a GPU's memory as it is needed, not all at once."""
+    import tensorflow.compat.v1 as tf
+
+    return tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))
+
+
+def due(step, every):
+    """Say whether what is done every so many steps, 0 for never, is to be done at this one."""
+    return every > 0 and step % every == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
