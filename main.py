@@ -21,6 +21,11 @@ def main(argv):
     except UserError as error:
         print("main.py: %s" % error, file=sys.stderr)
         return 2
+    except OSError as error:
+        print(
+            "main.py: %s; what was saved before is safe, and the same command goes on from it" % error, file=sys.stderr
+        )
+        return 1
     except KeyboardInterrupt:
         print("main.py: stopped before there was anything to save", file=sys.stderr)
         return 130

@@ -182,11 +182,11 @@ def test_too_little_memory_names_batch_size(program):
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
 
-    arguments = ("--max_steps", "1", "--batch_size", "1000000", "--image_size", "64")
+    arguments = ("--max_steps", "1", "--batch_size", "50000", "--image_size", "256")
     done = program.run(*arguments, preexec_fn=limit)
     lines = done.stderr.strip().split("\n")
     assert done.returncode == 2 and len(lines) == 1, done.stderr
-    assert lines[0].startswith("main.py: out of memory with batch_size = 1000000")
+    assert lines[0].startswith("main.py: out of memory with batch_size = 50000")
 
 
 def test_grey_pictures(program):

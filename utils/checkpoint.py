@@ -69,17 +69,20 @@ def read_record(checkpoint):
 def save(session, saver, folder, step, record_text, keep):
     """Save all of the saver's variables as the newest checkpoint in `folder`, then remove all but the newest `keep`.
 
-    Raise OSError or `tf.errors.OpError` where that fails; the older checkpoints are then untouched.
+    Raise OSError where that fails; the older checkpoints are then untouched.
     """
     aside = os.path.join(folder, _SAVING)
     shutil.rmtree(aside, ignore_errors=True)  # of a save that was killed
     os.makedirs(aside)
     final = _at(folder, step)
     path = os.path.join(aside, os.path.basename(final.path))
-    saver.save(session, path, write_meta_graph=False, write_state=False)
+    try:
+        saver.save(session, path, write_meta_graph=False, write_state=False)
+        _read_back(path)
+    except tf.errors.OpError as error:  # such as a full disk, which TensorFlow counts among exhausted resources
+        raise OSError("checkpoint %s: %s" % (path, error.message.split("\n")[0]))
     with open(path + ".json", "w", encoding="utf-8") as file:
         file.write(record_text)
-    _read_back(path)
     # The JSON moves last: it is what makes the files a checkpoint. Sorted, they would come .data-*, .index, .json.
     for name in sorted(os.listdir(aside)):
         os.replace(os.path.join(aside, name), os.path.join(folder, name))

@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-import tempfile
 
 from utils.errors import UserError
 
@@ -14,7 +13,7 @@ def import_tensorflow():
     """Import TensorFlow, silently unless the environment sets TF_CPP_MIN_LOG_LEVEL.
 
     That variable alone is not enough, for some notices come before TensorFlow 2 looks at it
-    (github.com/tensorflow/tensorflow/issues/100442): standard error is held back, and shown if the import fails.
+    (github.com/tensorflow/tensorflow/issues/100442), so nothing reaches standard error during the import.
     """
     # TensorFlow 2 takes oneDNN's kernels by itself only where the processor has AVX-512. With AVX2 alone a step of the
     # default network took 4.5 s without and 3.0 s with them (batch_size 64, two cores of Zen 3, TensorFlow 2.21).
@@ -23,16 +22,12 @@ def import_tensorflow():
         _import()
         return
     os.environ[LEVEL] = "3"
-    with tempfile.TemporaryFile() as held_back:
+    with open(os.devnull, "w") as nowhere:
         sys.stderr.flush()
         terminal = os.dup(2)
-        os.dup2(held_back.fileno(), 2)
+        os.dup2(nowhere.fileno(), 2)
         try:
             _import()
-        except BaseException:
-            held_back.seek(0)
-            os.write(terminal, held_back.read())
-            raise
         finally:
             sys.stderr.flush()
             os.dup2(terminal, 2)
@@ -43,4 +38,5 @@ def _import():
     try:
         importlib.import_module("tensorflow.compat.v1")
     except ImportError as error:
-        raise UserError("TensorFlow cannot be imported (%s); `pip install -r requirements.txt` installs it" % error)
+        reason = str(error).strip().split("\n")[0]
+        raise UserError("TensorFlow cannot be imported (%s); `pip install -r requirements.txt` installs it" % reason)
