@@ -9,10 +9,17 @@ import sys
 from utils.errors import UserError
 from utils.settings import describe, resolve
 from utils.start import import_tensorflow
+from utils.terminal import make_forgiving
+
+NOT_A_NUMBER = (
+    "the losses of step %d are no longer numbers; nothing was saved of it, and what was saved before is safe; lower "
+    "learning_rate = %g and run again"
+)
 
 
 def main(argv):
     """Do what the settings say; return the exit code."""
+    make_forgiving()
     try:
         settings = resolve(argv)
         print(describe(settings), flush=True)
@@ -22,34 +29,44 @@ def main(argv):
         print("main.py: %s" % error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(
-            "main.py: %s; what was saved before is safe, and the same command goes on from it" % error, file=sys.stderr
-        )
+        print("main.py: %s" % error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("main.py: stopped before there was anything to save", file=sys.stderr)
+        print("main.py: stopped", file=sys.stderr)
         return 130
 
 
 def train(settings):
     """Train from the newest checkpoint, or from the start, until `epochs` or `max_steps` are done."""
+    from utils import checkpoint, dataset, folders, memory, record
+
+    run, network = settings
+    newest = checkpoint.newest(run.checkpoints_dir)
+    if newest:
+        there = checkpoint.read_record(newest)
+        print(record.check_same_run(there, newest.path, settings), flush=True)
+        folders.refuse_grids_of_others(there.run, run)
+    else:
+        folders.refuse_work_of_others(run.samples_dir, run.checkpoints_dir)
+    with memory.shortage_named("image_size", network.image_size):
+        pictures = dataset.load(run.pics_dir, network.image_size, network.channels)
+    print(dataset.describe(pictures, run.pics_dir, run.batch_size), flush=True)
+    folders.make_writable("samples_dir", run.samples_dir)
+    folders.make_writable("checkpoints_dir", run.checkpoints_dir)
+    with memory.shortage_named("batch_size", run.batch_size):
+        return build_and_run(settings, pictures, newest)
+
+
+def build_and_run(settings, pictures, newest):
+    """Build the graph, give its variables their values, and run the steps; return the exit code."""
     import tensorflow.compat.v1 as tf
 
     from model import gan
-    from utils import checkpoint, dataset, folders, memory, record
+    from utils import checkpoint, dataset
+    from utils.outputs import Outputs
     from utils.signals import StopSignals
 
     run, network = settings
-    pictures = dataset.load(run.pics_dir, network.image_size, network.channels)
-    print(dataset.describe(pictures, run.pics_dir, run.batch_size), flush=True)
-    newest = checkpoint.newest(run.checkpoints_dir)
-    if newest:
-        print(record.check_same_run(checkpoint.read_record(newest), newest.path, settings), flush=True)
-    else:
-        folders.refuse_work_of_others(run.samples_dir, run.checkpoints_dir)
-    folders.make_writable("samples_dir", run.samples_dir)
-    folders.make_writable("checkpoints_dir", run.checkpoints_dir)
-
     tf.set_random_seed(run.seed)
     batches = dataset.batches(pictures.records, run.batch_size, run.seed)
     graph = gan.build_train_graph(batches.images, network, run)
@@ -59,21 +76,23 @@ def train(settings):
     variables = tf.global_variables()
     tf.get_default_graph().finalize()
 
-    session = tf.Session(config=session_config())
-    with memory.shortage_named("batch_size", run.batch_size), StopSignals() as stop, session:
+    with StopSignals() as stop, tf.Session(config=session_config()) as session:
         if newest:
             checkpoint.restore(session, saver, newest, variables)
         else:
             session.run(initializer)
-        return run_steps(session, graph, sampler, batches, saver, settings, len(pictures.records), stop)
+        step = int(session.run(graph.step))
+        outputs = Outputs(session, sampler, saver, settings, step, resumed=newest is not None)
+        return run_steps(session, graph, batches, outputs, run, len(pictures.records), stop)
 
 
-def run_steps(session, graph, sampler, batches, saver, settings, n, stop):
-    """Run the steps still to do, each Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661; return the exit code."""
-    from utils.outputs import Outputs
+def run_steps(session, graph, batches, outputs, run, n, stop):
+    """Run the steps still to do, each Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661; return the exit code.
+
+    n: how many pictures there are.
+    """
     from utils.progress import Progress
 
-    run = settings.run
     step, seen = (int(value) for value in session.run([graph.step, graph.pictures_seen]))
     total = run.max_steps or step + math.ceil((run.epochs * n - seen) / (run.k * run.batch_size))
     if step >= total:
@@ -81,8 +100,8 @@ def run_steps(session, graph, sampler, batches, saver, settings, n, stop):
         print("This run is finished: step %d, %s. Raise that to train on, or sample with --isTrain 0." % (step, goal))
         return 0
 
-    outputs = Outputs(session, sampler, saver, settings, step)
-    outputs.save(step)  # at step 0 too: whatever stops this run from here on, the same command goes on with it
+    if not outputs.save(step):  # at step 0 too: whatever stops this run from here on, the same command goes on with it
+        return 1
     outputs.write_reals(batches)
     outputs.write_grid(step)
     session.run(batches.initializer, {batches.start: seen})
@@ -97,20 +116,25 @@ def run_steps(session, graph, sampler, batches, saver, settings, n, stop):
             row = {"step": step, "epoch": seen / n, "pictures_seen": seen, "g_loss": float(g["g_loss"])}
             row.update((name, float(d[name])) for name in ("d_loss", "d_real", "d_fake"))
             progress.update(row)
+            if not math.isfinite(row["d_loss"] + row["g_loss"]):
+                raise UserError(NOT_A_NUMBER % (step, run.learning_rate))
             if due(step, run.log_every):
                 outputs.write_row(row)
             if due(step, run.sample_every) or step == total:
                 outputs.write_grid(step)
             if due(step, run.checkpoint_every):
                 outputs.save(step)
-    outputs.save(step)
+    saved = outputs.save(step)
     outputs.close()
 
-    if stop.received:
+    if not saved:
+        print("main.py: the last steps are not saved; what was saved before is safe", file=sys.stderr)
+        return 1
+    if step < total:
         print("Stopped at step %d, saved in %s; the same command goes on from there." % (step, run.checkpoints_dir))
-    else:
-        print("Finished at step %d. The grids are in %s; --isTrain 0 makes more pictures." % (step, run.samples_dir))
-    return stop.exit_code
+        return stop.exit_code
+    print("Finished at step %d. The grids are in %s; --isTrain 0 makes more pictures." % (step, run.samples_dir))
+    return 0
 
 
 def sample(settings):
@@ -122,7 +146,7 @@ def sample(settings):
 
     run = settings.run
     newest = checkpoint.newest_or_refuse(run.checkpoints_dir)
-    network = checkpoint.read_record(newest).settings.network
+    network = checkpoint.read_record(newest).network
     folders.make_writable("samples_dir", run.samples_dir)
     print("Sampling from step %d, %s; the network is as recorded there." % (newest.step, newest.path), flush=True)
 

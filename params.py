@@ -70,6 +70,9 @@ train_samples = 64
 # Steps between two checkpoints. 0: only at the start and the end.
 checkpoint_every = 200
 
+# Columns of a grid, also of those that sampling makes. 0: as many as rows.
+grid_columns = 0
+
 # How many of the newest checkpoints stay.
 keep_checkpoints = 3
 
@@ -86,6 +89,3 @@ single = 0
 
 # Which pictures: the same number gives the same ones.
 sample_seed = 0
-
-# Columns of a grid. 0: as many as rows.
-grid_columns = 0

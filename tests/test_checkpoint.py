@@ -1,5 +1,6 @@
 """Checkpoints: what is saved is restored, what is not whole is never taken for it."""
 
+import contextlib
 import os
 
 import pytest
@@ -66,7 +67,7 @@ def test_only_own_files_are_removed(saved, tmp_path):
         path.write_text("keep")
     for step in (5, 6, 7, 8):
         saved[0](step, keep=1)
-    assert all(path.exists() for path in mine if path.name != "dcgan-7.json.bak")
+    assert all(path.exists() for path in mine)
 
 
 def test_a_checkpoint_without_its_json_is_not_taken(saved, tmp_path):
@@ -148,3 +149,37 @@ def test_a_record_of_another_step_is_refused(saved, tmp_path):
     os.rename(str(tmp_path / "dcgan-5.index"), str(tmp_path / "dcgan-6.index"))
     with pytest.raises(UserError, match="is the record of step 5"):
         checkpoint.read_record(checkpoint.newest(str(tmp_path)))
+
+
+@pytest.mark.parametrize("function", ("replace", "remove"))
+@pytest.mark.parametrize("survived", range(4))
+def test_a_kill_at_any_move_leaves_a_whole_newest(saved, tmp_path, monkeypatch, function, survived):
+    save, restore = saved
+    save(5, keep=1)
+    calls, real = [], getattr(os, function)
+
+    def killed(*arguments):
+        calls.append(arguments)
+        if len(calls) > survived and str(tmp_path) in arguments[0]:
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, function, killed)
+        with contextlib.suppress(KeyboardInterrupt):
+            save(6, keep=1)
+    assert restore() in (5, 6)
+    save(7, keep=1)
+    assert restore() == 7
+    assert {name for name in os.listdir(str(tmp_path)) if "dcgan-5" in name or "dcgan-6" in name} == set()
+
+
+def test_short_memory_is_not_called_damage(saved, tmp_path, monkeypatch):
+    found = saved[0](5)
+
+    class Saver:
+        def restore(self, session, path):
+            raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        checkpoint.restore(None, Saver(), found, [])

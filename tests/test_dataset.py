@@ -48,6 +48,21 @@ def test_grey_transparent_and_palette_pictures(tmp_path):
     assert dataset.load(str(tmp_path), 8, 1).records.shape == (4, 8, 8, 1)
 
 
+def test_sixteen_bit_grey_keeps_its_shades(tmp_path):
+    ramp = np.uint16(np.linspace(0, 65535, 64)[None, :] * np.ones((64, 1)))
+    Image.fromarray(ramp).save(str(tmp_path / "a.png"))
+    record = dataset.decode(str(tmp_path / "a.png"), 64, 3).astype(int)
+    assert np.abs(record[:, :, 0] - ramp / 257.0).max() <= 1
+
+
+def test_links_are_followed_but_not_in_circles(pics, tmp_path):
+    (tmp_path / "p").mkdir()
+    os.symlink(str(pics / "red"), str(tmp_path / "p" / "linked"))
+    os.symlink(str(tmp_path / "p"), str(tmp_path / "p" / "again"))
+    pictures = dataset.load(str(tmp_path / "p"), 8, 3)
+    assert len(pictures.records) == 6 and pictures.classes == ["linked"]
+
+
 def test_broken_pictures_are_named_and_left_out(pics):
     whole = (pics / "red" / "0.jpg").read_bytes()
     (pics / "red" / "cut short.jpg").write_bytes(whole[: len(whole) // 2])

@@ -7,7 +7,7 @@ import os
 import pytest
 from conftest import ROOT
 
-# Who may import which of the project's own modules; None: whatever is not named elsewhere.
+# Who may import which of the project's own modules. Those of utils, which are not named, may import one another.
 ALLOWED = {
     "params": [],
     "model.params": [],

@@ -57,8 +57,9 @@ def test_the_default_discriminator_pools_behind_the_activation(graph, settings):
     assert not [v for v in tf.global_variables() if "64x64/batch_norm" in v.name]
 
 
-def test_the_strided_discriminator(graph, settings):
-    discriminator(tf.zeros([2, 64, 64, 3]), settings.network._replace(downsample="stride"))
+@pytest.mark.parametrize("kernel", (4, 5))
+def test_the_strided_discriminator(graph, settings, kernel):
+    discriminator(tf.zeros([2, 64, 64, 3]), settings.network._replace(downsample="stride", kernel=kernel))
     convolutions = operations(graph, "Conv2D")
     assert [op.outputs[0].shape.as_list()[1:] for op in convolutions] == [
         [32, 32, 64],
@@ -67,7 +68,9 @@ def test_the_strided_discriminator(graph, settings):
         [4, 4, 512],
     ]
     assert not operations(graph, "AvgPool")
-    assert [v.shape.as_list()[:2] for v in tf.global_variables() if v.op.name.endswith("conv/kernel")] == [[4, 4]] * 4
+    assert [v.shape.as_list()[:2] for v in tf.global_variables() if v.op.name.endswith("conv/kernel")] == [
+        [kernel] * 2
+    ] * 4
 
 
 @pytest.mark.parametrize("downsample, kernel", (("average", 3), ("stride", 4)))

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 from PIL import Image
 
 
@@ -81,8 +82,9 @@ def test_train_go_on_and_sample(program):
 
 def test_epochs_decide_and_can_be_raised(program):
     # 12 pictures, batches of 4, k = 2: one and a half steps an epoch.
-    output = program.train("--epochs", "2", "--k", "2")
+    output = program.train("--epochs", "2", "--k", "2", "--sample_every", "0", "--checkpoint_every", "0")
     assert "Finished at step 3" in output
+    assert sorted(contents(program.samples)) == ["reals.png", "train_00000000.png", "train_00000003.png"]
     assert "This run is finished: step 3, epochs = 2" in program.train("--epochs", "2", "--k", "2")
     output = program.train("--epochs", "4", "--k", "2", "--batch_size", "6")
     assert "batch_size is 4 there and 6 now" in output and "Finished at step 5" in output
@@ -102,7 +104,8 @@ def test_a_signal_saves_and_the_same_command_goes_on(program, number, code):
         output, error = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert (process.returncode, error) == (code, "")
+    told = "main.py: finishing this step and saving; a second signal stops at once, without that"
+    assert (process.returncode, error.strip()) == (code, told)
     step = int(
         re.search(r"Stopped at step (\d+), saved in (.*); the same command goes on from there.", output).group(1)
     )
@@ -127,6 +130,12 @@ def test_a_run_in_two_parts_is_the_run_in_one(program):
         with open(str(program.folder / name / "c" / "history.csv"), newline="") as file:
             histories.append([row[:7] for row in csv.reader(file)])
     assert histories[0] == histories[1] and len(histories[0]) == 8
+    # ... and every variable: both nets, averages, the optimizers' slots, the counters.
+    one, two = (tf.train.load_checkpoint(str(program.folder / name / "c" / "dcgan-7")) for name in ("whole", "parts"))
+    shapes = one.get_variable_to_shape_map()
+    assert {"step", "draw_index", "pictures_seen", "generator/4x4/batch_norm/moving_mean"} < set(shapes)
+    assert any("d_optimizer" in name and "kernel" in name for name in shapes)
+    assert [name for name in shapes if not np.array_equal(one.get_tensor(name), two.get_tensor(name))] == []
 
 
 def test_a_new_run_does_not_touch_what_another_left(program):
@@ -167,7 +176,8 @@ def test_no_tensorflow_is_one_line(program, tmp_path):
     (tmp_path / "bad" / "tensorflow").mkdir(parents=True)
     (tmp_path / "bad" / "tensorflow" / "__init__.py").write_text("raise ImportError('no such thing')")
     done = program.run(env=dict(os.environ, PYTHONPATH=str(tmp_path / "bad")))
-    assert done.returncode == 2 and "pip install -r requirements.txt" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "TensorFlow cannot be imported (no such thing); `pip install -r requirements.txt`" in done.stderr
 
 
 def test_tensorflows_notices_come_when_asked_for(program):
@@ -204,7 +214,7 @@ def test_a_bar_on_a_terminal(program):
     import termios
 
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     process = subprocess.Popen(program.command("--max_steps", "30"), stdout=slave, stderr=slave)
     os.close(slave)
     text, started = b"", time.time()
@@ -216,4 +226,92 @@ def test_a_bar_on_a_terminal(program):
     os.close(master)
     assert process.wait(timeout=60) == 0
     text = text.decode("utf-8")
-    assert "\r" in text and "100%|" in text and "step 30, loss D" in text and "Finished at step 30" in text
+    assert (
+        "\r" in text
+        and "100%|" in text
+        and re.search(r"epoch 10 step 30: D .* D\(x\) .* D\(G\(z\)\) \S+ \d+/s", text)
+        and "Finished at step 30" in text
+    )
+
+
+def test_a_reader_that_leaves_does_not_end_training(program):
+    """`python main.py | head -n 3`, and `| tee` which Ctrl-C ends first."""
+    command = program.command("--max_steps", "100000", "--log_every", "1")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    try:
+        for line in process.stdout:
+            if line.startswith("epoch"):
+                break
+        process.stdout.close()
+        while len(rows(program)) < 20:
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+    finally:
+        process.kill()
+    assert max(int(path.name[6:-5]) for path in program.checkpoints.glob("dcgan-*.json")) >= 20
+
+
+def test_a_second_signal_stops_at_once(program):
+    command = program.command(
+        "--max_steps", "100000", "--log_every", "1", "--checkpoint_every", "5", "--batch_size", "64"
+    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    try:
+        for line in process.stdout:
+            if "step 7," in line:
+                break
+        process.send_signal(signal.SIGSTOP)  # both signals are to find it in the same step
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode in (130, 143, -signal.SIGTERM)
+    assert "Going on from step" in program.train("--max_steps", "5")
+
+
+def test_a_run_of_another_folder_is_not_mixed_in(program):
+    program.train("--max_steps", "2", "--samples_dir", "1/s", "--checkpoints_dir", "1/c")
+    program.train("--max_steps", "2", "--samples_dir", "2/s", "--checkpoints_dir", "2/c")
+    line = program.refuse("--max_steps", "4", "--samples_dir", "1/s", "--checkpoints_dir", "2/c")
+    assert "1/s holds grids of another run; those of this one are in" in line
+    os.rename(str(program.folder / "2"), str(program.folder / "moved"))
+    output = program.train("--max_steps", "4", "--samples_dir", "moved/s", "--checkpoints_dir", "moved/c")
+    assert "Finished at step 4" in output
+
+
+def test_a_damaged_checkpoint_is_one_line(program):
+    program.train("--max_steps", "2")
+    data = program.checkpoints / "dcgan-2.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:1000])
+    assert "dcgan-2 is damaged" in program.refuse("--isTrain", "0")
+    (program.checkpoints / "dcgan-2.json").write_text("{")
+    assert "dcgan-2.json cannot be read" in program.refuse("--max_steps", "3")
+
+
+def test_a_folder_that_vanishes_is_a_warning(program):
+    command = program.command("--max_steps", "12", "--log_every", "1", "--sample_every", "2")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    try:
+        for line in process.stdout:
+            if "step 1," in line:
+                process.send_signal(signal.SIGSTOP)
+                for path in program.samples.iterdir():
+                    path.unlink()
+                program.samples.rmdir()
+                process.send_signal(signal.SIGCONT)
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0 and (program.checkpoints / "dcgan-12.json").exists()
+    assert "the grid of step 12 cannot be written" in error and "Traceback" not in error
+
+
+def test_losses_that_are_no_numbers_end_the_run_unsaved(program):
+    wild = ("--optimizer", "sgd", "--learning_rate", "1000000")
+    line = program.refuse("--max_steps", "300", "--checkpoint_every", "1", *wild)
+    found = re.search(r"the losses of step (\d+) are no longer numbers; .* lower learning_rate = 1e\+06", line)
+    assert not (program.checkpoints / ("dcgan-%s.json" % found.group(1))).exists()

@@ -30,8 +30,7 @@ def find(folder):
     if not os.path.isdir(folder):
         return []
     names = set(os.listdir(folder))
-    steps = [re.match(r"%s-(\d+)\.json$" % PREFIX, name) for name in names]
-    steps = sorted(int(match.group(1)) for match in steps if match)
+    steps = sorted(_step_of(name) for name in names if name.endswith(".json") and _step_of(name) is not None)
     return [_at(folder, step) for step in steps if "%s-%d.index" % (PREFIX, step) in names]
 
 
@@ -45,9 +44,10 @@ def newest_or_refuse(folder):
     found = newest(folder)
     if not found:
         names = os.listdir(folder) if os.path.isdir(folder) else None
-        what = (
-            "it does not exist" if names is None else "none of its %d files is a %s-<step>.json" % (len(names), PREFIX)
-        )
+        if names is None:
+            what = "it is not a folder" if os.path.exists(folder) else "it does not exist"
+        else:
+            what = "none of its %d files is a %s-<step>.json" % (len(names), PREFIX)
         raise UserError(
             "no checkpoint in checkpoints_dir = %s (%s); train first: isTrain = 1, then python main.py" % (folder, what)
         )
@@ -83,14 +83,16 @@ def save(session, saver, folder, step, record_text, keep):
         raise OSError("checkpoint %s: %s" % (path, error.message.split("\n")[0]))
     with open(path + ".json", "w", encoding="utf-8") as file:
         file.write(record_text)
+    for name in os.listdir(aside):
+        with open(os.path.join(aside, name), "rb") as file:
+            os.fsync(file.fileno())
     # The JSON moves last: it is what makes the files a checkpoint. Sorted, they would come .data-*, .index, .json.
     for name in sorted(os.listdir(aside)):
         os.replace(os.path.join(aside, name), os.path.join(folder, name))
     os.rmdir(aside)
     # For TensorFlow's own tools only; this program goes by the files.
     tf.train.update_checkpoint_state(folder, os.path.basename(final.path))
-    for old in find(folder)[:-keep]:
-        _remove(old)
+    _remove_before(folder, find(folder)[-keep:][0].step)
     return final
 
 
@@ -101,11 +103,19 @@ def _read_back(path):
         reader.get_tensor(name)
 
 
-def _remove(checkpoint):
-    folder, start = os.path.dirname(checkpoint.path), os.path.basename(checkpoint.path) + "."
-    # The JSON goes first, so that no kill leaves a checkpoint that seems whole.
-    for name in sorted((n for n in os.listdir(folder) if n.startswith(start)), key=lambda n: not n.endswith(".json")):
+def _remove_before(folder, step):
+    """Remove the files of all checkpoints before `step`, and what a kill has left of such a removal."""
+    steps = {name: _step_of(name) for name in os.listdir(folder)}
+    old = [name for name in steps if steps[name] is not None and steps[name] < step]
+    # A JSON goes first, so that no kill leaves a checkpoint that seems whole.
+    for name in sorted(old, key=lambda name: not name.endswith(".json")):
         os.remove(os.path.join(folder, name))
+
+
+def _step_of(name):
+    """Return the step of a file's name, or None where it is no file of a checkpoint."""
+    match = re.match(r"%s-(\d+)\.(json|index|data-\d+-of-\d+)$" % PREFIX, name)
+    return int(match.group(1)) if match else None
 
 
 def restore(session, saver, checkpoint, variables):
@@ -121,6 +131,8 @@ def restore(session, saver, checkpoint, variables):
                 found = "is missing" if name not in stored else "has shape %s there" % stored[name]
                 raise UserError("%s: %s %s, the network wants %s" % (checkpoint.path, name, found, shape))
         saver.restore(session, checkpoint.path)
+    except tf.errors.ResourceExhaustedError:  # no damage: memory is short
+        raise
     except (tf.errors.OpError, ValueError) as error:
         reason = str(error).split("\n")[0]
         raise UserError(

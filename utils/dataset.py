@@ -47,6 +47,8 @@ def load(pics_dir, image_size, channels):
         try:
             records.append(decode(path, image_size, channels))
             folders.append(name.split(os.sep)[0] if os.sep in name else "")
+        except MemoryError:
+            raise
         except Exception as error:  # Pillow's plugins raise what they like on a broken file
             skipped.append((name, "%s: %s" % (type(error).__name__, error)))
     if not records:
@@ -81,8 +83,14 @@ def _find(pics_dir):
         what = "is not a folder" if os.path.exists(pics_dir) else "does not exist"
         raise UserError("pics_dir = %s %s; %s" % (pics_dir, what, LAYOUT % "it"))
     paths, others = [], 0
-    for folder, subfolders, names in os.walk(pics_dir):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+    visited = set()
+    for folder, subfolders, names in os.walk(pics_dir, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in visited:  # a link that leads back
+            subfolders[:] = []
+            continue
+        visited.add(real)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in names:
             if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
                 paths.append(os.path.join(folder, name))
@@ -103,6 +111,8 @@ def decode(path, image_size, channels):
             if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
                 picture = picture.convert("RGBA")
                 picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+            if picture.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut off at 255
+                picture = Image.fromarray(np.uint8(np.clip(np.asarray(picture) / 257.0 + 0.5, 0, 255)))
             picture = ImageOps.fit(picture.convert(mode), (image_size, image_size), Image.LANCZOS)
     return np.asarray(picture, np.uint8).reshape(image_size, image_size, channels)
 
@@ -112,15 +122,15 @@ class Order:
 
     def __init__(self, n, seed):
         self.n, self.seed = n, seed
-        self._permutations = {}
+        self._last = None, None  # an epoch and its permutation
 
     def _permutation(self, epoch):
-        if epoch not in self._permutations:
-            while len(self._permutations) > 1:  # a batch seldom spans more than two epochs
-                self._permutations.pop(min(self._permutations))
+        known, permutation = self._last
+        if known != epoch:
             key = [self.seed, epoch % 2**32, epoch >> 32]
-            self._permutations[epoch] = np.random.RandomState(key).permutation(self.n)
-        return self._permutations[epoch]
+            permutation = np.random.RandomState(key).permutation(self.n)
+            self._last = epoch, permutation  # one assignment, for an old iterator's thread may still be asking
+        return permutation
 
     def take(self, start, count):
         """Return the indices, [count] int64, of the pictures that follow the first `start` ones."""

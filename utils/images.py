@@ -15,18 +15,30 @@ def to_uint8(images):
     return np.uint8(np.clip(np.nan_to_num(images * 127.5 + 127.5) + 0.5, 0, 255))
 
 
-def grid(images, columns=0):
-    """Lay pictures [N, H, W, C] uint8 out row by row: [rows * H, columns * W, C] uint8, places left over in white.
+def blank(count, picture_shape, columns=0):
+    """Return a white sheet for `count` pictures of shape [H, W, C], [rows * H, columns * W, C] uint8, and its columns.
 
     columns 0: as many as rows, or one more.
     """
-    count, height, width, channels = images.shape
+    height, width, channels = picture_shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
     rows = math.ceil(count / columns)
-    sheet = np.full((rows * columns, height, width, channels), 255, np.uint8)
-    sheet[:count] = images
-    sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    return sheet.reshape(rows * height, columns * width, channels)
+    return np.full((rows * height, columns * width, channels), 255, np.uint8), columns
+
+
+def place(sheet, columns, number, picture):
+    """Put a picture, [H, W, C] uint8, onto a sheet at the place of this number, counted row by row."""
+    height, width, _ = picture.shape
+    top, left = number // columns * height, number % columns * width
+    sheet[top : top + height, left : left + width] = picture
+
+
+def grid(images, columns=0):
+    """Lay pictures [N, H, W, C] uint8 out on a sheet: see `blank`."""
+    sheet, columns = blank(len(images), images.shape[1:], columns)
+    for number, image in enumerate(images):
+        place(sheet, columns, number, image)
+    return sheet
 
 
 def png(image):
@@ -51,15 +63,17 @@ def write_samples(chunks, count, folder, name, single, columns):
     sheet_path, single_folder = os.path.join(folder, name + ".png"), os.path.join(folder, name)
     if single:
         os.makedirs(single_folder, exist_ok=True)
-    done, number = [], 0
+    sheet, number = None, 0
     with tqdm(total=count, unit=" pictures", file=sys.stdout, disable=not sys.stdout.isatty()) as bar:
         for chunk in chunks:
+            if sheet is None:
+                sheet, columns = blank(count, chunk.shape[1:], columns)
             for picture in chunk:
+                place(sheet, columns, number, picture)
                 if single:
                     write(os.path.join(single_folder, "%s_%05d.png" % (name, number)), png(picture))
                 number += 1
-            done.append(chunk)
             bar.update(len(chunk))
-    write(sheet_path, png(grid(np.concatenate(done), columns)))
+    write(sheet_path, png(sheet))
     more = ", and each by itself in %s" % single_folder if single else ""
     return "%d pictures in %s%s" % (count, sheet_path, more)

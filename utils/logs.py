@@ -20,15 +20,15 @@ class Logs:
         self._path = os.path.join(folder, HISTORY)
         self._cut_back(step)
         self._events = tf.summary.FileWriter(os.path.join(folder, "logs"))
-        if step:
-            start = tf.SessionLog(status=tf.SessionLog.START)
-            self._events.add_session_log(start, global_step=step + 1)
+        self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step=step + 1)
 
     def _cut_back(self, step):
         kept = [COLUMNS]
         if os.path.exists(self._path):
-            with open(self._path, newline="", encoding="utf-8") as file:
-                lines = [line for line in file if line.endswith("\n")]  # a kill may have cut the last one short
+            with open(self._path, newline="", encoding="utf-8", errors="replace") as file:
+                lines = [
+                    line.replace("\0", "") for line in file if line.endswith("\n")
+                ]  # a kill may have cut the last one short
             kept += [row for row in csv.reader(lines) if row and row[0].isdigit() and int(row[0]) <= step]
         images.write(self._path, _csv_text(kept).encode())
 

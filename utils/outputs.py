@@ -1,6 +1,7 @@
 """What training writes while it runs: checkpoints, sample grids, history.csv and TensorBoard logs."""
 
 import os
+import sys
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -10,40 +11,53 @@ from utils.logs import Logs
 
 
 class Outputs:
-    """Writes a run's files. Asked twice for the same step, it writes once."""
+    """Writes a run's files. Asked twice for the same step, it writes once.
 
-    def __init__(self, session, sampler, saver, settings, step):
-        """Go on behind `step`."""
+    Where writing fails (a full disk, a folder that is gone) it says so and training goes on: the next interval is the
+    next try.
+    """
+
+    def __init__(self, session, sampler, saver, settings, step, resumed):
+        """Go on behind `step`; resumed: there is a checkpoint of it."""
         self._session, self._sampler, self._saver, self._settings = session, sampler, saver, settings
         self._run = settings.run
         # All grids of a run show the same noise.
         self._z = sampling.noise(
             self._run.seed, sampling.TRAINING_GRID, self._run.train_samples, settings.network.z_dim
         )
-        self._saved_step = self._grid_step = step if step else None
-        self._logs = None
         self._first_step = step
+        self._saved_step = self._grid_step = step if resumed else None
+        self._logs = None
 
     def save(self, step):
-        """Save a checkpoint of `step`."""
+        """Save a checkpoint of `step`; return whether it stands."""
         if step != self._saved_step:
-            text = record.dumps(self._settings, step, tf.__version__)
-            folder = self._run.checkpoints_dir
-            checkpoint.save(self._session, self._saver, folder, step, text, self._run.keep_checkpoints)
-            self._saved_step = step
+            self._attempt("the checkpoint of step %d" % step, self._save, step)
+        return step == self._saved_step
+
+    def _save(self, step):
+        text = record.dumps(self._settings, step, tf.__version__)
+        folder = self._run.checkpoints_dir
+        checkpoint.save(self._session, self._saver, folder, step, text, self._run.keep_checkpoints)
+        self._saved_step = step
 
     def write_grid(self, step):
         """Write samples/train_<step>.png."""
         if step != self._grid_step:
-            pictures = np.concatenate(list(sampling.pictures(self._session, self._sampler, self._z)))
-            sheet, png = self._write_sheet("train_%08d.png" % step, pictures)
-            self._open_logs().write_grid(step, png, sheet.shape)
-            self._grid_step = step
+            self._attempt("the grid of step %d" % step, self._write_grid, step)
+
+    def _write_grid(self, step):
+        pictures = np.concatenate(list(sampling.pictures(self._session, self._sampler, self._z)))
+        sheet, png = self._write_sheet("train_%08d.png" % step, pictures)
+        self._open_logs().write_grid(step, png, sheet.shape)
+        self._grid_step = step
 
     def write_reals(self, batches):
         """Write samples/reals.png, what the network gets, unless it is there; then batches must be initialised anew."""
-        if os.path.exists(os.path.join(self._run.samples_dir, "reals.png")):
-            return
+        if not os.path.exists(os.path.join(self._run.samples_dir, "reals.png")):
+            self._attempt("reals.png", self._write_reals, batches)
+
+    def _write_reals(self, batches):
         self._session.run(batches.initializer, {batches.start: 0})
         rounds = -(-self._run.train_samples // self._run.batch_size)
         reals = np.concatenate([self._session.run(batches.images) for _ in range(rounds)])
@@ -51,11 +65,19 @@ class Outputs:
 
     def write_row(self, row):
         """Write a row of numbers, a dict with the keys of logs.COLUMNS."""
-        self._open_logs().write_row(row)
+        self._attempt("history.csv", lambda: self._open_logs().write_row(row))
 
     def close(self):
+        """Close the logs."""
         if self._logs is not None:
-            self._logs.close()
+            self._attempt("the logs", self._logs.close)
+
+    @staticmethod
+    def _attempt(what, write, *arguments):
+        try:
+            write(*arguments)
+        except OSError as error:
+            print("\nmain.py: %s cannot be written (%s); training goes on" % (what, error), file=sys.stderr)
 
     def _write_sheet(self, name, pictures):
         sheet = images.grid(pictures, self._run.grid_columns)

@@ -17,7 +17,7 @@ class Progress:
         self._window = [(self._started, done)]  # (time, step) of the last logged steps
         self._bar = None
         if sys.stdout.isatty():
-            form = "{percentage:3.0f}%|{bar}| {remaining} left{postfix}"  # the bar gets what columns are left over
+            form = "{percentage:3.0f}%|{bar}| {remaining}{postfix}"  # the bar gets what columns are left over
             self._bar = tqdm(total=total, initial=done, file=sys.stdout, bar_format=form, dynamic_ncols=True)
 
     @property
@@ -35,16 +35,18 @@ class Progress:
         """Show that a step is finished, and add to its row what it took; row: see logs.COLUMNS."""
         step = self._done = row["step"]
         row["pictures_per_second"], row["seconds"] = self.pictures_per_second, self.seconds
-        words = (
-            "epoch {0} step {step}, loss D {d_loss:.2f} G {g_loss:.2f}, D(x) {d_real:.2f} D(G(z)) {d_fake:.2f}, "
-            "{pictures_per_second:.0f} pictures/s"
-        ).format(math.ceil(row["epoch"]), **row)
+        epoch = math.ceil(row["epoch"])
         if self._bar is not None:
-            self._bar.set_postfix_str(words, refresh=False)
+            # Short, so that 80 columns show all of it.
+            words = "epoch {} step {step}: D {d_loss:.2f} G {g_loss:.2f} D(x) {d_real:.2f} D(G(z)) {d_fake:.2f} "
+            words += "{pictures_per_second:.0f}/s"
+            self._bar.set_postfix_str(words.format(epoch, **row), refresh=False)
             self._bar.update(1)
         elif step % self._log_every == 0 or step == self._total:
+            words = "epoch {} step {step}, loss D {d_loss:.2f} G {g_loss:.2f}, D(x) {d_real:.2f} D(G(z)) {d_fake:.2f}, "
+            words += "{pictures_per_second:.0f} pictures/s, {} left"
             left = (self._total - step) * self.seconds / (step - self._first)
-            print("%s, %s left" % (words, tqdm.format_interval(left)), flush=True)
+            print(words.format(epoch, tqdm.format_interval(left), **row), flush=True)
         if step % self._log_every == 0:
             self._window = [*self._window[-4:], (time.time(), step)]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from utils import rules
 from utils.errors import UserError
-from utils.settings import Network, Run, Settings
+from utils.settings import Network
 
 VERSION = "0.1.0"  # of this program
 FORMAT = 1  # of the JSON; raised when an older program could no longer read it rightly
@@ -15,7 +15,8 @@ class Record(NamedTuple):
     """What a checkpoint's JSON says."""
 
     step: int
-    settings: Settings
+    run: dict  # the run settings that it has and this version knows
+    network: Network
 
 
 def dumps(settings, step, tensorflow_version):
@@ -47,37 +48,34 @@ def read(path):
             "%s was written by a later version of this program (format %d, this one reads up to %d); update the program"
             % (path, data["format"], FORMAT)
         )
-    return Record(
-        data["step"],
-        Settings(Run(**_group(data, "run", rules.RUN, path)), Network(**_group(data, "network", rules.NETWORK, path))),
-    )
+    run, network = data.get("run"), data.get("network")
+    if not isinstance(run, dict) or not isinstance(network, dict) or set(network) != set(rules.NETWORK):
+        raise UserError("%s: its settings are not those of this version (%s)" % (path, VERSION))
+    run = {name: rules.check(name, run[name], rule, path) for name, rule in rules.RUN.items() if name in run}
+    network = {name: rules.check(name, network[name], rule, path) for name, rule in rules.NETWORK.items()}
+    return Record(data["step"], run, Network(**network))
 
 
-def _group(data, key, names, path):
-    values = data.get(key)
-    if not isinstance(values, dict) or set(values) != set(names):
-        raise UserError("%s: its %s settings are not those of this version (%s)" % (path, key, VERSION))
-    return {name: rules.check(name, values[name], rule, path) for name, rule in names.items()}
-
-
-def compare(then, now):
-    """Compare a run's recorded Settings with today's: return (what must not change but did, what may and did).
+def compare(there, now):
+    """Compare a Record with the Settings of today: return (what must not change but did, what may and did).
 
     Both are lists of words such as 'filters is 32 there and 64 now'.
     """
     refused, changed = [], []
-    for group, names in ((0, rules.RUN), (1, rules.NETWORK)):
+    for then, today, names in (
+        (there.run, now.run._asdict(), rules.RUN),
+        (there.network._asdict(), now.network._asdict(), rules.NETWORK),
+    ):
         for name, rule in names.items():
-            old, new = getattr(then[group], name), getattr(now[group], name)
-            if old != new and rule.on_resume != "free":
-                words = "%s is %s there and %s now" % (name, old, new)
+            if name in then and then[name] != today[name] and rule.on_resume != "free":
+                words = "%s is %s there and %s now" % (name, then[name], today[name])
                 (refused if rule.on_resume == "keep" else changed).append(words)
     return refused, changed
 
 
 def check_same_run(there, checkpoint_path, now):
     """Return the line that announces going on with the run of the Record `there`; refuse where it was another run."""
-    refused, changed = compare(there.settings, now)
+    refused, changed = compare(there, now)
     new_run = "other --checkpoints_dir and --samples_dir start a new run"
     if refused:
         raise UserError(

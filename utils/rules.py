@@ -27,7 +27,7 @@ def number(allows, words, **more):
 
 
 def above_zero(**more):
-    return number(lambda value: value > 0, "above 0", **more)
+    return number(lambda value: 0 < value <= 1e6, "above 0, at most 1000000", **more)
 
 
 def fraction(**more):
@@ -64,20 +64,20 @@ RUN = {
     "sample_every": whole(0, on_resume="change"),
     "train_samples": whole(1, 10000, on_resume="change"),
     "checkpoint_every": whole(0, on_resume="change"),
+    "grid_columns": whole(0, 10000, on_resume="change"),
     "keep_checkpoints": whole(1, on_resume="change"),
     "log_every": whole(1, on_resume="change"),
     "num_samples": whole(1),
     "single": one_of(0, 1),
     "sample_seed": whole(0),
-    "grid_columns": whole(0),
 }
 
 NETWORK = {
     "image_size": one_of(8, 16, 32, 64, 128, 256, 512, 1024, on_resume="keep"),
     "channels": one_of(3, 1, on_resume="keep"),
-    "z_dim": whole(1, on_resume="keep"),
-    "filters": whole(1, on_resume="keep"),
-    "max_filters": whole(1, on_resume="keep"),
+    "z_dim": whole(1, 2**16, on_resume="keep"),
+    "filters": whole(1, 2**12, on_resume="keep"),
+    "max_filters": whole(1, 2**12, on_resume="keep"),
     "kernel": whole(2, 15, on_resume="keep"),
     "downsample": one_of("average", "stride", on_resume="keep"),
     "activation": one_of("leaky_relu", "relu", "elu", "tanh", on_resume="keep"),

@@ -18,7 +18,7 @@ from utils.errors import UserError
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FILES = (("params.py", rules.RUN), (os.path.join("model", "params.py"), rules.NETWORK))
 
-SAMPLING = ("num_samples", "single", "sample_seed", "grid_columns")
+SAMPLING = ("num_samples", "single", "sample_seed")
 
 Run = namedtuple("Run", rules.RUN)
 Network = namedtuple("Network", rules.NETWORK)
@@ -54,7 +54,8 @@ def resolve(argv, root=ROOT):
     settings = Settings(
         Run(**{name: values[name] for name in rules.RUN}), Network(**{name: values[name] for name in rules.NETWORK})
     )
-    _check_together(settings)
+    if settings.run.isTrain:  # sampling has its network from the checkpoint, and wants no pictures
+        _check_together(settings)
     return settings
 
 
@@ -211,7 +212,7 @@ def describe(settings):
         title, left_out = "Training", SAMPLING
         groups = [folders, [n for n in rules.RUN if n not in folders and n not in left_out], list(rules.NETWORK)]
     else:
-        title, groups = "Sampling", [folders[1:], list(SAMPLING)]
+        title, groups = "Sampling", [folders[1:], [*SAMPLING, "grid_columns"]]
     values = dict(run._asdict(), **network._asdict())
     lines = [title]
     for names in groups:

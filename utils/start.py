@@ -27,7 +27,7 @@ def import_tensorflow():
         terminal = os.dup(2)
         os.dup2(nowhere.fileno(), 2)
         try:
-            _import()
+            _import().logging.set_verbosity("ERROR")
         finally:
             sys.stderr.flush()
             os.dup2(terminal, 2)
@@ -36,7 +36,7 @@ def import_tensorflow():
 
 def _import():
     try:
-        importlib.import_module("tensorflow.compat.v1")
+        return importlib.import_module("tensorflow.compat.v1")
     except ImportError as error:
         reason = str(error).strip().split("\n")[0]
         raise UserError("TensorFlow cannot be imported (%s); `pip install -r requirements.txt` installs it" % reason)
