@@ -14,6 +14,9 @@ sys.path.insert(0, ROOT)
 
 from utils import settings as settings_module  # noqa: E402
 
+# As a user has it: some versions of TensorFlow set this variable themselves, once a test has imported them.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+
 # A network that trains in milliseconds, as command line.
 TINY = ["--image_size", "16", "--filters", "4", "--z_dim", "6", "--batch_size", "4", "--train_samples", "4"]
 
@@ -85,8 +88,19 @@ class Program:
         # Glorot's weights, for with small ones a generator so young turns every z into the same grey.
         return [sys.executable, str(self.folder / "main.py"), *TINY, "--init", "glorot", *arguments]
 
+    def start(self, *arguments):
+        """Start it; return the process, its output to be read as text."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            env=ENVIRONMENT,
+        )
+
     def run(self, *arguments, **options):
         """Run it with a tiny network from another folder; return the process with its output as text."""
+        options = dict({"env": ENVIRONMENT}, **options)
         return subprocess.run(
             self.command(*arguments),
             cwd=str(self.folder.parent),

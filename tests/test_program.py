@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from conftest import ENVIRONMENT
 from PIL import Image
 
 
@@ -93,9 +94,7 @@ def test_epochs_decide_and_can_be_raised(program):
 @pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
 def test_a_signal_saves_and_the_same_command_goes_on(program, number, code):
     arguments = ["--max_steps", "100000", "--log_every", "1"]
-    process = subprocess.Popen(
-        program.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True
-    )
+    process = program.start(*arguments)
     try:
         for line in process.stdout:
             if line.startswith("epoch") and "step 5," in line:
@@ -165,7 +164,7 @@ def test_mistakes_are_one_line(program):
 def test_help_and_mistakes_do_not_import_tensorflow(program, tmp_path):
     (tmp_path / "bad" / "tensorflow").mkdir(parents=True)
     (tmp_path / "bad" / "tensorflow" / "__init__.py").write_text("raise SystemExit('TensorFlow was imported')")
-    environment = dict(os.environ, PYTHONPATH=str(tmp_path / "bad"))
+    environment = dict(ENVIRONMENT, PYTHONPATH=str(tmp_path / "bad"))
     done = program.run("--help", env=environment)
     assert done.returncode == 0 and "--batch_size" in done.stdout and done.stderr == ""
     assert program.run("--batchsize", "3", env=environment).returncode == 2
@@ -175,13 +174,13 @@ def test_help_and_mistakes_do_not_import_tensorflow(program, tmp_path):
 def test_no_tensorflow_is_one_line(program, tmp_path):
     (tmp_path / "bad" / "tensorflow").mkdir(parents=True)
     (tmp_path / "bad" / "tensorflow" / "__init__.py").write_text("raise ImportError('no such thing')")
-    done = program.run(env=dict(os.environ, PYTHONPATH=str(tmp_path / "bad")))
+    done = program.run(env=dict(ENVIRONMENT, PYTHONPATH=str(tmp_path / "bad")))
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "TensorFlow cannot be imported (no such thing); `pip install -r requirements.txt`" in done.stderr
 
 
 def test_tensorflows_notices_come_when_asked_for(program):
-    done = program.run("--max_steps", "1", env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="0"))
+    done = program.run("--max_steps", "1", env=dict(ENVIRONMENT, TF_CPP_MIN_LOG_LEVEL="0"))
     assert done.returncode == 0 and done.stderr != ""
 
 
@@ -215,7 +214,7 @@ def test_a_bar_on_a_terminal(program):
 
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    process = subprocess.Popen(program.command("--max_steps", "30"), stdout=slave, stderr=slave)
+    process = subprocess.Popen(program.command("--max_steps", "30"), stdout=slave, stderr=slave, env=ENVIRONMENT)
     os.close(slave)
     text, started = b"", time.time()
     while time.time() - started < 120:
@@ -236,8 +235,7 @@ def test_a_bar_on_a_terminal(program):
 
 def test_a_reader_that_leaves_does_not_end_training(program):
     """`python main.py | head -n 3`, and `| tee` which Ctrl-C ends first."""
-    command = program.command("--max_steps", "100000", "--log_every", "1")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    process = program.start("--max_steps", "100000", "--log_every", "1")
     try:
         for line in process.stdout:
             if line.startswith("epoch"):
@@ -254,10 +252,7 @@ def test_a_reader_that_leaves_does_not_end_training(program):
 
 
 def test_a_second_signal_stops_at_once(program):
-    command = program.command(
-        "--max_steps", "100000", "--log_every", "1", "--checkpoint_every", "5", "--batch_size", "64"
-    )
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    process = program.start("--max_steps", "100000", "--log_every", "1", "--checkpoint_every", "5")
     try:
         for line in process.stdout:
             if "step 7," in line:
@@ -293,8 +288,7 @@ def test_a_damaged_checkpoint_is_one_line(program):
 
 
 def test_a_folder_that_vanishes_is_a_warning(program):
-    command = program.command("--max_steps", "12", "--log_every", "1", "--sample_every", "2")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    process = program.start("--max_steps", "12", "--log_every", "1", "--sample_every", "2")
     try:
         for line in process.stdout:
             if "step 1," in line:

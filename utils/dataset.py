@@ -154,8 +154,9 @@ def batches(records, batch_size, seed):
         images.set_shape([batch_size, *records.shape[1:]])
         return tf.cast(images, tf.float32) / 127.5 - 1.0
 
-    start = tf.placeholder(tf.int64, [], name="pictures_seen_before")
-    # One batch after the other: the order is fixed, and a lookup far quicker than a step. The next ones are kept ready.
-    stream = tf.data.Dataset.range(start, tf.int64.max, batch_size).map(to_images).prefetch(2)
-    iterator = tf.data.make_initializable_iterator(stream)
-    return Batches(iterator.get_next(), start, iterator.initializer)
+    with tf.name_scope("batches"):  # lest an operation take the name of one of the counters, such as "step"
+        start = tf.placeholder(tf.int64, [], name="pictures_seen_before")
+        # One batch after the other: the order is fixed, and a lookup far quicker than a step. The next are kept ready.
+        stream = tf.data.Dataset.range(start, tf.int64.max, batch_size).map(to_images).prefetch(2)
+        iterator = tf.data.make_initializable_iterator(stream)
+        return Batches(iterator.get_next(), start, iterator.initializer)
