@@ -18,9 +18,9 @@ class StopSignals:
 
     def _receive(self, number, frame):
         self.received = number
-        os.write(2, b"\nmain.py: finishing this step and saving; a second signal stops at once, without that\n")
         for each in self._former:
             signal.signal(each, signal.SIG_DFL)
+        os.write(2, b"\nmain.py: finishing this step and saving; a second signal stops at once, without that\n")
 
     def __exit__(self, *error):
         for number, handler in self._former.items():
