@@ -75,7 +75,7 @@ def test_broken_pictures_are_named_and_left_out(pics):
     ]
     text = dataset.describe(pictures, str(pics), 16)
     assert "12 pictures" in text and "blue 6, red 6" in text
-    assert "3 files cannot be read" in text and "cut short.jpg" in text
+    assert "Left out, because they cannot be read: 3" in text and "cut short.jpg" in text
     assert "Fewer pictures than batch_size = 16" in text
 
 

@@ -68,7 +68,7 @@ def describe(pictures, pics_dir, batch_size):
     classes = ", ".join("%s %d" % (name or "(no class)", count) for name, count in zip(pictures.classes, counts))
     lines = ["%d pictures in %s: %s" % (n, pics_dir, classes)]
     if pictures.skipped:
-        lines.append("%d files cannot be read and are left out:" % len(pictures.skipped))
+        lines.append("Left out, because they cannot be read: %d" % len(pictures.skipped))
         lines += ["  %s: %s" % each for each in pictures.skipped[:5]]
         lines += ["  ..."] * (len(pictures.skipped) > 5)
     if n < batch_size:
