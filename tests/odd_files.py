@@ -1,0 +1,207 @@
+"""Pictures of every kind, made from one motif, so that a test can tell whether each looks as a person would expect."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+SIZE = 48
+# Its quarters: top left, top right, bottom left, bottom right.
+COLOURS = np.array([[220, 40, 30], [40, 200, 60], [30, 60, 210], [240, 220, 60]], np.uint8)
+
+
+def motif(width=SIZE, height=SIZE):
+    """Four quarters, each of its own colour: an RGB picture."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    for i, colour in enumerate(COLOURS):
+        rows = slice(0, height // 2) if i < 2 else slice(height // 2, height)
+        columns = slice(0, width // 2) if i % 2 == 0 else slice(width // 2, width)
+        pixels[rows, columns] = colour
+    return Image.fromarray(pixels)
+
+
+def quarters(record):
+    """Return the mean colour of each quarter of a record, away from its borders: [4, C] float."""
+    half = len(record) // 2
+    inner = slice(half // 4, half - half // 4)
+    corners = [record[:half, :half], record[:half, half:], record[half:, :half], record[half:, half:]]
+    return np.array([corner[inner, inner].mean((0, 1)) for corner in corners])
+
+
+def grey(colours=COLOURS):
+    """Return the luminance of colours [n, 3], three times: [n, 3]."""
+    return np.repeat((colours @ np.array([0.299, 0.587, 0.114]))[:, None], 3, 1)
+
+
+def saved(picture, form, **options):
+    """Return the bytes of a picture file."""
+    file = io.BytesIO()
+    picture.save(file, form, **options)
+    return file.getvalue()
+
+
+def half_transparent(mode, background=255):
+    """The motif with its left half transparent, and the colours one sees before a grey `background`."""
+    alpha = np.zeros((SIZE, SIZE), np.uint8)
+    alpha[:, SIZE // 2 :] = 255
+    picture = motif().convert(mode[:-1])
+    picture.putalpha(Image.fromarray(alpha))
+    colours = (COLOURS if mode == "RGBA" else grey()).astype(float)
+    colours[[0, 2]] = background
+    return picture, colours
+
+
+def palette_with_transparency():
+    """The motif as a palette picture whose first entry, the top left quarter, is transparent."""
+    index = np.zeros((SIZE, SIZE), np.uint8)
+    index[: SIZE // 2, SIZE // 2 :], index[SIZE // 2 :, : SIZE // 2], index[SIZE // 2 :, SIZE // 2 :] = 1, 2, 3
+    picture = Image.fromarray(index)
+    picture.putpalette(COLOURS.ravel().tolist())
+    colours = COLOURS.astype(float)
+    colours[0] = 255
+    return picture, colours
+
+
+def oriented(orientation, form="JPEG", **options):
+    """The motif, stored so that only a reader of EXIF shows it upright."""
+    turns = {
+        2: Image.FLIP_LEFT_RIGHT,
+        3: Image.ROTATE_180,
+        4: Image.FLIP_TOP_BOTTOM,
+        5: Image.TRANSPOSE,
+        6: Image.ROTATE_90,  # stored turned to the left, to be shown turned to the right
+        7: Image.TRANSVERSE,
+        8: Image.ROTATE_270,
+    }
+    picture = motif()
+    if orientation in turns:
+        picture = picture.transpose(turns[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return saved(picture, form, exif=exif.tobytes(), **options)
+
+
+def one_bit():
+    """A 1-bit picture, and its colours: the left half black, the right half white."""
+    picture = Image.new("1", (SIZE, SIZE), 0)
+    picture.paste(1, (SIZE // 2, 0, SIZE, SIZE))
+    return picture, np.array([[0] * 3, [255] * 3, [0] * 3, [255] * 3])
+
+
+def values(kind, scale):
+    """The luminance of the motif as numbers of another kind, times `scale`."""
+    return Image.fromarray((np.asarray(motif().convert("L"), np.float64) * scale).astype(kind))
+
+
+def animated(form):
+    """Two frames, the first of them the motif."""
+    others = [Image.new("RGB", (SIZE, SIZE), "black")]
+    return saved(motif(), form, save_all=True, append_images=others, duration=100)
+
+
+def usable():
+    """Return {file name: (bytes, expected colours of the four quarters, tolerance)}."""
+    rgb = motif()
+    luminance, palette = grey(), palette_with_transparency()
+    left = {mode: half_transparent(mode) for mode in ("RGBA", "LA")}
+    files = {
+        "rgb.jpg": (saved(rgb, "JPEG", quality=95), COLOURS, 8),
+        "progressive.jpg": (saved(rgb, "JPEG", quality=95, progressive=True), COLOURS, 8),
+        "rgb.png": (saved(rgb, "PNG"), COLOURS, 1),
+        "rgb.bmp": (saved(rgb, "BMP"), COLOURS, 1),
+        "rgb.tif": (saved(rgb, "TIFF"), COLOURS, 1),
+        "deflated.tiff": (saved(rgb, "TIFF", compression="tiff_adobe_deflate"), COLOURS, 1),
+        "rgb.webp": (saved(rgb, "WEBP", lossless=True), COLOURS, 1),
+        "rgb.gif": (saved(rgb, "GIF"), COLOURS, 8),
+        "rgb.ppm": (saved(rgb, "PPM"), COLOURS, 1),
+        "rgb.tga": (saved(rgb, "TGA"), COLOURS, 1),
+        "rgb.pcx": (saved(rgb, "PCX"), COLOURS, 1),
+        "rgb.jp2": (saved(rgb, "JPEG2000"), COLOURS, 8),
+        "rgb.ico": (saved(rgb, "ICO", sizes=[(SIZE, SIZE)]), COLOURS, 1),
+        "rgb.sgi": (saved(rgb, "SGI"), COLOURS, 1),
+        "UPPER.JPEG": (saved(rgb, "JPEG", quality=95), COLOURS, 8),
+        "no ending": (saved(rgb, "PNG"), COLOURS, 1),
+        "png called.jpg": (saved(rgb, "PNG"), COLOURS, 1),
+        "jpeg called.txt": (saved(rgb, "JPEG", quality=95), COLOURS, 8),
+        "grey.jpg": (saved(rgb.convert("L"), "JPEG", quality=95), luminance, 8),
+        "grey.png": (saved(rgb.convert("L"), "PNG"), luminance, 2),
+        "cmyk.jpg": (saved(rgb.convert("CMYK"), "JPEG", quality=95), COLOURS, 8),
+        "cmyk.tif": (saved(rgb.convert("CMYK"), "TIFF"), COLOURS, 3),
+        "ycbcr.tif": (saved(rgb.convert("YCbCr"), "TIFF", compression="jpeg"), COLOURS, 12),
+        "lab.tif": (saved(_lab(rgb), "TIFF"), COLOURS, 12),
+        "palette.png": (saved(rgb.convert("P", palette=Image.ADAPTIVE), "PNG"), COLOURS, 8),
+        "palette hole.png": (saved(palette[0], "PNG", transparency=0), palette[1], 1),
+        "palette hole.gif": (saved(palette[0], "GIF", transparency=0), palette[1], 1),
+        "rgb hole.png": (saved(rgb, "PNG", transparency=tuple(COLOURS[0].tolist())), palette[1], 1),
+        "rgba.png": (saved(left["RGBA"][0], "PNG"), left["RGBA"][1], 1),
+        "rgba.webp": (saved(left["RGBA"][0], "WEBP", lossless=True), left["RGBA"][1], 1),
+        "rgba.tif": (saved(left["RGBA"][0], "TIFF"), left["RGBA"][1], 1),
+        "la.png": (saved(left["LA"][0], "PNG"), left["LA"][1], 2),
+        "1 bit.png": (saved(one_bit()[0], "PNG"), one_bit()[1], 1),
+        "1 bit.tif": (saved(one_bit()[0], "TIFF", compression="group4"), one_bit()[1], 1),
+        "16 bit.png": (saved(values(np.uint16, 257), "PNG"), luminance, 2),
+        "16 bit.tif": (saved(values(np.uint16, 257), "TIFF"), luminance, 2),
+        "float to 1.tif": (saved(values(np.float32, 1 / 255.0), "TIFF"), luminance, 2),
+        "float to 255.tif": (saved(values(np.float32, 1), "TIFF"), luminance, 2),
+        "animated.gif": (animated("GIF"), COLOURS, 8),
+        "animated.webp": (animated("WEBP"), COLOURS, 40),  # lossy
+        "animated.png": (animated("PNG"), COLOURS, 1),
+        "broken exif.jpg": (saved(rgb, "JPEG", quality=95, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"), COLOURS, 8),
+    }
+    for orientation in range(1, 9):
+        files["turned %d.jpg" % orientation] = (oriented(orientation, quality=95), COLOURS, 8)
+    files["turned 6.png"] = (oriented(6, "PNG"), COLOURS, 1)
+    files["turned 6.webp"] = (oriented(6, "WEBP"), COLOURS, 40)
+    files["turned 6.tif"] = (oriented(6, "TIFF"), COLOURS, 1)
+    files["turned 8.tif"] = (oriented(8, "TIFF", compression="tiff_lzw"), COLOURS, 1)
+    return files
+
+
+def _lab(rgb):
+    from PIL import ImageCms
+
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    return ImageCms.profileToProfile(rgb, *profiles, outputMode="LAB")
+
+
+def _png(width, height, *chunks):
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, content in [(b"IHDR", header), *chunks, (b"IEND", b"")]:
+        data += struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return data
+
+
+def unusable():
+    """Return {file name: (bytes, a piece of the reason)}: pictures that are none, or not whole."""
+    jpeg, png, gif = (saved(motif(), form) for form in ("JPEG", "PNG", "GIF"))
+    webp, tiff = (saved(motif(), form) for form in ("WEBP", "TIFF"))
+    return {
+        "truncated.jpg": (jpeg[:-20], "truncated"),
+        "truncated.png": (png[: len(png) // 2], ""),
+        "truncated.gif": (gif[: len(gif) // 2], ""),
+        "truncated.webp": (webp[: len(webp) // 2], ""),
+        "truncated.tif": (tiff[: len(tiff) // 2], ""),
+        "only a header.jpg": (jpeg[:20], ""),
+        "empty.jpg": (b"", "an empty file"),
+        "a page.jpg": (b"<html><body>404</body></html>", "not in a format that Pillow"),
+        "zeros.png": (bytes(1000), "not in a format that Pillow"),
+        "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), "not in a format that Pillow"),
+        "lying.png": (_png(5000, 5000, (b"IDAT", zlib.compress(bytes(1000)))), ""),
+        "bomb.png": (_png(60000, 60000, (b"IDAT", zlib.compress(bytes(1000)))), "bomb"),
+        "text bomb.png": (_png(8, 8, (b"zTXt", b"k\0\0" + zlib.compress(bytes(2**27)))), ""),
+        "bad checksum.png": (png[:30] + bytes([png[30] ^ 1]) + png[31:], ""),
+    }
+
+
+def others():
+    """Return {file name: bytes} of files that are no pictures, and do not say they were."""
+    return {
+        "notes.txt": b"remember the milk",
+        "Thumbs.db": bytes(300),
+        "film.mpg": b"\0\0\x01\xb3" + bytes(60),
+        "drawing.eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n",
+        "nothing": b"",
+    }
