@@ -38,7 +38,7 @@ def main(argv):
 
 def train(settings):
     """Train from the newest checkpoint, or from the start, until `epochs` or `max_steps` are done."""
-    from utils import checkpoint, dataset, folders, memory, record
+    from utils import checkpoint, folders, memory, prepare, record
 
     run, network = settings
     newest = checkpoint.newest(run.checkpoints_dir)
@@ -48,11 +48,10 @@ def train(settings):
         folders.refuse_grids_of_others(there.run, run)
     else:
         folders.refuse_work_of_others(run.samples_dir, run.checkpoints_dir)
-    with memory.shortage_named("image_size", network.image_size):
-        pictures = dataset.load(run.pics_dir, network.image_size, network.channels)
-    print(dataset.describe(pictures, run.pics_dir, run.batch_size), flush=True)
-    folders.make_writable("samples_dir", run.samples_dir)
-    folders.make_writable("checkpoints_dir", run.checkpoints_dir)
+    for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
+        folders.make_writable(name, getattr(run, name))
+    pictures, report = prepare.load(run, prepare.recipe_of(run, network))
+    print(prepare.describe(pictures, report, run), flush=True)
     with memory.shortage_named("batch_size", run.batch_size):
         return build_and_run(settings, pictures, newest)
 
@@ -68,7 +67,7 @@ def build_and_run(settings, pictures, newest):
 
     run, network = settings
     tf.set_random_seed(run.seed)
-    batches = dataset.batches(pictures.records, run.batch_size, run.seed)
+    batches = dataset.batches(pictures, run.batch_size, network.image_size, run.mirror, run.seed)
     graph = gan.build_train_graph(batches.images, network, run)
     sampler = gan.build_sampler(network)
     initializer = tf.global_variables_initializer()
@@ -76,7 +75,7 @@ def build_and_run(settings, pictures, newest):
     variables = tf.global_variables()
     tf.get_default_graph().finalize()
 
-    with StopSignals() as stop, tf.Session(config=session_config()) as session:
+    with StopSignals() as stop, dataset.errors_named(batches), tf.Session(config=session_config()) as session:
         if newest:
             checkpoint.restore(session, saver, newest, variables)
         else:
@@ -102,14 +101,15 @@ def run_steps(session, graph, batches, outputs, run, n, stop):
 
     if not outputs.save(step):  # at step 0 too: whatever stops this run from here on, the same command goes on with it
         return 1
-    outputs.write_reals(batches)
+    outputs.write_reals(batches, n)
     outputs.write_grid(step)
     session.run(batches.initializer, {batches.start: seen})
 
     with Progress(step, total, run.k * run.batch_size, run.log_every) as progress:
         while step < total and not stop.received:
             for _ in range(run.k):
-                d = session.run(graph.d_update)
+                d = session.run(dict(graph.d_update, waited=batches.waited))
+                progress.waited += d["waited"]
             g = session.run(graph.g_update)
 
             step, seen = int(g["step"]), int(d["pictures_seen"])

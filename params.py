@@ -16,6 +16,28 @@ samples_dir = "samples"
 # Folder for checkpoints, history.csv and the TensorBoard logs. A run goes on from what it finds here.
 checkpoints_dir = "checkpoints"
 
+# Folder for the decoded pictures, kept from run to run. What is in it can be deleted while no run is on.
+cache_dir = "checkpoints/cache"
+
+# --- Pictures -------------------------------------------------------------------------------------
+
+# What is taken of a picture that is no square: 'center', its centre square; 'random', a window of that, another one
+# each time; 'pad', all of it, with borders; 'stretch', all of it, out of shape.
+crop = "center"
+
+# crop = 'random': size in pixels of the square that the windows, image_size large, are taken from. 0: image_size and an
+# eighth more.
+load_size = 0
+
+# Colour behind transparent pictures and of the borders of crop = 'pad': a name such as 'white', or '#rrggbb'.
+background = "white"
+
+# 1: mirror pictures left to right, half of the time at random; good where left and right do not matter. 0: never.
+mirror = 0
+
+# Stop when more than this fraction of the pictures cannot be used, from 0 to 1; up to that they are left out.
+max_bad = 0.5
+
 # --- Length of training ---------------------------------------------------------------------------
 
 # How often every picture is shown. Raise it to train a finished run further.

@@ -71,6 +71,21 @@ def pics(tmp_path):
     return folder
 
 
+def contents(folder):
+    """Return {name: bytes} of the PNGs below a folder."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.png")}
+
+
+class InMemory:
+    """As records.Records, of an array [n, H, W, C]."""
+
+    def __init__(self, array):
+        self._array, self.shape = array, array.shape
+
+    def take(self, indices):
+        return self._array[indices]
+
+
 class Program:
     """A copy of the program in a folder of its own, run by `python main.py`."""
 

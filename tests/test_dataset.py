@@ -1,96 +1,28 @@
-"""From a folder of pictures to batches: on gradient pictures, not on zeros."""
-
-import os
+"""From records to batches: the order, and what is drawn for each picture."""
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import gradient
-from PIL import Image
+from conftest import InMemory
 
 from utils import dataset
 from utils.errors import UserError
+from utils.prepare import Pictures
 
 
-def test_load_decodes_every_picture_in_the_order_of_paths(pics):
-    pictures = dataset.load(str(pics), 16, 3)
-    assert pictures.records.shape == (12, 16, 16, 3) and pictures.records.dtype == np.uint8
-    assert pictures.classes == ["blue", "red"]
-    assert pictures.labels.tolist() == [0] * 6 + [1] * 6
-    assert pictures.skipped == []
-    blue, red = pictures.records[0].mean((0, 1)), pictures.records[6].mean((0, 1))
-    assert blue[2] > blue[1] > blue[0] and red[0] > red[1] > red[2]
-    # Brightest at the top left, as the files are.
-    assert (pictures.records[:, 0, 0].sum(1) > pictures.records[:, -1, -1].sum(1) + 100).all()
+def some_pictures(n=12, size=16, channels=3):
+    """Pictures whose every pixel is another number, so that a wrong one, or a wrong window, is seen."""
+    array = np.random.RandomState(0).randint(0, 256, (n, size, size, channels)).astype(np.uint8)
+    return Pictures(InMemory(array), np.arange(n, dtype=np.int32) % 3 - 1, ["a", "b"]), array
 
 
-def test_a_wide_picture_is_cut_to_its_centre_square(tmp_path):
-    wide = np.zeros((20, 60, 3), np.uint8)
-    wide[:, :20], wide[:, 20:40], wide[:, 40:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-    Image.fromarray(wide).save(str(tmp_path / "a.png"))
-    inner = dataset.decode(str(tmp_path / "a.png"), 16, 3)[2:-2, 2:-2]
-    assert np.abs(inner - np.array([0, 255, 0])).max() < 5
-
-
-def test_grey_transparent_and_palette_pictures(tmp_path):
-    picture = Image.fromarray(gradient(24, 24))
-    half = picture.copy()
-    half.putalpha(Image.fromarray(np.uint8([[255] * 12 + [0] * 12] * 24)))
-    half.save(str(tmp_path / "half.png"))
-    picture.convert("L").save(str(tmp_path / "grey.png"))
-    picture.convert("P").save(str(tmp_path / "palette.gif"))
-    picture.convert("CMYK").save(str(tmp_path / "cmyk.jpg"), quality=95)
-    pictures = dataset.load(str(tmp_path), 8, 3)
-    cmyk, grey, half, palette = pictures.records.astype(int)
-    assert (grey[..., 0] == grey[..., 2]).all()
-    assert (half[:, 5:] > 250).all()  # white behind what is transparent
-    assert np.abs(half[:, :3] - palette[:, :3]).mean() < 12 and np.abs(cmyk - palette).mean() < 12
-    assert dataset.load(str(tmp_path), 8, 1).records.shape == (4, 8, 8, 1)
-
-
-def test_sixteen_bit_grey_keeps_its_shades(tmp_path):
-    ramp = np.uint16(np.linspace(0, 65535, 64)[None, :] * np.ones((64, 1)))
-    Image.fromarray(ramp).save(str(tmp_path / "a.png"))
-    record = dataset.decode(str(tmp_path / "a.png"), 64, 3).astype(int)
-    assert np.abs(record[:, :, 0] - ramp / 257.0).max() <= 1
-
-
-def test_links_are_followed_but_not_in_circles(pics, tmp_path):
-    (tmp_path / "p").mkdir()
-    os.symlink(str(pics / "red"), str(tmp_path / "p" / "linked"))
-    os.symlink(str(tmp_path / "p"), str(tmp_path / "p" / "again"))
-    pictures = dataset.load(str(tmp_path / "p"), 8, 3)
-    assert len(pictures.records) == 6 and pictures.classes == ["linked"]
-
-
-def test_broken_pictures_are_named_and_left_out(pics):
-    whole = (pics / "red" / "0.jpg").read_bytes()
-    (pics / "red" / "cut short.jpg").write_bytes(whole[: len(whole) // 2])
-    (pics / "red" / "empty.jpg").write_bytes(b"")
-    (pics / "red" / "a page.jpg").write_bytes(b"<html>")
-    pictures = dataset.load(str(pics), 16, 3)
-    assert len(pictures.records) == 12
-    assert [name for name, _ in pictures.skipped] == [
-        os.path.join("red", name) for name in ("a page.jpg", "cut short.jpg", "empty.jpg")
-    ]
-    text = dataset.describe(pictures, str(pics), 16)
-    assert "12 pictures" in text and "blue 6, red 6" in text
-    assert "Left out, because they cannot be read: 3" in text and "cut short.jpg" in text
-    assert "Fewer pictures than batch_size = 16" in text
-
-
-def test_folders_that_cannot_be_trained_on(tmp_path):
-    for make, expected in (
-        (lambda: None, "does not exist; pictures belong in it as <class>/<n>.jpg"),
-        (lambda: (tmp_path / "p").write_text("x"), "is not a folder"),
-        (lambda: (os.remove(str(tmp_path / "p")), (tmp_path / "p").mkdir()), "holds no pictures (0 other files)"),
-        (lambda: (tmp_path / "p" / "notes.txt").write_text("x"), "holds no pictures (1 other files)"),
-        (lambda: (tmp_path / "p" / "1.jpg").write_text("x"), "none of its 1 pictures can be read; the first is 1.jpg"),
-    ):
-        make()
-        with pytest.raises(UserError) as raised:
-            dataset.load(str(tmp_path / "p"), 16, 3)
-        assert expected in str(raised.value) and str(tmp_path / "p") in str(raised.value)
+def run_batches(batches, start, count):
+    """Return (images as numbers 0..255, labels) of `count` batches behind the first `start` pictures."""
+    with tf.Session() as session:
+        session.run(batches.initializer, {batches.start: start})
+        taken = [session.run([batches.images, batches.labels]) for _ in range(count)]
+    images, labels = zip(*taken)
+    return np.round(np.array(images) * 127.5 + 127.5).astype(int), np.array(labels)
 
 
 @pytest.mark.parametrize("n", (1, 2, 7, 100))
@@ -110,16 +42,104 @@ def test_any_batch_is_found_without_those_before():
     assert sorted(far) == list(range(7))
 
 
-def test_batches_are_scaled_and_start_anywhere(graph, pics):
-    records = dataset.load(str(pics), 16, 3).records
-    batches = dataset.batches(records, 5, seed=3)
+def test_batches_are_scaled_labelled_and_start_anywhere(graph):
+    pictures, array = some_pictures()
+    batches = dataset.batches(pictures, 5, 16, mirror=0, seed=3)
     assert batches.images.shape.as_list() == [5, 16, 16, 3] and batches.images.dtype == tf.float32
+    assert batches.labels.shape.as_list() == [5] and batches.labels.dtype == tf.int32
+    images, labels = run_batches(batches, 0, 6)
+    indices = dataset.Order(12, 3).take(0, 30).reshape(6, 5)
+    assert np.array_equal(images, array[indices]) and np.array_equal(labels, pictures.labels[indices])
+    images, labels = run_batches(batches, 20, 1)
+    assert np.array_equal(images[0], array[indices[4]]) and np.array_equal(labels[0], pictures.labels[indices[4]])
+
+
+def test_images_are_between_minus_one_and_one(graph):
+    pictures, array = some_pictures()
+    batches = dataset.batches(pictures, 12, 16, mirror=0, seed=3)
     with tf.Session() as session:
         session.run(batches.initializer, {batches.start: 0})
-        taken = [session.run(batches.images) for _ in range(6)]
-        session.run(batches.initializer, {batches.start: 20})
-        again = session.run(batches.images)
-    expected = records[dataset.Order(12, 3).take(0, 30)].reshape(6, 5, 16, 16, 3) / 127.5 - 1
-    assert np.array(taken) == pytest.approx(expected, abs=1e-6)
-    assert np.array(taken).min() >= -1 and np.array(taken).max() <= 1
-    assert np.array_equal(again, taken[4])
+        images = session.run(batches.images)
+    assert (array.min(), array.max()) == (0, 255) and (images.min(), images.max()) == (-1.0, 1.0)
+
+
+def place_of(window, picture):
+    """Return where in a picture a window was taken, as (top, left), or None."""
+    size = len(window)
+    spare = range(len(picture) - size + 1)
+    found = [(y, x) for y in spare for x in spare if np.array_equal(picture[y : y + size, x : x + size], window)]
+    return found[0] if found else None
+
+
+def test_windows_are_drawn_from_everywhere_and_follow_from_the_place_in_the_data(graph):
+    pictures, array = some_pictures(n=8, size=12)
+    batches = dataset.batches(pictures, 4, 8, mirror=0, seed=1)
+    assert batches.images.shape.as_list() == [4, 8, 8, 3]
+    images, _ = run_batches(batches, 0, 100)
+    order = dataset.Order(8, 1).take(0, 400)
+    places = [place_of(window, array[i]) for window, i in zip(images.reshape(-1, 8, 8, 3), order)]
+    assert None not in places
+    counts = np.zeros((5, 5), int)
+    for y, x in places:
+        counts[y, x] += 1
+    assert counts.min() >= 3 and counts.max() <= 35  # 16 each, give or take
+    assert len(set(places[:4])) > 1  # not one for a whole batch
+    later, _ = run_batches(batches, 200, 3)
+    assert np.array_equal(later, images[50:53])
+
+
+def test_every_other_picture_is_mirrored_at_random(graph):
+    pictures, array = some_pictures(n=8)
+    batches = dataset.batches(pictures, 4, 16, mirror=1, seed=1)
+    images, _ = run_batches(batches, 0, 100)
+    expected = array[dataset.Order(8, 1).take(0, 400)]
+    images = images.reshape(expected.shape)
+    same = (images == expected).all((1, 2, 3))
+    mirrored = (images == expected[:, :, ::-1]).all((1, 2, 3))
+    assert (same ^ mirrored).all() and 150 < mirrored.sum() < 250
+    later, _ = run_batches(batches, 200, 3)
+    assert np.array_equal(later.reshape(12, 16, 16, 3), images[200:212])
+
+
+def test_window_and_mirror_share_no_draws(graph):
+    """Half of the mirrored pictures have their window in the upper half."""
+    pictures, array = some_pictures(n=1, size=17)
+    images, _ = run_batches(dataset.batches(pictures, 100, 16, mirror=1, seed=1), 0, 4)
+    upper = mirrored = both = 0
+    for window in images.reshape(-1, 16, 16, 3):
+        turned = place_of(window, array[0]) is None
+        top = place_of(window[:, ::-1] if turned else window, array[0])[0] == 0
+        upper, mirrored, both = upper + top, mirrored + turned, both + (top and turned)
+    assert 150 < upper < 250 and 150 < mirrored < 250 and 70 < both < 130
+
+
+def test_waiting_is_measured(graph):
+    import time
+
+    class Slow(InMemory):
+        def take(self, indices):
+            time.sleep(0.2)
+            return super().take(indices)
+
+    pictures, array = some_pictures()
+    batches = dataset.batches(pictures._replace(records=Slow(array)), 4, 16, mirror=0, seed=1)
+    with tf.Session() as session:
+        session.run(batches.initializer, {batches.start: 0})
+        assert 0.1 < session.run(batches.waited) < 2
+        time.sleep(1)
+        assert session.run(batches.waited) == 0  # it was there already
+
+
+def test_an_error_comes_out_as_it_went_in(graph):
+    class Lost(InMemory):
+        def take(self, indices):
+            raise UserError("a record is lost")
+
+    pictures, array = some_pictures()
+    batches = dataset.batches(pictures._replace(records=Lost(array)), 4, 16, mirror=0, seed=1)
+    lost = pytest.raises(UserError, match=r"^a record is lost$")
+    with lost, dataset.errors_named(batches), tf.Session() as session:
+        session.run(batches.initializer, {batches.start: 0})
+        session.run(batches.images)
+    with pytest.raises(tf.errors.DataLossError), dataset.errors_named(batches._replace(errors=[])):
+        raise tf.errors.DataLossError(None, None, "another one")

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import read
+from conftest import InMemory, read
 
 from model import gan
 from utils import dataset, sampling
+from utils.prepare import Pictures
 
 
 def numbered_batches(run, network):
@@ -201,7 +202,8 @@ def test_every_size_trains(graph, tiny, size, channels):
 def test_a_step_draws_exactly_k_batches(graph, tiny, k):
     """From the dataset itself: after two steps the stream and pictures_seen agree on what comes next."""
     records = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 16, 16, 3), np.uint8)
-    batches = dataset.batches(records, tiny.run.batch_size, seed=0)
+    pictures = Pictures(InMemory(records), np.zeros(40, np.int32), ["a"])
+    batches = dataset.batches(pictures, tiny.run.batch_size, 16, mirror=0, seed=0)
     ends = gan.build_train_graph(batches.images, tiny.network, tiny.run)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())

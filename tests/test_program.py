@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import ENVIRONMENT
+from conftest import ENVIRONMENT, contents
 from PIL import Image
 
 
@@ -21,17 +21,13 @@ def rows(program):
         return list(csv.DictReader(file))
 
 
-def contents(folder):
-    """Return {name: bytes} of the PNGs below a folder."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.png")}
-
-
 def test_train_go_on_and_sample(program):
     output = program.train("--max_steps", "6", "--log_every", "2", "--sample_every", "4", "--checkpoint_every", "3")
     assert "12 pictures in %s: blue 6, red 6" % (program.folder / "pics") in output
     assert "samples_dir = %s" % program.samples in output
     lines = [line for line in output.split("\n") if line.startswith("epoch ")]
-    pattern = r"epoch \d step {}, loss D \d.\d\d G \d.\d\d, D\(x\) 0.\d\d D\(G\(z\)\) 0.\d\d, \d+ pictures/s, \S+ left"
+    pattern = r"epoch \d step {}, loss D \d.\d\d G \d.\d\d, D\(x\) 0.\d\d D\(G\(z\)\) 0.\d\d, "
+    pattern += r"\d+ pictures/s, waited for data \d+%, \S+ left"
     assert len(lines) == 3 and all(re.match(pattern.format(2 * i + 2), line) for i, line in enumerate(lines))
     assert "Finished at step 6" in output
 
@@ -116,8 +112,9 @@ def test_a_signal_saves_and_the_same_command_goes_on(program, number, code):
 
 def test_a_run_in_two_parts_is_the_run_in_one(program):
     """Bit for bit: the same grids and the same numbers, time aside."""
-    whole = ["--samples_dir", "whole/s", "--checkpoints_dir", "whole/c", "--log_every", "1", "--k", "2"]
-    parts = ["--samples_dir", "parts/s", "--checkpoints_dir", "parts/c", "--log_every", "1", "--k", "2"]
+    options = ["--log_every", "1", "--k", "2", "--crop", "random", "--mirror", "1"]
+    whole = ["--samples_dir", "whole/s", "--checkpoints_dir", "whole/c", *options]
+    parts = ["--samples_dir", "parts/s", "--checkpoints_dir", "parts/c", *options]
     program.train("--max_steps", "7", *whole)
     program.train("--max_steps", "3", *parts)
     program.train("--max_steps", "7", *parts)
@@ -206,14 +203,15 @@ def test_grey_pictures(program):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_a_bar_on_a_terminal(program):
+@pytest.mark.parametrize("columns, epoch", ((80, ""), (120, "epoch 10 ")))
+def test_a_bar_on_a_terminal(program, columns, epoch):
     import fcntl
     import pty
     import struct
     import termios
 
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(program.command("--max_steps", "30"), stdout=slave, stderr=slave, env=ENVIRONMENT)
     os.close(slave)
     text, started = b"", time.time()
@@ -228,7 +226,7 @@ def test_a_bar_on_a_terminal(program):
     assert (
         "\r" in text
         and "100%|" in text
-        and re.search(r"epoch 10 step 30: D .* D\(x\) .* D\(G\(z\)\) \S+ \d+/s", text)
+        and re.search(epoch + r"step 30: D .* D\(x\) .* D\(G\(z\)\) \S+ \d+/s wait \d+%", text)
         and "Finished at step 30" in text
     )
 

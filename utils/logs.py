@@ -9,7 +9,18 @@ import tensorflow.compat.v1 as tf
 from utils import images
 
 HISTORY = "history.csv"
-COLUMNS = ("step", "epoch", "pictures_seen", "d_loss", "g_loss", "d_real", "d_fake", "pictures_per_second", "seconds")
+COLUMNS = (
+    "step",
+    "epoch",
+    "pictures_seen",
+    "d_loss",
+    "g_loss",
+    "d_real",
+    "d_fake",
+    "pictures_per_second",
+    "seconds",
+    "data_wait",
+)
 
 
 class Logs:

@@ -52,16 +52,15 @@ class Outputs:
         self._open_logs().write_grid(step, png, sheet.shape)
         self._grid_step = step
 
-    def write_reals(self, batches):
-        """Write samples/reals.png, what the network gets, unless it is there; then batches must be initialised anew."""
-        if not os.path.exists(os.path.join(self._run.samples_dir, "reals.png")):
-            self._attempt("reals.png", self._write_reals, batches)
+    def write_reals(self, batches, n):
+        """Write samples/reals.png: what the network gets of n pictures. After it, batches must be initialised anew."""
+        self._attempt("reals.png", self._write_reals, batches, min(n, self._run.train_samples))
 
-    def _write_reals(self, batches):
+    def _write_reals(self, batches, count):
         self._session.run(batches.initializer, {batches.start: 0})
-        rounds = -(-self._run.train_samples // self._run.batch_size)
+        rounds = -(-count // self._run.batch_size)
         reals = np.concatenate([self._session.run(batches.images) for _ in range(rounds)])
-        self._write_sheet("reals.png", images.to_uint8(reals[: self._run.train_samples]))
+        self._write_sheet("reals.png", images.to_uint8(reals[:count]))
 
     def write_row(self, row):
         """Write a row of numbers, a dict with the keys of logs.COLUMNS."""

@@ -3,6 +3,8 @@
 import math
 from typing import Any, Callable, NamedTuple
 
+from PIL import ImageColor
+
 from utils.errors import UserError
 
 
@@ -39,6 +41,16 @@ def one_of(*choices, **more):
     return Rule(type(choices[0]), lambda value: value in choices, words, **more)
 
 
+def colour(**more):
+    def allows(value):
+        try:
+            return len(ImageColor.getrgb(value)) == 3
+        except ValueError:
+            return False
+
+    return Rule(str, allows, "a colour without transparency, such as white, #ffffff or rgb(255, 255, 255)", **more)
+
+
 def folder():
     return Rule(str, lambda value: bool(value.strip()) and "\0" not in value, "the name of a folder")
 
@@ -48,6 +60,12 @@ RUN = {
     "pics_dir": folder(),
     "samples_dir": folder(),
     "checkpoints_dir": folder(),
+    "cache_dir": folder(),
+    "crop": one_of("center", "random", "pad", "stretch", on_resume="change"),
+    "load_size": whole(0, 2**12, on_resume="change"),
+    "background": colour(on_resume="change"),
+    "mirror": one_of(0, 1, on_resume="change"),
+    "max_bad": number(lambda value: 0 <= value <= 1, "from 0 to 1"),
     "epochs": whole(1, on_resume="change"),
     "max_steps": whole(0, on_resume="change"),
     "batch_size": whole(1, 2**20, on_resume="change"),
@@ -92,7 +110,7 @@ NETWORK = {
 def check(name, value, rule, place):
     """Return `value` as the rule's type, or raise a UserError that names the setting, the value and the choices."""
     wrong = UserError("%s: %s = %r is not possible; it must be %s" % (place, name, value, rule.choices))
-    if isinstance(value, bool) and name in ("isTrain", "single"):
+    if isinstance(value, bool) and name in ("isTrain", "mirror", "single"):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (int, float) if rule.kind is float else rule.kind):
         raise wrong

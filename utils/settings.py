@@ -18,6 +18,7 @@ from utils.errors import UserError
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FILES = (("params.py", rules.RUN), (os.path.join("model", "params.py"), rules.NETWORK))
 
+FOLDERS = ("pics_dir", "samples_dir", "checkpoints_dir", "cache_dir")
 SAMPLING = ("num_samples", "single", "sample_seed")
 
 Run = namedtuple("Run", rules.RUN)
@@ -49,7 +50,7 @@ def resolve(argv, root=ROOT):
             values[name] = entries[name].value
             if name in given:
                 values[name] = rules.parse(name, given[name], rule, "command line")
-    for name in ("pics_dir", "samples_dir", "checkpoints_dir"):
+    for name in FOLDERS:
         values[name] = os.path.normpath(os.path.join(root, os.path.expanduser(values[name])))
     settings = Settings(
         Run(**{name: values[name] for name in rules.RUN}), Network(**{name: values[name] for name in rules.NETWORK})
@@ -191,7 +192,12 @@ def _check_together(settings):
             "max_filters = %d is less than filters = %d; raise the one or lower the other in model/params.py"
             % (network.max_filters, network.filters)
         )
-    for name in ("samples_dir", "checkpoints_dir"):
+    if run.crop == "random" and 0 < run.load_size < network.image_size:
+        raise UserError(
+            "load_size = %d is less than image_size = %d, so no window fits in; raise it, or give 0 in params.py"
+            % (run.load_size, network.image_size)
+        )
+    for name in FOLDERS[1:]:
         if _is_inside(getattr(run, name), run.pics_dir):
             raise UserError(
                 "%s = %s is inside pics_dir = %s, where every picture is trained on; choose a folder beside it"
@@ -207,12 +213,12 @@ def _is_inside(path, folder):
 def describe(settings):
     """Return the settings that this run goes by as lines of text: sampling has its network from the checkpoint."""
     run, network = settings
-    folders = ["pics_dir", "samples_dir", "checkpoints_dir"]
+    folders = list(FOLDERS)
     if run.isTrain:
         title, left_out = "Training", SAMPLING
         groups = [folders, [n for n in rules.RUN if n not in folders and n not in left_out], list(rules.NETWORK)]
     else:
-        title, groups = "Sampling", [folders[1:], [*SAMPLING, "grid_columns"]]
+        title, groups = "Sampling", [folders[1:3], [*SAMPLING, "grid_columns"]]
     values = dict(run._asdict(), **network._asdict())
     lines = [title]
     for names in groups:

@@ -1,0 +1,193 @@
+"""From a folder of files to the pictures of a run: scan, decode what is new, say what was found and left out."""
+
+import collections
+import contextlib
+import csv
+import io
+import os
+import sys
+import time
+from typing import Any, List, NamedTuple, Tuple
+
+import numpy as np
+from PIL import ImageColor
+from tqdm import tqdm
+
+from utils import cache, decode, images, workers
+from utils.errors import UserError
+from utils.records import Records
+from utils.scan import LAYOUT, Scan
+
+SKIPPED = "skipped.csv"
+
+
+class Pictures(NamedTuple):
+    """The pictures of a run."""
+
+    records: Any  # Records, in the order of the pictures' paths
+    labels: Any  # [n] int32: index into classes; -1 for a picture that lies in no class folder
+    classes: List[str]  # names of the folders in pics_dir that hold pictures, sorted
+
+
+class Report(NamedTuple):
+    """What was found beside pictures that can be used."""
+
+    bad: int  # pictures that cannot be used
+    first_bad: List[Tuple[str, str]]  # (path, reason) of the first few
+    others: collections.Counter  # files that are no pictures, by their endings
+    hidden: int  # dotfiles, pipes and the like
+    prepared: int  # pictures decoded now, not taken from the cache
+    seconds: float  # that took
+    damage: str  # what was wrong with the cache
+
+
+def recipe_of(run, network):
+    """Return the Recipe of the records that these settings want."""
+    size, crop = network.image_size, run.crop
+    if crop == "random":  # the window is drawn from the record, which is a centre square
+        size, crop = run.load_size or size + size // 8, "center"
+    return decode.Recipe(size, network.channels, crop, ImageColor.getrgb(run.background))
+
+
+def load(run, recipe):
+    """Return the Pictures and the Report of run.pics_dir, each picture decoded by `recipe`, as far as need be.
+
+    What is left out is listed in skipped.csv. Raise UserError where nothing, or too little, is left to train on.
+    """
+    scan = Scan(run.pics_dir)
+
+    def waiting():
+        print("Another run is preparing these pictures; waiting for it.", flush=True)
+
+    with cache.opened(run.cache_dir, run.pics_dir, recipe, waiting) as known:
+        started = time.time()
+        new = known.compare(scan)
+        if new:
+            _decode_new(known, new, run, recipe)
+        bad, first_bad = _write_skipped(known, scan, os.path.join(run.checkpoints_dir, SKIPPED))
+        others = collections.Counter(_ending(path) for path, _, _, _ in known.rows("other"))
+        report = Report(bad, first_bad, others, scan.hidden, new, time.time() - started, known.damage)
+        pictures = _pictures(known, run, recipe, known.count("picture"), report)
+    return pictures, report
+
+
+def _decode_new(known, new, run, recipe):
+    """Decode what is new, and keep it as it comes: every second for good."""
+    processes = min(workers.cores(), new)
+    folder, path = run.pics_dir, known.records_path
+    outcomes = workers.decode_all(known.new_files(), folder, path, recipe, processes)
+    kept = time.time()
+    words = "Preparing {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}, {rate_fmt}"
+    bar = tqdm(
+        total=new, file=sys.stdout, disable=not sys.stdout.isatty(), bar_format=words, unit=" files", leave=False
+    )
+    if bar.disable:
+        print("Preparing %d files, with %d processes." % (new, processes), flush=True)
+    with bar, contextlib.closing(outcomes):
+        for file, outcome in outcomes:
+            if outcome.kind == "disk":
+                cache.refuse_full(run.cache_dir, outcome.reason)
+            known.add(file, outcome)
+            bar.update()
+            if time.time() - kept > 1:
+                known.commit()
+                kept = time.time()
+
+
+def _write_skipped(known, scan, path):
+    """Write skipped.csv; return how many are in it, and (path, reason) of the first few."""
+    rows = [(os.fsdecode(name), reason) for name, reason in sorted(scan.unreadable)]
+    rows += [(os.fsdecode(name), reason) for name, _, _, reason in known.rows("bad", "unread")]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *rows])
+    images.write(path, text.getvalue().encode("utf-8", "backslashreplace"))
+    return len(rows), rows[:5]
+
+
+def _pictures(known, run, recipe, count, report):
+    _refuse_too_few(count, run, report)
+    slots, expected, labels = np.empty(count, np.int32), np.empty(count, np.uint32), np.empty(count, np.int32)
+    classes = {}  # in the order of paths, and so of names
+    for i, (path, slot, checksum, _) in enumerate(known.rows("picture")):
+        folder = os.path.dirname(path).split(os.fsencode(os.sep))[0]
+        slots[i], expected[i] = slot, checksum
+        labels[i] = classes.setdefault(folder, len(classes)) if folder else -1
+    remake = _Remake(known.database_path, run.pics_dir, recipe)
+    records = Records(known.records_path, known.shape, slots, expected, remake)
+    return Pictures(records, labels, [os.fsdecode(name) for name in classes])
+
+
+class _Remake:
+    """Makes pictures anew whose records turn out damaged while they are being used."""
+
+    def __init__(self, database_path, pics_dir, recipe):
+        self._database_path, self._pics_dir, self._recipe = database_path, os.fsencode(pics_dir), recipe
+        self._told = False
+
+    def __call__(self, checksum):
+        if not self._told:
+            self._told = True
+            words = "\nmain.py: %s: damaged records were found; they are made again from their pictures"
+            print(words % self._database_path, file=sys.stderr)
+        for path in cache.paths_of(self._database_path, checksum):
+            with contextlib.suppress(OSError, decode.NotAPictureError, decode.BadPictureError):
+                return decode.decode(os.path.join(self._pics_dir, path), self._recipe)
+        raise UserError(
+            "the cache %s is damaged, and a picture it was made of is gone or changed; run again: that sets it right"
+            % self._database_path
+        )
+
+
+def _refuse_too_few(count, run, report):
+    """Raise UserError where there is nothing to train on, or more than max_bad of it cannot be used."""
+    if count and report.bad <= run.max_bad * (count + report.bad):
+        return
+    found = ["%d pictures that can be used" % count if count else "no picture that can be used"]
+    if report.bad:
+        found.append("%d that cannot (such as %s: %s)" % (report.bad, *report.first_bad[0]))
+    found += _others(report)
+    wanted = LAYOUT if not report.bad else "%s lists why; %s" % (os.path.join(run.checkpoints_dir, SKIPPED), LAYOUT)
+    if count:
+        wanted = "that is more than max_bad = %g; %s" % (run.max_bad, wanted)
+    raise UserError("pics_dir = %s holds %s; %s" % (run.pics_dir, ", ".join(found), wanted))
+
+
+def _others(report):
+    """Return words for the files that are passed over, by kind."""
+    words = []
+    if report.others:
+        endings = ", ".join("%s %d" % pair for pair in report.others.most_common(4))
+        more = ", ..." if len(report.others) > 4 else ""
+        words.append("%d other files (%s%s)" % (sum(report.others.values()), endings, more))
+    if report.hidden:
+        words.append("%d hidden" % report.hidden)
+    return words
+
+
+def _ending(path):
+    return os.path.splitext(os.fsdecode(path))[1].lower() or "no ending"
+
+
+def describe(pictures, report, run):
+    """Return lines that say what was found, what was left out, and what that means for training."""
+    n = len(pictures.records)
+    counts = np.bincount(pictures.labels + 1, minlength=len(pictures.classes) + 1)
+    classes = ["%s %d" % pair for pair in zip(pictures.classes, counts[1:])]
+    classes += ["in no class %d" % counts[0]] * bool(counts[0])
+    shown = classes[:20] + ["... (%d classes)" % len(pictures.classes)] * (len(classes) > 20)
+    lines = ["%d pictures in %s: %s" % (n, run.pics_dir, ", ".join(shown))]
+    others = _others(report)
+    if others:
+        lines.append("Passed over: %s." % ", ".join(others))
+    if report.bad:
+        lines.append("Left out, because they cannot be used: %d" % report.bad)
+        lines += ["  %s: %s" % each for each in report.first_bad]
+        lines += ["  ... all are in %s" % os.path.join(run.checkpoints_dir, SKIPPED)] * (report.bad > 5)
+    if report.damage:
+        lines.append("The cache was put in order: %s." % report.damage)
+    if report.prepared:
+        lines.append("Prepared %d files in %.1f s, kept in %s." % (report.prepared, report.seconds, run.cache_dir))
+    if n < run.batch_size:
+        advice = "Fewer pictures than batch_size = %d: a batch holds some twice; add pictures or lower it."
+        lines.append(advice % run.batch_size)
+    return "\n".join(lines)
