@@ -1,5 +1,6 @@
 """What a run leaves to read: checkpoints/history.csv and the TensorBoard logs."""
 
+import contextlib
 import csv
 import io
 import os
@@ -30,8 +31,10 @@ class Logs:
         """Go on behind `step`: what history.csv and TensorBoard have of later steps is dropped."""
         self._path = os.path.join(folder, HISTORY)
         self._cut_back(step)
-        self._events = tf.summary.FileWriter(os.path.join(folder, "logs"))
-        self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step=step + 1)
+        suffix = ".%d.%d" % (os.getpid(), step)  # else named by the second alone, and two of the same would be one
+        with _errors_of_writing():
+            self._events = tf.summary.FileWriter(os.path.join(folder, "logs"), filename_suffix=suffix)
+            self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step=step + 1)
 
     def _cut_back(self, step):
         kept = [COLUMNS]
@@ -57,18 +60,31 @@ class Logs:
                 ("pictures_per_second", "pictures_per_second"),
             )
         ]
-        self._events.add_summary(tf.Summary(value=values), row["step"])
-        self._events.flush()
+        self._add(tf.Summary(value=values), row["step"])
 
     def write_grid(self, step, png, shape):
         """Show a sample grid, PNG bytes of shape [H, W, C], in TensorBoard."""
         height, width, channels = shape
         picture = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
-        self._events.add_summary(tf.Summary(value=[tf.Summary.Value(tag="samples", image=picture)]), step)
-        self._events.flush()
+        self._add(tf.Summary(value=[tf.Summary.Value(tag="samples", image=picture)]), step)
+
+    def _add(self, summary, step):
+        with _errors_of_writing():
+            self._events.add_summary(summary, step)
+            self._events.flush()
 
     def close(self):
-        self._events.close()
+        with _errors_of_writing():
+            self._events.close()
+
+
+@contextlib.contextmanager
+def _errors_of_writing():
+    """Turn what TensorFlow says of a full disk into what Python says: it would pass for a shortage of memory."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(error.message.split("\n")[0])
 
 
 def _short(value):

@@ -2,29 +2,60 @@
 
 import os
 import signal
+import socket
+import threading
+
+
+def ignore_hangup():
+    """Go on when the terminal is closed."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 class StopSignals:
-    """Within this context, SIGINT and SIGTERM set `received`; a second one ends the process at once."""
+    """Within this context, SIGINT and SIGTERM set `received`; a second one ends the process at once.
+
+    Python runs a handler only between two of its own instructions, so not while a session runs. What it does at once is
+    write the signal's number to a socket (`signal.set_wakeup_fd`): a thread waits there, and is not held up.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self):
         self.received = None
-        self._former = {}
 
     def __enter__(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._former[number] = signal.signal(number, self._receive)
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._former = {number: signal.signal(number, lambda *_: None) for number in self.SIGNALS}
+        self._former_fd = signal.set_wakeup_fd(self._writer.fileno())
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
         return self
 
-    def _receive(self, number, frame):
+    def _watch(self):
+        while True:
+            for number in self._reader.recv(1):
+                if number == 0:
+                    return
+                if number in self.SIGNALS:
+                    self._receive(number)
+
+    def _receive(self, number):
+        if self.received is not None:
+            os.write(2, b"\nmain.py: stopped at once; the last checkpoint is safe\n")
+            os._exit(128 + number)
         self.received = number
-        for each in self._former:
-            signal.signal(each, signal.SIG_DFL)
         os.write(2, b"\nmain.py: finishing this step and saving; a second signal stops at once, without that\n")
 
     def __exit__(self, *error):
+        signal.set_wakeup_fd(self._former_fd)
         for number, handler in self._former.items():
             signal.signal(number, handler)
+        self._writer.send(b"\0")
+        self._thread.join()
+        self._reader.close()
+        self._writer.close()
 
     @property
     def exit_code(self):
