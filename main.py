@@ -4,17 +4,13 @@ TensorFlow, and what needs it, is imported inside the functions, so that --help 
 """
 
 import math
+import os
 import sys
 
-from utils.errors import UserError
+from utils.errors import RunError, UserError
 from utils.settings import describe, resolve
 from utils.start import import_tensorflow
 from utils.terminal import make_forgiving
-
-NOT_A_NUMBER = (
-    "the losses of step %d are no longer numbers; nothing was saved of it, and what was saved before is safe; lower "
-    "learning_rate = %g and run again"
-)
 
 
 def main(argv):
@@ -28,7 +24,7 @@ def main(argv):
     except UserError as error:
         print("main.py: %s" % error, file=sys.stderr)
         return 2
-    except OSError as error:
+    except (RunError, OSError) as error:
         print("main.py: %s" % error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -37,32 +33,57 @@ def main(argv):
 
 
 def train(settings):
-    """Train from the newest checkpoint, or from the start, until `epochs` or `max_steps` are done."""
-    from utils import checkpoint, folders, memory, prepare, record
+    """Train from the newest good checkpoint, or from the start, until `epochs` or `max_steps` are done."""
+    from utils import folders, lock, memory, scan, signals
 
-    run, network = settings
-    newest = checkpoint.newest(run.checkpoints_dir)
-    if newest:
-        there = checkpoint.read_record(newest)
-        print(record.check_same_run(there, newest.path, settings), flush=True)
-        folders.refuse_grids_of_others(there.run, run)
-    else:
+    run = settings.run
+    signals.ignore_hangup()
+    scan.Scan(run.pics_dir)  # a mistake there is to leave no folders behind, nor is the next one
+    if not os.path.isdir(run.checkpoints_dir):
         folders.refuse_work_of_others(run.samples_dir, run.checkpoints_dir)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         folders.make_writable(name, getattr(run, name))
+    with lock.one_writer(run.checkpoints_dir), memory.shortage_named("batch_size", run.batch_size):
+        found = find_checkpoint(settings)
+        return build_and_run(settings, load_pictures(settings, found), found)
+
+
+def find_checkpoint(settings):
+    """Return the checkpoint.Found to go on from, or None for a new run; refuse to mix two runs."""
+    from utils import checkpoint, folders, record
+
+    run = settings.run
+    found = checkpoint.newest_good(run.checkpoints_dir)
+    if found:
+        checkpoint.tell_damaged(found)
+        print(record.check_same_run(found.record, found.checkpoint.path, settings), flush=True)
+        folders.refuse_grids_of_others(found.record.run, run)
+    else:
+        folders.refuse_work_of_others(run.samples_dir, run.checkpoints_dir)
+    return found
+
+
+def load_pictures(settings, found):
+    """Return the prepare.Pictures to train on, and say what they are."""
+    from utils import prepare
+
+    run, network = settings
     pictures, report = prepare.load(run, prepare.recipe_of(run, network))
     print(prepare.describe(pictures, report, run), flush=True)
-    with memory.shortage_named("batch_size", run.batch_size):
-        return build_and_run(settings, pictures, newest)
+    if found and found.record.state.pictures not in ("", pictures.fingerprint):
+        print("These are not the pictures of before: the run goes on, but not exactly as it would have.", flush=True)
+    return pictures
 
 
-def build_and_run(settings, pictures, newest):
+def build_and_run(settings, pictures, found):
     """Build the graph, give its variables their values, and run the steps; return the exit code."""
     import tensorflow.compat.v1 as tf
 
     from model import gan
     from utils import checkpoint, dataset
     from utils.outputs import Outputs
+    from utils.record import State
+    from utils.rollback import Guard
     from utils.signals import StopSignals
 
     run, network = settings
@@ -71,21 +92,30 @@ def build_and_run(settings, pictures, newest):
     graph = gan.build_train_graph(batches.images, network, run)
     sampler = gan.build_sampler(network)
     initializer = tf.global_variables_initializer()
-    saver = tf.train.Saver(max_to_keep=None)
-    variables = tf.global_variables()
+    variables = [variable for variable in tf.global_variables() if variable is not graph.rollbacks]
+    saver = tf.train.Saver(variables, max_to_keep=None)
     tf.get_default_graph().finalize()
+    state = State(found.record.state.rollbacks if found else (), pictures.fingerprint)
 
     with StopSignals() as stop, dataset.errors_named(batches), tf.Session(config=session_config()) as session:
-        if newest:
-            checkpoint.restore(session, saver, newest, variables)
-        else:
-            session.run(initializer)
+        session.run(initializer)
+        if found:
+            checkpoint.restore(session, saver, found.checkpoint, variables)
+            graph.rollbacks.load(len(state.rollbacks), session)
         step = int(session.run(graph.step))
-        outputs = Outputs(session, sampler, saver, settings, step, resumed=newest is not None)
-        return run_steps(session, graph, batches, outputs, run, len(pictures.records), stop)
+        outputs = Outputs(session, sampler, saver, settings, step, state, resumed=found is not None)
+
+        def restore():
+            found = checkpoint.newest_good_or_refuse(run.checkpoints_dir)
+            checkpoint.tell_damaged(found)
+            checkpoint.restore(session, saver, found.checkpoint, variables)
+            return found.checkpoint
+
+        guard = Guard(session, graph, batches, pictures, outputs, run, restore)
+        return run_steps(session, graph, batches, outputs, guard, run, len(pictures.labels), stop)
 
 
-def run_steps(session, graph, batches, outputs, run, n, stop):
+def run_steps(session, graph, batches, outputs, guard, run, n, stop):
     """Run the steps still to do, each Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661; return the exit code.
 
     n: how many pictures there are.
@@ -106,7 +136,8 @@ def run_steps(session, graph, batches, outputs, run, n, stop):
     session.run(batches.initializer, {batches.start: seen})
 
     with Progress(step, total, run.k * run.batch_size, run.log_every) as progress:
-        while step < total and not stop.received:
+        stopping = False
+        while step < total and not stopping:
             for _ in range(run.k):
                 d = session.run(dict(graph.d_update, waited=batches.waited))
                 progress.waited += d["waited"]
@@ -116,19 +147,23 @@ def run_steps(session, graph, batches, outputs, run, n, stop):
             row = {"step": step, "epoch": seen / n, "pictures_seen": seen, "g_loss": float(g["g_loss"])}
             row.update((name, float(d[name])) for name in ("d_loss", "d_real", "d_fake"))
             progress.update(row)
-            if not math.isfinite(row["d_loss"] + row["g_loss"]):
-                raise UserError(NOT_A_NUMBER % (step, run.learning_rate))
+            stopping = stop.received is not None
+            saving = due(step, run.checkpoint_every) or step == total or stopping
+            if not guard.is_sound(row, weights=saving or due(step, run.log_every)):
+                step, seen = guard.go_back()
+                progress.go_back(step)
+                continue
             if due(step, run.log_every):
                 outputs.write_row(row)
             if due(step, run.sample_every) or step == total:
                 outputs.write_grid(step)
-            if due(step, run.checkpoint_every):
+            if saving:
                 outputs.save(step)
-    saved = outputs.save(step)
     outputs.close()
 
-    if not saved:
-        print("main.py: the last steps are not saved; what was saved before is safe", file=sys.stderr)
+    if outputs.saved_step != step:
+        safe = "the checkpoint of step %d is safe, in %s" % (outputs.saved_step, run.checkpoints_dir)
+        print("main.py: the steps after it are not saved, but %s" % safe, file=sys.stderr)
         return 1
     if step < total:
         print("Stopped at step %d, saved in %s; the same command goes on from there." % (step, run.checkpoints_dir))
@@ -145,16 +180,17 @@ def sample(settings):
     from utils import checkpoint, folders, images, memory, sampling
 
     run = settings.run
-    newest = checkpoint.newest_or_refuse(run.checkpoints_dir)
-    network = checkpoint.read_record(newest).network
+    found = checkpoint.newest_good_or_refuse(run.checkpoints_dir)
+    checkpoint.tell_damaged(found)
+    network = found.record.network
     folders.make_writable("samples_dir", run.samples_dir)
-    print("Sampling from step %d, %s; the network is as recorded there." % (newest.step, newest.path), flush=True)
 
     sampler = gan.build_sampler(network)
     saver = tf.train.Saver(sampler.variables)
     tf.get_default_graph().finalize()
     with memory.shortage_named("num_samples", run.num_samples), tf.Session(config=session_config()) as session:
-        checkpoint.restore(session, saver, newest, sampler.variables)
+        newest = checkpoint.restore_newest(session, saver, run.checkpoints_dir, found, sampler.variables)
+        print("Sampling from step %d, %s; the network is as recorded there." % (newest.step, newest.path), flush=True)
         z = sampling.noise(run.sample_seed, sampling.SAMPLES, run.num_samples, network.z_dim)
         name = "sample_%08d_seed%d" % (newest.step, run.sample_seed)
         pictures = sampling.pictures(session, sampler, z)

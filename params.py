@@ -98,6 +98,13 @@ grid_columns = 0
 # How many of the newest checkpoints stay.
 keep_checkpoints = 3
 
+# Checkpoints whose step is a multiple of this stay for good, such as every 1000th. 0: none.
+keep_every = 0
+
+# When losses or weights are no longer numbers: 'rollback', go back to the last checkpoint, with other noise and half
+# the learning rate, three times at most; or 'stop'.
+on_nan = "rollback"
+
 # Steps between two rows of history.csv, points in TensorBoard and lines on a plain terminal.
 log_every = 10
 

@@ -25,6 +25,8 @@ class TrainGraph(NamedTuple):
     g_update: Dict[str, Any]  # train, g_loss, step (after it)
     step: Any  # int64 variable: finished steps
     pictures_seen: Any  # int64 variable: real pictures D was shown
+    rollbacks: Any  # int64 variable, for no checkpoint: each gives the run other noise, and half the learning rate
+    sound: Any  # bool scalar: all weights and moving averages of both networks are finite
 
 
 class Sampler(NamedTuple):
@@ -35,9 +37,8 @@ class Sampler(NamedTuple):
     variables: Any  # what a checkpoint must provide
 
 
-def build_optimizer(run, name):
-    """Return a new optimizer as `run` says; `name` becomes part of its variables' names."""
-    rate = run.learning_rate
+def build_optimizer(run, rate, name):
+    """Return a new optimizer as `run` says, of this learning rate; `name` becomes part of its variables' names."""
     if run.optimizer == "adam":
         return tf.train.AdamOptimizer(rate, run.beta1, run.beta2, run.epsilon, name=name)
     if run.optimizer == "rmsprop":
@@ -51,12 +52,14 @@ def build_optimizer(run, name):
     raise ValueError("unknown optimizer %r" % run.optimizer)
 
 
-def noise(batch_size, z_dim, seed, use, draw):
-    """Return [batch_size, z_dim] float32, uniform in [-1, 1): a function of seed, use and the int64 scalar `draw`."""
-    key = zlib.crc32(("%d %s" % (seed, use)).encode())
-    return tf.random.stateless_uniform(
-        [batch_size, z_dim], seed=tf.stack([tf.constant(key, tf.int64), draw]), minval=-1.0
-    )
+def noise(batch_size, z_dim, seed, use, draw, rollbacks=0):
+    """Return [batch_size, z_dim] float32, uniform in [-1, 1).
+
+    A function of seed, use, the int64 scalar `draw`, and how many rollbacks there were.
+    """
+    key = tf.constant(zlib.crc32(("%d %s" % (seed, use)).encode()), tf.int64)
+    salt = tf.cast(rollbacks, tf.int64) * 2**32  # beside the key's 32 bits
+    return tf.random.stateless_uniform([batch_size, z_dim], seed=tf.stack([key + salt, draw]), minval=-1.0)
 
 
 def _counter(name):
@@ -73,9 +76,9 @@ def _trainables():
     return g_variables, d_variables
 
 
-def _minimise(loss, variables, run, name):
+def _minimise(loss, variables, run, rate, name):
     with tf.variable_scope(name):
-        return build_optimizer(run, name).minimize(loss, var_list=variables)
+        return build_optimizer(run, rate, name).minimize(loss, var_list=variables)
 
 
 def build_train_graph(real_images, network, run):
@@ -86,9 +89,14 @@ def build_train_graph(real_images, network, run):
     """
     step, draw_index, pictures_seen = _counter("step"), _counter("draw_index"), _counter("pictures_seen")
     draw = draw_index.read_value()
+    rollbacks = _counter("rollbacks")
+    rate = run.learning_rate * tf.pow(0.5, tf.cast(rollbacks, tf.float32))
+
+    def z(use):
+        return noise(run.batch_size, network.z_dim, run.seed, use, draw, rollbacks)
 
     with tf.name_scope("d_pass"):
-        fake_images = generator(noise(run.batch_size, network.z_dim, run.seed, Z_FOR_D, draw), network, training=True)
+        fake_images = generator(z(Z_FOR_D), network, training=True)
         real_logits = discriminator(real_images, network)
         fake_logits = discriminator(fake_images, network)
         d_loss = losses.d_loss(real_logits, fake_logits)
@@ -96,14 +104,16 @@ def build_train_graph(real_images, network, run):
         d_fake = tf.reduce_mean(tf.nn.sigmoid(fake_logits))
 
     with tf.name_scope("g_pass"):
-        fake_images = generator(noise(run.batch_size, network.z_dim, run.seed, Z_FOR_G, draw), network, training=True)
+        fake_images = generator(z(Z_FOR_G), network, training=True)
         g_loss = losses.g_loss(discriminator(fake_images, network))
     # Only this pass moves G's averages: once a step, and in no race with another update of them.
     average_updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope="g_pass/")
 
     g_variables, d_variables = _trainables()
-    d_train = _minimise(d_loss, d_variables, run, "d_optimizer")
-    g_train = _minimise(g_loss, g_variables, run, "g_optimizer")
+    # Before there are optimizers: their slots say nothing that the weights do not say one update later.
+    sound = _all_finite([v for v in tf.global_variables() if v.dtype.is_floating])
+    d_train = _minimise(d_loss, d_variables, run, rate, "d_optimizer")
+    g_train = _minimise(g_loss, g_variables, run, rate, "g_optimizer")
 
     # The counters go up behind everything that reads them.
     with tf.control_dependencies([d_train]):
@@ -124,7 +134,14 @@ def build_train_graph(real_images, network, run):
         g_update={"train": tf.group(g_train, g_draw, *average_updates), "g_loss": g_loss, "step": next_step},
         step=step,
         pictures_seen=pictures_seen,
+        rollbacks=rollbacks,
+        sound=sound,
     )
+
+
+def _all_finite(variables):
+    """Say whether all is finite: a sum keeps what is not, and reads each number once."""
+    return tf.reduce_all(tf.is_finite([tf.reduce_sum(variable) for variable in variables]))
 
 
 def build_sampler(network):

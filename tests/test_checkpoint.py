@@ -3,6 +3,7 @@
 import contextlib
 import os
 
+import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
@@ -10,9 +11,13 @@ from utils import checkpoint, record
 from utils.errors import UserError
 
 
+def newest(folder):
+    return checkpoint.newest_good(str(folder)).checkpoint
+
+
 @pytest.fixture
 def saved(graph, tiny, tmp_path):
-    """Return save(step, keep=2), which saves variables that depend on the step, and restore()."""
+    """Return save(step, keep=2, keep_every=0), which saves variables that depend on the step, and restore()."""
     a = tf.get_variable("a", [2, 3], initializer=tf.zeros_initializer())
     step = tf.get_variable("step", [], tf.int64, initializer=tf.zeros_initializer())
     number = tf.placeholder(tf.int64, [])
@@ -20,14 +25,14 @@ def saved(graph, tiny, tmp_path):
     saver = tf.train.Saver(max_to_keep=None)
     with tf.Session() as session:
 
-        def save(step, keep=2):
+        def save(step, keep=2, keep_every=0):
             session.run(change, {number: step})
-            text = record.dumps(tiny, step, tf.__version__)
-            return checkpoint.save(session, saver, str(tmp_path), step, text, keep)
+            text = record.dumps(tiny, step, tf.__version__, record.State())
+            return checkpoint.save(session, saver, str(tmp_path), step, text, keep, keep_every)
 
         def restore(which=None):
             session.run(change, {number: 99999})
-            checkpoint.restore(session, saver, which or checkpoint.newest(str(tmp_path)), [a, step])
+            checkpoint.restore(session, saver, which or newest(tmp_path), [a, step])
             assert (session.run(a) == session.run(step)).all()
             return session.run(step)
 
@@ -58,7 +63,7 @@ def test_tensorflows_own_tools_find_the_newest_even_in_a_moved_folder(saved, tmp
 def test_steps_are_numbers_not_words(saved, tmp_path):
     for step in (9, 10):
         saved[0](step)
-    assert checkpoint.newest(str(tmp_path)).step == 10
+    assert newest(tmp_path).step == 10
 
 
 def test_only_own_files_are_removed(saved, tmp_path):
@@ -82,7 +87,7 @@ def test_what_a_killed_save_left_is_cleared(saved, tmp_path):
     (tmp_path / ".saving").mkdir()
     (tmp_path / ".saving" / "dcgan-3.index").write_text("half")
     saved[0](5)
-    assert not (tmp_path / ".saving").exists() and checkpoint.newest(str(tmp_path)).step == 5
+    assert not (tmp_path / ".saving").exists() and newest(tmp_path).step == 5
 
 
 def test_a_save_that_does_not_read_back_leaves_the_older_ones(saved, tmp_path, monkeypatch):
@@ -92,9 +97,10 @@ def test_a_save_that_does_not_read_back_leaves_the_older_ones(saved, tmp_path, m
     def fail(path):
         raise tf.errors.DataLossError(None, None, "bits are missing")
 
-    monkeypatch.setattr(checkpoint, "_read_back", fail)
-    with pytest.raises(OSError, match="dcgan-6: bits are missing"):
-        save(6, keep=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_read_back", fail)
+        with pytest.raises(OSError, match="dcgan-6: bits are missing"):
+            save(6, keep=1)
     assert restore() == 5
 
 
@@ -136,11 +142,11 @@ def test_another_shape_is_refused_by_name(saved, graph, tmp_path):
 
 def test_no_checkpoint_names_the_folder(tmp_path):
     with pytest.raises(UserError) as raised:
-        checkpoint.newest_or_refuse(str(tmp_path / "nowhere"))
+        checkpoint.newest_good_or_refuse(str(tmp_path / "nowhere"))
     assert "nowhere (it does not exist); train first" in str(raised.value)
     (tmp_path / "a.ckpt").write_text("")
     with pytest.raises(UserError, match="none of its 1 files is a dcgan-<step>"):
-        checkpoint.newest_or_refuse(str(tmp_path))
+        checkpoint.newest_good_or_refuse(str(tmp_path))
 
 
 def test_a_record_of_another_step_is_refused(saved, tmp_path):
@@ -148,7 +154,7 @@ def test_a_record_of_another_step_is_refused(saved, tmp_path):
     os.rename(str(tmp_path / "dcgan-5.json"), str(tmp_path / "dcgan-6.json"))
     os.rename(str(tmp_path / "dcgan-5.index"), str(tmp_path / "dcgan-6.index"))
     with pytest.raises(UserError, match="is the record of step 5"):
-        checkpoint.read_record(checkpoint.newest(str(tmp_path)))
+        checkpoint.newest_good(str(tmp_path))
 
 
 @pytest.mark.parametrize("function", ("replace", "remove"))
@@ -183,3 +189,114 @@ def test_short_memory_is_not_called_damage(saved, tmp_path, monkeypatch):
 
     with pytest.raises(tf.errors.ResourceExhaustedError):
         checkpoint.restore(None, Saver(), found, [])
+
+
+def damage(path, how):
+    """Damage the files of the checkpoint at `path` in the way `how`."""
+    data, index, text = path + ".data-00000-of-00001", path + ".index", path + ".json"
+    where = {"data": data, "index": index, "json": text}[how.split()[-1]]
+    if how.startswith("remove"):
+        os.remove(where)
+    elif how.startswith("cut"):
+        os.truncate(where, os.path.getsize(where) // 2)
+    elif how.startswith("empty"):
+        os.truncate(where, 0)
+    else:
+        with open(where, "r+b") as file:
+            content = bytearray(file.read())
+            if how.startswith("flip"):
+                content[len(content) // 3] ^= 16
+            else:
+                content = os.urandom(len(content))
+            file.seek(0)
+            file.write(content)
+
+
+DAMAGES = [
+    way + " " + file for way in ("remove", "cut", "empty", "flip", "rubbish") for file in ("data", "index", "json")
+]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_newest_gives_way_to_the_newest_good_one(saved, tmp_path, how):
+    save, restore = saved
+    for step in (5, 6, 7):
+        save(step, keep=3)
+    for step in (6, 7):
+        damage(str(tmp_path / ("dcgan-%d" % step)), how)
+    before = sorted(os.listdir(str(tmp_path)))
+    found = checkpoint.newest_good(str(tmp_path))
+    assert found.checkpoint.step == 5 and len(found.damaged) == 2
+    for words, step in zip(found.damaged, (7, 6)):
+        assert "\n" not in words and words.startswith(str(tmp_path / ("dcgan-%d" % step)))
+    assert restore() == 5 and sorted(os.listdir(str(tmp_path))) == before
+    # Going on from there, the damaged ones neither count as kept ones, nor do they stay once their step is reached.
+    save(6, keep=1)
+    assert restore() == 6
+    save(7, keep=1)
+    assert restore() == 7 and [c.step for c in checkpoint.find(str(tmp_path))] == [7]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_where_none_is_good_nothing_is_touched(saved, tmp_path, how):
+    save, _ = saved
+    for step in (5, 6):
+        save(step)
+    for step in (5, 6):
+        damage(str(tmp_path / ("dcgan-%d" % step)), how)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(
+        UserError, match=r"none of the 2 checkpoints in checkpoints_dir = .* is good: .*dcgan-6.*dcgan-5"
+    ):
+        checkpoint.newest_good(str(tmp_path))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_every_flipped_bit_is_noticed_or_harmless(saved):
+    save, restore = saved
+    path = save(5).path
+    rng = np.random.RandomState(0)
+    noticed = 0
+    for name in (path + ".data-00000-of-00001", path + ".index", path + ".json"):
+        with open(name, "rb") as file:
+            whole = file.read()
+        for place in rng.choice(len(whole), min(len(whole), 60), replace=False):
+            with open(name, "wb") as file:
+                file.write(whole[:place] + bytes([whole[place] ^ (1 << rng.randint(8))]) + whole[place + 1 :])
+            try:
+                assert restore() == 5
+            except UserError:
+                noticed += 1
+        with open(name, "wb") as file:
+            file.write(whole)
+    assert restore() == 5 and noticed > 60
+
+
+@pytest.mark.parametrize("content", (b"", b"\xff\xfe rubbish", b'model_checkpoint_path: "/etc/passwd"'))
+def test_what_tensorflows_own_list_says_does_not_matter(saved, tmp_path, content):
+    saved[0](5)
+    (tmp_path / "checkpoint").write_bytes(content)
+    assert saved[1]() == 5
+    saved[0](6)
+    assert saved[1]() == 6
+
+
+def test_every_nth_stays_for_good(saved, tmp_path):
+    for step in range(0, 26, 2):
+        saved[0](step, keep=2, keep_every=10)
+    assert [found.step for found in checkpoint.find(str(tmp_path))] == [0, 10, 20, 22, 24]
+
+
+def test_a_later_version_is_refused_not_passed_over(saved, tmp_path):
+    saved[0](5)
+    saved[0](6)
+    text = (tmp_path / "dcgan-6.json").read_text()
+    (tmp_path / "dcgan-6.json").write_text(text.replace('"format": 2', '"format": 3'))
+    with pytest.raises(UserError, match="written by a later version of this program"):
+        checkpoint.newest_good(str(tmp_path))
+
+
+def test_a_first_save_that_was_killed_is_no_loss(saved, tmp_path):
+    saved[0](0)
+    os.remove(str(tmp_path / "dcgan-0.json"))
+    assert checkpoint.newest_good(str(tmp_path)) is None

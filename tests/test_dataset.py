@@ -13,7 +13,7 @@ from utils.prepare import Pictures
 def some_pictures(n=12, size=16, channels=3):
     """Pictures whose every pixel is another number, so that a wrong one, or a wrong window, is seen."""
     array = np.random.RandomState(0).randint(0, 256, (n, size, size, channels)).astype(np.uint8)
-    return Pictures(InMemory(array), np.arange(n, dtype=np.int32) % 3 - 1, ["a", "b"]), array
+    return Pictures(InMemory(array), np.arange(n, dtype=np.int32) % 3 - 1, ["a", "b"], "", None), array
 
 
 def run_batches(batches, start, count):

@@ -161,7 +161,7 @@ def test_each_optimizer_and_its_settings(graph, tiny, name):
     gradients = [0.5, -0.2, 0.9, 0.1]
     x = tf.get_variable("x", [], initializer=tf.ones_initializer())
     g = tf.placeholder(tf.float32, [])
-    update = gan.build_optimizer(run, "test").minimize(x * g, var_list=[x])
+    update = gan.build_optimizer(run, run.learning_rate, "test").minimize(x * g, var_list=[x])
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for gradient in gradients:
@@ -202,7 +202,7 @@ def test_every_size_trains(graph, tiny, size, channels):
 def test_a_step_draws_exactly_k_batches(graph, tiny, k):
     """From the dataset itself: after two steps the stream and pictures_seen agree on what comes next."""
     records = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 16, 16, 3), np.uint8)
-    pictures = Pictures(InMemory(records), np.zeros(40, np.int32), ["a"])
+    pictures = Pictures(InMemory(records), np.zeros(40, np.int32), ["a"], "", None)
     batches = dataset.batches(pictures, tiny.run.batch_size, 16, mirror=0, seed=0)
     ends = gan.build_train_graph(batches.images, tiny.network, tiny.run)
     with tf.Session() as session:

@@ -1,5 +1,6 @@
 """The JSON beside a checkpoint."""
 
+import contextlib
 import json
 
 import pytest
@@ -7,22 +8,24 @@ import pytest
 from utils import record
 from utils.errors import UserError
 
+STATE = record.State((400, 431), "870 0123456789abcdef")
+
 
 def write(path, settings, change=lambda data: None):
-    data = json.loads(record.dumps(settings, 7, "2.21.0"))
+    data = json.loads(record.dumps(settings, 7, "2.21.0", STATE))
     change(data)
-    path.write_text(json.dumps(data))
+    path.write_text(record.seal(data))
     return str(path)
 
 
 def test_what_is_written_is_read(tmp_path, settings):
-    expected = record.Record(7, dict(settings.run._asdict()), settings.network)
+    expected = record.Record(7, dict(settings.run._asdict()), settings.network, STATE)
     assert record.read(write(tmp_path / "a.json", settings)) == expected
 
 
 def test_it_names_the_versions(settings):
-    data = json.loads(record.dumps(settings, 7, "2.21.0"))
-    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (1, 7, record.VERSION, "2.21.0")
+    data = json.loads(record.dumps(settings, 7, "2.21.0", STATE))
+    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (2, 7, record.VERSION, "2.21.0")
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,8 @@ def test_it_names_the_versions(settings):
         (lambda data: data.update(run=[]), "its settings are not those of this version"),
         (lambda data: data["network"].update(filters=-1), "filters = -1 is not possible"),
         (lambda data: data["network"].update(init="__import__('os')"), "is not possible; it must be normal"),
+        (lambda data: data.update(state=[]), "its state is not one that this version"),
+        (lambda data: data["state"].update(rollbacks=["a"]), "its state is not one that this version"),
     ),
 )
 def test_a_record_that_is_not_right_is_refused(tmp_path, settings, change, expected):
@@ -52,7 +57,7 @@ def test_rubbish_is_refused(tmp_path, content):
 
 def test_what_must_stay_and_what_may_change(settings):
     run = settings.run._replace(batch_size=7, learning_rate=0.5, epochs=9, k=2, optimizer="sgd", num_samples=3, seed=4)
-    there = record.Record(7, settings.run._asdict(), settings.network)
+    there = record.Record(7, settings.run._asdict(), settings.network, STATE)
     other = settings._replace(run=run, network=settings.network._replace(filters=32))
     refused, changed = record.compare(there, other)
     assert refused == [
@@ -73,3 +78,23 @@ def test_run_settings_may_come_and_go_between_versions(tmp_path, settings):
     there = record.read(write(tmp_path / "a.json", settings, change))
     assert "of_old" not in there.run and "beta1" not in there.run
     assert record.compare(there, settings) == ([], [])
+
+
+def test_a_record_of_format_1_is_read(tmp_path, settings):
+    def change(data):
+        del data["state"], data["run"]["on_nan"], data["run"]["keep_every"]
+        data["format"] = 1
+
+    there = record.read(write(tmp_path / "a.json", settings, change))
+    assert there.state == record.State() and record.compare(there, settings) == ([], [])
+
+
+def test_every_change_of_a_byte_is_noticed(tmp_path, settings):
+    path = tmp_path / "a.json"
+    write(path, settings)
+    whole = path.read_bytes()
+    there = record.read(str(path))
+    for i in range(len(whole)):
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
+        with contextlib.suppress(UserError):
+            assert record.read(str(path)) == there  # a space became another kind of space

@@ -1,17 +1,20 @@
 """Checkpoints: dcgan-<step>.index, .data-* and .json in one folder; saved, verified, found and restored.
 
 A checkpoint is written in a folder aside, read back there, and moved into place file by file, its JSON last. Only then
-do older ones go. So what stands in the folder with its JSON is whole, at whatever moment the process was killed.
+do older ones go. So what stands in the folder with its JSON is whole, at whatever moment the process was killed; and
+what is damaged later is noticed, because every byte of a checkpoint is under a checksum and is read before it is used.
 """
 
+import contextlib
 import os
 import re
 import shutil
-from typing import NamedTuple
+import sys
+from typing import Any, List, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from utils import record
+from utils import images, record
 from utils.errors import UserError
 
 PREFIX = "dcgan"
@@ -25,23 +28,59 @@ class Checkpoint(NamedTuple):
     path: str  # as TensorFlow wants it: without an ending
 
 
+class Found(NamedTuple):
+    """The newest checkpoint that is good."""
+
+    checkpoint: Checkpoint
+    record: Any  # record.Record
+    damaged: List[str]  # words on each newer one: which, and what is wrong with it
+
+
 def find(folder):
-    """Return the Checkpoints in `folder`, oldest first: those with both index and JSON."""
-    if not os.path.isdir(folder):
-        return []
-    names = set(os.listdir(folder))
-    steps = sorted(_step_of(name) for name in names if name.endswith(".json") and _step_of(name) is not None)
-    return [_at(folder, step) for step in steps if "%s-%d.index" % (PREFIX, step) in names]
+    """Return the Checkpoints in `folder`, oldest first, whole or not."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    steps = {_step_of(name) for name in names} - {None}
+    return [_at(folder, step) for step in sorted(steps)]
 
 
-def newest(folder):
-    """Return the newest Checkpoint in `folder`, or None."""
-    return (find(folder) or [None])[-1]
+def newest_good(folder):
+    """Return the Found of `folder`, or None where no checkpoint is there; raise UserError where none is good."""
+    there_were, damaged = find(folder), []
+    for checkpoint in reversed(there_were):
+        try:
+            there = examine(checkpoint)
+        except record.LaterVersionError:
+            raise
+        except UserError as error:
+            damaged.append((checkpoint, str(error)))
+        else:
+            return Found(checkpoint, there, _still_there(damaged, folder))
+    if find(folder) != there_were:  # a run that is going on has saved some and removed others meanwhile
+        return newest_good(folder)
+    if not damaged or (len(damaged) == 1 and _NEVER_PUBLISHED in damaged[0][1]):
+        return None  # what the very first save left, when it was killed, is no loss
+    words = ", ".join(words for _, words in damaged[:3])
+    raise UserError(
+        "none of the %d checkpoints in checkpoints_dir = %s is good: %s; bring one back from a backup, or start a new "
+        "run with other --checkpoints_dir and --samples_dir" % (len(damaged), folder, words)
+    )
 
 
-def newest_or_refuse(folder):
-    """Return the newest Checkpoint in `folder`; raise UserError where there is none."""
-    found = newest(folder)
+def _still_there(damaged, folder):
+    """Return the words on those checkpoints that a run that is going on has not simply removed meanwhile."""
+    there_are = find(folder)
+    return [words for checkpoint, words in damaged if checkpoint in there_are]
+
+
+def tell_damaged(found):
+    """Print which checkpoints are passed over, and why."""
+    for words in found.damaged:
+        print("main.py: %s; going back to %s" % (words, found.checkpoint.path), file=sys.stderr, flush=True)
+
+
+def newest_good_or_refuse(folder):
+    """Return the Found of `folder`; raise UserError where there is none."""
+    found = newest_good(folder)
     if not found:
         names = os.listdir(folder) if os.path.isdir(folder) else None
         if names is None:
@@ -58,18 +97,40 @@ def _at(folder, step):
     return Checkpoint(step, os.path.join(folder, "%s-%d" % (PREFIX, step)))
 
 
-def read_record(checkpoint):
-    """Return the Record beside a checkpoint."""
-    found = record.read(checkpoint.path + ".json")
-    if found.step != checkpoint.step:
-        raise UserError("%s.json is the record of step %d" % (checkpoint.path, found.step))
-    return found
+_NEVER_PUBLISHED = "its .json is missing: a save that was stopped, or is still going on"
 
 
-def save(session, saver, folder, step, record_text, keep):
-    """Save all of the saver's variables as the newest checkpoint in `folder`, then remove all but the newest `keep`.
+def examine(checkpoint):
+    """Read all of a checkpoint, and return its record; raise UserError where anything is wrong with it."""
+    if not os.path.exists(checkpoint.path + ".json"):
+        raise UserError("%s is not whole (%s)" % (checkpoint.path, _NEVER_PUBLISHED))
+    there = record.read(checkpoint.path + ".json")
+    if there.step != checkpoint.step:
+        raise UserError("%s.json is the record of step %d" % (checkpoint.path, there.step))
+    with _damage_named(checkpoint.path):
+        _read_back(checkpoint.path)
+    return there
 
-    Raise OSError where that fails; the older checkpoints are then untouched.
+
+@contextlib.contextmanager
+def _damage_named(path):
+    try:
+        yield
+    except (UserError, MemoryError, tf.errors.ResourceExhaustedError):  # no damage: memory is short
+        raise
+    except Exception as error:  # OpError, ValueError, IndexError ...: that depends on TensorFlow's version
+        raise UserError("%s is damaged (%s)" % (path, _first_line(error)))
+
+
+def _first_line(error):
+    return (str(error) or type(error).__name__).split("\n")[0]
+
+
+def save(session, saver, folder, step, record_text, keep, keep_every=0):
+    """Save all of the saver's variables as the checkpoint of `step` in `folder`, then remove older ones.
+
+    The newest `keep` stay, and those whose step is a multiple of keep_every. Raise OSError where saving fails; the
+    older checkpoints are then untouched.
     """
     aside = os.path.join(folder, _SAVING)
     shutil.rmtree(aside, ignore_errors=True)  # of a save that was killed
@@ -79,21 +140,38 @@ def save(session, saver, folder, step, record_text, keep):
     try:
         saver.save(session, path, write_meta_graph=False, write_state=False)
         _read_back(path)
-    except tf.errors.OpError as error:  # such as a full disk, which TensorFlow counts among exhausted resources
-        raise OSError("checkpoint %s: %s" % (path, error.message.split("\n")[0]))
+    except Exception as error:  # such as a full disk, which TensorFlow counts among exhausted resources
+        raise OSError("checkpoint %s: %s" % (path, _first_line(error)))
     with open(path + ".json", "w", encoding="utf-8") as file:
         file.write(record_text)
     for name in os.listdir(aside):
         with open(os.path.join(aside, name), "rb") as file:
             os.fsync(file.fileno())
-    # The JSON moves last: it is what makes the files a checkpoint. Sorted, they would come .data-*, .index, .json.
-    for name in sorted(os.listdir(aside)):
-        os.replace(os.path.join(aside, name), os.path.join(folder, name))
-    os.rmdir(aside)
+    _publish(aside, folder, step)
     # For TensorFlow's own tools only; this program goes by the files.
     tf.train.update_checkpoint_state(folder, os.path.basename(final.path))
-    _remove_before(folder, find(folder)[-keep:][0].step)
+    _remove_older(folder, step, keep, keep_every)
     return final
+
+
+def _publish(aside, folder, step):
+    """Move a checkpoint into place; its JSON last, for that is what makes the files a checkpoint."""
+    with contextlib.suppress(FileNotFoundError):  # of a damaged one, or of another course of the run
+        os.remove(_at(folder, step).path + ".json")
+    for name in sorted(os.listdir(aside)):  # .data-*, .index, .json
+        os.replace(os.path.join(aside, name), os.path.join(folder, name))
+    os.rmdir(aside)
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def rewrite_record(checkpoint, record_text):
+    """Put another JSON in the place of a checkpoint's: at every moment the one or the other is there."""
+    images.write(checkpoint.path + ".json", record_text.encode("utf-8"))
 
 
 def _read_back(path):
@@ -103,12 +181,16 @@ def _read_back(path):
         reader.get_tensor(name)
 
 
-def _remove_before(folder, step):
-    """Remove the files of all checkpoints before `step`, and what a kill has left of such a removal."""
-    steps = {name: _step_of(name) for name in os.listdir(folder)}
-    old = [name for name in steps if steps[name] is not None and steps[name] < step]
+def _remove_older(folder, step, keep, keep_every):
+    """Remove the checkpoints before `step` that are not to stay, and what a kill has left of such a removal.
+
+    Later ones, which are damaged or of another course of the run, are none of its business.
+    """
+    steps = [checkpoint.step for checkpoint in find(folder) if checkpoint.step <= step]
+    old = [s for s in steps[:-keep] if not (keep_every and s % keep_every == 0)]
+    names = [name for name in os.listdir(folder) if _step_of(name) in old]
     # A JSON goes first, so that no kill leaves a checkpoint that seems whole.
-    for name in sorted(old, key=lambda name: not name.endswith(".json")):
+    for name in sorted(names, key=lambda name: not name.endswith(".json")):
         os.remove(os.path.join(folder, name))
 
 
@@ -123,7 +205,7 @@ def restore(session, saver, checkpoint, variables):
 
     `Saver.restore` takes a wrong shape without a word when variables are resources, so it is looked at beforehand.
     """
-    try:
+    with _damage_named(checkpoint.path):
         stored = dict(tf.train.list_variables(checkpoint.path))
         for variable in variables:
             name, shape = variable.op.name, variable.shape.as_list()
@@ -131,10 +213,15 @@ def restore(session, saver, checkpoint, variables):
                 found = "is missing" if name not in stored else "has shape %s there" % stored[name]
                 raise UserError("%s: %s %s, the network wants %s" % (checkpoint.path, name, found, shape))
         saver.restore(session, checkpoint.path)
-    except tf.errors.ResourceExhaustedError:  # no damage: memory is short
-        raise
-    except (tf.errors.OpError, ValueError) as error:
-        reason = str(error).split("\n")[0]
-        raise UserError(
-            "%s is damaged (%s); move its files away to go on from an older one" % (checkpoint.path, reason)
-        )
+
+
+def restore_newest(session, saver, folder, found, variables):
+    """Restore `found`, or the newest good one, should a run that is going on have removed that; return which it was."""
+    while True:
+        try:
+            restore(session, saver, found.checkpoint, variables)
+            return found.checkpoint
+        except UserError:
+            if os.path.exists(found.checkpoint.path + ".json"):  # which is the first to be removed
+                raise
+        found = newest_good_or_refuse(folder)

@@ -26,6 +26,7 @@ class Batches(NamedTuple):
     waited: Any  # float64 scalar: seconds from asking for the batch until it was ready
     start: Any  # int64 scalar placeholder, fed to the initializer: pictures seen before the first batch
     initializer: Any
+    order: Any  # the Order of the pictures
     errors: List[UserError]  # why the stream has stopped, if it has
 
 
@@ -96,7 +97,7 @@ def batches(pictures, batch_size, image_size, mirror, seed):
             images, classes, ready = iterator.get_next()
         # Not until now, for an operation behind this one may have to wait for a thread, with the batch long there.
         waited = tf.maximum(ready - asked, 0.0)
-        return Batches(images, classes, waited, start, iterator.initializer, errors)
+        return Batches(images, classes, waited, start, iterator.initializer, order, errors)
 
 
 def _key(seed, use, start):

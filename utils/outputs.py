@@ -17,8 +17,8 @@ class Outputs:
     next try.
     """
 
-    def __init__(self, session, sampler, saver, settings, step, resumed):
-        """Go on behind `step`; resumed: there is a checkpoint of it."""
+    def __init__(self, session, sampler, saver, settings, step, state, resumed):
+        """Go on behind `step` with the record.State `state`; resumed: there is a checkpoint of it."""
         self._session, self._sampler, self._saver, self._settings = session, sampler, saver, settings
         self._run = settings.run
         # All grids of a run show the same noise.
@@ -26,20 +26,31 @@ class Outputs:
             self._run.seed, sampling.TRAINING_GRID, self._run.train_samples, settings.network.z_dim
         )
         self._first_step = step
-        self._saved_step = self._grid_step = step if resumed else None
+        self.state = state
+        self.saved_step = self._grid_step = step if resumed else None  # of the newest checkpoint, of the newest grid
         self._logs = None
 
     def save(self, step):
         """Save a checkpoint of `step`; return whether it stands."""
-        if step != self._saved_step:
+        if step != self.saved_step:
             self._attempt("the checkpoint of step %d" % step, self._save, step)
-        return step == self._saved_step
+        return step == self.saved_step
 
     def _save(self, step):
-        text = record.dumps(self._settings, step, tf.__version__)
-        folder = self._run.checkpoints_dir
-        checkpoint.save(self._session, self._saver, folder, step, text, self._run.keep_checkpoints)
-        self._saved_step = step
+        run = self._run
+        text = record.dumps(self._settings, step, tf.__version__, self.state)
+        folder, keep = run.checkpoints_dir, run.keep_checkpoints
+        checkpoint.save(self._session, self._saver, folder, step, text, keep, run.keep_every)
+        self.saved_step = step
+
+    def rolled_back(self, newest, wrong_step):
+        """Go on behind the Checkpoint `newest` again, and have it remember that the run went wrong at wrong_step."""
+        self.close()
+        self._logs = None
+        self._first_step = self.saved_step = self._grid_step = newest.step
+        self.state = self.state._replace(rollbacks=(*self.state.rollbacks, wrong_step))
+        text = record.dumps(self._settings, newest.step, tf.__version__, self.state)
+        self._attempt("the rollback", checkpoint.rewrite_record, newest, text)
 
     def write_grid(self, step):
         """Write samples/train_<step>.png."""

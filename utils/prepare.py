@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import csv
+import hashlib
 import io
 import os
 import sys
@@ -27,6 +28,8 @@ class Pictures(NamedTuple):
     records: Any  # Records, in the order of the pictures' paths
     labels: Any  # [n] int32: index into classes; -1 for a picture that lies in no class folder
     classes: List[str]  # names of the folders in pics_dir that hold pictures, sorted
+    fingerprint: str  # the same for the same records and labels in the same order
+    paths_of: Any  # given the index of a picture, returns the paths it has, relative to pics_dir
 
 
 class Report(NamedTuple):
@@ -114,27 +117,32 @@ def _pictures(known, run, recipe, count, report):
         labels[i] = classes.setdefault(folder, len(classes)) if folder else -1
     remake = _Remake(known.database_path, run.pics_dir, recipe)
     records = Records(known.records_path, known.shape, slots, expected, remake)
-    return Pictures(records, labels, [os.fsdecode(name) for name in classes])
+    fingerprint = "%d %s" % (count, hashlib.sha256(expected.tobytes() + labels.tobytes()).hexdigest()[:16])
+
+    def paths_of(index):
+        return [os.fsdecode(path) for path in cache.paths_of(remake.database_path, int(expected[index]))]
+
+    return Pictures(records, labels, [os.fsdecode(name) for name in classes], fingerprint, paths_of)
 
 
 class _Remake:
     """Makes pictures anew whose records turn out damaged while they are being used."""
 
     def __init__(self, database_path, pics_dir, recipe):
-        self._database_path, self._pics_dir, self._recipe = database_path, os.fsencode(pics_dir), recipe
+        self.database_path, self._pics_dir, self._recipe = database_path, os.fsencode(pics_dir), recipe
         self._told = False
 
     def __call__(self, checksum):
         if not self._told:
             self._told = True
             words = "\nmain.py: %s: damaged records were found; they are made again from their pictures"
-            print(words % self._database_path, file=sys.stderr)
-        for path in cache.paths_of(self._database_path, checksum):
+            print(words % self.database_path, file=sys.stderr)
+        for path in cache.paths_of(self.database_path, checksum):
             with contextlib.suppress(OSError, decode.NotAPictureError, decode.BadPictureError):
                 return decode.decode(os.path.join(self._pics_dir, path), self._recipe)
         raise UserError(
             "the cache %s is damaged, and a picture it was made of is gone or changed; run again: that sets it right"
-            % self._database_path
+            % self.database_path
         )
 
 

@@ -60,6 +60,15 @@ class Progress:
         if step % self._log_every == 0:
             self._window = [*self._window[-4:], (time.time(), step, self.waited)]
 
+    def go_back(self, step):
+        """Count from `step` again."""
+        self._done = self._first = step
+        self._started = time.time()
+        self._window = [(self._started, step, self.waited)]
+        if self._bar is not None:
+            self._bar.reset()
+            self._bar.update(step)
+
     def __enter__(self):
         return self
 

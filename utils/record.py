@@ -1,14 +1,27 @@
 """The settings of a run, kept in a JSON beside each checkpoint: write, read, and compare with those of today."""
 
+import hashlib
 import json
-from typing import NamedTuple
+from typing import NamedTuple, Tuple
 
 from utils import rules
 from utils.errors import UserError
 from utils.settings import Network
 
-VERSION = "0.1.0"  # of this program
-FORMAT = 1  # of the JSON; raised when an older program could no longer read it rightly
+VERSION = "0.2.0"  # of this program
+# Of the JSON; raised when an older program could no longer read it rightly. 2: state and checksum are new.
+FORMAT = 2
+
+
+class LaterVersionError(UserError):
+    """The record was written by a later version of this program."""
+
+
+class State(NamedTuple):
+    """What a run has gone through, beside its steps."""
+
+    rollbacks: Tuple[int, ...] = ()  # the steps at which it went wrong, and went back to a checkpoint
+    pictures: str = ""  # fingerprint of the pictures it is trained on
 
 
 class Record(NamedTuple):
@@ -17,11 +30,12 @@ class Record(NamedTuple):
     step: int
     run: dict  # the run settings that it has and this version knows
     network: Network
+    state: State
 
 
-def dumps(settings, step, tensorflow_version):
+def dumps(settings, step, tensorflow_version, state):
     """Return the JSON text that goes with the checkpoint of `step`."""
-    return json.dumps(
+    return seal(
         {
             "format": FORMAT,
             "step": step,
@@ -29,9 +43,19 @@ def dumps(settings, step, tensorflow_version):
             "tensorflow": tensorflow_version,
             "run": settings.run._asdict(),
             "network": settings.network._asdict(),
-        },
-        indent=2,
+            "state": state._asdict(),
+        }
     )
+
+
+def seal(data):
+    """Return the JSON text of a record's data, with its checksum."""
+    return json.dumps(dict(data, checksum=_checksum(data)), indent=2)
+
+
+def _checksum(data):
+    text = json.dumps({name: value for name, value in data.items() if name != "checksum"}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read(path):
@@ -44,16 +68,28 @@ def read(path):
     if not isinstance(data, dict) or type(data.get("format")) is not int or type(data.get("step")) is not int:
         raise UserError("%s is not the record of a checkpoint" % path)
     if data["format"] > FORMAT:
-        raise UserError(
+        raise LaterVersionError(
             "%s was written by a later version of this program (format %d, this one reads up to %d); update the program"
             % (path, data["format"], FORMAT)
         )
+    if data["format"] >= 2 and data.get("checksum") != _checksum(data):
+        raise UserError("%s is damaged (its checksum is wrong)" % path)
     run, network = data.get("run"), data.get("network")
     if not isinstance(run, dict) or not isinstance(network, dict) or set(network) != set(rules.NETWORK):
         raise UserError("%s: its settings are not those of this version (%s)" % (path, VERSION))
     run = {name: rules.check(name, run[name], rule, path) for name, rule in rules.RUN.items() if name in run}
     network = {name: rules.check(name, network[name], rule, path) for name, rule in rules.NETWORK.items()}
-    return Record(data["step"], run, Network(**network))
+    return Record(data["step"], run, Network(**network), _state(data.get("state", {}), path))
+
+
+def _state(data, path):
+    try:
+        state = State(tuple(data.get("rollbacks", ())), data.get("pictures", ""))
+        if isinstance(state.pictures, str) and all(type(step) is int for step in state.rollbacks):
+            return state
+    except (AttributeError, TypeError):
+        pass
+    raise UserError("%s: its state is not one that this version (%s) knows" % (path, VERSION))
 
 
 def compare(there, now):
@@ -83,4 +119,7 @@ def check_same_run(there, checkpoint_path, now):
             % (checkpoint_path, ", ".join(refused), new_run)
         )
     line = "Going on from step %d, %s (%s)." % (there.step, checkpoint_path, new_run)
+    if there.state.rollbacks:
+        words = " It went wrong at %s before, and goes by %g of learning_rate."
+        line += words % (", ".join(map(str, there.state.rollbacks)), 0.5 ** len(there.state.rollbacks))
     return line + (" Changed: %s." % ", ".join(changed) if changed else "")

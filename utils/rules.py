@@ -84,6 +84,8 @@ RUN = {
     "checkpoint_every": whole(0, on_resume="change"),
     "grid_columns": whole(0, 10000, on_resume="change"),
     "keep_checkpoints": whole(1, on_resume="change"),
+    "keep_every": whole(0, on_resume="change"),
+    "on_nan": one_of("rollback", "stop", on_resume="change"),
     "log_every": whole(1, on_resume="change"),
     "num_samples": whole(1),
     "single": one_of(0, 1),
