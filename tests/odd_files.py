@@ -142,6 +142,7 @@ def usable():
         "1 bit.png": (saved(one_bit()[0], "PNG"), one_bit()[1], 1),
         "1 bit.tif": (saved(one_bit()[0], "TIFF", compression="group4"), one_bit()[1], 1),
         "16 bit.png": (saved(values(np.uint16, 257), "PNG"), luminance, 2),
+        "16 bit hole.png": (_sixteen_bit_hole(), np.array([[255] * 3, *luminance[1:]]), 2),
         "16 bit.tif": (saved(values(np.uint16, 257), "TIFF"), luminance, 2),
         "float to 1.tif": (saved(values(np.float32, 1 / 255.0), "TIFF"), luminance, 2),
         "float to 255.tif": (saved(values(np.float32, 1), "TIFF"), luminance, 2),
@@ -157,6 +158,15 @@ def usable():
     files["turned 6.tif"] = (oriented(6, "TIFF"), COLOURS, 1)
     files["turned 8.tif"] = (oriented(8, "TIFF", compression="tiff_lzw"), COLOURS, 1)
     return files
+
+
+def _sixteen_bit_hole():
+    """A 16-bit grey PNG whose tRNS chunk has the value of the top left quarter transparent: bytes."""
+    png = saved(values(np.uint16, 257), "PNG")
+    hole = int(np.asarray(motif().convert("L"))[0, 0]) * 257
+    chunk = b"tRNS" + struct.pack(">H", hole)
+    at = png.index(b"IDAT") - 4
+    return png[:at] + struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[at:]
 
 
 def _lab(rgb):

@@ -102,16 +102,24 @@ def _upright(picture):
 def _to_mode(picture, recipe):
     """Return the picture in mode RGB, or L where recipe.channels is 1."""
     mode = "RGB" if recipe.channels == 3 else "L"
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        picture = _in_eight_bits(picture)
     if picture.mode in ("La", "LA", "PA", "RGBa", "RGBA") or "transparency" in picture.info:
         if picture.mode == "La":
             picture = picture.convert("LA")
         picture = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", picture.size, recipe.background), picture).convert(mode)
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        picture = Image.fromarray(_to_eight_bits(np.asarray(picture)))
     if picture.mode == "LAB":
         picture = _from_lab(picture)
     return picture.convert(mode)
+
+
+def _in_eight_bits(picture):
+    values, transparent = np.asarray(picture), picture.info.get("transparency")
+    picture = Image.fromarray(_to_eight_bits(values))
+    if isinstance(transparent, int):
+        picture.putalpha(Image.fromarray(np.uint8(255) * (values != transparent)))
+    return picture
 
 
 def _to_eight_bits(values):
