@@ -3,9 +3,10 @@
 import csv
 import glob
 import io
-import time
+import sys
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
@@ -53,7 +54,6 @@ def test_what_came_after_the_checkpoint_is_dropped(graph, tmp_path):
     logs.close()
     with open(str(tmp_path / "history.csv"), "a") as file:
         file.write("4")  # a row that was cut short by a kill
-    time.sleep(1.1)  # TensorFlow names the file of events by the second
     logs = Logs(str(tmp_path), 20)
     logs.write_row(row(25))
     logs.close()
@@ -69,3 +69,39 @@ def test_the_grid_is_in_tensorboard(graph, tmp_path):
     (picture,) = [value.image for event in events(tmp_path) for value in event.summary.value]
     assert (picture.height, picture.width, picture.colorspace) == (2, 4, 3)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(picture.encoded_image_string))), sheet)
+
+
+def test_rows_glued_by_a_full_disk_of_old_are_dropped(graph, tmp_path):
+    logs = Logs(str(tmp_path), 0)
+    for step in (10, 20):
+        logs.write_row(row(step))
+    logs.close()
+    text = (tmp_path / "history.csv").read_text()
+    (tmp_path / "history.csv").write_text(
+        text + '20,0.1,4030,0.1,40,1.5,1,2,3,4,5,6\n"unbalanced,1\n20,"' + "x" * 200000 + "\n"
+    )
+    Logs(str(tmp_path), 30).close()
+    assert [r["step"] for r in rows(tmp_path)] == ["10", "20"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are those of Unix")
+def test_a_full_disk_leaves_whole_rows_and_the_next_try_succeeds(graph, tmp_path):
+    import resource
+
+    logs = Logs(str(tmp_path), 0)
+    logs.write_row(row(10))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for more, what in ((5, "history.csv"), (200, "TensorBoard's events")):  # room for half a row; for a row, no event
+        size = (tmp_path / "history.csv").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + more, limits[1]))
+        try:
+            with pytest.raises(OSError) as raised:
+                logs.write_row(row(20))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert what != "TensorBoard's events" or what in str(raised.value)
+    logs.write_row(row(30))
+    logs.close()
+    assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "30"]
+    newest = sorted(glob.glob(str(tmp_path / "logs" / "events*")))[-1]  # the one before was cut short
+    assert [event.step for event in tf.train.summary_iterator(newest)] == [0, 30]

@@ -1,9 +1,11 @@
 """What a run leaves to read: checkpoints/history.csv and the TensorBoard logs."""
 
 import contextlib
-import csv
-import io
+import errno
+import itertools
 import os
+import socket
+import time
 
 import tensorflow.compat.v1 as tf
 
@@ -31,25 +33,22 @@ class Logs:
         """Go on behind `step`: what history.csv and TensorBoard have of later steps is dropped."""
         self._path = os.path.join(folder, HISTORY)
         self._cut_back(step)
-        suffix = ".%d.%d" % (os.getpid(), step)  # else named by the second alone, and two of the same would be one
-        with _errors_of_writing():
-            self._events = tf.summary.FileWriter(os.path.join(folder, "logs"), filename_suffix=suffix)
-            self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step=step + 1)
+        self._events = Events(os.path.join(folder, "logs"))
+        self._events.add(step + 1, session_log=tf.SessionLog(status=tf.SessionLog.START))
 
     def _cut_back(self, step):
-        kept = [COLUMNS]
+        kept = [",".join(COLUMNS)]
         if os.path.exists(self._path):
-            with open(self._path, newline="", encoding="utf-8", errors="replace") as file:
-                lines = [
-                    line.replace("\0", "") for line in file if line.endswith("\n")
-                ]  # a kill may have cut the last one short
-            kept += [row for row in csv.reader(lines) if row and row[0].isdigit() and int(row[0]) <= step]
-        images.write(self._path, _csv_text(kept).encode())
+            with open(self._path, encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    values = line.rstrip("\n").split(",")
+                    if line.endswith("\n") and _is_row(values) and int(values[0]) <= step:
+                        kept.append(",".join(values))
+        images.write(self._path, "".join(line + "\n" for line in kept).encode())
 
     def write_row(self, row):
         """Add a dict with the keys COLUMNS."""
-        with open(self._path, "a", newline="", encoding="utf-8") as file:
-            file.write(_csv_text([[_short(row[name]) for name in COLUMNS]]))
+        _append(self._path, ",".join(_short(row[name]) for name in COLUMNS) + "\n")
         values = [
             tf.Summary.Value(tag=tag, simple_value=row[name])
             for tag, name in (
@@ -60,38 +59,81 @@ class Logs:
                 ("pictures_per_second", "pictures_per_second"),
             )
         ]
-        self._add(tf.Summary(value=values), row["step"])
+        self._events.add(row["step"], summary=tf.Summary(value=values))
 
     def write_grid(self, step, png, shape):
         """Show a sample grid, PNG bytes of shape [H, W, C], in TensorBoard."""
         height, width, channels = shape
         picture = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
-        self._add(tf.Summary(value=[tf.Summary.Value(tag="samples", image=picture)]), step)
-
-    def _add(self, summary, step):
-        with _errors_of_writing():
-            self._events.add_summary(summary, step)
-            self._events.flush()
+        self._events.add(step, summary=tf.Summary(value=[tf.Summary.Value(tag="samples", image=picture)]))
 
     def close(self):
-        with _errors_of_writing():
-            self._events.close()
+        self._events.close()
 
 
-@contextlib.contextmanager
-def _errors_of_writing():
-    """Turn what TensorFlow says of a full disk into what Python says: it would pass for a shortage of memory."""
+class Events:
+    """A file of TensorBoard events, each written when it comes.
+
+    `tf.summary.FileWriter` writes from a thread of its own: on a full disk that thread dies, its traceback goes to the
+    terminal, and what comes later is dropped without a word.
+    """
+
+    def __init__(self, folder):
+        self._folder, self._writer = folder, None
+
+    def add(self, step, **content):
+        """Write an event; raise OSError where that fails: the next one then begins another file."""
+        with self._errors_of_writing():
+            if self._writer is None:
+                os.makedirs(self._folder, exist_ok=True)
+                name = "events.out.tfevents.%010d.%s.%d.%d"
+                name %= time.time(), socket.gethostname(), os.getpid(), next(_NUMBERS)
+                self._writer = tf.io.TFRecordWriter(os.path.join(self._folder, name))
+                self._writer.write(tf.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+            self._writer.write(tf.Event(wall_time=time.time(), step=step, **content).SerializeToString())
+            self._writer.flush()
+
+    def close(self):
+        if self._writer is not None:
+            with self._errors_of_writing():
+                self._writer.close()
+            self._writer = None
+
+    @contextlib.contextmanager
+    def _errors_of_writing(self):
+        try:
+            yield
+        except OSError:
+            self._writer = None
+            raise
+        except Exception as error:  # OpError, RuntimeError, IndexError: that depends on error and TensorFlow's version
+            self._writer = None
+            raise OSError("TensorBoard's events: %s" % str(error).split("\n")[0])
+
+
+_NUMBERS = itertools.count()  # of the files of events of this process
+
+
+def _is_row(values):
+    """Say whether these can be a row: a step and numbers; one of an earlier version has fewer of them."""
     try:
-        yield
-    except tf.errors.OpError as error:
-        raise OSError(error.message.split("\n")[0])
+        return values[0].isdecimal() and len([float(value) for value in values]) in (len(COLUMNS) - 1, len(COLUMNS))
+    except ValueError:
+        return False
+
+
+def _append(path, line):
+    """Add a line to a file: all of it, or nothing."""
+    data = line.encode()
+    with open(path, "ab", buffering=0) as file:
+        length = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(length)
+            raise
 
 
 def _short(value):
-    return "%.6g" % value if isinstance(value, float) else value
-
-
-def _csv_text(rows):
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
+    return "%.6g" % value if isinstance(value, float) else str(value)
