@@ -40,14 +40,15 @@ def make_cache(run, network):
     from utils.scan import Scan
     from utils.workers import Outcome
 
-    recipe = prepare.recipe_of(run, network)
-    with cache.opened(run.cache_dir, run.pics_dir, recipe, None) as known:
+    def fill(known):
         black = int(checksums(np.zeros((1, known.record_bytes), np.uint8))[0])
         count = known.compare(Scan(run.pics_dir))
         os.truncate(known.records_path, count * known.record_bytes)
         for file in known.new_files():
             known.add(file, Outcome("picture", black, ""))
-    return count
+        return count
+
+    return cache.using(run.cache_dir, run.pics_dir, prepare.recipe_of(run, network), None, fill)
 
 
 def measure(arguments):

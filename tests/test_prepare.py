@@ -173,7 +173,7 @@ def test_more_bad_ones_than_max_bad(run, pics):
     assert refused(run._replace(max_bad=0.0))
 
 
-def test_a_file_that_could_not_be_read_is_tried_again(run, pics, monkeypatch):
+def test_a_file_that_could_not_be_read_is_tried_again(run, pics):
     if not os.path.exists("/proc/self/mem"):
         pytest.skip("needs a file that is there and gives an error when read")
     os.symlink("/proc/self/mem", str(pics / "red" / "odd.jpg"))  # for permissions do not stop root
@@ -279,6 +279,57 @@ def test_a_database_damaged_inside_never_gives_a_wrong_picture(run, pics):
         with open(path, "wb") as file:
             file.write(whole[:start] + b"\x55" * 1024 + whole[start + 1024 :])
         assert np.array_equal(load(run)[0], before), start
+
+
+def test_a_flipped_bit_in_the_database_never_costs_a_picture_nor_a_start(run):
+    before, _ = load(run)
+    path = in_cache(run, ".sqlite")
+    with open(path, "rb") as file:
+        whole = file.read()
+    rng = np.random.RandomState(0)
+    used = np.flatnonzero(np.frombuffer(whole, np.uint8))  # most of the file is zeros
+    for place in [*range(100), *rng.choice(used, 100)]:
+        with open(path, "wb") as file:
+            file.write(whole[:place] + bytes([whole[place] ^ (1 << rng.randint(8))]) + whole[place + 1 :])
+        records, report = load(run)
+        assert np.array_equal(records, before) and report.bad == 0, place
+
+
+def test_a_damaged_record_is_one_line_even_without_its_database(run):
+    pictures, _ = prepare.load(run, RECIPE)
+    with open(in_cache(run, ".records"), "r+b") as file:
+        file.write(bytes(768 * 12))
+    os.remove(in_cache(run, ".sqlite"))
+    with pytest.raises(UserError, match="is damaged, and a picture it was made of is gone"):
+        pictures.records.take(np.arange(12))
+    assert pictures.paths_of(0) == [] and len(load(run)[0]) == 12
+
+
+def test_processes_that_cannot_start_are_no_fault_of_the_pictures(run, monkeypatch, tmp_path):
+    (tmp_path / "script").mkdir()
+    (tmp_path / "script" / "sitecustomize.py").write_text("import os\nos._exit(7)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "script"))
+    assert "the processes that decode pictures end at once (exit code 7)" in refused(run)
+    monkeypatch.undo()
+    assert load(run)[1].prepared == 12
+
+
+def test_a_cache_that_cannot_be_compacted_is_used_as_it_is(run, pics, monkeypatch):
+    monkeypatch.setattr(cache, "SLACK", 0)
+    load(run)
+    for path in list(pics.rglob("*.jpg"))[:8]:
+        path.unlink()
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache.Cache, "_copy", full)
+    assert len(load(run)[0]) == 4
+
+
+def test_a_list_of_the_skipped_that_cannot_be_written_is_named(run):
+    os.mkdir(os.path.join(run.checkpoints_dir, "skipped.csv"))
+    assert "skipped.csv in checkpoints_dir = %s cannot be written (" % run.checkpoints_dir in refused(run)
 
 
 def test_a_cache_of_a_later_version_is_made_anew(run):

@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 import sqlite3
+import zlib
+from urllib.parse import quote
 
 import PIL
 
@@ -18,40 +20,51 @@ from utils.lock import locked
 from utils.records import record_bytes
 
 SLACK = 1000  # dead records that are not worth a new file
-VERSION = 1  # of the layout, and of what decode makes of a file: raised with every change to either
+VERSION = 2  # of the layout, and of what decode makes of a file: raised with every change to either
 
 _TABLES = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)",
-    # kind and reason: see workers.Outcome; slot and checksum are those of the record of a picture.
+    # kind and reason: see workers.Outcome; slot and checksum are those of the record of a picture; seal: see _seal.
     "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
-    "checksum INTEGER, reason TEXT) WITHOUT ROWID",
+    "checksum INTEGER, reason TEXT, seal INTEGER) WITHOUT ROWID",
     "CREATE INDEX checksums ON files (checksum)",
     "PRAGMA user_version = %d" % VERSION,
 )
 _SAME = "f.path = files.path AND f.size = files.size AND f.mtime_ns = files.mtime_ns"
+# What SQLite says where nothing is damaged. It has no class of errors of its own for these.
+_NO_DAMAGE = ("disk is full", "unable to open", "is locked", "disk I/O error")
 
 
-@contextlib.contextmanager
-def opened(folder, pics_dir, recipe, waiting):
-    """Give the Cache in `folder` for these pictures and this recipe, locked; call waiting() if another run has it."""
+def using(folder, pics_dir, recipe, waiting, work):
+    """Return work(cache): the Cache in `folder` for these pictures and this recipe, locked meanwhile.
+
+    waiting: called where another run has it. A cache that turns out damaged is removed, and work begun again. Raise
+    UserError where it cannot be written.
+    """
     # The folder of the pictures counts as it is seen from here, so that both can be moved together.
     key = json.dumps([os.path.relpath(os.path.realpath(pics_dir), os.path.realpath(folder)), recipe])
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     stem = os.path.join(folder, "%dx%dx%d-%s" % (recipe.size, recipe.size, recipe.channels, digest))
-    with _errors_named(folder), locked(stem + ".lock", waiting):
-        cache = Cache(stem, key, recipe)
-        try:
-            yield cache
-        finally:
-            cache.close()
-
-
-@contextlib.contextmanager
-def _errors_named(folder):
     try:
-        yield
+        with locked(stem + ".lock", waiting):
+            try:
+                return _work_with(Cache(stem, key, recipe), work)
+            except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+                if any(words in str(error) for words in _NO_DAMAGE):
+                    raise
+                cache = Cache(stem, key, recipe, remove=True)
+                cache.damage = "%s.sqlite is damaged (%s); all pictures are prepared again" % (stem, error)
+                return _work_with(cache, work)
     except (sqlite3.Error, OSError) as error:
         refuse_full(folder, getattr(error, "strerror", None) or error)
+
+
+def _work_with(cache, work):
+    try:
+        cache.open()
+        return work(cache)
+    finally:
+        cache.close()
 
 
 def refuse_full(folder, reason):
@@ -59,27 +72,28 @@ def refuse_full(folder, reason):
     raise UserError("cache_dir = %s cannot be written (%s); make room there or name another folder" % (folder, reason))
 
 
-class Cache:
-    """A cache, open. What it is told is kept for good from the next `commit` on."""
+def _seal(*row):
+    """Return a checksum of a row, so that one that was damaged is not believed."""
+    return zlib.crc32(repr(row).encode())
 
-    def __init__(self, stem, key, recipe):
-        self._stem, self._key = stem, key
+
+class Cache:
+    """A cache. What it is told is kept for good from the next `commit` on."""
+
+    def __init__(self, stem, key, recipe, remove=False):
+        """remove: what is there is removed first."""
+        self._stem, self._key, self._db = stem, key, None
         self.shape = (recipe.size, recipe.size, recipe.channels)
         self.record_bytes = record_bytes(self.shape)
         self.damage = ""  # what was wrong with what was there, if anything was
-        try:
-            self._open()
-        except sqlite3.OperationalError:  # no damage: a full disk, or a folder that cannot be written
-            raise
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            self.damage = "%s.sqlite is damaged (%s); all pictures are prepared again" % (stem, error)
-            self._remove_files(keep=())
-            self._open()
-        self._forget_lost_records()
+        if remove:
+            self._remove(".sqlite")
+            self._remove("-")
 
-    def _open(self):
+    def open(self):
+        """Open it, and forget what is not to be relied on."""
         self._db = sqlite3.connect(self.database_path, timeout=60, isolation_level=None)
+        self._db.create_function("seal_of", 7, _seal)
         if self._value("PRAGMA quick_check") != "ok":
             raise sqlite3.DatabaseError("what it says contradicts itself")
         version = self._value("PRAGMA user_version")
@@ -93,7 +107,8 @@ class Cache:
         if self._fact("pillow") != PIL.__version__:  # another Pillow may read what the last one could not
             self._db.execute("DELETE FROM files WHERE slot IS NULL")
             self._set_facts(pillow=PIL.__version__)
-        self._remove_files(keep=(self._fact("records"),))  # what a kill has left
+        self._remove("-", keep=os.path.basename(self.records_path))  # what a kill has left
+        self._forget_what_is_lost()
 
     def _value(self, query, *arguments):
         row = self._db.execute(query, arguments).fetchone()
@@ -112,19 +127,22 @@ class Cache:
         """The file of records."""
         return os.path.join(os.path.dirname(self._stem), os.path.basename(self._fact("records")))
 
-    def _remove_files(self, keep):
-        """Remove the files of records but those to keep; with none to keep, the database too."""
+    def _remove(self, more, keep=None):
+        """Remove the files whose names begin with this cache's and `more`, but not the one to keep."""
         folder, stem = os.path.split(self._stem)
-        kept = [os.path.basename(path) for path in keep]
         for name in os.listdir(folder):
-            if name.startswith(stem + "-" if keep else (stem + "-", stem + ".sqlite")) and name not in kept:
+            if name.startswith(stem + more) and name != keep:
                 os.remove(os.path.join(folder, name))
 
-    def _forget_lost_records(self):
-        """Forget the records that lie behind the end of their file."""
+    def _forget_what_is_lost(self):
+        """Forget damaged rows, and the records that lie behind the end of their file."""
         with open(self.records_path, "ab") as file:
             whole = os.fstat(file.fileno()).st_size // self.record_bytes
+        seal = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"
+        rows = self._db.execute("DELETE FROM files WHERE seal IS NOT %s" % seal).rowcount
         lost = self._db.execute("DELETE FROM files WHERE slot >= ?", [whole]).rowcount
+        if rows > 0:
+            self.damage = "%s was damaged; %d files are prepared again" % (self.database_path, rows)
         if lost > 0:
             self.damage = "%s was cut short; %d pictures are prepared again" % (self.records_path, lost)
         self._next_slot = whole
@@ -157,7 +175,7 @@ class Cache:
         # Whatever a decoder says: one line, and text.
         reason = " ".join(outcome.reason.split()).encode("utf-8", "backslashreplace").decode("utf-8")
         row = (path, size, mtime_ns, outcome.kind, slot, outcome.checksum, reason)
-        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, _seal(*row)))
 
     def commit(self):
         """Keep all that was told up to now, whatever comes."""
@@ -166,8 +184,11 @@ class Cache:
 
     def close(self):
         """Keep all that was told, and close."""
+        if self._db is None:
+            return
         try:
-            self._db.execute("COMMIT")
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
         finally:
             self._db.close()
 
@@ -191,16 +212,25 @@ class Cache:
         rows = sorted((slot, path) for path, slot, _, _ in self.rows("picture"))
         old = self.records_path
         new = "%s-%d.records" % (self._stem, 1 + int(old.split("-")[-1].split(".")[0]))
-        with open(old, "rb") as source, open(new, "wb") as target:
-            for slot, _ in rows:
-                source.seek(slot * self.record_bytes)
-                target.write(source.read(self.record_bytes))
+        try:
+            self._copy(old, new, [slot for slot, _ in rows])
+        except OSError:  # there is no room for it: another time
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(new)
+            return
         moved = ((slot, path) for slot, (_, path) in enumerate(rows))
         self._db.executemany("UPDATE files SET slot = ? WHERE path = ?", moved)
+        self._db.execute("UPDATE files SET seal = seal_of(path, size, mtime_ns, kind, slot, checksum, reason)")
         self._set_facts(records=new)
         self.commit()
         os.remove(old)
         self._next_slot = len(rows)
+
+    def _copy(self, old, new, slots):
+        with open(old, "rb") as source, open(new, "wb") as target:
+            for slot in slots:
+                source.seek(slot * self.record_bytes)
+                target.write(source.read(self.record_bytes))
 
     @property
     def database_path(self):
@@ -209,6 +239,12 @@ class Cache:
 
 
 def paths_of(database_path, checksum):
-    """Return the paths of the files whose record has this checksum: for a run whose cache was closed long ago."""
-    with contextlib.closing(sqlite3.connect(database_path, timeout=60)) as db:
-        return [path for (path,) in db.execute("SELECT path FROM files WHERE checksum = ?", [checksum])]
+    """Return the paths of the files whose record has this checksum: for a run whose cache was closed long ago.
+
+    Empty where the database is gone or damaged.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % quote(database_path), timeout=60, uri=True)) as db:
+            return [path for (path,) in db.execute("SELECT path FROM files WHERE checksum = ?", [checksum])]
+    except sqlite3.Error:
+        return []

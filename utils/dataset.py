@@ -11,8 +11,6 @@ from typing import Any, List, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from utils.errors import UserError
-
 # What a key is mixed from beside the seed: a name per use, never one for two.
 WINDOW = "window of a picture"
 MIRROR = "mirroring of a picture"
@@ -27,7 +25,7 @@ class Batches(NamedTuple):
     start: Any  # int64 scalar placeholder, fed to the initializer: pictures seen before the first batch
     initializer: Any
     order: Any  # the Order of the pictures
-    errors: List[UserError]  # why the stream has stopped, if it has
+    errors: List[Exception]  # why the stream has stopped, if it has
 
 
 class Order:
@@ -69,7 +67,7 @@ def batches(pictures, batch_size, image_size, mirror, seed):
         indices = order.take(int(start), batch_size)
         try:
             images = windows(records.take(indices), image_size, places)
-        except UserError as error:  # TensorFlow would pass on no more than its text
+        except Exception as error:  # TensorFlow would pass on no more than its text
             errors.append(error)
             raise
         images[mirrored] = images[mirrored, :, ::-1]
@@ -123,7 +121,7 @@ def windows(images, size, places):
 
 @contextlib.contextmanager
 def errors_named(batches):
-    """Inside this context, raise the UserError that has stopped the stream, if one has."""
+    """Inside this context, raise the error that has stopped the stream, if one has."""
     try:
         yield
     except tf.errors.OpError:

@@ -57,21 +57,21 @@ def load(run, recipe):
 
     What is left out is listed in skipped.csv. Raise UserError where nothing, or too little, is left to train on.
     """
-    scan = Scan(run.pics_dir)
 
     def waiting():
         print("Another run is preparing these pictures; waiting for it.", flush=True)
 
-    with cache.opened(run.cache_dir, run.pics_dir, recipe, waiting) as known:
-        started = time.time()
+    def work(known):
+        scan, started = Scan(run.pics_dir), time.time()
         new = known.compare(scan)
         if new:
             _decode_new(known, new, run, recipe)
-        bad, first_bad = _write_skipped(known, scan, os.path.join(run.checkpoints_dir, SKIPPED))
+        bad, first_bad = _write_skipped(known, scan, run.checkpoints_dir)
         others = collections.Counter(_ending(path) for path, _, _, _ in known.rows("other"))
         report = Report(bad, first_bad, others, scan.hidden, new, time.time() - started, known.damage)
-        pictures = _pictures(known, run, recipe, known.count("picture"), report)
-    return pictures, report
+        return _pictures(known, run, recipe, known.count("picture"), report), report
+
+    return cache.using(run.cache_dir, run.pics_dir, recipe, waiting, work)
 
 
 def _decode_new(known, new, run, recipe):
@@ -97,13 +97,16 @@ def _decode_new(known, new, run, recipe):
                 kept = time.time()
 
 
-def _write_skipped(known, scan, path):
+def _write_skipped(known, scan, folder):
     """Write skipped.csv; return how many are in it, and (path, reason) of the first few."""
     rows = [(os.fsdecode(name), reason) for name, reason in sorted(scan.unreadable)]
     rows += [(os.fsdecode(name), reason) for name, _, _, reason in known.rows("bad", "unread")]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *rows])
-    images.write(path, text.getvalue().encode("utf-8", "backslashreplace"))
+    try:
+        images.write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise UserError("%s in checkpoints_dir = %s cannot be written (%s)" % (SKIPPED, folder, error.strerror))
     return len(rows), rows[:5]
 
 

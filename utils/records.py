@@ -46,7 +46,7 @@ class Records:
         shape: [H, W, C] of a picture. slots: [n] int32, the number of each picture's record. expected: [n] uint32, the
         checksums. remake: given the checksum of a damaged record, returns its picture anew, or raises UserError.
         """
-        self._path, self._shape, self._slots, self._expected, self._remake = path, tuple(shape), slots, expected, remake
+        self._shape, self._slots, self._expected, self._remake = tuple(shape), slots, expected, remake
         self._bytes = record_bytes(shape)
         self._length = (int(slots.max()) + 1) * self._bytes
         self._file = open(path, "r+b", buffering=0)  # noqa: SIM115  (open as long as the records are read)
@@ -69,14 +69,10 @@ class Records:
         for i in np.flatnonzero(checksums(rows) != self._expected[indices]):
             rows[i] = to_record(self._remake(int(self._expected[indices[i]])))
             self._expected[indices[i]] = checksums(rows[i : i + 1])[0]
-            self._write_back(int(slots[i]), rows[i])
+            with contextlib.suppress(OSError):  # a full disk, say, after which it is made anew the next time, too
+                self._file.seek(int(slots[i]) * self._bytes)
+                self._file.write(rows[i])
         return rows[:, : int(np.prod(self._shape))].reshape(-1, *self._shape)
-
-    def _write_back(self, slot, record):
-        # Suppressed: a full disk, say, after which it is made anew the next time, too.
-        with contextlib.suppress(OSError), open(self._path, "r+b", buffering=0) as file:
-            file.seek(slot * self._bytes)
-            file.write(record)
 
     def _restore_length(self):
         """Put zeros, which will not pass for records, where the file was cut short: to read there would be fatal."""

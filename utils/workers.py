@@ -12,6 +12,7 @@ import signal
 from typing import NamedTuple, Optional
 
 from utils import decode
+from utils.errors import UserError
 from utils.records import checksums, to_record
 
 # A message holds so many files, or so many bytes of files, whichever comes first. Of small ones, a message each would
@@ -39,7 +40,8 @@ def cores():
 def decode_all(tasks, folder, records_path, recipe, processes):
     """Decode files below `folder`, and write the record of each into its slot, of the file `records_path`.
 
-    tasks: iterable of (path, slot, size of the file, ...). Yields (task, Outcome) as they come.
+    tasks: iterable of (path, slot, size of the file, ...). Yields (task, Outcome) as they come. Raise UserError where
+    no process can be started.
     """
     messages = _messages(tasks)
     again = collections.deque()  # messages that a process had before it when it died, cut up into single tasks
@@ -68,6 +70,9 @@ def decode_all(tasks, folder, records_path, recipe, processes):
                 except (EOFError, OSError):
                     del workers[pipe]
                     worker.end()
+                    if not worker.ready:
+                        how = worker.how_it_ended()
+                        raise UserError("the processes that decode pictures end at once (%s); is memory short?" % how)
                     first, *others = worker.messages
                     if len(first) == 1:
                         reason = "decoding it ended the process (%s)" % worker.how_it_ended()
@@ -76,6 +81,9 @@ def decode_all(tasks, folder, records_path, recipe, processes):
                         others.insert(0, first)
                     again.extend([task] for message in others for task in message)
                     start()
+                    continue
+                if not worker.ready:
+                    worker.ready = True  # that was all it said
                     continue
                 yield from zip(worker.messages.popleft(), (Outcome(*outcome) for outcome in outcomes))
                 fill(worker)
@@ -103,6 +111,7 @@ class _Worker:
     def __init__(self, *arguments):
         context = multiprocessing.get_context("spawn")  # a fork would have TensorFlow's threads locked for ever
         self.messages = collections.deque()
+        self.ready = False
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, *arguments), daemon=True)
         # Ctrl-C is for the parent; a new process inherits what is blocked at its start.
@@ -134,14 +143,16 @@ def _work(pipe, folder, records_path, recipe):
     """Decode what comes through the pipe, until its other end is closed or the process there is gone."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)  # libtiff and others write their remarks there
-    folder = os.fsencode(folder)
-    with open(records_path, "r+b", buffering=0) as records:
+    folder, parent = os.fsencode(folder), os.getppid()
+    with open(records_path, "r+b", buffering=0) as records, contextlib.suppress(EOFError, OSError):
+        pipe.send("ready")
         while True:
-            try:
-                message = pipe.recv()
-                pipe.send([_decode_one(os.path.join(folder, path), records, slot, recipe) for path, slot in message])
-            except (EOFError, OSError):
-                return
+            outcomes = []
+            for path, slot in pipe.recv():
+                if os.getppid() != parent:  # it was killed, and with it goes the right to write
+                    return
+                outcomes.append(_decode_one(os.path.join(folder, path), records, slot, recipe))
+            pipe.send(outcomes)
 
 
 def _decode_one(path, records, slot, recipe):
