@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM as a wish that the loop asks for, instead of an exception in the middle of a step."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -10,6 +11,11 @@ def ignore_hangup():
     """Go on when the terminal is closed."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _say(words):
+    with contextlib.suppress(OSError):  # nobody may be reading any more
+        os.write(2, b"\nmain.py: " + words + b"\n")
 
 
 class StopSignals:
@@ -43,10 +49,10 @@ class StopSignals:
 
     def _receive(self, number):
         if self.received is not None:
-            os.write(2, b"\nmain.py: stopped at once; the last checkpoint is safe\n")
+            _say(b"stopped at once; the last checkpoint is safe")
             os._exit(128 + number)
         self.received = number
-        os.write(2, b"\nmain.py: finishing this step and saving; a second signal stops at once, without that\n")
+        _say(b"finishing this step and saving; a second signal stops at once, without that")
 
     def __exit__(self, *error):
         signal.set_wakeup_fd(self._former_fd)
