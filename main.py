@@ -43,9 +43,10 @@ def train(settings):
         folders.refuse_work_of_others(run.samples_dir, run.checkpoints_dir)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         folders.make_writable(name, getattr(run, name))
-    with lock.one_writer(run.checkpoints_dir), memory.shortage_named("batch_size", run.batch_size):
+    writer_lock = lock.WriterLock(run.checkpoints_dir)
+    with memory.shortage_named("batch_size", run.batch_size):
         found = find_checkpoint(settings)
-        return build_and_run(settings, load_pictures(settings, found), found)
+        return build_and_run(settings, load_pictures(settings, found), found, writer_lock)
 
 
 def find_checkpoint(settings):
@@ -75,7 +76,7 @@ def load_pictures(settings, found):
     return pictures
 
 
-def build_and_run(settings, pictures, found):
+def build_and_run(settings, pictures, found, writer_lock):
     """Build the graph, give its variables their values, and run the steps; return the exit code."""
     import tensorflow.compat.v1 as tf
 
@@ -103,13 +104,13 @@ def build_and_run(settings, pictures, found):
             checkpoint.restore(session, saver, found.checkpoint, variables)
             graph.rollbacks.load(len(state.rollbacks), session)
         step = int(session.run(graph.step))
-        outputs = Outputs(session, sampler, saver, settings, step, state, resumed=found is not None)
+        outputs = Outputs(session, sampler, saver, settings, step, state, found, writer_lock)
 
         def restore():
-            found = checkpoint.newest_good_or_refuse(run.checkpoints_dir)
-            checkpoint.tell_damaged(found)
-            checkpoint.restore(session, saver, found.checkpoint, variables)
-            return found.checkpoint
+            newest = checkpoint.newest_good_or_refuse(run.checkpoints_dir)
+            checkpoint.tell_damaged(newest)
+            checkpoint.restore(session, saver, newest.checkpoint, variables)
+            return newest
 
         guard = Guard(session, graph, batches, pictures, outputs, run, restore)
         return run_steps(session, graph, batches, outputs, guard, run, len(pictures.labels), stop)

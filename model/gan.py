@@ -26,7 +26,7 @@ class TrainGraph(NamedTuple):
     step: Any  # int64 variable: finished steps
     pictures_seen: Any  # int64 variable: real pictures D was shown
     rollbacks: Any  # int64 variable, for no checkpoint: each gives the run other noise, and half the learning rate
-    sound: Any  # bool scalar: all weights and moving averages of both networks are finite
+    sound: Any  # bool scalar: all weights, moving averages and slots of the optimizers are finite
 
 
 class Sampler(NamedTuple):
@@ -110,10 +110,10 @@ def build_train_graph(real_images, network, run):
     average_updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope="g_pass/")
 
     g_variables, d_variables = _trainables()
-    # Before there are optimizers: their slots say nothing that the weights do not say one update later.
-    sound = _all_finite([v for v in tf.global_variables() if v.dtype.is_floating])
     d_train = _minimise(d_loss, d_variables, run, rate, "d_optimizer")
     g_train = _minimise(g_loss, g_variables, run, rate, "g_optimizer")
+
+    sound = _all_finite([variable for variable in tf.global_variables() if variable.dtype.is_floating])
 
     # The counters go up behind everything that reads them.
     with tf.control_dependencies([d_train]):

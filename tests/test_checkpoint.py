@@ -25,10 +25,10 @@ def saved(graph, tiny, tmp_path):
     saver = tf.train.Saver(max_to_keep=None)
     with tf.Session() as session:
 
-        def save(step, keep=2, keep_every=0):
+        def save(step, keep=2, keep_every=0, passed_over=()):
             session.run(change, {number: step})
             text = record.dumps(tiny, step, tf.__version__, record.State())
-            return checkpoint.save(session, saver, str(tmp_path), step, text, keep, keep_every)
+            return checkpoint.save(session, saver, str(tmp_path), step, text, keep, keep_every, passed_over)
 
         def restore(which=None):
             session.run(change, {number: 99999})
@@ -227,14 +227,33 @@ def test_a_damaged_newest_gives_way_to_the_newest_good_one(saved, tmp_path, how)
     before = sorted(os.listdir(str(tmp_path)))
     found = checkpoint.newest_good(str(tmp_path))
     assert found.checkpoint.step == 5 and len(found.damaged) == 2
-    for words, step in zip(found.damaged, (7, 6)):
+    for (_, words), step in zip(found.damaged, (7, 6)):
         assert "\n" not in words and words.startswith(str(tmp_path / ("dcgan-%d" % step)))
     assert restore() == 5 and sorted(os.listdir(str(tmp_path))) == before
-    # Going on from there, the damaged ones neither count as kept ones, nor do they stay once their step is reached.
-    save(6, keep=1)
+    # Going on from there, their place is taken when their step is reached ...
+    save(6, keep=3)
     assert restore() == 6
-    save(7, keep=1)
-    assert restore() == 7 and [c.step for c in checkpoint.find(str(tmp_path))] == [7]
+    assert [c.step for c in checkpoint.find(str(tmp_path))] == [5, 6, 7]
+
+
+def test_damaged_ones_do_not_count_as_kept_ones(saved, tmp_path):
+    save, restore = saved
+    for step in (5, 6, 7):
+        save(step, keep=3)
+    for step in (6, 7):
+        damage(str(tmp_path / ("dcgan-%d" % step)), "cut data")
+    passed_over = [c.step for c, _ in checkpoint.newest_good(str(tmp_path)).damaged]
+    assert passed_over == [7, 6]
+    save(15, keep=2, passed_over=passed_over)
+    assert [c.step for c in checkpoint.find(str(tmp_path))] == [5, 15] and restore() == 15
+
+
+def test_what_cannot_be_cleared_away_is_a_warning(saved, tmp_path, capsys):
+    save, restore = saved
+    (tmp_path / "checkpoint").mkdir()
+    save(5)
+    assert "the checkpoint of step 5 is saved, but older ones cannot be cleared away" in capsys.readouterr().err
+    assert restore() == 5
 
 
 @pytest.mark.parametrize("how", DAMAGES)

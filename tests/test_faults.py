@@ -4,6 +4,7 @@ import csv
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -72,6 +73,13 @@ def test_killed_again_and_again_it_ends_as_if_never_killed(program):
     killed = program.folder / "killed" / "c"
     rng = random.Random(5)
     while_saving = 0
+    process = program.start(*options, *folders("killed"))  # and once between the first checkpoint and the first grid
+    try:
+        wait_for(process, (killed / "dcgan-0.json").exists)
+    finally:
+        process.kill()
+        process.communicate()
+    assert not (program.folder / "killed" / "s" / "train_00000000.png").exists()
     for kill in range(6):
         process = program.start(*options, *folders("killed"))
         try:
@@ -166,7 +174,9 @@ def test_a_full_disk_while_training(program, lifted):
     for what in ("the checkpoint of step", "the grid of step", "history.csv"):
         assert "main.py: %s" % what in error
     for line in error.strip().split("\n"):
-        assert line == "" or line.endswith("; training goes on") or "is safe" in line, line
+        assert (
+            line == "" or line.endswith(("; training goes on", "; what was saved before is safe")) or "is safe" in line
+        )
     found = checkpoint.newest_good(str(program.checkpoints))
     if lifted:
         assert process.returncode == 0 and "Finished at step 600" in output and found.checkpoint.step == 600
@@ -286,6 +296,31 @@ def test_a_rollback_changes_the_noise_and_halves_the_rate(graph, tiny):
     assert moved == pytest.approx([1e-3, 5e-4, 2.5e-4], rel=1e-3)
 
 
+def test_a_folder_that_vanishes_takes_the_lock_with_it(program):
+    """The next save brings the folder back, and the lock; a second run is refused as before."""
+    process = program.start("--max_steps", "1000000", "--checkpoint_every", "5", "--sample_every", "0")
+    try:
+        wait_for(process, lambda: len(steps_of(program.checkpoints)) == 3)
+        process.send_signal(signal.SIGSTOP)
+        shutil.rmtree(str(program.checkpoints))
+        process.send_signal(signal.SIGCONT)
+        wait_for(process, lambda: steps_of(program.checkpoints))
+        assert "is in use by another training run (process %d on" % process.pid in program.refuse("--max_steps", "3")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 143
+
+
+def test_a_first_save_that_fails_is_said_and_nothing_is_trained(program):
+    program.checkpoints.mkdir()
+    (program.checkpoints / ".saving").write_text("a file where a folder is to be")
+    done = program.run("--max_steps", "3")
+    assert done.returncode == 1 and "Traceback" not in done.stderr and "training goes on" not in done.stderr
+    assert "main.py: the checkpoint of step 0 cannot be written (" in done.stderr
+
+
 # --- Signals --------------------------------------------------------------------------------------------------------
 
 
@@ -307,6 +342,23 @@ def test_a_second_signal_quits_even_inside_a_session_run(program, number, code):
         process.kill()
     assert "a second signal stops at once" in error and "stopped at once; the last checkpoint is safe" in error
     assert checkpoint.newest_good(str(program.checkpoints)).checkpoint.step == 0
+
+
+def test_a_second_signal_quits_when_nobody_reads_any_more(program):
+    """As with `python main.py 2>&1 | tee log`, of which Ctrl-C ends tee first."""
+    heavy = ["--batch_size", "1500", "--image_size", "64", "--filters", "32", "--sample_every", "0"]
+    process = program.start("--max_steps", "100", *heavy)
+    try:
+        wait_for(process, (program.samples / "train_00000000.png").exists)
+        process.stdout.close()
+        process.stderr.close()
+        time.sleep(3)
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        assert process.wait(timeout=10) == 130
+    finally:
+        process.kill()
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")

@@ -10,11 +10,11 @@ import os
 import re
 import shutil
 import sys
-from typing import Any, List, NamedTuple
+from typing import Any, List, NamedTuple, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from utils import images, record
+from utils import record
 from utils.errors import UserError
 
 PREFIX = "dcgan"
@@ -33,7 +33,7 @@ class Found(NamedTuple):
 
     checkpoint: Checkpoint
     record: Any  # record.Record
-    damaged: List[str]  # words on each newer one: which, and what is wrong with it
+    damaged: List[Tuple[Checkpoint, str]]  # the newer ones, each with words: which, and what is wrong with it
 
 
 def find(folder):
@@ -57,7 +57,7 @@ def newest_good(folder):
             return Found(checkpoint, there, _still_there(damaged, folder))
     if find(folder) != there_were:  # a run that is going on has saved some and removed others meanwhile
         return newest_good(folder)
-    if not damaged or (len(damaged) == 1 and _NEVER_PUBLISHED in damaged[0][1]):
+    if not any(os.path.exists(checkpoint.path + ".json") for checkpoint in there_were) and len(there_were) <= 1:
         return None  # what the very first save left, when it was killed, is no loss
     words = ", ".join(words for _, words in damaged[:3])
     raise UserError(
@@ -67,14 +67,14 @@ def newest_good(folder):
 
 
 def _still_there(damaged, folder):
-    """Return the words on those checkpoints that a run that is going on has not simply removed meanwhile."""
+    """Return those that a run that is going on has not simply removed meanwhile."""
     there_are = find(folder)
-    return [words for checkpoint, words in damaged if checkpoint in there_are]
+    return [(checkpoint, words) for checkpoint, words in damaged if checkpoint in there_are]
 
 
 def tell_damaged(found):
     """Print which checkpoints are passed over, and why."""
-    for words in found.damaged:
+    for _, words in found.damaged:
         print("main.py: %s; going back to %s" % (words, found.checkpoint.path), file=sys.stderr, flush=True)
 
 
@@ -97,13 +97,12 @@ def _at(folder, step):
     return Checkpoint(step, os.path.join(folder, "%s-%d" % (PREFIX, step)))
 
 
-_NEVER_PUBLISHED = "its .json is missing: a save that was stopped, or is still going on"
-
-
 def examine(checkpoint):
     """Read all of a checkpoint, and return its record; raise UserError where anything is wrong with it."""
     if not os.path.exists(checkpoint.path + ".json"):
-        raise UserError("%s is not whole (%s)" % (checkpoint.path, _NEVER_PUBLISHED))
+        raise UserError(
+            "%s is not whole (its .json is missing: a save that was stopped, or is still going on)" % checkpoint.path
+        )
     there = record.read(checkpoint.path + ".json")
     if there.step != checkpoint.step:
         raise UserError("%s.json is the record of step %d" % (checkpoint.path, there.step))
@@ -126,8 +125,10 @@ def _first_line(error):
     return (str(error) or type(error).__name__).split("\n")[0]
 
 
-def save(session, saver, folder, step, record_text, keep, keep_every=0):
+def save(session, saver, folder, step, record_text, keep, keep_every=0, passed_over=()):
     """Save all of the saver's variables as the checkpoint of `step` in `folder`, then remove older ones.
+
+    passed_over: steps of checkpoints that are damaged, which stay no longer than until this one stands.
 
     The newest `keep` stay, and those whose step is a multiple of keep_every. Raise OSError where saving fails; the
     older checkpoints are then untouched.
@@ -148,9 +149,13 @@ def save(session, saver, folder, step, record_text, keep, keep_every=0):
         with open(os.path.join(aside, name), "rb") as file:
             os.fsync(file.fileno())
     _publish(aside, folder, step)
-    # For TensorFlow's own tools only; this program goes by the files.
-    tf.train.update_checkpoint_state(folder, os.path.basename(final.path))
-    _remove_older(folder, step, keep, keep_every)
+    try:  # it stands; whatever fails from here on is no loss
+        # For TensorFlow's own tools only; this program goes by the files.
+        tf.train.update_checkpoint_state(folder, os.path.basename(final.path))
+        _remove_older(folder, step, keep, keep_every, passed_over)
+    except (OSError, tf.errors.OpError) as error:
+        words = "\nmain.py: the checkpoint of step %d is saved, but older ones cannot be cleared away (%s)"
+        print(words % (step, _first_line(error)), file=sys.stderr)
     return final
 
 
@@ -171,7 +176,12 @@ def _publish(aside, folder, step):
 
 def rewrite_record(checkpoint, record_text):
     """Put another JSON in the place of a checkpoint's: at every moment the one or the other is there."""
-    images.write(checkpoint.path + ".json", record_text.encode("utf-8"))
+    aside = os.path.join(os.path.dirname(checkpoint.path), _SAVING + ".json")
+    with open(aside, "w", encoding="utf-8") as file:
+        file.write(record_text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, checkpoint.path + ".json")
 
 
 def _read_back(path):
@@ -181,13 +191,15 @@ def _read_back(path):
         reader.get_tensor(name)
 
 
-def _remove_older(folder, step, keep, keep_every):
+def _remove_older(folder, step, keep, keep_every, passed_over):
     """Remove the checkpoints before `step` that are not to stay, and what a kill has left of such a removal.
 
     Later ones, which are damaged or of another course of the run, are none of its business.
     """
+    damaged = [s for s in passed_over if s < step]
     steps = [checkpoint.step for checkpoint in find(folder) if checkpoint.step <= step]
-    old = [s for s in steps[:-keep] if not (keep_every and s % keep_every == 0)]
+    good = [s for s in steps if s not in damaged]
+    old = damaged + [s for s in good[:-keep] if not (keep_every and s % keep_every == 0)]
     names = [name for name in os.listdir(folder) if _step_of(name) in old]
     # A JSON goes first, so that no kill leaves a checkpoint that seems whole.
     for name in sorted(names, key=lambda name: not name.endswith(".json")):

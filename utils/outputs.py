@@ -17,8 +17,10 @@ class Outputs:
     next try.
     """
 
-    def __init__(self, session, sampler, saver, settings, step, state, resumed):
-        """Go on behind `step` with the record.State `state`; resumed: there is a checkpoint of it."""
+    def __init__(self, session, sampler, saver, settings, step, state, found, writer_lock):
+        """Go on behind `step` with the record.State `state`; found: the checkpoint.Found it comes from, or None."""
+        self._writer_lock = writer_lock
+        self._passed_over = [damaged.step for damaged, _ in found.damaged] if found else []
         self._session, self._sampler, self._saver, self._settings = session, sampler, saver, settings
         self._run = settings.run
         # All grids of a run show the same noise.
@@ -27,7 +29,9 @@ class Outputs:
         )
         self._first_step = step
         self.state = state
-        self.saved_step = self._grid_step = step if resumed else None  # of the newest checkpoint, of the newest grid
+        self.saved_step = step if found else None  # of the newest checkpoint
+        # Of the newest grid. Those due at later steps were written before their checkpoint; the first one, after it.
+        self._grid_step = step if found and step else None
         self._logs = None
 
     def save(self, step):
@@ -38,13 +42,16 @@ class Outputs:
 
     def _save(self, step):
         run = self._run
+        self._writer_lock.hold()  # which is gone if the folder is, and another run may have it now
         text = record.dumps(self._settings, step, tf.__version__, self.state)
         folder, keep = run.checkpoints_dir, run.keep_checkpoints
-        checkpoint.save(self._session, self._saver, folder, step, text, keep, run.keep_every)
+        checkpoint.save(self._session, self._saver, folder, step, text, keep, run.keep_every, self._passed_over)
         self.saved_step = step
 
-    def rolled_back(self, newest, wrong_step):
-        """Go on behind the Checkpoint `newest` again, and have it remember that the run went wrong at wrong_step."""
+    def rolled_back(self, found, wrong_step):
+        """Go on behind a checkpoint.Found again, and have it remember that the run went wrong at wrong_step."""
+        newest = found.checkpoint
+        self._passed_over += [damaged.step for damaged, _ in found.damaged]
         self.close()
         self._logs = None
         self._first_step = self.saved_step = self._grid_step = newest.step
@@ -82,12 +89,12 @@ class Outputs:
         if self._logs is not None:
             self._attempt("the logs", self._logs.close)
 
-    @staticmethod
-    def _attempt(what, write, *arguments):
+    def _attempt(self, what, write, *arguments):
         try:
             write(*arguments)
         except OSError as error:
-            print("\nmain.py: %s cannot be written (%s); training goes on" % (what, error), file=sys.stderr)
+            safe = "what was saved before is safe" if write == self._save else "training goes on"
+            print("\nmain.py: %s cannot be written (%s); %s" % (what, error, safe), file=sys.stderr)
 
     def _write_sheet(self, name, pictures):
         sheet = images.grid(pictures, self._run.grid_columns)

@@ -21,7 +21,7 @@ class Guard:
     """Looks at each step, and takes the run back where one went wrong."""
 
     def __init__(self, session, graph, batches, pictures, outputs, run, restore):
-        """restore: gives the session's variables the values of the newest good checkpoint, and returns that."""
+        """restore: gives the session's variables the values of the newest good checkpoint, and returns its Found."""
         self._restore = restore
         self._session, self._graph, self._batches, self._pictures = session, graph, batches, pictures
         self._outputs, self._run = outputs, run
@@ -78,7 +78,7 @@ class Guard:
         lines += ["", "the pictures of the last step:"]
         count = self._run.k * self._run.batch_size
         for index in self._batches.order.take(max(0, row["pictures_seen"] - count), count):
-            lines.append(" or ".join(self._pictures.paths_of(index)) or "(no longer known)")
+            lines.append(" or ".join(self._pictures.paths_of(index)) or "(not known any more)")
         path = os.path.join(self._run.checkpoints_dir, POST_MORTEM)
         try:
             images.write(path, "\n".join([*lines, ""]).encode("utf-8", "backslashreplace"))
