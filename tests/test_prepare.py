@@ -72,6 +72,12 @@ def test_every_picture_is_there_in_the_order_of_paths_with_its_label(run, pics):
     assert "15 pictures in %s: blue 7, red 7, in no class 1" % pics in text and "Prepared 15 files in" in text
 
 
+def test_classes_are_sorted_whatever_is_in_their_names(run, pics):
+    os.rename(str(pics / "red"), str(pics / "blue-er"))
+    pictures, _ = prepare.load(run, RECIPE)
+    assert pictures.classes == ["blue", "blue-er"] and pictures.labels.tolist() == [1] * 6 + [0] * 6
+
+
 def test_each_file_is_decoded_once(run, pics):
     before, report = load(run)
     assert report.prepared == 12

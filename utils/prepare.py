@@ -113,11 +113,14 @@ def _write_skipped(known, scan, folder):
 def _pictures(known, run, recipe, count, report):
     _refuse_too_few(count, run, report)
     slots, expected, labels = np.empty(count, np.int32), np.empty(count, np.uint32), np.empty(count, np.int32)
-    classes = {}  # in the order of paths, and so of names
+    classes = {}  # in the order of paths, in which "a-b/" comes before "a/"
     for i, (path, slot, checksum, _) in enumerate(known.rows("picture")):
         folder = os.path.dirname(path).split(os.fsencode(os.sep))[0]
         slots[i], expected[i] = slot, checksum
         labels[i] = classes.setdefault(folder, len(classes)) if folder else -1
+    names = sorted(classes)
+    rank = {name: i for i, name in enumerate(names)}
+    labels = np.array([rank[name] for name in classes] + [-1], np.int32)[labels]
     remake = _Remake(known.database_path, run.pics_dir, recipe)
     records = Records(known.records_path, known.shape, slots, expected, remake)
     fingerprint = "%d %s" % (count, hashlib.sha256(expected.tobytes() + labels.tobytes()).hexdigest()[:16])
@@ -125,7 +128,7 @@ def _pictures(known, run, recipe, count, report):
     def paths_of(index):
         return [os.fsdecode(path) for path in cache.paths_of(remake.database_path, int(expected[index]))]
 
-    return Pictures(records, labels, [os.fsdecode(name) for name in classes], fingerprint, paths_of)
+    return Pictures(records, labels, [os.fsdecode(name) for name in names], fingerprint, paths_of)
 
 
 class _Remake:
