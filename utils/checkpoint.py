@@ -15,7 +15,7 @@ from typing import Any, List, NamedTuple, Tuple
 import tensorflow.compat.v1 as tf
 
 from utils import record
-from utils.errors import UserError
+from utils.errors import UserError, reason_of
 
 PREFIX = "dcgan"
 _SAVING = ".saving"
@@ -118,20 +118,15 @@ def _damage_named(path):
     except (UserError, MemoryError, tf.errors.ResourceExhaustedError):  # no damage: memory is short
         raise
     except Exception as error:  # OpError, ValueError, IndexError ...: that depends on TensorFlow's version
-        raise UserError("%s is damaged (%s)" % (path, _first_line(error)))
-
-
-def _first_line(error):
-    return (str(error) or type(error).__name__).split("\n")[0]
+        raise UserError("%s is damaged (%s)" % (path, reason_of(error)))
 
 
 def save(session, saver, folder, step, record_text, keep, keep_every=0, passed_over=()):
     """Save all of the saver's variables as the checkpoint of `step` in `folder`, then remove older ones.
 
-    passed_over: steps of checkpoints that are damaged, which stay no longer than until this one stands.
-
-    The newest `keep` stay, and those whose step is a multiple of keep_every. Raise OSError where saving fails; the
-    older checkpoints are then untouched.
+    The newest `keep` stay, and those whose step is a multiple of keep_every. passed_over: steps of checkpoints that are
+    damaged, which stay no longer than until this one stands. Raise OSError where saving fails; the older checkpoints
+    are then untouched.
     """
     aside = os.path.join(folder, _SAVING)
     shutil.rmtree(aside, ignore_errors=True)  # of a save that was killed
@@ -141,13 +136,14 @@ def save(session, saver, folder, step, record_text, keep, keep_every=0, passed_o
     try:
         saver.save(session, path, write_meta_graph=False, write_state=False)
         _read_back(path)
+        with open(path + ".json", "w", encoding="utf-8") as file:
+            file.write(record_text)
+        for name in os.listdir(aside):
+            with open(os.path.join(aside, name), "rb") as file:
+                os.fsync(file.fileno())
     except Exception as error:  # such as a full disk, which TensorFlow counts among exhausted resources
-        raise OSError("checkpoint %s: %s" % (path, _first_line(error)))
-    with open(path + ".json", "w", encoding="utf-8") as file:
-        file.write(record_text)
-    for name in os.listdir(aside):
-        with open(os.path.join(aside, name), "rb") as file:
-            os.fsync(file.fileno())
+        shutil.rmtree(aside, ignore_errors=True)  # there, every byte is wanted
+        raise OSError("checkpoint %s: %s" % (path, reason_of(error)))
     _publish(aside, folder, step)
     try:  # it stands; whatever fails from here on is no loss
         # For TensorFlow's own tools only; this program goes by the files.
@@ -155,7 +151,7 @@ def save(session, saver, folder, step, record_text, keep, keep_every=0, passed_o
         _remove_older(folder, step, keep, keep_every, passed_over)
     except (OSError, tf.errors.OpError) as error:
         words = "\nmain.py: the checkpoint of step %d is saved, but older ones cannot be cleared away (%s)"
-        print(words % (step, _first_line(error)), file=sys.stderr)
+        print(words % (step, reason_of(error)), file=sys.stderr)
     return final
 
 

@@ -10,6 +10,7 @@ import time
 import tensorflow.compat.v1 as tf
 
 from utils import images
+from utils.errors import reason_of
 
 HISTORY = "history.csv"
 COLUMNS = (
@@ -108,7 +109,7 @@ class Events:
             raise
         except Exception as error:  # OpError, RuntimeError, IndexError: that depends on error and TensorFlow's version
             self._writer = None
-            raise OSError("TensorBoard's events: %s" % str(error).split("\n")[0])
+            raise OSError("TensorBoard's events: %s" % reason_of(error))
 
 
 _NUMBERS = itertools.count()  # of the files of events of this process
@@ -130,9 +131,9 @@ def _append(path, line):
         try:
             if file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError:
+        except OSError as error:
             file.truncate(length)
-            raise
+            raise OSError(error.errno, error.strerror, path)
 
 
 def _short(value):

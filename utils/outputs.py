@@ -82,7 +82,7 @@ class Outputs:
 
     def write_row(self, row):
         """Write a row of numbers, a dict with the keys of logs.COLUMNS."""
-        self._attempt("history.csv", lambda: self._open_logs().write_row(row))
+        self._attempt("the log of step %d" % row["step"], lambda: self._open_logs().write_row(row))
 
     def close(self):
         """Close the logs."""
