@@ -72,7 +72,10 @@ def load_pictures(settings, found):
     pictures, report = prepare.load(run, prepare.recipe_of(run, network))
     print(prepare.describe(pictures, report, run), flush=True)
     if found and found.record.state.pictures not in ("", pictures.fingerprint):
-        print("These are not the pictures of before: the run goes on, but not exactly as it would have.", flush=True)
+        words = (
+            "What it trains on has changed (pictures: %s before, %d now): it goes on, but not exactly as it would have."
+        )
+        print(words % (found.record.state.pictures.split()[0], len(pictures.labels)), flush=True)
     return pictures
 
 

@@ -120,7 +120,7 @@ def test_a_handful_of_pictures_trains(program, n):
     for path in sorted((program.folder / "pics").rglob("*.jpg"))[n:]:
         path.unlink()
     output = program.train("--max_steps", "3")
-    assert "%d pictures in" % n in output and "Finished at step 3" in output
+    assert ("1 picture in" if n == 1 else "2 pictures in") in output and "Finished at step 3" in output
     advice = "Fewer pictures than batch_size = 4: a batch holds some twice; add pictures or lower it."
     assert output.count("Fewer") == 1 and advice in output
     assert Image.open(str(program.samples / "reals.png")).size == (16 * n, 16)

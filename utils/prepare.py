@@ -85,7 +85,7 @@ def _decode_new(known, new, run, recipe):
         total=new, file=sys.stdout, disable=not sys.stdout.isatty(), bar_format=words, unit=" files", leave=False
     )
     if bar.disable:
-        print("Preparing %d files, with %d processes." % (new, processes), flush=True)
+        print("Preparing %s on %s." % (_counted(new, "file"), _counted(processes, "core")), flush=True)
     with bar, contextlib.closing(outcomes):
         for file, outcome in outcomes:
             if outcome.kind == "disk":
@@ -172,10 +172,14 @@ def _others(report):
     if report.others:
         endings = ", ".join("%s %d" % pair for pair in report.others.most_common(4))
         more = ", ..." if len(report.others) > 4 else ""
-        words.append("%d other files (%s%s)" % (sum(report.others.values()), endings, more))
+        words.append("%s (%s%s)" % (_counted(sum(report.others.values()), "other file"), endings, more))
     if report.hidden:
         words.append("%d hidden" % report.hidden)
     return words
+
+
+def _counted(number, thing):
+    return "%d %s%s" % (number, thing, "" if number == 1 else "s")
 
 
 def _ending(path):
@@ -189,7 +193,7 @@ def describe(pictures, report, run):
     classes = ["%s %d" % pair for pair in zip(pictures.classes, counts[1:])]
     classes += ["in no class %d" % counts[0]] * bool(counts[0])
     shown = classes[:20] + ["... (%d classes)" % len(pictures.classes)] * (len(classes) > 20)
-    lines = ["%d pictures in %s: %s" % (n, run.pics_dir, ", ".join(shown))]
+    lines = ["%s in %s: %s" % (_counted(n, "picture"), run.pics_dir, ", ".join(shown))]
     others = _others(report)
     if others:
         lines.append("Passed over: %s." % ", ".join(others))
@@ -200,7 +204,8 @@ def describe(pictures, report, run):
     if report.damage:
         lines.append("The cache was put in order: %s." % report.damage)
     if report.prepared:
-        lines.append("Prepared %d files in %.1f s, kept in %s." % (report.prepared, report.seconds, run.cache_dir))
+        files = _counted(report.prepared, "file")
+        lines.append("Prepared %s in %.1f s; the pictures are kept in %s." % (files, report.seconds, run.cache_dir))
     if n < run.batch_size:
         advice = "Fewer pictures than batch_size = %d: a batch holds some twice; add pictures or lower it."
         lines.append(advice % run.batch_size)
