@@ -46,6 +46,7 @@ class Outputs:
         text = record.dumps(self._settings, step, tf.__version__, self.state)
         folder, keep = run.checkpoints_dir, run.keep_checkpoints
         checkpoint.save(self._session, self._saver, folder, step, text, keep, run.keep_every, self._passed_over)
+        self._passed_over = [s for s in self._passed_over if s > step]  # the others are gone, or good again
         self.saved_step = step
 
     def rolled_back(self, found, wrong_step):
