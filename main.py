@@ -34,7 +34,7 @@ def main(argv):
 
 def train(settings):
     """Train from the newest good checkpoint, or from the start, until `epochs` or `max_steps` are done."""
-    from utils import folders, lock, memory, scan, signals
+    from utils import folders, lock, memory, scan, signals, weights
 
     run = settings.run
     signals.ignore_hangup()
@@ -46,7 +46,8 @@ def train(settings):
     writer_lock = lock.WriterLock(run.checkpoints_dir)
     with memory.shortage_named("batch_size", run.batch_size):
         found = find_checkpoint(settings)
-        return build_and_run(settings, load_pictures(settings, found), found, writer_lock)
+        donor = weights.Donor(run.init_from, settings.network) if run.init_from and not found else None
+        return build_and_run(settings, load_pictures(settings, found), found, donor, writer_lock)
 
 
 def find_checkpoint(settings):
@@ -71,6 +72,8 @@ def load_pictures(settings, found):
     run, network = settings
     pictures, report = prepare.load(run, prepare.recipe_of(run, network))
     print(prepare.describe(pictures, report, run), flush=True)
+    if network.conditional:
+        prepare.refuse_other_classes(pictures, run, found.record.state.classes if found else None)
     if found and found.record.state.pictures not in ("", pictures.fingerprint):
         words = (
             "What it trains on has changed (pictures: %s before, %d now): it goes on, but not exactly as it would have."
@@ -79,35 +82,53 @@ def load_pictures(settings, found):
     return pictures
 
 
-def build_and_run(settings, pictures, found, writer_lock):
-    """Build the graph, give its variables their values, and run the steps; return the exit code."""
+def build_and_run(settings, pictures, found, donor, writer_lock):
+    """Build the graph, give its variables their values, and run the steps; return the exit code.
+
+    They come from a checkpoint, found; or else G's and D's from another run, donor; both may be None.
+    """
+    import numpy as np
     import tensorflow.compat.v1 as tf
 
     from model import gan
     from utils import checkpoint, dataset
+    from utils.measure import Measurer
     from utils.outputs import Outputs
+    from utils.quality import Quality
     from utils.record import State
     from utils.rollback import Guard
     from utils.signals import StopSignals
 
     run, network = settings
+    n, classes = len(pictures.labels), tuple(pictures.classes) if network.conditional else ()
     tf.set_random_seed(run.seed)
     batches = dataset.batches(pictures, run.batch_size, network.image_size, run.mirror, run.seed)
-    graph = gan.build_train_graph(batches.images, network, run)
-    sampler = gan.build_sampler(network)
+    counts = np.bincount(pictures.labels, minlength=len(classes)).tolist() if classes else ()
+    graph = gan.build_train_graph(batches.images, network, run, n, batches.labels, counts)
+    sampler = gan.build_sampler(network, run.ema_decay > 0, len(classes))
     initializer = tf.global_variables_initializer()
     variables = [variable for variable in tf.global_variables() if variable is not graph.rollbacks]
     saver = tf.train.Saver(variables, max_to_keep=None)
+    if donor:
+        donor.prepare(classes)
+    measurer = Measurer(pictures, run, network, run.metrics_samples) if run.metrics_every else None
     tf.get_default_graph().finalize()
-    state = State(found.record.state.rollbacks if found else (), pictures.fingerprint)
+    state = found.record.state if found else State()
+    best = checkpoint.still_good(state.best, run.checkpoints_dir)
+    state = state._replace(pictures=pictures.fingerprint, classes=classes, best=best)
 
     with StopSignals() as stop, dataset.errors_named(batches), tf.Session(config=session_config()) as session:
         session.run(initializer)
         if found:
             checkpoint.restore(session, saver, found.checkpoint, variables)
             graph.rollbacks.load(len(state.rollbacks), session)
+        else:
+            if donor:
+                print(donor.give(session), flush=True)
+            session.run(graph.start_average)
         step = int(session.run(graph.step))
-        outputs = Outputs(session, sampler, saver, settings, step, state, found, writer_lock)
+        outputs = Outputs(session, sampler, saver, settings, pictures.labels, step, state, found, writer_lock)
+        quality = Quality(measurer, outputs, run)
 
         def restore():
             newest = checkpoint.newest_good_or_refuse(run.checkpoints_dir)
@@ -116,10 +137,10 @@ def build_and_run(settings, pictures, found, writer_lock):
             return newest
 
         guard = Guard(session, graph, batches, pictures, outputs, run, restore)
-        return run_steps(session, graph, batches, outputs, guard, run, len(pictures.labels), stop)
+        return run_steps(session, graph, batches, outputs, quality, guard, run, n, stop)
 
 
-def run_steps(session, graph, batches, outputs, guard, run, n, stop):
+def run_steps(session, graph, batches, outputs, quality, guard, run, n, stop):
     """Run the steps still to do, each Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661; return the exit code.
 
     n: how many pictures there are.
@@ -140,10 +161,11 @@ def run_steps(session, graph, batches, outputs, guard, run, n, stop):
     session.run(batches.initializer, {batches.start: seen})
 
     with Progress(step, total, run.k * run.batch_size, run.log_every) as progress:
-        stopping = False
-        while step < total and not stopping:
-            for _ in range(run.k):
-                d = session.run(dict(graph.d_update, waited=batches.waited))
+        last = False
+        while not last:
+            for i in range(run.k):
+                update = graph.d_updates[(step * run.k + i) % len(graph.d_updates)]
+                d = session.run(dict(update, waited=batches.waited))
                 progress.waited += d["waited"]
             g = session.run(graph.g_update)
 
@@ -151,13 +173,20 @@ def run_steps(session, graph, batches, outputs, guard, run, n, stop):
             row = {"step": step, "epoch": seen / n, "pictures_seen": seen, "g_loss": float(g["g_loss"])}
             row.update((name, float(d[name])) for name in ("d_loss", "d_real", "d_fake"))
             progress.update(row)
-            stopping = stop.received is not None
-            saving = due(step, run.checkpoint_every) or step == total or stopping
-            if not guard.is_sound(row, weights=saving or due(step, run.log_every)):
+            last = step == total or stop.received is not None
+            logging, saving = due(step, run.log_every), last or due(step, run.checkpoint_every)
+            measuring = quality.is_due(step, last)
+            if not guard.is_sound(row, weights=saving or logging or measuring):
                 step, seen = guard.go_back()
                 progress.go_back(step)
+                last = False
                 continue
-            if due(step, run.log_every):
+            quality.look(row, progress)
+            if stop.received is not None:
+                outputs.save(step)  # before all else, for whoever asks to stop may not wait for long
+            if measuring:
+                saving |= quality.measure(row, progress)  # what is the best so far is to be kept
+            if logging or due(step, run.metrics_every):
                 outputs.write_row(row)
             if due(step, run.sample_every) or step == total:
                 outputs.write_grid(step)
@@ -169,36 +198,44 @@ def run_steps(session, graph, batches, outputs, guard, run, n, stop):
         safe = "the checkpoint of step %d is safe, in %s" % (outputs.saved_step, run.checkpoints_dir)
         print("main.py: the steps after it are not saved, but %s" % safe, file=sys.stderr)
         return 1
+    measured = " (%s)" % quality.words if quality.words else ""
     if step < total:
-        print("Stopped at step %d, saved in %s; the same command goes on from there." % (step, run.checkpoints_dir))
+        words = "Stopped at step %d%s, saved in %s; the same command goes on from there."
+        print(words % (step, measured, run.checkpoints_dir))
         return stop.exit_code
-    print("Finished at step %d. The grids are in %s; --isTrain 0 makes more pictures." % (step, run.samples_dir))
+    words = "Finished at step %d%s. The grids are in %s; --isTrain 0 makes more pictures."
+    print(words % (step, measured, run.samples_dir))
     return 0
 
 
 def sample(settings):
-    """Make pictures with the newest checkpoint: a grid, and with `single` a file for each."""
+    """Make pictures with a checkpoint, the best unless told otherwise; or with `evaluate`, say how good they are."""
     import tensorflow.compat.v1 as tf
 
     from model import gan
-    from utils import checkpoint, folders, images, memory, sampling
+    from utils import choice, evaluation, folders, memory, sampling
 
     run = settings.run
-    found = checkpoint.newest_good_or_refuse(run.checkpoints_dir)
-    checkpoint.tell_damaged(found)
-    network = found.record.network
+    chosen = choice.choose(run.checkpoints_dir, run.checkpoint)
+    network, classes = chosen.record.network, chosen.record.state.classes
+    rows = sampling.chosen_classes(run.classes, classes)
     folders.make_writable("samples_dir", run.samples_dir)
+    evaluator = evaluation.Evaluator(run, chosen.record) if run.evaluate else None
 
-    sampler = gan.build_sampler(network)
+    sampler = gan.build_sampler(network, chosen.record.run["ema_decay"] > 0, len(classes))
     saver = tf.train.Saver(sampler.variables)
     tf.get_default_graph().finalize()
-    with memory.shortage_named("num_samples", run.num_samples), tf.Session(config=session_config()) as session:
-        newest = checkpoint.restore_newest(session, saver, run.checkpoints_dir, found, sampler.variables)
-        print("Sampling from step %d, %s; the network is as recorded there." % (newest.step, newest.path), flush=True)
-        z = sampling.noise(run.sample_seed, sampling.SAMPLES, run.num_samples, network.z_dim)
-        name = "sample_%08d_seed%d" % (newest.step, run.sample_seed)
-        pictures = sampling.pictures(session, sampler, z)
-        print(images.write_samples(pictures, run.num_samples, run.samples_dir, name, run.single, run.grid_columns))
+    wanted = "evaluate_samples" if run.evaluate else "num_samples"
+    with memory.shortage_named(wanted, getattr(run, wanted)), tf.Session(config=session_config()) as session:
+        chosen = choice.restore(session, saver, run.checkpoints_dir, run.checkpoint, chosen, sampler.variables)
+        step, path = chosen.checkpoint
+        print(
+            "Sampling from step %d (%s), %s; the network is as recorded there." % (step, chosen.words, path), flush=True
+        )
+        if run.evaluate:
+            evaluator.evaluate(session, sampler, step)
+        else:
+            print(sampling.write(session, sampler, run, network.z_dim, rows, step))
     return 0
 
 

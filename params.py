@@ -4,7 +4,7 @@ Every name can also be given on the command line: `python main.py --batch_size 3
 Relative folders are taken from the folder of main.py, wherever the command is given.
 """
 
-# 1: train on the pictures in pics_dir. 0: make pictures with the newest checkpoint in checkpoints_dir.
+# 1: train on the pictures in pics_dir. 0: make pictures with the best checkpoint in checkpoints_dir.
 isTrain = 1  # noqa: N816
 
 # Folder of the training pictures: pics/<class>/<n>.jpg.
@@ -18,6 +18,10 @@ checkpoints_dir = "checkpoints"
 
 # Folder for the decoded pictures, kept from run to run. What is in it can be deleted while no run is on.
 cache_dir = "checkpoints/cache"
+
+# Start a new run from the weights of another one, the best of the checkpoints in this folder: other pictures, the same
+# network. '': from nothing.
+init_from = ""
 
 # --- Pictures -------------------------------------------------------------------------------------
 
@@ -54,11 +58,46 @@ batch_size = 16
 # Updates of the discriminator in each step, before one update of the generator; the paper of 2014 uses 1.
 k = 1
 
+# What the networks play for: 'non_saturating', the paper's of 2014; 'hinge'; 'least_squares'; or 'wasserstein', which
+# needs a gradient_penalty.
+loss = "non_saturating"
+
+# Teach D that a real picture is real with probability 1 minus this, from 0 to less than 1; for 'non_saturating' and
+# 'least_squares'. A little, such as 0.1, keeps D from being too sure.
+label_smoothing = 0.0
+
+# Keep D's gradients small: 'r1', those at real pictures near 0; 'wgan-gp', those between real and fake ones near 1;
+# or 'none'. Either makes a step slower, and is about each picture only without d_norm = 'batch' (in model/params.py).
+gradient_penalty = "none"
+
+# How much the penalty counts: 'wgan-gp' wants 10, 'r1' from 0.1 to 10.
+penalty_weight = 10.0
+
+# Updates of D from one with the penalty to the next, which then counts so many times as much; more are quicker.
+penalty_every = 1
+
+# Show D real and fake pictures changed at random, so that it cannot learn a small set by heart: 'color', 'translation',
+# 'cutout', or several with commas between them; 'none'; 'auto', all where there are fewer than 20000 pictures.
+augment = "auto"
+
+# Samples come from an average of G's weights; at each step it keeps this fraction of itself, and less in the first
+# steps. From 0, samples come from G itself, to less than 1.
+ema_decay = 0.999
+
 # How weights are updated: 'adam', 'rmsprop', 'momentum', 'sgd' or 'adagrad'.
 optimizer = "adam"
 
 # Size of an update, for both networks.
 learning_rate = 0.0002
+
+# The same for D alone. 0: learning_rate.
+d_learning_rate = 0.0
+
+# The same for G alone. 0: learning_rate.
+g_learning_rate = 0.0
+
+# Let both fall, in a straight line, to 0 at the end of the run, from when this fraction of it is done. 1: they stay.
+rate_decay_from = 1.0
 
 # adam: what the average of gradients keeps at each update, from 0 to less than 1. DCGAN needs less than the usual 0.9.
 beta1 = 0.5
@@ -108,7 +147,26 @@ on_nan = "rollback"
 # Steps between two rows of history.csv, points in TensorBoard and lines on a plain terminal.
 log_every = 10
 
+# --- Measuring ------------------------------------------------------------------------------------
+
+# Steps between two measurings of how good the samples are; they are also measured at the end. The best checkpoint is
+# kept beside the newest. 0: never.
+metrics_every = 200
+
+# Samples, and as many pictures, that are compared each time.
+metrics_samples = 256
+
+# Path of the Inception network of 2015, a frozen TensorFlow graph, for FID, KID, precision and recall. '': without.
+inception_graph = ""
+
+# What the best checkpoint is chosen by: 'swd', which needs no network; 'fid' or 'kid'; 'auto', fid where
+# inception_graph is named, else swd.
+best_metric = "auto"
+
 # --- Sampling (isTrain = 0) -----------------------------------------------------------------------
+
+# From which checkpoint: 'best', the best one as measured; 'latest'; or a step, such as '2000'.
+checkpoint = "best"
 
 # How many pictures to make.
 num_samples = 64
@@ -118,3 +176,12 @@ single = 0
 
 # Which pictures: the same number gives the same ones.
 sample_seed = 0
+
+# conditional = 1: of which classes, by the names of their folders, such as 'role,person'. '': of all.
+classes = ""
+
+# 1: measure the checkpoint against the pictures in pics_dir, and show which of them its samples are nearest to.
+evaluate = 0
+
+# evaluate = 1: samples, and as many pictures, that are compared; published FIDs have 2048 and more.
+evaluate_samples = 2048

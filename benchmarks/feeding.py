@@ -41,7 +41,7 @@ class Trainer:
                 noise = np.random.RandomState(0).uniform(-1, 1, (run.batch_size, size, size, network.channels))
                 # A variable, lest TensorFlow work out beforehand what follows from a constant.
                 images = tf.Variable(noise, trainable=False, dtype=tf.float32).read_value()
-            self._ends = gan.build_train_graph(images, network, run)
+            self._ends = gan.build_train_graph(images, network, run, 1000)
             self.session = tf.Session(graph=graph)
             self.session.run(tf.global_variables_initializer())
             if pictures:
@@ -51,7 +51,7 @@ class Trainer:
         """Return how long a step takes, over so many."""
         started = time.time()
         for _ in range(steps):
-            self.session.run(self._ends.d_update)
+            self.session.run(self._ends.d_updates[0])
             self.session.run(self._ends.g_update)
         return (time.time() - started) / steps
 

@@ -1,4 +1,7 @@
-"""The discriminator D: pictures to logits (Radford et al. 2015, arXiv 1511.06434, section 3)."""
+"""The discriminator D: pictures to logits (Radford et al. 2015, arXiv 1511.06434, section 3).
+
+With classes, it is a projection discriminator (Miyato & Koyama 2018, arXiv 1802.05637).
+"""
 
 import tensorflow.compat.v1 as tf
 
@@ -6,24 +9,35 @@ from model import layers
 from model.generator import feature_maps
 
 
-def discriminator(images, network):
+def discriminator(images, network, classes=None):
     """Judge pictures: a logit above 0 says real, below 0 says fake.
 
-    images: [N, image_size, image_size, channels] float32 in [-1, 1]. Returns [N, 1] float32 logits. Batch norm uses the
-    statistics of this very batch, so real and fake pictures must come in separate calls; it keeps no averages.
+    images: [N, image_size, image_size, channels] float32 in [-1, 1]. classes: [N, K] float32, a row of the unit matrix
+    for each picture's class, or None. Returns [N, 1] float32 logits. Batch norm uses the statistics of this very batch,
+    so real and fake pictures must come in separate calls; it keeps no averages.
     """
     init = layers.initializer(network.init, network.init_stddev)
+    spectral = network.d_norm == "spectral"
+
+    def normalise(x):
+        if network.d_norm == "batch":
+            return layers.batch_norm(x, True, None, network.bn_epsilon, averages=False, name="batch_norm")
+        if network.d_norm == "layer":
+            return layers.layer_norm(x, network.bn_epsilon, name="layer_norm")
+        return x
+
     x = images
     with tf.variable_scope("discriminator", reuse=tf.AUTO_REUSE):
         for i, filters in enumerate(reversed(feature_maps(network))):
             with tf.variable_scope("%dx%d" % (x.shape[1], x.shape[2])):
-                first = i == 0  # no batch norm on the pictures' own layer, as in the paper
+                first = i == 0  # no normalisation on the pictures' own layer, as in the paper
+                use_bias = first or network.d_norm in ("spectral", "none")  # the other two have a shift of their own
                 if network.downsample == "stride":
-                    x = layers.conv2d(x, filters, network.kernel, 2, init, use_bias=first, name="conv")
+                    x = layers.conv2d(x, filters, network.kernel, 2, init, use_bias, "conv", spectral)
                 else:
-                    x = layers.conv2d(x, filters, 3, 1, init, use_bias=first, name="conv")
+                    x = layers.conv2d(x, filters, 3, 1, init, use_bias, "conv", spectral)
                 if not first:
-                    x = layers.batch_norm(x, True, None, network.bn_epsilon, averages=False, name="batch_norm")
+                    x = normalise(x)
                 x = layers.activation(x, network.activation, network.leak)
                 # The paper strides; the pooling stands behind the activation, because straight behind a linear
                 # convolution it averages away, unseen by D, whatever alternates from one pixel to the next.
@@ -31,5 +45,10 @@ def discriminator(images, network):
                     x = layers.average_pool(x)
                 # [N, 32, 32, 64], [N, 16, 16, 128], [N, 8, 8, 256], [N, 4, 4, 512]
         with tf.variable_scope("logit"):
-            x = tf.reshape(x, [-1, 4 * 4 * x.shape[-1]])  # [N, 8192]
-            return layers.dense(x, 1, init, use_bias=True, name="dense")  # [N, 1]
+            features = tf.reshape(x, [-1, 4 * 4 * x.shape[-1]])  # [N, 8192]
+            logits = layers.dense(features, 1, init, use_bias=True, name="dense", spectral=spectral)  # [N, 1]
+            if classes is None:
+                return logits
+            # What the picture has of its own class: the product of its features and the learnt ones of the class.
+            of_class = layers.dense(classes, x.shape[-1], init, use_bias=False, name="classes", spectral=spectral)
+            return logits + tf.reduce_sum(of_class * tf.reduce_sum(x, [1, 2]), axis=1, keepdims=True)

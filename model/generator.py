@@ -11,31 +11,39 @@ def feature_maps(network):
     return [min(network.filters << n, network.max_filters) for n in doublings]
 
 
-def generator(z, network, training):
+def generator(z, network, training, classes=None, name="generator", momentum=None):
     """Turn noise into pictures.
 
     z: [N, z_dim] float32, uniform in [-1, 1]. Returns [N, image_size, image_size, channels] float32 in [-1, 1].
     training: normalise by the batch, and add the updates of the moving averages to `tf.GraphKeys.UPDATE_OPS`;
-    otherwise normalise by those averages.
+    otherwise normalise by those averages. classes: [N, K] float32, a row of the unit matrix for each picture's class,
+    or None. name: scope of the variables. momentum: what the moving averages keep; None: bn_momentum.
     """
+    momentum = network.bn_momentum if momentum is None else momentum
     init = layers.initializer(network.init, network.init_stddev)
     kernel_init = layers.initializer(network.init, network.init_stddev, transposed=True)
 
     def normalise_and_activate(x):
-        x = layers.batch_norm(x, training, network.bn_momentum, network.bn_epsilon, averages=True, name="batch_norm")
+        x = layers.batch_norm(x, training, momentum, network.bn_epsilon, True, "batch_norm", classes)
         return layers.activation(x, network.activation, network.leak)
 
     maps = feature_maps(network)
-    with tf.variable_scope("generator", reuse=tf.AUTO_REUSE):
+    with tf.variable_scope(name, reuse=tf.AUTO_REUSE):
         with tf.variable_scope("4x4"):
             x = layers.dense(z, 4 * 4 * maps[0], init, use_bias=False, name="dense")
             x = tf.reshape(x, [-1, 4, 4, maps[0]])  # [N, 4, 4, 512] where image_size and filters are 64
             x = normalise_and_activate(x)
+        smooth = (
+            network.upsample == "smooth"
+        )  # the paper learns each kernel freely: checkerboards go away late, if ever
+        kernel = 3 if smooth else network.kernel
         for filters in maps[1:]:
             size = 2 * x.shape[1]
             with tf.variable_scope("%dx%d" % (size, size)):
-                x = layers.conv2d_transpose(x, filters, network.kernel, kernel_init, use_bias=False, name="conv")
+                by = layers.NEAREST if smooth else None
+                x = layers.conv2d_transpose(x, filters, kernel, kernel_init, False, "conv", by)
                 x = normalise_and_activate(x)  # [N, 8, 8, 256], [N, 16, 16, 128], [N, 32, 32, 64]
         with tf.variable_scope("%dx%d" % (network.image_size, network.image_size)):
-            x = layers.conv2d_transpose(x, network.channels, network.kernel, kernel_init, use_bias=True, name="conv")
+            by = layers.BILINEAR if smooth else None  # where one would see the pixels
+            x = layers.conv2d_transpose(x, network.channels, kernel, kernel_init, True, "conv", by)
             return tf.nn.tanh(x)  # [N, 64, 64, 3]

@@ -1,12 +1,18 @@
 """The layers both networks are made of, on `tf.get_variable` and `tf.nn`.
 
-Batch normalisation: Ioffe & Szegedy 2015, arXiv 1502.03167. Transposed convolution: Dumoulin & Visin 2016,
-arXiv 1603.07285. Glorot & Bengio 2010; He et al. 2015, arXiv 1502.01852.
+Batch normalisation: Ioffe & Szegedy 2015, arXiv 1502.03167; by class: de Vries et al. 2017, arXiv 1707.00683. Layer
+normalisation: Ba et al. 2016, arXiv 1607.06450. Spectral normalisation: Miyato et al. 2018, arXiv 1802.05957.
+Transposed convolution: Dumoulin & Visin 2016, arXiv 1603.07285; against its checkerboards: Odena et al. 2016,
+distill.pub/2016/deconv-checkerboard. Glorot & Bengio 2010; He et al. 2015, arXiv 1502.01852.
 """
 
 import math
 
+import numpy as np
 import tensorflow.compat.v1 as tf
+
+# Collection of what spectral normalisation moves: pairs of a variable and the value it is to have next.
+POWER_ITERATIONS = "power_iterations"
 
 ACTIVATIONS = {
     "leaky_relu": lambda x, leak: tf.nn.leaky_relu(x, alpha=leak),
@@ -48,26 +54,65 @@ def _add_bias(x):
     return tf.nn.bias_add(x, bias)
 
 
-def dense(x, units, init, use_bias, name):
+def spectrally_normalised(kernel):
+    """Divide a kernel, [..., out], by its largest singular value as a matrix [-1, out]: one step of the power method.
+
+    The step's result joins POWER_ITERATIONS: whoever trains assigns it, so that the next one starts from there.
+    """
+    matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
+    u = tf.get_variable("u", [1, kernel.shape[-1]], initializer=tf.random_normal_initializer(), trainable=False)
+    v = tf.stop_gradient(tf.nn.l2_normalize(tf.matmul(u, matrix, transpose_b=True)))
+    next_u = tf.stop_gradient(tf.nn.l2_normalize(tf.matmul(v, matrix)))
+    tf.add_to_collection(POWER_ITERATIONS, (u, next_u))
+    return kernel / tf.reduce_sum(tf.matmul(v, matrix) * next_u)
+
+
+def dense(x, units, init, use_bias, name, spectral=False):
     """Multiply [N, inputs] by a learnt matrix: [N, units]."""
     with tf.variable_scope(name):
         kernel = tf.get_variable("kernel", [x.shape[-1], units], initializer=init)
-        x = tf.matmul(x, kernel)
+        x = tf.matmul(x, spectrally_normalised(kernel) if spectral else kernel)
         return _add_bias(x) if use_bias else x
 
 
-def conv2d(x, filters, kernel_size, stride, init, use_bias, name):
+def conv2d(x, filters, kernel_size, stride, init, use_bias, name, spectral=False):
     """Convolve [N, H, W, C] with zero padding: [N, ceil(H / stride), ceil(W / stride), filters]."""
     with tf.variable_scope(name):
         kernel = tf.get_variable("kernel", [kernel_size, kernel_size, x.shape[-1], filters], initializer=init)
+        kernel = spectrally_normalised(kernel) if spectral else kernel
         x = tf.nn.conv2d(x, kernel, strides=[1, stride, stride, 1], padding="SAME")
         return _add_bias(x) if use_bias else x
 
 
-def conv2d_transpose(x, filters, kernel_size, init, use_bias, name):
-    """Convolve [N, H, W, C] with fractional stride 1/2: [N, 2 H, 2 W, filters]."""
+# How a pixel is spread over those it becomes when a picture is doubled in height and width, in each direction.
+NEAREST = (1.0, 1.0)  # over two, alike
+BILINEAR = (0.25, 0.75, 0.75, 0.25)  # over four, fading into the neighbours
+
+
+def spread(kernel, weights):
+    """Widen a kernel, [n, n, ...], by n' - 1 where there are n' weights: its convolution with them, both ways.
+
+    A transposed convolution with the result is a convolution, by `kernel`, of the picture doubled in size.
+    """
+    n, shape = int(kernel.shape[0]), [int(size) for size in kernel.shape[2:]]
+    m = n + len(weights) - 1
+    one_way = np.zeros((m, n), np.float32)
+    for i in range(n):
+        one_way[i : i + len(weights), i] = weights
+    # As one product with a matrix: sums of shifted kernels took longer than the layer itself.
+    both_ways = np.kron(one_way, one_way)  # [m * m, n * n]
+    return tf.reshape(tf.matmul(tf.constant(both_ways), tf.reshape(kernel, [n * n, -1])), [m, m, *shape])
+
+
+def conv2d_transpose(x, filters, kernel_size, init, use_bias, name, spread_by=None):
+    """Convolve [N, H, W, C] with fractional stride 1/2: [N, 2 H, 2 W, filters].
+
+    spread_by: NEAREST or BILINEAR, which widens the learnt kernel so that no pixel can differ from the next one only
+    because of its place in the picture; see `spread`. None: the kernel is as it is learnt.
+    """
     with tf.variable_scope(name):
         kernel = tf.get_variable("kernel", [kernel_size, kernel_size, filters, x.shape[-1]], initializer=init)
+        kernel = spread(kernel, spread_by) if spread_by else kernel
         height, width = x.shape[1], x.shape[2]
         shape = tf.stack([tf.shape(x)[0], 2 * height, 2 * width, filters])
         x = tf.nn.conv2d_transpose(x, kernel, output_shape=shape, strides=[1, 2, 2, 1], padding="SAME")
@@ -80,25 +125,47 @@ def average_pool(x):
     return tf.nn.avg_pool(x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="VALID")
 
 
-def batch_norm(x, training, momentum, epsilon, averages, name):
+def layer_norm(x, epsilon, name):
+    """Normalise each picture of [N, H, W, C] to mean 0 and variance 1, then scale and shift its channels as learnt."""
+    with tf.variable_scope(name):
+        gamma, beta = _scale_and_shift([x.shape[-1]])
+        mean, variance = tf.nn.moments(x, [1, 2, 3], keepdims=True)
+        return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
+
+
+def _scale_and_shift(shape):
+    gamma = tf.get_variable("gamma", shape, initializer=tf.ones_initializer())
+    return gamma, tf.get_variable("beta", shape, initializer=tf.zeros_initializer())
+
+
+def batch_norm(x, training, momentum, epsilon, averages, name, classes=None):
     """Normalise each channel of [N, H, W, C] to mean 0 and variance 1, then scale and shift it by learnt amounts.
 
     training: by the statistics of this batch. Otherwise by their moving averages, so that a picture does not depend on
     its batch; this needs `averages`. With both, the updates of the averages join `tf.GraphKeys.UPDATE_OPS`.
+    momentum: what the averages keep of their old value. classes: [N, K] float32, the class of each picture as a row of
+    a unit matrix; each class has amounts of its own. None: they are the same for all.
     """
     with tf.variable_scope(name):
         channels = [x.shape[-1]]
-        gamma = tf.get_variable("gamma", channels, initializer=tf.ones_initializer())
-        beta = tf.get_variable("beta", channels, initializer=tf.zeros_initializer())
+        gamma, beta = _scale_and_shift(channels if classes is None else [classes.shape[-1], *channels])
         if averages:
             mean = tf.get_variable("moving_mean", channels, initializer=tf.zeros_initializer(), trainable=False)
             variance = tf.get_variable("moving_variance", channels, initializer=tf.ones_initializer(), trainable=False)
+        if classes is not None:
+            gamma, beta = (tf.matmul(classes, amounts)[:, None, None, :] for amounts in (gamma, beta))
         if not training:
             scale = gamma * tf.rsqrt(variance + epsilon)
             return x * scale + (beta - mean * scale)
-        x, batch_mean, batch_variance = tf.nn.fused_batch_norm(x, gamma, beta, epsilon=epsilon, is_training=True)
+        if classes is None:
+            x, batch_mean, batch_variance = tf.nn.fused_batch_norm(x, gamma, beta, epsilon=epsilon, is_training=True)
+        else:
+            ones, zeros = tf.ones(channels), tf.zeros(channels)
+            x, batch_mean, batch_variance = tf.nn.fused_batch_norm(x, ones, zeros, epsilon=epsilon, is_training=True)
+            x = x * gamma + beta
         if averages:
             for average, value in ((mean, batch_mean), (variance, batch_variance)):
-                update = average.assign_sub((1.0 - momentum) * (average - value))
+                # Not as a difference: where nothing of the old value is kept, nothing of its rounding must be.
+                update = average.assign(momentum * average + (1.0 - momentum) * value)
                 tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
         return x

@@ -19,12 +19,22 @@ filters = 64
 # The doubling of feature maps stops here; matters for image_size 128 and up.
 max_filters = 1024
 
-# Height and width of G's kernels (and of D's, with downsample 'stride'), in pixels. Even sizes avoid checkerboards.
+# Height and width, in pixels, of G's kernels with upsample 'transposed', and of D's with downsample 'stride'.
 kernel = 4
+
+# How G doubles its maps: 'smooth' (a transposed convolution, its learnt 3x3 kernel spread over neighbouring pixels:
+# no checkerboards) or, as in the paper, 'transposed' (the kernel itself is learnt).
+upsample = "smooth"
 
 # How D halves its maps: 'average' (3x3 convolution, then 2x2 average pooling) or, as in the paper, 'stride' (stride-2
 # convolution).
 downsample = "average"
+
+# What holds D's inner layers in check: 'batch' norm, 'spectral' or 'layer' norm, or 'none'.
+d_norm = "batch"
+
+# 1: learn the classes, the folders in pics_dir, too, so that samples of each can be made. 0: all pictures are alike.
+conditional = 0
 
 # Activation of G's and D's inner layers: 'leaky_relu', 'relu', 'elu' or 'tanh'. G always ends in tanh.
 activation = "leaky_relu"

@@ -100,8 +100,10 @@ class Program:
         self.samples, self.checkpoints = folder / "samples", folder / "checkpoints"
 
     def command(self, *arguments):
-        # Glorot's weights, for with small ones a generator so young turns every z into the same grey.
-        return [sys.executable, str(self.folder / "main.py"), *TINY, "--init", "glorot", *arguments]
+        # Glorot's weights, for with small ones a generator so young turns every z into the same grey. Measuring takes
+        # seconds at a start: only where it is tested.
+        main = [sys.executable, str(self.folder / "main.py")]
+        return [*main, *TINY, "--init", "glorot", "--metrics_every", "0", *arguments]
 
     def start(self, *arguments):
         """Start it; return the process, its output to be read as text."""

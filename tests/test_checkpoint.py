@@ -17,7 +17,7 @@ def newest(folder):
 
 @pytest.fixture
 def saved(graph, tiny, tmp_path):
-    """Return save(step, keep=2, keep_every=0), which saves variables that depend on the step, and restore()."""
+    """Return save(step, keep=2, keep_every=0, best=()), whose values depend on the step, and restore()."""
     a = tf.get_variable("a", [2, 3], initializer=tf.zeros_initializer())
     step = tf.get_variable("step", [], tf.int64, initializer=tf.zeros_initializer())
     number = tf.placeholder(tf.int64, [])
@@ -25,10 +25,11 @@ def saved(graph, tiny, tmp_path):
     saver = tf.train.Saver(max_to_keep=None)
     with tf.Session() as session:
 
-        def save(step, keep=2, keep_every=0, passed_over=()):
+        def save(step, keep=2, keep_every=0, best=(), passed_over=()):
             session.run(change, {number: step})
             text = record.dumps(tiny, step, tf.__version__, record.State())
-            return checkpoint.save(session, saver, str(tmp_path), step, text, keep, keep_every, passed_over)
+            kept = checkpoint.Keep(keep, keep_every, best, passed_over)
+            return checkpoint.save(session, saver, str(tmp_path), step, text, kept)
 
         def restore(which=None):
             session.run(change, {number: 99999})
@@ -49,6 +50,22 @@ def test_the_newest_stay_and_come_back(saved, tmp_path):
     names = set(os.listdir(str(tmp_path)))
     endings = (".data-00000-of-00001", ".index", ".json")
     assert names == {"checkpoint"} | {"dcgan-%d%s" % (step, end) for step in (30, 100) for end in endings}
+
+
+def test_the_best_stays_beside_the_newest(saved, tmp_path):
+    for step in (0, 5, 30, 100, 130):
+        saved[0](step, best=[5])
+    assert [found.step for found in checkpoint.find(str(tmp_path))] == [5, 100, 130]
+    saved[0](140, best=[130])
+    assert [found.step for found in checkpoint.find(str(tmp_path))] == [130, 140]
+
+
+def test_a_damaged_one_that_is_saved_anew_stays(saved, tmp_path):
+    save, _ = saved
+    save(5)
+    save(10, passed_over=[10])  # the damaged one of this very step is replaced
+    save(15, keep=2)
+    assert [found.step for found in checkpoint.find(str(tmp_path))] == [10, 15]
 
 
 def test_tensorflows_own_tools_find_the_newest_even_in_a_moved_folder(saved, tmp_path):
@@ -310,7 +327,7 @@ def test_a_later_version_is_refused_not_passed_over(saved, tmp_path):
     saved[0](5)
     saved[0](6)
     text = (tmp_path / "dcgan-6.json").read_text()
-    (tmp_path / "dcgan-6.json").write_text(text.replace('"format": 2', '"format": 3'))
+    (tmp_path / "dcgan-6.json").write_text(text.replace('"format": %d' % record.FORMAT, '"format": 99'))
     with pytest.raises(UserError, match="written by a later version of this program"):
         checkpoint.newest_good(str(tmp_path))
 

@@ -16,7 +16,8 @@ ALLOWED = {
     "model.losses": [],
     "model.generator": ["model.layers"],
     "model.discriminator": ["model.layers", "model.generator"],
-    "model.gan": ["model.losses", "model.generator", "model.discriminator"],
+    "model.augment": [],
+    "model.gan": ["model.augment", "model.layers", "model.losses", "model.generator", "model.discriminator"],
     "main": ["model.gan", "utils"],
 }
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from utils import images
+from utils import images, measure
 from utils.logs import COLUMNS, Logs
 
 
@@ -45,6 +45,24 @@ def test_a_row_for_each_step(graph, tmp_path):
     }
     assert scalars[(20, "loss/discriminator")] == 20.5 and scalars[(10, "probability/D_of_fake")] == 10.5
     assert {tag for _, tag in scalars} >= {"loss/generator", "probability/D_of_real"}
+
+
+def test_measures_are_there_where_something_was_measured(graph, tmp_path):
+    earlier = [name for name in COLUMNS if name not in measure.COLUMNS]
+    (tmp_path / "history.csv").write_text(",".join(earlier) + "\n5" + ",1" * (len(earlier) - 1) + "\n")
+    logs = Logs(str(tmp_path), 5)  # of a version that measured nothing
+    plain = {name: value for name, value in row(10).items() if name not in measure.COLUMNS}
+    logs.write_row(plain)
+    logs.write_row(dict(plain, step=20, swd=12.5, ms_ssim=0.25))
+    logs.close()
+    Logs(str(tmp_path), 20).close()
+    assert [(r["step"], r["swd"], r["ms_ssim"], r["fid"]) for r in rows(tmp_path)] == [
+        ("5", "", "", ""),
+        ("10", "", "", ""),
+        ("20", "12.5", "0.25", ""),
+    ]
+    scalars = {(event.step, value.tag) for event in events(tmp_path) for value in event.summary.value}
+    assert {(20, "quality/swd"), (20, "quality/ms_ssim")} == {pair for pair in scalars if "quality" in pair[1]}
 
 
 def test_what_came_after_the_checkpoint_is_dropped(graph, tmp_path):

@@ -1,6 +1,7 @@
 """Losses against numbers worked out by hand."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -30,7 +31,9 @@ def value_of(graph, loss, *logits):
     ),
 )
 def test_d_loss(graph, real, fake, expected):
-    assert value_of(graph, losses.d_loss, real, fake) == pytest.approx(expected, rel=1e-6, abs=1e-7)
+    assert value_of(graph, partial(losses.d_loss, "non_saturating"), real, fake) == pytest.approx(
+        expected, rel=1e-6, abs=1e-7
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,10 +47,60 @@ def test_d_loss(graph, real, fake, expected):
     ),
 )
 def test_g_loss(graph, fake, expected):
-    assert value_of(graph, losses.g_loss, fake) == pytest.approx(expected, rel=1e-6, abs=1e-7)
+    assert value_of(graph, partial(losses.g_loss, "non_saturating"), fake) == pytest.approx(
+        expected, rel=1e-6, abs=1e-7
+    )
 
 
 def test_g_has_strong_gradients_where_d_rejects_with_confidence(graph):
     logits = tf.constant([[-50.0]])
     with tf.Session() as session:
-        assert session.run(tf.gradients(losses.g_loss(logits), logits)[0]) == pytest.approx(-1.0)
+        assert session.run(tf.gradients(losses.g_loss("non_saturating", logits), logits)[0]) == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize(
+    "kind, real, fake, d_expected, g_expected",
+    (
+        ("hinge", [0.0], [0.0], 2.0, 0.0),
+        ("hinge", [0.5, 3.0], [-3.0, 0.5], 0.25 + 0.75, 1.25),  # beyond the margin nothing is gained
+        ("least_squares", [0.0], [0.0], 1.0, 1.0),
+        ("least_squares", [3.0, 1.0], [0.5, -1.0], 2.0 + 0.625, (0.25 + 4) / 2),
+        ("wasserstein", [0.0], [0.0], 0.0, 0.0),
+        ("wasserstein", [3.0, 1.0], [0.5, -1.5], -0.5 - 2.0, 0.5),
+    ),
+)
+def test_the_other_losses(graph, kind, real, fake, d_expected, g_expected):
+    assert value_of(graph, partial(losses.d_loss, kind), real, fake) == pytest.approx(d_expected, abs=1e-6)
+    assert value_of(graph, partial(losses.g_loss, kind), fake) == pytest.approx(g_expected, abs=1e-6)
+
+
+def test_label_smoothing_is_one_sided(graph):
+    # With label 3/4 for real pictures D does best with D(x) = 3/4, where its loss is the entropy of 3/4.
+    smoothed = partial(losses.d_loss, "non_saturating", label_smoothing=0.25)
+    entropy = -0.75 * math.log(0.75) - 0.25 * math.log(0.25)
+    best = value_of(graph, smoothed, [math.log(3)], [-100.0])
+    assert best == pytest.approx(entropy, rel=1e-6)
+    assert value_of(graph, smoothed, [math.log(3) + 0.1], [-100.0]) > best
+    assert value_of(graph, smoothed, [math.log(3) - 0.1], [-100.0]) > best
+    squares = partial(losses.d_loss, "least_squares", label_smoothing=0.25)
+    assert value_of(graph, squares, [0.75], [0.0]) == pytest.approx(0.0, abs=1e-7)
+    assert value_of(graph, squares, [1.0], [0.5]) == pytest.approx(0.0625 + 0.25)
+
+
+def test_penalties_of_a_known_gradient(graph):
+    images = tf.random_uniform([3, 2, 2, 1])
+    weights = np.array([3.0, 0.0, 4.0, 0.0], np.float32).reshape(1, 2, 2, 1)  # of length 5, everywhere
+    logits = tf.reduce_sum(images * weights, [1, 2, 3])[:, None]
+    with tf.Session() as session:
+        assert session.run(losses.r1(logits, images)) == pytest.approx(25 / 2)
+        assert session.run(losses.wgan_gp(logits, images)) == pytest.approx((5 - 1) ** 2)
+        # The gradient of each picture is its own: a square of pixels, summed, has the gradient 2 x.
+        squares = tf.reduce_sum(tf.square(images), [1, 2, 3])[:, None]
+        penalty, x = session.run([losses.r1(squares, images), images])
+        assert penalty == pytest.approx(0.5 * np.mean(np.sum(np.square(2 * x), axis=(1, 2, 3))), rel=1e-5)
+
+
+def test_an_unknown_loss_is_no_loss():
+    for loss in (losses.d_loss, losses.g_loss):
+        with pytest.raises(ValueError, match="unknown loss 'x'"):
+            loss("x", *[None] * (2 if loss is losses.d_loss else 1))

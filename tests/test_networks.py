@@ -33,7 +33,7 @@ def test_the_default_generator(graph, settings):
 
 
 def test_the_generator_of_the_papers_figure_1(graph, settings):
-    network = settings.network._replace(filters=128, kernel=5)
+    network = settings.network._replace(filters=128, kernel=5, upsample="transposed")
     generator(tf.zeros([2, 100]), network, training=True)
     norms = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
     assert norms == [[4, 4, 1024], [8, 8, 512], [16, 16, 256], [32, 32, 128]]
@@ -74,13 +74,14 @@ def test_the_strided_discriminator(graph, settings, kernel):
 
 
 @pytest.mark.parametrize("downsample, kernel", (("average", 3), ("stride", 4)))
-def test_parameter_counts(graph, settings, downsample, kernel):
-    build_both(settings.network._replace(downsample=downsample))
+@pytest.mark.parametrize("upsample, g_kernel", (("smooth", 3), ("transposed", 4)))
+def test_parameter_counts(graph, settings, downsample, kernel, upsample, g_kernel):
+    build_both(settings.network._replace(downsample=downsample, upsample=upsample))
     size = {"generator": 0, "discriminator": 0}
     for variable in tf.trainable_variables():
         size[variable.name.split("/")[0]] += variable.shape.num_elements()
     norms = 2 * (512 + 256 + 128 + 64)
-    assert size["generator"] == 100 * 8192 + 16 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3) + 3 + norms
+    assert size["generator"] == 100 * 8192 + g_kernel**2 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3) + 3 + norms
     weights = kernel**2 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64
     assert size["discriminator"] == weights + 2 * (128 + 256 + 512) + 8192 + 1
 
@@ -106,6 +107,57 @@ def test_reuse_adds_no_variable(graph, tiny):
     assert [v.name for v in tf.global_variables()] == names
 
 
+def doubling(n, weights):
+    """Return the matrix [2 n, n] that doubles a line of n pixels: bilinearly, or each of them twice."""
+    matrix, reach = np.zeros((2 * n, n)), len(weights) // 2 - 1
+    for i in range(n):
+        for j, weight in enumerate(weights, 2 * i - reach):
+            if 0 <= j < 2 * n:
+                matrix[j, i] = weight
+    return matrix
+
+
+@pytest.mark.parametrize("weights, border", ((layers.NEAREST, 0), (layers.BILINEAR, 2)))
+def test_a_spread_kernel_is_a_convolution_of_the_doubled_picture(graph, weights, border):
+    assert doubling(3, layers.BILINEAR)[1:5].tolist() == [
+        [0.75, 0.25, 0],
+        [0.25, 0.75, 0],
+        [0, 0.75, 0.25],
+        [0, 0.25, 0.75],
+    ]
+    pixels = np.random.RandomState(0).normal(size=(2, 6, 5, 3))
+    with tf.variable_scope("x"):
+        init = tf.random_normal_initializer()
+        found = layers.conv2d_transpose(tf.constant(pixels, tf.float32), 4, 3, init, False, "conv", weights)
+    kernel = tf.global_variables()[0]
+    doubled = tf.constant(np.einsum("ai,bj,nijc->nabc", doubling(6, weights), doubling(5, weights), pixels), tf.float32)
+    # A transposed convolution turns its kernel about, and counts its channels the other way round.
+    expected = tf.nn.conv2d(doubled, tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2]), strides=[1] * 4, padding="SAME")
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        found, expected = session.run([found, expected])
+    inner = slice(border, -border or None)  # beyond the border there is 0, not what doubling would put there
+    assert found.shape == (2, 12, 10, 4)
+    assert found[:, inner, inner] == pytest.approx(expected[:, inner, inner], abs=1e-5)
+
+
+@pytest.mark.parametrize("upsample, smooth", (("smooth", True), ("transposed", False)))
+def test_a_smooth_generator_cannot_make_checkerboards_of_nothing(graph, upsample, smooth):
+    """A flat map comes out flat, but for the border, whatever the kernel."""
+    for weights in (layers.NEAREST, layers.BILINEAR):
+        with tf.variable_scope(str(len(weights))):
+            args = (
+                (3, tf.random_normal_initializer(), False, "conv", weights)
+                if smooth
+                else (4, tf.random_normal_initializer(), False, "conv")
+            )
+            x = layers.conv2d_transpose(tf.ones([1, 8, 8, 5]), 2, *args)
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            inner = session.run(x)[0, 4:-4, 4:-4]
+        assert (np.ptp(inner, axis=(0, 1)) < 1e-4).all() == smooth
+
+
 def test_max_filters_caps_the_doubling(settings):
     network = settings.network._replace(image_size=256)
     assert feature_maps(network) == [1024, 1024, 512, 256, 128, 64]
@@ -114,7 +166,7 @@ def test_max_filters_caps_the_doubling(settings):
 
 
 def test_kernel_and_z_dim_reach_the_graph(graph, tiny):
-    build_both(tiny.network._replace(kernel=5, z_dim=7))
+    build_both(tiny.network._replace(kernel=5, z_dim=7, upsample="transposed"))
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     assert shapes["generator/8x8/conv/kernel"][:2] == [5, 5]
     assert shapes["generator/4x4/dense/kernel"][0] == 7
@@ -193,7 +245,7 @@ def test_initialisation_by_the_shape(graph, settings, init, inputs_only):
         session.run(tf.global_variables_initializer())
         for name, fan_in, fan_out in (
             ("generator/4x4/dense/kernel", 100, 8192),
-            ("generator/8x8/conv/kernel", 16 * 512, 16 * 256),
+            ("generator/8x8/conv/kernel", 9 * 512, 9 * 256),
             ("discriminator/8x8/conv/kernel", 9 * 256, 9 * 512),
         ):
             variance = 2.0 / fan_in if inputs_only else 2.0 / (fan_in + fan_out)

@@ -5,10 +5,11 @@ import json
 
 import pytest
 
-from utils import record
+from utils import record, rules
 from utils.errors import UserError
 
-STATE = record.State((400, 431), "870 0123456789abcdef")
+BEST = record.Best(400, "fid", "these pictures", 31.5, 30.25, 200)
+STATE = record.State((400, 431), "870 0123456789abcdef", ("cat", "dog, and more"), BEST, (200,))
 
 
 def write(path, settings, change=lambda data: None):
@@ -25,7 +26,7 @@ def test_what_is_written_is_read(tmp_path, settings):
 
 def test_it_names_the_versions(settings):
     data = json.loads(record.dumps(settings, 7, "2.21.0", STATE))
-    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (2, 7, record.VERSION, "2.21.0")
+    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (3, 7, record.VERSION, "2.21.0")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,25 @@ def test_a_record_of_format_1_is_read(tmp_path, settings):
 
     there = record.read(write(tmp_path / "a.json", settings, change))
     assert there.state == record.State() and record.compare(there, settings) == ([], [])
+
+
+def test_a_record_of_before_a_setting_has_what_was_so_then(tmp_path, settings):
+    def change(data):
+        del data["state"]["best"], data["state"]["classes"], data["state"]["former"]
+        for part, names in (("run", rules.RUN), ("network", rules.NETWORK)):
+            for name, rule in names.items():
+                if rule.before is not None:
+                    del data[part][name]
+        data["format"] = 2
+
+    there = record.read(write(tmp_path / "a.json", settings, change))
+    assert there.state == record.State(STATE.rollbacks, STATE.pictures)
+    assert there.run["ema_decay"] == 0 and there.run["augment"] == "none" and there.run["loss"] == "non_saturating"
+    assert (there.network.upsample, there.network.d_norm, there.network.conditional) == ("transposed", "batch", 0)
+    refused, changed = record.compare(there, settings)
+    assert "ema_decay is 0.0 there and 0.999 now" in refused and "augment is none there and auto now" in changed
+    as_then = settings._replace(run=settings.run._replace(ema_decay=0.0), network=there.network)
+    assert record.compare(there, as_then)[0] == []
 
 
 def test_every_change_of_a_byte_is_noticed(tmp_path, settings):

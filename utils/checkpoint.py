@@ -28,6 +28,15 @@ class Checkpoint(NamedTuple):
     path: str  # as TensorFlow wants it: without an ending
 
 
+class Keep(NamedTuple):
+    """Which checkpoints stay when another one is saved."""
+
+    newest: int  # as many
+    every: int = 0  # those whose step is a multiple of it; 0: none
+    best: Tuple[int, ...] = ()  # steps of the best ones
+    not_these: Tuple[int, ...] = ()  # steps of those that are damaged
+
+
 class Found(NamedTuple):
     """The newest checkpoint that is good."""
 
@@ -40,7 +49,7 @@ def find(folder):
     """Return the Checkpoints in `folder`, oldest first, whole or not."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
     steps = {_step_of(name) for name in names} - {None}
-    return [_at(folder, step) for step in sorted(steps)]
+    return [at(folder, step) for step in sorted(steps)]
 
 
 def newest_good(folder):
@@ -72,6 +81,17 @@ def _still_there(damaged, folder):
     return [(checkpoint, words) for checkpoint, words in damaged if checkpoint in there_are]
 
 
+def still_good(best, folder):
+    """Return the record.Best `best`, or None where its checkpoint is not in `folder` any more, or is damaged."""
+    if best:
+        try:
+            examine(at(folder, best.step))
+        except UserError as error:
+            print("main.py: the best checkpoint: %s; choosing a new one" % error, file=sys.stderr, flush=True)
+            return None
+    return best
+
+
 def tell_damaged(found):
     """Print which checkpoints are passed over, and why."""
     for _, words in found.damaged:
@@ -93,7 +113,8 @@ def newest_good_or_refuse(folder):
     return found
 
 
-def _at(folder, step):
+def at(folder, step):
+    """Return the Checkpoint of this step, whether or not it is there."""
     return Checkpoint(step, os.path.join(folder, "%s-%d" % (PREFIX, step)))
 
 
@@ -121,17 +142,16 @@ def _damage_named(path):
         raise UserError("%s is damaged (%s)" % (path, reason_of(error)))
 
 
-def save(session, saver, folder, step, record_text, keep, keep_every=0, passed_over=()):
+def save(session, saver, folder, step, record_text, keep):
     """Save all of the saver's variables as the checkpoint of `step` in `folder`, then remove older ones.
 
-    The newest `keep` stay, and those whose step is a multiple of keep_every. passed_over: steps of checkpoints that are
-    damaged, which stay no longer than until this one stands. Raise OSError where saving fails; the older checkpoints
-    are then untouched.
+    keep: a Keep; damaged ones stay no longer than until this one stands. Raise OSError where saving fails; the older
+    checkpoints are then untouched.
     """
     aside = os.path.join(folder, _SAVING)
     shutil.rmtree(aside, ignore_errors=True)  # of a save that was killed
     os.makedirs(aside)
-    final = _at(folder, step)
+    final = at(folder, step)
     path = os.path.join(aside, os.path.basename(final.path))
     try:
         saver.save(session, path, write_meta_graph=False, write_state=False)
@@ -148,7 +168,7 @@ def save(session, saver, folder, step, record_text, keep, keep_every=0, passed_o
     try:  # it stands; whatever fails from here on is no loss
         # For TensorFlow's own tools only; this program goes by the files.
         tf.train.update_checkpoint_state(folder, os.path.basename(final.path))
-        _remove_older(folder, step, keep, keep_every, passed_over)
+        _remove_older(folder, step, keep)
     except (OSError, tf.errors.OpError) as error:
         words = "\nmain.py: the checkpoint of step %d is saved, but older ones cannot be cleared away (%s)"
         print(words % (step, reason_of(error)), file=sys.stderr)
@@ -158,7 +178,7 @@ def save(session, saver, folder, step, record_text, keep, keep_every=0, passed_o
 def _publish(aside, folder, step):
     """Move a checkpoint into place; its JSON last, for that is what makes the files a checkpoint."""
     with contextlib.suppress(FileNotFoundError):  # of a damaged one, or of another course of the run
-        os.remove(_at(folder, step).path + ".json")
+        os.remove(at(folder, step).path + ".json")
     for name in sorted(os.listdir(aside)):  # .data-*, .index, .json
         os.replace(os.path.join(aside, name), os.path.join(folder, name))
     os.rmdir(aside)
@@ -187,15 +207,15 @@ def _read_back(path):
         reader.get_tensor(name)
 
 
-def _remove_older(folder, step, keep, keep_every, passed_over):
+def _remove_older(folder, step, keep):
     """Remove the checkpoints before `step` that are not to stay, and what a kill has left of such a removal.
 
     Later ones, which are damaged or of another course of the run, are none of its business.
     """
-    damaged = [s for s in passed_over if s < step]
+    damaged = [s for s in keep.not_these if s < step]
     steps = [checkpoint.step for checkpoint in find(folder) if checkpoint.step <= step]
     good = [s for s in steps if s not in damaged]
-    old = damaged + [s for s in good[:-keep] if not (keep_every and s % keep_every == 0)]
+    old = damaged + [s for s in good[: -keep.newest] if s not in keep.best and not (keep.every and s % keep.every == 0)]
     names = [name for name in os.listdir(folder) if _step_of(name) in old]
     # A JSON goes first, so that no kill leaves a checkpoint that seems whole.
     for name in sorted(names, key=lambda name: not name.endswith(".json")):
@@ -221,15 +241,3 @@ def restore(session, saver, checkpoint, variables):
                 found = "is missing" if name not in stored else "has shape %s there" % stored[name]
                 raise UserError("%s: %s %s, the network wants %s" % (checkpoint.path, name, found, shape))
         saver.restore(session, checkpoint.path)
-
-
-def restore_newest(session, saver, folder, found, variables):
-    """Restore `found`, or the newest good one, should a run that is going on have removed that; return which it was."""
-    while True:
-        try:
-            restore(session, saver, found.checkpoint, variables)
-            return found.checkpoint
-        except UserError:
-            if os.path.exists(found.checkpoint.path + ".json"):  # which is the first to be removed
-                raise
-        found = newest_good_or_refuse(folder)

@@ -15,6 +15,12 @@ def to_uint8(images):
     return np.uint8(np.clip(np.nan_to_num(images * 127.5 + 127.5) + 0.5, 0, 255))
 
 
+def central(pictures, size):
+    """Cut the middle out of each of [N, H, W, C]: [N, size, size, C]."""
+    top, left = (pictures.shape[1] - size) // 2, (pictures.shape[2] - size) // 2
+    return np.ascontiguousarray(pictures[:, top : top + size, left : left + size])
+
+
 def blank(count, picture_shape, columns=0):
     """Return a white sheet for `count` pictures of shape [H, W, C], [rows * H, columns * W, C] uint8, and its columns.
 

@@ -9,10 +9,11 @@ import time
 
 import tensorflow.compat.v1 as tf
 
-from utils import images
+from utils import images, measure
 from utils.errors import reason_of
 
 HISTORY = "history.csv"
+# The last ones are empty in rows of steps at which nothing was measured.
 COLUMNS = (
     "step",
     "epoch",
@@ -24,6 +25,7 @@ COLUMNS = (
     "pictures_per_second",
     "seconds",
     "data_wait",
+    *measure.COLUMNS,
 )
 
 
@@ -44,12 +46,12 @@ class Logs:
                 for line in file:
                     values = line.rstrip("\n").split(",")
                     if line.endswith("\n") and _is_row(values) and int(values[0]) <= step:
-                        kept.append(",".join(values))
+                        kept.append(",".join(values + [""] * (len(COLUMNS) - len(values))))
         images.write(self._path, "".join(line + "\n" for line in kept).encode())
 
     def write_row(self, row):
-        """Add a dict with the keys COLUMNS."""
-        _append(self._path, ",".join(_short(row[name]) for name in COLUMNS) + "\n")
+        """Add a dict with the keys COLUMNS, but for what was not measured."""
+        _append(self._path, ",".join(_short(row.get(name, "")) for name in COLUMNS) + "\n")
         values = [
             tf.Summary.Value(tag=tag, simple_value=row[name])
             for tag, name in (
@@ -58,6 +60,7 @@ class Logs:
                 ("probability/D_of_real", "d_real"),
                 ("probability/D_of_fake", "d_fake"),
                 ("pictures_per_second", "pictures_per_second"),
+                *(("quality/" + name, name) for name in measure.COLUMNS if name in row),
             )
         ]
         self._events.add(row["step"], summary=tf.Summary(value=values))
@@ -116,9 +119,11 @@ _NUMBERS = itertools.count()  # of the files of events of this process
 
 
 def _is_row(values):
-    """Say whether these can be a row: a step and numbers; one of an earlier version has fewer of them."""
+    """Say whether these can be a row: a step and numbers, some empty; one of an earlier version has fewer of them."""
     try:
-        return values[0].isdecimal() and len([float(value) for value in values]) in (len(COLUMNS) - 1, len(COLUMNS))
+        [float(value) for value in values if value]
+        earlier = len(COLUMNS) - len(measure.COLUMNS)
+        return values[0].isdecimal() and len(values) in (earlier - 1, earlier, len(COLUMNS))
     except ValueError:
         return False
 

@@ -17,18 +17,24 @@ class Outputs:
     next try.
     """
 
-    def __init__(self, session, sampler, saver, settings, step, state, found, writer_lock):
-        """Go on behind `step` with the record.State `state`; found: the checkpoint.Found it comes from, or None."""
+    def __init__(self, session, sampler, saver, settings, labels, step, state, found, writer_lock):
+        """Go on behind `step` with the record.State `state`; found: the checkpoint.Found it comes from, or None.
+
+        labels: [n] int32, of the classes of all pictures.
+        """
         self._writer_lock = writer_lock
         self._passed_over = [damaged.step for damaged, _ in found.damaged] if found else []
         self._session, self._sampler, self._saver, self._settings = session, sampler, saver, settings
-        self._run = settings.run
+        self._run, self._folder = settings.run, settings.run.checkpoints_dir
         # All grids of a run show the same noise.
-        self._z = sampling.noise(
-            self._run.seed, sampling.TRAINING_GRID, self._run.train_samples, settings.network.z_dim
-        )
+        count, all_classes = self._run.train_samples, list(range(len(state.classes)))
+        z = sampling.noise(self._run.seed, sampling.TRAINING_GRID, count, settings.network.z_dim)
+        self._z, self._labels, columns = sampling.rows_of_classes(z, count, all_classes)
+        self._columns = columns or self._run.grid_columns
+        self._labels_of_all = labels
+        self._refreshed = None  # the step whose weights the averaged G's statistics belong to
         self._first_step = step
-        self.state = state
+        self.state = self._saved_state = state
         self.saved_step = step if found else None  # of the newest checkpoint
         # Of the newest grid. Those due at later steps were written before their checkpoint; the first one, after it.
         self._grid_step = step if found and step else None
@@ -38,14 +44,26 @@ class Outputs:
         """Save a checkpoint of `step`; return whether it stands."""
         if step != self.saved_step:
             self._attempt("the checkpoint of step %d" % step, self._save, step)
+            if step != self.saved_step:  # nor is it the best one then, for which the one before would go
+                self.state = self.state._replace(best=self._saved_state.best)
+        elif self.state != self._saved_state:
+            self._attempt("the record of step %d" % step, self._write_record, checkpoint.at(self._folder, step))
         return step == self.saved_step
+
+    def _write_record(self, saved):
+        text = record.dumps(self._settings, saved.step, tf.__version__, self.state)
+        checkpoint.rewrite_record(saved, text)
+        self._saved_state = self.state
 
     def _save(self, step):
         run = self._run
+        self._refresh(step)
         self._writer_lock.hold()  # which is gone if the folder is, and another run may have it now
         text = record.dumps(self._settings, step, tf.__version__, self.state)
-        folder, keep = run.checkpoints_dir, run.keep_checkpoints
-        checkpoint.save(self._session, self._saver, folder, step, text, keep, run.keep_every, self._passed_over)
+        best = self.state.former + ((self.state.best.step,) if self.state.best else ())
+        keep = checkpoint.Keep(run.keep_checkpoints, run.keep_every, best, self._passed_over)
+        checkpoint.save(self._session, self._saver, self._folder, step, text, keep)
+        self._saved_state = self.state
         self._passed_over = [s for s in self._passed_over if s > step]  # the others are gone, or good again
         self.saved_step = step
 
@@ -56,9 +74,11 @@ class Outputs:
         self.close()
         self._logs = None
         self._first_step = self.saved_step = self._grid_step = newest.step
-        self.state = self.state._replace(rollbacks=(*self.state.rollbacks, wrong_step))
-        text = record.dumps(self._settings, newest.step, tf.__version__, self.state)
-        self._attempt("the rollback", checkpoint.rewrite_record, newest, text)
+        self._refreshed = None
+        rollbacks, then = (*self.state.rollbacks, wrong_step), found.record.state
+        best = checkpoint.still_good(then.best, self._folder)
+        self.state = self.state._replace(rollbacks=rollbacks, best=best, former=then.former)
+        self._attempt("the rollback", self._write_record, newest)
 
     def write_grid(self, step):
         """Write samples/train_<step>.png."""
@@ -66,8 +86,9 @@ class Outputs:
             self._attempt("the grid of step %d" % step, self._write_grid, step)
 
     def _write_grid(self, step):
-        pictures = np.concatenate(list(sampling.pictures(self._session, self._sampler, self._z)))
-        sheet, png = self._write_sheet("train_%08d.png" % step, pictures)
+        self._refresh(step)
+        pictures = np.concatenate(list(sampling.pictures(self._session, self._sampler, self._z, self._labels)))
+        sheet, png = self._write_sheet("train_%08d.png" % step, pictures, self._columns)
         self._open_logs().write_grid(step, png, sheet.shape)
         self._grid_step = step
 
@@ -79,7 +100,17 @@ class Outputs:
         self._session.run(batches.initializer, {batches.start: 0})
         rounds = -(-count // self._run.batch_size)
         reals = np.concatenate([self._session.run(batches.images) for _ in range(rounds)])
-        self._write_sheet("reals.png", images.to_uint8(reals[:count]))
+        self._write_sheet("reals.png", images.to_uint8(reals[:count]), self._run.grid_columns)
+
+    def measure(self, step, measurer):
+        """Return what a measure.Measurer finds of the generator that samples come from."""
+        self._refresh(step)
+        return measurer(self._session, self._sampler)
+
+    def _refresh(self, step):
+        if step != self._refreshed:
+            sampling.refresh(self._session, self._sampler, self._settings.network.z_dim, self._labels_of_all)
+            self._refreshed = step
 
     def write_row(self, row):
         """Write a row of numbers, a dict with the keys of logs.COLUMNS."""
@@ -97,8 +128,8 @@ class Outputs:
             safe = "what was saved before is safe" if write == self._save else "training goes on"
             print("\nmain.py: %s cannot be written (%s); %s" % (what, error, safe), file=sys.stderr)
 
-    def _write_sheet(self, name, pictures):
-        sheet = images.grid(pictures, self._run.grid_columns)
+    def _write_sheet(self, name, pictures, columns):
+        sheet = images.grid(pictures, columns)
         png = images.png(sheet)
         images.write(os.path.join(self._run.samples_dir, name), png)
         return sheet, png

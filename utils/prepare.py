@@ -166,6 +166,28 @@ def _refuse_too_few(count, run, report):
     raise UserError("pics_dir = %s holds %s; %s" % (run.pics_dir, ", ".join(found), wanted))
 
 
+def refuse_other_classes(pictures, run, before):
+    """Raise UserError where the folders are no classes to learn, or not those that a run knows from `before`."""
+    stray = int((pictures.labels < 0).sum())
+    if stray:
+        raise UserError(
+            "conditional = 1 wants every picture in a class folder, but %d of %d lie in none, right in pics_dir = %s; "
+            "move them into folders, or set conditional = 0 in model/params.py"
+            % (stray, len(pictures.labels), run.pics_dir)
+        )
+    if len(pictures.classes) < 2:
+        raise UserError(
+            "conditional = 1 wants two class folders or more, but pics_dir = %s has only %s; add others, or set "
+            "conditional = 0 in model/params.py" % (run.pics_dir, pictures.classes[0])
+        )
+    if before is not None and tuple(pictures.classes) != tuple(before):
+        raise UserError(
+            "the classes in pics_dir = %s are %s, but this run has learnt %s; bring the folders back, or start a new "
+            "run with other --checkpoints_dir and --samples_dir"
+            % (run.pics_dir, ", ".join(pictures.classes), ", ".join(before))
+        )
+
+
 def _others(report):
     """Return words for the files that are passed over, by kind."""
     words = []

@@ -15,6 +15,7 @@ class Progress:
         self._pictures, self._log_every = pictures, log_every
         self._done, self._total = done, total
         self._started, self._first = time.time(), done
+        self.measured = ""  # the last measure of quality, in words: shown beside the losses
         self.waited = 0.0  # seconds spent waiting for pictures: to be added to
         self._window = [(self._started, done, 0.0)]  # (time, step, waited) of the last logged steps
         self._bar = None
@@ -50,15 +51,24 @@ class Progress:
             words = "epoch {} " if shutil.get_terminal_size().columns >= 100 else ""
             words += "step {step}: D {d_loss:.2f} G {g_loss:.3g} D(x) {d_real:.2f} D(G(z)) {d_fake:.2f} "
             words += "{pictures_per_second:.0f}/s wait {data_wait:.0%}"
+            words += " " + self.measured if shutil.get_terminal_size().columns >= 100 else ""
             self._bar.set_postfix_str(words.format(epoch, **row), refresh=False)
             self._bar.update(1)
         elif step % self._log_every == 0 or step == self._total:
             words = "epoch {} step {step}, loss D {d_loss:.2f} G {g_loss:.2f}, D(x) {d_real:.2f} D(G(z)) {d_fake:.2f}, "
-            words += "{pictures_per_second:.0f} pictures/s, waited for data {data_wait:.0%}, {} left"
+            words += "{pictures_per_second:.0f} pictures/s, waited for data {data_wait:.0%}, "
+            words += self.measured + ", " if self.measured else ""
+            words += "{} left"
             left = (self._total - step) * self.seconds / (step - self._first)
             print(words.format(epoch, tqdm.format_interval(left), **row), flush=True)
         if step % self._log_every == 0:
             self._window = [*self._window[-4:], (time.time(), step, self.waited)]
+
+    def say(self, line):
+        """Print a line, above the bar if there is one."""
+        if self._bar is not None:
+            self._bar.clear()
+        print(line, flush=True)
 
     def go_back(self, step):
         """Count from `step` again."""

@@ -2,19 +2,31 @@
 
 import hashlib
 import json
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from utils import rules
 from utils.errors import UserError
 from utils.settings import Network
 
-VERSION = "0.2.0"  # of this program
-# Of the JSON; raised when an older program could no longer read it rightly. 2: state and checksum are new.
-FORMAT = 2
+VERSION = "0.3.0"  # of this program
+# Of the JSON; raised when an older program could no longer read it rightly. 2: state and checksum are new. 3: settings
+# of networks and losses that it would not know, classes, and the best checkpoint.
+FORMAT = 3
 
 
 class LaterVersionError(UserError):
     """The record was written by a later version of this program."""
+
+
+class Best(NamedTuple):
+    """The best checkpoint of a run so far."""
+
+    step: int
+    metric: str  # the column of history.csv it was chosen by; less is better
+    of: str  # what was compared: values of another comparison are not to be held against these
+    value: float  # of this checkpoint
+    least: float  # that was ever measured; `value` is hardly more, see measure.better
+    least_step: int  # where that was
 
 
 class State(NamedTuple):
@@ -22,6 +34,9 @@ class State(NamedTuple):
 
     rollbacks: Tuple[int, ...] = ()  # the steps at which it went wrong, and went back to a checkpoint
     pictures: str = ""  # fingerprint of the pictures it is trained on
+    classes: Tuple[str, ...] = ()  # their names, in the order of the labels
+    best: Optional[Best] = None
+    former: Tuple[int, ...] = ()  # steps of those that were the best by another comparison; they stay
 
 
 class Record(NamedTuple):
@@ -43,7 +58,7 @@ def dumps(settings, step, tensorflow_version, state):
             "tensorflow": tensorflow_version,
             "run": settings.run._asdict(),
             "network": settings.network._asdict(),
-            "state": state._asdict(),
+            "state": dict(state._asdict(), best=state.best and state.best._asdict()),
         }
     )
 
@@ -75,6 +90,8 @@ def read(path):
     if data["format"] >= 2 and data.get("checksum") != _checksum(data):
         raise UserError("%s is damaged (its checksum is wrong)" % path)
     run, network = data.get("run"), data.get("network")
+    if isinstance(run, dict) and isinstance(network, dict):
+        run, network = _with_earlier(run, rules.RUN), _with_earlier(network, rules.NETWORK)
     if not isinstance(run, dict) or not isinstance(network, dict) or set(network) != set(rules.NETWORK):
         raise UserError("%s: its settings are not those of this version (%s)" % (path, VERSION))
     run = {name: rules.check(name, run[name], rule, path) for name, rule in rules.RUN.items() if name in run}
@@ -82,10 +99,20 @@ def read(path):
     return Record(data["step"], run, Network(**network), _state(data.get("state", {}), path))
 
 
+def _with_earlier(values, names):
+    """Add what the record of an earlier version does not name yet, as it was then."""
+    earlier = {name: rule.before for name, rule in names.items() if rule.before is not None}
+    return dict(earlier, **values)
+
+
 def _state(data, path):
     try:
-        state = State(tuple(data.get("rollbacks", ())), data.get("pictures", ""))
-        if isinstance(state.pictures, str) and all(type(step) is int for step in state.rollbacks):
+        best = Best(**data["best"]) if data.get("best") else None
+        lists = [tuple(data.get(name, ())) for name in ("rollbacks", "classes", "former")]
+        state = State(lists[0], data.get("pictures", ""), lists[1], best, lists[2])
+        numbers = state.rollbacks + state.former + ((best.step, best.least_step) if best else ())
+        words = (state.pictures, *state.classes, *([best.metric, best.of] if best else []))
+        if all(isinstance(word, str) for word in words) and all(type(step) is int for step in numbers):
             return state
     except (AttributeError, TypeError):
         pass
@@ -120,6 +147,6 @@ def check_same_run(there, checkpoint_path, now):
         )
     line = "Going on from step %d, %s (%s)." % (there.step, checkpoint_path, new_run)
     if there.state.rollbacks:
-        words = " It went wrong at %s before, and goes by %g of learning_rate."
+        words = " It went wrong at %s before, and goes by %g of its learning rates."
         line += words % (", ".join(map(str, there.state.rollbacks)), 0.5 ** len(there.state.rollbacks))
     return line + (" Changed: %s." % ", ".join(changed) if changed else "")

