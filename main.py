@@ -176,7 +176,7 @@ def run_steps(session, graph, batches, outputs, quality, guard, run, n, stop):
             last = step == total or stop.received is not None
             logging, saving = due(step, run.log_every), last or due(step, run.checkpoint_every)
             measuring = quality.is_due(step, last)
-            if not guard.is_sound(row, weights=saving or logging or measuring):
+            if not guard.is_sound(row, weights=saving or logging or measuring, averages=saving or measuring):
                 step, seen = guard.go_back()
                 progress.go_back(step)
                 last = False

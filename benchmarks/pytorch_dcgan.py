@@ -94,9 +94,9 @@ def main():
                 break
             if step % 50 == 0:
                 print("step %d, %.1f s" % (step, time.time() - started), flush=True)
-    g.eval()
-    with torch.no_grad():
-        samples = torch.cat([g(torch.randn(50, 100, 1, 1)) for _ in range(-(-arguments.samples // 50))])
+    with torch.no_grad():  # with the statistics of each batch, as it makes its pictures; by its averages they are worse
+        rounds = -(-arguments.samples // arguments.batch_size)
+        samples = torch.cat([g(torch.randn(arguments.batch_size, 100, 1, 1)) for _ in range(rounds)])
     samples = ((samples[: arguments.samples] + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
     np.save(os.path.join(arguments.out, "samples.npy"), samples.numpy())
     print("stopped at step %d" % step)

@@ -45,6 +45,7 @@ class Sampler(NamedTuple):
     variables: Any  # what a checkpoint must provide
     refresh: Any  # moves batch norm's statistics to those of the z that is fed; None for a G that is not averaged
     kept: Any  # float32 scalar placeholder: the share of the old statistics that `refresh` keeps
+    sound: Any  # bool scalar: all its variables are finite
 
 
 def build_optimizer(run, rate, name):
@@ -242,4 +243,5 @@ def build_sampler(network, averaged, n_classes=0):
         with tf.name_scope("refresh"):
             generator(z, network, True, classes, name, kept)
         refresh = tf.group(*tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope="refresh/"))
-    return Sampler(z, labels, images, tf.global_variables(name + "/"), refresh, kept)
+    variables = tf.global_variables(name + "/")
+    return Sampler(z, labels, images, variables, refresh, kept, _all_finite(variables))

@@ -102,6 +102,11 @@ class Outputs:
         reals = np.concatenate([self._session.run(batches.images) for _ in range(rounds)])
         self._write_sheet("reals.png", images.to_uint8(reals[:count]), self._run.grid_columns)
 
+    def is_sound(self, step):
+        """Say whether the generator that samples come from is made of finite numbers, its statistics among them."""
+        self._refresh(step)
+        return bool(self._session.run(self._sampler.sound))
+
     def measure(self, step, measurer):
         """Return what a measure.Measurer finds of the generator that samples come from."""
         self._refresh(step)

@@ -39,6 +39,7 @@ class Quality:
         except Exception as error:  # whatever a metric stumbles over
             words = "\nmain.py: the quality at step %d cannot be measured (%s); training goes on"
             print(words % (row["step"], reason_of(error)), file=sys.stderr)
+            self.words = ""
             return False
         row.update(measured.values)
         self.words = "%s %.4g" % (self._metric, measured.values[self._metric])

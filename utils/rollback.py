@@ -33,12 +33,17 @@ class Guard:
         self._outputs, self._run = outputs, run
         self._rows = collections.deque(maxlen=_ROWS)
 
-    def is_sound(self, row, weights):
-        """Say whether the losses of a step are numbers, and, where `weights` asks for it, all weights are, too."""
+    def is_sound(self, row, weights, averages):
+        """Say whether the losses of a step are numbers.
+
+        weights: and all weights, too; averages: and the averaged G with the statistics that it is saved with.
+        """
         self._rows.append(row)
         if not math.isfinite(row["d_loss"] + row["g_loss"]):
             return False
-        return not weights or bool(self._session.run(self._graph.sound))
+        if weights and not self._session.run(self._graph.sound):
+            return False
+        return not averages or self._outputs.is_sound(row["step"])
 
     def go_back(self):
         """Take the run back to the newest good checkpoint; return (step, pictures seen) of that.
