@@ -18,8 +18,10 @@ from model.generator import generator
 
 AVERAGE = "average_generator"  # scope of the averaged G
 
-# augment = 'auto' augments where there are fewer pictures than this.
-FEW_PICTURES = 20000
+# augment = 'auto' augments where there are fewer pictures than this; at first none, then more and more of them as D has
+# seen them more often, up to this share after so many epochs. What is done to some only, G cannot take for the real
+# thing (Karras et al. 2020, arXiv 2006.06676, which lets the share follow D; there the bound is 0.8, too).
+FEW_PICTURES, MOST_AUGMENTED, EPOCHS_TO_MOST = 20000, 0.8, 50
 
 
 class TrainGraph(NamedTuple):
@@ -122,7 +124,13 @@ def build_train_graph(real_images, network, run, n, real_labels=None, class_coun
         return uniform(shape, run.seed, use, draw, rollbacks, minval)
 
     def augmented(images, use):
-        return augment.augment(images, kinds, lambda shape, name: drawn(shape, "%s of %s" % (name, use)))
+        changed = augment.augment(images, kinds, lambda shape, name: drawn(shape, "%s of %s" % (name, use)))
+        if not kinds or run.augment != "auto":
+            return changed
+        epochs = tf.cast(pictures_seen.read_value(), tf.float32) / n
+        share = MOST_AUGMENTED * tf.minimum(1.0, epochs / EPOCHS_TO_MOST)
+        is_chosen = tf.cast(drawn([run.batch_size, 1, 1, 1], "augmentation of " + use) < share, tf.float32)
+        return images + is_chosen * (changed - images)
 
     def classes_as_in_pictures(use):
         """Draw classes, as often as there are pictures of them."""

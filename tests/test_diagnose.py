@@ -43,7 +43,7 @@ def test_d_has_won(settings, loss, won):
     diagnosis = Diagnosis(settings.run._replace(loss=loss))
     lines = of_steps(diagnosis, [won] * (3 * WON_STEPS))
     assert len(lines) == 1 and lines[0].startswith("D has won: for 500 steps")
-    assert "d_learning_rate = 0.0001" in lines[0] and "params.py" in lines[0]
+    assert "d_learning_rate = %g" % (settings.run.learning_rate / 2) in lines[0] and "params.py" in lines[0]
     assert len(of_steps(diagnosis, [row()] + [won] * WON_STEPS)) == 1  # it was over, and came again
     assert of_steps(Diagnosis(settings.run._replace(loss="wasserstein")), [won] * 1000) == []
 
@@ -73,7 +73,10 @@ def test_samples_saturate(settings):
     diagnosis = Diagnosis(settings.run)
     lines = [of_measured(diagnosis, step, samples=black_and_white) for step in (200, 400, 600)]
     assert [len(each) for each in lines] == [0, 1, 0]
-    assert "saturate: 100% of their pixels" in lines[1][0] and "learning_rate = 0.0002" in lines[1][0]
+    assert (
+        "saturate: 100% of their pixels" in lines[1][0]
+        and "learning_rate = %g" % settings.run.learning_rate in lines[1][0]
+    )
     # Drawings in black and white are to be like that.
     diagnosis = Diagnosis(settings.run)
     assert [of_measured(diagnosis, s, samples=black_and_white, reals=black_and_white) for s in (1, 2)] == [[], []]

@@ -437,11 +437,11 @@ def test_each_network_has_its_rate(graph, tiny, monkeypatch, which, expected):
 
 
 def test_rates_fall_to_nothing_at_the_end(graph, tiny):
-    """sgd moves by rate times gradient, and the first gradients are the same whatever the counters say."""
+    """sgd moves by rate times gradient, and without augmentation that is the same whatever the counters say."""
     for changes, counter, end in (({"max_steps": 100}, "step", 100), ({"epochs": 5}, "pictures_seen", 200)):
         with tf.Graph().as_default():
             tf.set_random_seed(1)
-            ends, _, _ = built(tiny, optimizer="sgd", learning_rate=1.0, rate_decay_from=0.5, **changes)
+            ends, _, _ = built(tiny, optimizer="sgd", learning_rate=1.0, rate_decay_from=0.5, augment="none", **changes)
             name, moves = "discriminator/logit/dense/kernel", []
             for done in (0.0, 0.5, 0.75, 1.0, 1.5):
                 with tf.Session() as session:
@@ -460,6 +460,26 @@ def test_augmentation_of_few_pictures(settings):
     assert gan.augmentations(run._replace(augment="auto"), gan.FEW_PICTURES) == ()
     assert gan.augmentations(run._replace(augment="none"), 10) == ()
     assert gan.augmentations(run._replace(augment="cutout, color"), 10**6) == ("cutout", "color")
+
+
+@pytest.mark.parametrize("epochs, share", ((0, 0.0), (25, 0.4), (50, 0.8), (500, 0.8)))
+def test_auto_augments_more_as_pictures_are_seen_more_often(graph, tiny, monkeypatch, epochs, share):
+    seen = []
+    monkeypatch.setattr(gan, "discriminator", lambda images, *rest: seen.append(images) or discriminator(images, *rest))
+    ends, run, _ = built(tiny, augment="auto", batch_size=4)
+    (draw_index,) = [v for v in tf.global_variables() if v.op.name == "draw_index"]
+    plain = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
+    changed = []
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        ends.pictures_seen.load(40 * epochs, session)
+        for draw in range(100):
+            draw_index.load(draw, session)
+            real, plainly = session.run([seen[0], plain])
+            changed += [not np.allclose(a, b, atol=1e-6) for a, b in zip(real, plainly)]
+    assert np.mean(changed) == pytest.approx(share, abs=0.07) and len(changed) == 100 * run.batch_size
+    if share == 0:
+        assert not any(changed)
 
 
 def test_augmentation_reaches_real_and_fake_alike(graph, tiny, monkeypatch):

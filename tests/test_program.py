@@ -48,7 +48,7 @@ def test_train_go_on_and_sample(program):
     output = program.train("--max_steps", "8", "--log_every", "2", "--learning_rate", "0.001")
     assert "Going on from step 6, %s" % (program.checkpoints / "dcgan-6") in output
     assert "other --checkpoints_dir and --samples_dir start a new run" in output
-    assert "learning_rate is 0.0002 there and 0.001 now" in output
+    assert "learning_rate is 0.0003 there and 0.001 now" in output
     assert [row["step"] for row in rows(program)] == ["2", "4", "6", "8"]
     late = contents(program.samples)
     assert set(late) - set(early) == {"train_00000008.png"} and all(late[name] == early[name] for name in early)

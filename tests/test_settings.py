@@ -40,7 +40,7 @@ def test_every_setting_has_a_comment():
 
 def test_help_lists_every_setting_with_comment_and_value(root, capsys):
     text = (root / "params.py").read_text()
-    (root / "params.py").write_text(text.replace("batch_size = 16", "batch_size = 48"))
+    (root / "params.py").write_text(text.replace("batch_size = 8", "batch_size = 48"))
     with pytest.raises(SystemExit) as raised:
         settings_module.resolve(["--help"], str(root))
     assert raised.value.code == 0
@@ -113,15 +113,15 @@ def test_mistakes_on_the_command_line(root, argv, expected):
 @pytest.mark.parametrize(
     "old, new, expected",
     (
-        ("batch_size = 16", "batchsize = 64", "unknown setting batchsize; did you mean batch_size?"),
-        ("batch_size = 16", "batch_size = = 64", "this is not Python"),
-        ("batch_size = 16", "batch_size = 'many'", "batch_size = 'many' is not possible; it must be a whole number"),
-        ("batch_size = 16", "batch_size = True", "batch_size = True is not possible"),
-        ("batch_size = 16", "batch_size = 16.0", "batch_size = 16.0 is not possible"),
-        ("batch_size = 16", "batch_size = 8 * 8", "needs a plain value, without names or sums"),
-        ("batch_size = 16", "import os", "only lines such as name = value belong here, not: import os"),
-        ("batch_size = 16", "batch_size = 16\nbatch_size = 32", "is set a second time, after line"),
-        ("learning_rate = 0.0002", "learning_rate = 1" + "0" * 400, "is not possible"),
+        ("batch_size = 8", "batchsize = 64", "unknown setting batchsize; did you mean batch_size?"),
+        ("batch_size = 8", "batch_size = = 64", "this is not Python"),
+        ("batch_size = 8", "batch_size = 'many'", "batch_size = 'many' is not possible; it must be a whole number"),
+        ("batch_size = 8", "batch_size = True", "batch_size = True is not possible"),
+        ("batch_size = 8", "batch_size = 8.0", "batch_size = 8.0 is not possible"),
+        ("batch_size = 8", "batch_size = 8 * 8", "needs a plain value, without names or sums"),
+        ("batch_size = 8", "import os", "only lines such as name = value belong here, not: import os"),
+        ("batch_size = 8", "batch_size = 8\nbatch_size = 32", "is set a second time, after line"),
+        ("learning_rate = 0.0003", "learning_rate = 1" + "0" * 400, "is not possible"),
         ('optimizer = "adam"', 'optimizer = "Adam"', "optimizer = 'Adam' is not possible"),
     ),
 )
@@ -137,7 +137,7 @@ def test_mistakes_in_params(root, old, new, expected):
 def test_a_missing_line(root):
     text = (root / "params.py").read_text()
     line = text[: text.index("max_steps = 0")].count("\n") + 1
-    (root / "params.py").write_text(text.replace("batch_size = 16", ""))
+    (root / "params.py").write_text(text.replace("batch_size = 8", ""))
     expected = (
         "params.py: the setting batch_size is missing after line %d (max_steps); add a line batch_size = <" % line
     )
