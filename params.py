@@ -152,7 +152,7 @@ log_every = 10
 
 # Steps between two measurings of how good the samples are; they are also measured at the end. The best checkpoint is
 # kept beside the newest. 0: never.
-metrics_every = 200
+metrics_every = 400
 
 # Samples, and as many pictures, that are compared each time.
 metrics_samples = 256
