@@ -114,7 +114,7 @@ def build_and_run(settings, pictures, found, donor, writer_lock):
     measurer = Measurer(pictures, run, network, run.metrics_samples) if run.metrics_every else None
     tf.get_default_graph().finalize()
     state = found.record.state if found else State()
-    best = checkpoint.still_good(state.best, run.checkpoints_dir)
+    best = checkpoint.best_of(found) if found else None
     state = state._replace(pictures=pictures.fingerprint, classes=classes, best=best)
 
     with StopSignals() as stop, dataset.errors_named(batches), tf.Session(config=session_config()) as session:

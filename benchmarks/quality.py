@@ -22,7 +22,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from utils import metrics
+
+ROOT = sys.path[0]
+
 # This program with the seed's plain settings, and what each of its additions is without the others.
 PLAIN = "--ema_decay 0 --augment none --upsample transposed"
 NAMED = {
@@ -142,24 +146,10 @@ def enlarged(batch):
     return torch.nn.functional.interpolate(batch, size=(128, 128), mode="bicubic", align_corners=False)
 
 
-def frechet(a, b):
-    """Return the Frechet distance of two Gaussians fitted to features [n, d]."""
-    covariance_a, covariance_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    values, vectors = np.linalg.eigh(covariance_a)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    mixed = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ covariance_b @ root), 0)).sum()
-    return ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(covariance_a) + np.trace(covariance_b) - 2 * mixed
-
-
-def kid(a, b):
-    """Return the unbiased squared maximum mean discrepancy under the kernel (x y / d + 1)^3."""
-
-    def kernel(x, y):
-        return (x @ y.T / x.shape[1] + 1) ** 3
-
-    aa, bb = kernel(a, a), kernel(b, b)
-    within = (aa.sum() - np.trace(aa)) / (len(a) * (len(a) - 1)) + (bb.sum() - np.trace(bb)) / (len(b) * (len(b) - 1))
-    return within - 2 * kernel(a, b).mean()
+def show(name, a, b):
+    """Print how far features a are from features b, [n, d]."""
+    scores = metrics.frechet_distance(a, b), 1000 * metrics.kernel_distance(a, b)
+    print("%-28s %8.3f %8.3f  (%d against %d)" % (name, *scores, len(a), len(b)), flush=True)
 
 
 def main():
@@ -191,11 +181,9 @@ def main():
     pair = of_reals[:half], of_reals[half : 2 * half]
     n = min(arguments.samples, len(reals))
     print("%-28s %8s %8s" % ("", "FD", "KID*1000"))
-    print("%-28s %8.3f %8.3f  (%d against %d)" % ("real against real", frechet(*pair), 1000 * kid(*pair), half, half))
+    show("real against real", *pair)
     for name in contestants:
-        of_fakes = features(samples_of(name, arguments)[:n])
-        scores = frechet(of_fakes, of_reals[:n]), 1000 * kid(of_fakes, of_reals[:n])
-        print("%-28s %8.3f %8.3f  (%d against %d)" % (name, *scores, n, n), flush=True)
+        show(name, features(samples_of(name, arguments)[:n]), of_reals[:n])
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ def build_train_graph(real_images, network, run, n, real_labels=None, class_coun
         optimizer = build_optimizer(run, (run.d_learning_rate or run.learning_rate) * factor, "d_optimizer")
         d_trains = [optimizer.minimize(penalised, var_list=d_variables)]
         if run.gradient_penalty != "none" and run.penalty_every > 1:
-            d_trains += [optimizer.minimize(d_loss, var_list=d_variables)] * (run.penalty_every - 1)
+            d_trains.append(optimizer.minimize(d_loss, var_list=d_variables))
     with tf.variable_scope("g_optimizer"):
         optimizer = build_optimizer(run, (run.g_learning_rate or run.learning_rate) * factor, "g_optimizer")
         g_train = optimizer.minimize(g_loss, var_list=g_variables)
@@ -199,7 +199,7 @@ def build_train_graph(real_images, network, run, n, real_labels=None, class_coun
         next_step = step.assign_add(1)
 
     return TrainGraph(
-        d_updates=d_updates,
+        d_updates=d_updates[:1] + d_updates[1:] * (run.penalty_every - 1),
         g_update={"train": tf.group(g_draw, *g_done), "g_loss": g_loss, "step": next_step},
         step=step,
         pictures_seen=pictures_seen,

@@ -81,11 +81,12 @@ def _still_there(damaged, folder):
     return [(checkpoint, words) for checkpoint, words in damaged if checkpoint in there_are]
 
 
-def still_good(best, folder):
-    """Return the record.Best `best`, or None where its checkpoint is not in `folder` any more, or is damaged."""
-    if best:
+def best_of(found):
+    """Return the record.Best of a Found, or None where its checkpoint is not there any more, or is damaged."""
+    best = found.record.state.best
+    if best and best.step != found.checkpoint.step:  # which has just been read
         try:
-            examine(at(folder, best.step))
+            examine(at(os.path.dirname(found.checkpoint.path), best.step))
         except UserError as error:
             print("main.py: the best checkpoint: %s; choosing a new one" % error, file=sys.stderr, flush=True)
             return None

@@ -6,7 +6,6 @@ Precision and recall: Kynkaanniemi et al. 2019, arXiv 1904.06991.
 """
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 SMALLEST_LEVEL = 16  # of the pyramid, in pixels
 PATCH = 7  # pixels a patch is wide and high
@@ -117,6 +116,8 @@ class MsSsim:
     """Measures how alike pictures of one shape, [S, S, C], are among themselves."""
 
     def __init__(self, shape):
+        import tensorflow.compat.v1 as tf  # here, for all else does without: the benchmark of quality uses it
+
         with tf.Graph().as_default(), tf.device("/cpu:0"):
             self._pair = [tf.placeholder(tf.float32, [None, *shape]) for _ in range(2)]
             weights, window = ms_ssim_scales(shape[0]), min(MS_SSIM_WINDOW, shape[0])

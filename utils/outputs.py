@@ -76,7 +76,7 @@ class Outputs:
         self._first_step = self.saved_step = self._grid_step = newest.step
         self._refreshed = None
         rollbacks, then = (*self.state.rollbacks, wrong_step), found.record.state
-        best = checkpoint.still_good(then.best, self._folder)
+        best = checkpoint.best_of(found)
         self.state = self.state._replace(rollbacks=rollbacks, best=best, former=then.former)
         self._attempt("the rollback", self._write_record, newest)
 

@@ -52,9 +52,7 @@ def resolve(argv, root=ROOT):
             values[name] = entries[name].value
             if name in given:
                 values[name] = rules.parse(name, given[name], rule, "command line")
-    for name in FOLDERS:
-        values[name] = os.path.normpath(os.path.join(root, os.path.expanduser(values[name])))
-    for name in PATHS:
+    for name in (*FOLDERS, *PATHS):
         if values[name]:
             values[name] = os.path.normpath(os.path.join(root, os.path.expanduser(values[name])))
     settings = Settings(
