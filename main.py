@@ -7,6 +7,7 @@ import math
 import os
 import sys
 
+from utils import cluster, tf_config
 from utils.errors import RunError, UserError
 from utils.settings import describe, resolve
 from utils.start import import_tensorflow
@@ -18,9 +19,10 @@ def main(argv):
     make_forgiving()
     try:
         settings = resolve(argv)
+        task = tf_config.task_of(os.environ) if settings.run.isTrain else None
         print(describe(settings), flush=True)
         import_tensorflow()
-        return train(settings) if settings.run.isTrain else sample(settings)
+        return train(settings, task) if settings.run.isTrain else sample(settings)
     except UserError as error:
         print("main.py: %s" % error, file=sys.stderr)
         return 2
@@ -32,22 +34,34 @@ def main(argv):
         return 130
 
 
-def train(settings):
-    """Train from the newest good checkpoint, or from the start, until `epochs` or `max_steps` are done."""
-    from utils import folders, lock, memory, scan, signals, weights
+def train(settings, task):
+    """Train from the newest good checkpoint, or from the start, until `epochs` or `max_steps` are done.
 
-    run = settings.run
+    task: the tf_config.Task of this process among several, or None. Only the chief looks at checkpoints, and writes;
+    the others get all values from it.
+    """
+    import model  # noqa: F401  (graph mode, before there is a strategy)
+    from utils import folders, lock, memory, precision, scan, signals, weights
+
+    run = settings.run._replace(precision=precision.choose(settings.run.precision))
+    settings, found, donor, writer_lock = settings._replace(run=run), None, None, None
+    workers = cluster.Workers(task, run.worker_timeout)
     signals.ignore_hangup()
     scan.Scan(run.pics_dir)  # a mistake there is to leave no folders behind, nor is the next one
-    if not os.path.isdir(run.checkpoints_dir):
+    if workers.is_chief and not os.path.isdir(run.checkpoints_dir):
         folders.refuse_work_of_others(run.samples_dir, run.checkpoints_dir)
-    for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
+    for name in ("samples_dir", "checkpoints_dir", "cache_dir") if workers.is_chief else ("cache_dir",):
         folders.make_writable(name, getattr(run, name))
-    writer_lock = lock.WriterLock(run.checkpoints_dir)
     with memory.shortage_named("batch_size", run.batch_size):
-        found = find_checkpoint(settings)
-        donor = weights.Donor(run.init_from, settings.network) if run.init_from and not found else None
-        return build_and_run(settings, load_pictures(settings, found), found, donor, writer_lock)
+        if workers.is_chief:
+            writer_lock = lock.WriterLock(run.checkpoints_dir)
+            found = find_checkpoint(settings)
+            donor = weights.Donor(run.init_from, settings.network) if run.init_from and not found else None
+        pictures = load_pictures(settings, found, workers.is_chief)
+        if workers.replicas > 1:
+            print(workers.describe(run.batch_size), flush=True)
+        print(precision.describe(run.precision), flush=True)
+        return build_and_run(settings, workers, pictures, found, donor, writer_lock)
 
 
 def find_checkpoint(settings):
@@ -65,12 +79,12 @@ def find_checkpoint(settings):
     return found
 
 
-def load_pictures(settings, found):
-    """Return the prepare.Pictures to train on, and say what they are."""
+def load_pictures(settings, found, listing):
+    """Return the prepare.Pictures to train on, and say what they are; listing: and list what is left out in a file."""
     from utils import prepare
 
     run, network = settings
-    pictures, report = prepare.load(run, prepare.recipe_of(run, network))
+    pictures, report = prepare.load(run, prepare.recipe_of(run, network), listing)
     print(prepare.describe(pictures, report, run), flush=True)
     if network.conditional:
         prepare.refuse_other_classes(pictures, run, found.record.state.classes if found else None)
@@ -82,7 +96,7 @@ def load_pictures(settings, found):
     return pictures
 
 
-def build_and_run(settings, pictures, found, donor, writer_lock):
+def build_and_run(settings, workers, pictures, found, donor, writer_lock):
     """Build the graph, give its variables their values, and run the steps; return the exit code.
 
     They come from a checkpoint, found; or else G's and D's from another run, donor; both may be None.
@@ -91,56 +105,71 @@ def build_and_run(settings, pictures, found, donor, writer_lock):
     import tensorflow.compat.v1 as tf
 
     from model import gan
-    from utils import checkpoint, dataset
+    from utils import checkpoint, dataset, precision, record
     from utils.measure import Measurer
-    from utils.outputs import Outputs
+    from utils.outputs import NoOutputs, Outputs
     from utils.quality import Quality
-    from utils.record import State
     from utils.rollback import Guard
     from utils.signals import StopSignals
 
     run, network = settings
     n, classes = len(pictures.labels), tuple(pictures.classes) if network.conditional else ()
     tf.set_random_seed(run.seed)
-    batches = dataset.batches(pictures, run.batch_size, network.image_size, run.mirror, run.seed)
+    size, rows = run.batch_size * workers.replicas, workers.rows(run.batch_size)
+    batches = dataset.batches(pictures, size, network.image_size, run.mirror, run.seed, rows)
     counts = np.bincount(pictures.labels, minlength=len(classes)).tolist() if classes else ()
-    graph = gan.build_train_graph(batches.images, network, run, n, batches.labels, counts)
-    sampler = gan.build_sampler(network, run.ema_decay > 0, len(classes))
-    initializer = tf.global_variables_initializer()
+    workers.prepare_to_tell()
+    with workers.scope():
+        scale = precision.LOSS_SCALE[run.precision]
+        graph = gan.build_train_graph(batches.images, network, run, n, batches.labels, counts, scale)
+        sampler = gan.build_sampler(network, run.ema_decay > 0, len(classes))
+        initializer = tf.global_variables_initializer()
     variables = [variable for variable in tf.global_variables() if variable is not graph.rollbacks]
     saver = tf.train.Saver(variables, max_to_keep=None)
+    workers.prepare_to_follow(tf.global_variables())
     if donor:
         donor.prepare(classes)
-    measurer = Measurer(pictures, run, network, run.metrics_samples) if run.metrics_every else None
+    measures = run.metrics_every and workers.is_chief
+    measurer = Measurer(pictures, run, network, run.metrics_samples) if measures else None
     tf.get_default_graph().finalize()
-    state = found.record.state if found else State()
+    state = found.record.state if found else record.State()
     best = checkpoint.best_of(found) if found else None
     state = state._replace(pictures=pictures.fingerprint, classes=classes, best=best)
 
-    with StopSignals() as stop, dataset.errors_named(batches), tf.Session(config=session_config()) as session:
-        session.run(initializer)
-        if found:
-            checkpoint.restore(session, saver, found.checkpoint, variables)
-            graph.rollbacks.load(len(state.rollbacks), session)
-        else:
-            if donor:
-                print(donor.give(session), flush=True)
-            session.run(graph.start_average)
-        step = int(session.run(graph.step))
-        outputs = Outputs(session, sampler, saver, settings, pictures.labels, step, state, found, writer_lock)
-        quality = Quality(measurer, outputs, run)
+    def restore(there, rollbacks):
+        """Give all workers what the chief finds in a checkpoint."""
+        if there:
+            checkpoint.restore(session, saver, there.checkpoint, variables)
+            session.run(graph.set_rollbacks, {graph.rollbacks_given: rollbacks})
+        workers.follow_chief(session)
 
-        def restore():
-            newest = checkpoint.newest_good_or_refuse(run.checkpoints_dir)
+    def restore_newest(rollbacks):
+        newest = checkpoint.newest_good_or_refuse(run.checkpoints_dir) if workers.is_chief else None
+        if newest:
             checkpoint.tell_damaged(newest)
-            checkpoint.restore(session, saver, newest.checkpoint, variables)
-            return newest
+        restore(newest, rollbacks)
+        return newest
 
-        guard = Guard(session, graph, batches, pictures, outputs, run, restore)
-        return run_steps(session, graph, batches, outputs, quality, guard, run, n, stop)
+    going = workers.session(precision.session_config(run.precision))
+    with workers.failures_named(), dataset.errors_named(batches), going as session, StopSignals() as stop:
+        workers.refuse_different(session, record.fingerprint(settings, pictures.fingerprint))
+        session.run(initializer)
+        if donor:
+            print(donor.give(session), flush=True)
+        if not found:
+            session.run(graph.start_average)
+        restore(found, len(state.rollbacks))
+        step, rollbacks = (int(value) for value in session.run([graph.step, graph.rollbacks]))
+        if not workers.is_chief:
+            state = state._replace(rollbacks=(0,) * rollbacks)
+        writer = Outputs if workers.is_chief else NoOutputs
+        outputs = writer(session, sampler, saver, settings, pictures.labels, step, state, found, writer_lock)
+        quality = Quality(measurer, outputs, run)
+        guard = Guard(session, graph, batches, pictures, outputs, run, restore_newest)
+        return run_steps(session, workers, graph, batches, outputs, quality, guard, run, n, stop)
 
 
-def run_steps(session, graph, batches, outputs, quality, guard, run, n, stop):
+def run_steps(session, workers, graph, batches, outputs, quality, guard, run, n, stop):
     """Run the steps still to do, each Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661; return the exit code.
 
     n: how many pictures there are.
@@ -148,7 +177,7 @@ def run_steps(session, graph, batches, outputs, quality, guard, run, n, stop):
     from utils.progress import Progress
 
     step, seen = (int(value) for value in session.run([graph.step, graph.pictures_seen]))
-    total = run.max_steps or step + math.ceil((run.epochs * n - seen) / (run.k * run.batch_size))
+    total = run.max_steps or step + math.ceil((run.epochs * n - seen) / (run.k * batches.size))
     if step >= total:
         goal = "max_steps = %d" % run.max_steps if run.max_steps else "epochs = %d" % run.epochs
         print("This run is finished: step %d, %s. Raise that to train on, or sample with --isTrain 0." % (step, goal))
@@ -160,8 +189,8 @@ def run_steps(session, graph, batches, outputs, quality, guard, run, n, stop):
     outputs.write_grid(step)
     session.run(batches.initializer, {batches.start: seen})
 
-    with Progress(step, total, run.k * run.batch_size, run.log_every) as progress:
-        last = False
+    with Progress(step, total, run.k * batches.size, run.log_every, shown=workers.is_chief) as progress:
+        last, asked = False, 0  # asked: the signal by which some worker was asked to stop
         while not last:
             for i in range(run.k):
                 update = graph.d_updates[(step * run.k + i) % len(graph.d_updates)]
@@ -173,16 +202,18 @@ def run_steps(session, graph, batches, outputs, quality, guard, run, n, stop):
             row = {"step": step, "epoch": seen / n, "pictures_seen": seen, "g_loss": float(g["g_loss"])}
             row.update((name, float(d[name])) for name in ("d_loss", "d_real", "d_fake"))
             progress.update(row)
-            last = step == total or stop.received is not None
+            asked = max(workers.tell(session, stop.received or 0))
+            last = step == total or asked > 0
             logging, saving = due(step, run.log_every), last or due(step, run.checkpoint_every)
             measuring = quality.is_due(step, last)
-            if not guard.is_sound(row, weights=saving or logging or measuring, averages=saving or measuring):
+            sound = guard.is_sound(row, weights=saving or logging or measuring, averages=saving or measuring)
+            if max(workers.tell(session, not sound)):
                 step, seen = guard.go_back()
                 progress.go_back(step)
                 last = False
                 continue
             quality.look(row, progress)
-            if stop.received is not None:
+            if asked:
                 outputs.save(step)  # before all else, for whoever asks to stop may not wait for long
             if measuring:
                 saving |= quality.measure(row, progress)  # what is the best so far is to be kept
@@ -193,19 +224,26 @@ def run_steps(session, graph, batches, outputs, quality, guard, run, n, stop):
             if saving:
                 outputs.save(step)
     outputs.close()
+    workers.tell(session, 0)  # lest one that ends before the others seem lost to them
+    return tell_end(step, total, asked, workers, outputs, quality, run)
 
+
+def tell_end(step, total, asked, workers, outputs, quality, run):
+    """Say how the run has ended, and return the exit code: what a shell expects after a signal, see StopSignals."""
     if outputs.saved_step != step:
         safe = "the checkpoint of step %d is safe, in %s" % (outputs.saved_step, run.checkpoints_dir)
         print("main.py: the steps after it are not saved, but %s" % safe, file=sys.stderr)
         return 1
-    measured = " (%s)" % quality.words if quality.words else ""
-    if step < total:
-        words = "Stopped at step %d%s, saved in %s; the same command goes on from there."
-        print(words % (step, measured, run.checkpoints_dir))
-        return stop.exit_code
-    words = "Finished at step %d%s. The grids are in %s; --isTrain 0 makes more pictures."
-    print(words % (step, measured, run.samples_dir))
-    return 0
+    done = "%s at step %d" % ("Finished" if step == total else "Stopped", step)
+    if quality.words:
+        done += " (%s)" % quality.words
+    if not workers.is_chief:
+        print("%s; %s has written everything." % (done, workers.task.name(0)))
+    elif step < total:
+        print("%s, saved in %s; the same command goes on from there." % (done, run.checkpoints_dir))
+    else:
+        print("%s. The grids are in %s; --isTrain 0 makes more pictures." % (done, run.samples_dir))
+    return 128 + asked if step < total else 0
 
 
 def sample(settings):
@@ -213,9 +251,10 @@ def sample(settings):
     import tensorflow.compat.v1 as tf
 
     from model import gan
-    from utils import choice, evaluation, folders, memory, sampling
+    from utils import choice, evaluation, folders, memory, precision, sampling
 
     run = settings.run
+    config = precision.session_config(precision.choose("float32" if run.precision == "auto" else run.precision))
     chosen = choice.choose(run.checkpoints_dir, run.checkpoint)
     network, classes = chosen.record.network, chosen.record.state.classes
     rows = sampling.chosen_classes(run.classes, classes)
@@ -226,7 +265,7 @@ def sample(settings):
     saver = tf.train.Saver(sampler.variables)
     tf.get_default_graph().finalize()
     wanted = "evaluate_samples" if run.evaluate else "num_samples"
-    with memory.shortage_named(wanted, getattr(run, wanted)), tf.Session(config=session_config()) as session:
+    with memory.shortage_named(wanted, getattr(run, wanted)), tf.Session(config=config) as session:
         chosen = choice.restore(session, saver, run.checkpoints_dir, run.checkpoint, chosen, sampler.variables)
         step, path = chosen.checkpoint
         print(
@@ -237,13 +276,6 @@ def sample(settings):
         else:
             print(sampling.write(session, sampler, run, network.z_dim, rows, step))
     return 0
-
-
-def session_config():
-    """Take a GPU's memory as it is needed, not all at once."""
-    import tensorflow.compat.v1 as tf
-
-    return tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))
 
 
 def due(step, every):

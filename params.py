@@ -85,6 +85,11 @@ augment = "auto"
 # steps. From 0, samples come from G itself, to less than 1.
 ema_decay = 0.999
 
+# What convolutions are computed with: 'float32'; 'bfloat16'; on a GPU, 'float16'; or 'auto': bfloat16 where the
+# processor has instructions for it, float16 on a GPU, else float32, and float32 when sampling. Weights, statistics,
+# losses and optimizers are float32 all the same.
+precision = "auto"
+
 # How weights are updated: 'adam', 'rmsprop', 'momentum', 'sgd' or 'adagrad'.
 optimizer = "adam"
 
@@ -147,6 +152,12 @@ on_nan = "rollback"
 
 # Steps between two rows of history.csv, points in TensorBoard and lines on a plain terminal.
 log_every = 10
+
+# --- Several machines (TF_CONFIG, see docs/scaling.md) ---------------------------------------------
+
+# Seconds to wait for another worker, at the start and in any step, before giving up. Longer than the chief takes for
+# measuring.
+worker_timeout = 1800
 
 # --- Measuring ------------------------------------------------------------------------------------
 

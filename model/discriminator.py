@@ -21,7 +21,9 @@ def discriminator(images, network, classes=None):
 
     def normalise(x):
         if network.d_norm == "batch":
-            return layers.batch_norm(x, True, None, network.bn_epsilon, averages=False, name="batch_norm")
+            return layers.batch_norm(
+                x, True, None, network.bn_epsilon, averages=False, name="batch_norm", shared=network.sync_batch_norm
+            )
         if network.d_norm == "layer":
             return layers.layer_norm(x, network.bn_epsilon, name="layer_norm")
         return x

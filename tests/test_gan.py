@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from conftest import InMemory, read
 
-from model import gan, layers
+from model import draws, gan, layers
 from model.discriminator import discriminator
 from model.generator import generator
 from utils import dataset, sampling
@@ -99,23 +99,23 @@ def test_the_losses_are_those_before_the_update(graph, tiny):
 
 
 def test_no_two_draws_share_their_noise(graph):
-    draws = [
-        gan.uniform([3, 5], seed, use, tf.constant(draw, tf.int64), minval=-1.0)
+    drawn = [
+        draws.uniform([3, 5], seed, use, tf.constant(draw, tf.int64), minval=-1.0)
         for seed in (0, 1)
         for use in ("z of D's update", "z of G's update")
         for draw in (0, 1, 2**33)
     ]
-    again = gan.uniform([3, 5], 0, "z of D's update", tf.constant(0, tf.int64), minval=-1.0)
+    again = draws.uniform([3, 5], 0, "z of D's update", tf.constant(0, tf.int64), minval=-1.0)
     with tf.Session() as session:
-        draws, again = session.run([draws, again])
-    assert np.array_equal(draws[0], again)
-    assert len({draw.tobytes() for draw in draws}) == len(draws)
+        drawn, again = session.run([drawn, again])
+    assert np.array_equal(drawn[0], again)
+    assert len({draw.tobytes() for draw in drawn}) == len(drawn)
     assert again.shape == (3, 5) and again.dtype == np.float32
 
 
 def test_noise_is_uniform_in_minus_one_to_one(graph):
     with tf.Session() as session:
-        z = session.run(gan.uniform([1000, 100], 0, "z", tf.constant(0, tf.int64), minval=-1.0))
+        z = session.run(draws.uniform([1000, 100], 0, "z", tf.constant(0, tf.int64), minval=-1.0))
     assert -1 <= z.min() < -0.999 and 0.999 < z.max() <= 1
     assert z.mean() == pytest.approx(0, abs=0.01) and z.var() == pytest.approx(1 / 3, abs=0.01)
 
@@ -257,13 +257,13 @@ def built(tiny, **changes):
 
 
 def test_every_use_of_noise_has_a_name_of_its_own(graph, tiny, monkeypatch):
-    uses, uniform = [], gan.uniform
+    uses, uniform = [], draws.uniform
 
     def recorded(shape, seed, use, *rest):
         uses.append(use)
         return uniform(shape, seed, use, *rest)
 
-    monkeypatch.setattr(gan, "uniform", recorded)
+    monkeypatch.setattr(draws, "uniform", recorded)
     built(tiny, conditional=1, augment="auto", gradient_penalty="wgan-gp", d_norm="layer")
     assert len(uses) == len(set(uses))
     for what in ("z", "classes", "brightness", "translation down", "cutout left"):
@@ -456,10 +456,14 @@ def test_rates_fall_to_nothing_at_the_end(graph, tiny):
 
 def test_augmentation_of_few_pictures(settings):
     run = settings.run
-    assert gan.augmentations(run._replace(augment="auto"), gan.FEW_PICTURES - 1) == ("color", "translation", "cutout")
-    assert gan.augmentations(run._replace(augment="auto"), gan.FEW_PICTURES) == ()
-    assert gan.augmentations(run._replace(augment="none"), 10) == ()
-    assert gan.augmentations(run._replace(augment="cutout, color"), 10**6) == ("cutout", "color")
+    assert draws.augmentations(run._replace(augment="auto"), draws.FEW_PICTURES - 1) == (
+        "color",
+        "translation",
+        "cutout",
+    )
+    assert draws.augmentations(run._replace(augment="auto"), draws.FEW_PICTURES) == ()
+    assert draws.augmentations(run._replace(augment="none"), 10) == ()
+    assert draws.augmentations(run._replace(augment="cutout, color"), 10**6) == ("cutout", "color")
 
 
 @pytest.mark.parametrize("epochs, share", ((0, 0.0), (25, 0.4), (50, 0.8), (500, 0.8)))

@@ -12,13 +12,22 @@ ALLOWED = {
     "params": [],
     "model.params": [],
     "model": [],
-    "model.layers": [],
+    "model.replicas": [],
+    "model.layers": ["model.replicas"],
     "model.losses": [],
     "model.generator": ["model.layers"],
     "model.discriminator": ["model.layers", "model.generator"],
     "model.augment": [],
-    "model.gan": ["model.augment", "model.layers", "model.losses", "model.generator", "model.discriminator"],
-    "main": ["model.gan", "utils"],
+    "model.draws": ["model.augment", "model.replicas"],
+    "model.gan": [
+        "model.discriminator",
+        "model.draws",
+        "model.generator",
+        "model.layers",
+        "model.losses",
+        "model.replicas",
+    ],
+    "main": ["model", "model.gan", "utils"],
 }
 
 

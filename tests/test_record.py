@@ -26,7 +26,7 @@ def test_what_is_written_is_read(tmp_path, settings):
 
 def test_it_names_the_versions(settings):
     data = json.loads(record.dumps(settings, 7, "2.21.0", STATE))
-    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (3, 7, record.VERSION, "2.21.0")
+    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (4, 7, record.VERSION, "2.21.0")
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,9 @@ MIRROR = "mirroring of a picture"
 class Batches(NamedTuple):
     """The ends of the stream of batches. Each evaluation of images, labels or waited takes the next batch."""
 
-    images: Any  # [batch_size, image_size, image_size, channels] float32 in [-1, 1]
-    labels: Any  # [batch_size] int32: index of the class, -1 for none
+    size: int  # pictures in a batch, among them those of other workers
+    images: Any  # [N, image_size, image_size, channels] float32 in [-1, 1], the rows of it that were asked for
+    labels: Any  # [N] int32: index of the class, -1 for none
     waited: Any  # float64 scalar: seconds from asking for the batch until it was ready
     start: Any  # int64 scalar placeholder, fed to the initializer: pictures seen before the first batch
     initializer: Any
@@ -54,23 +55,24 @@ class Order:
         return np.concatenate(pieces)
 
 
-def batches(pictures, batch_size, image_size, mirror, seed):
+def batches(pictures, batch_size, image_size, mirror, seed, rows=slice(None)):
     """Return the endless Batches of `pictures`, a prepare.Pictures; the end of an epoch is filled from the next one.
 
     Records larger than image_size give a window of that size, drawn anew each time. mirror: every other picture, drawn
-    as well, is mirrored left to right.
+    as well, is mirrored left to right. rows: which of each batch are wanted; the others are passed over.
     """
     records, labels = pictures.records, pictures.labels
     order, errors = Order(len(labels), seed), []
+    count = len(range(batch_size)[rows])
 
     def take(start, places, mirrored):
-        indices = order.take(int(start), batch_size)
+        indices = order.take(int(start), batch_size)[rows]
         try:
-            images = windows(records.take(indices), image_size, places)
+            images = windows(records.take(indices), image_size, places[rows])
         except Exception as error:  # TensorFlow would pass on no more than its text
             errors.append(error)
             raise
-        images[mirrored] = images[mirrored, :, ::-1]
+        images[mirrored[rows]] = images[mirrored[rows], :, ::-1]
         return images, labels[indices]
 
     def to_batch(start):
@@ -79,8 +81,8 @@ def batches(pictures, batch_size, image_size, mirror, seed):
         mirrored = tf.random.stateless_uniform([batch_size], _key(seed, MIRROR, start)) < (0.5 if mirror else 0.0)
         # Both are done in numpy: TensorFlow's kernels for them took longer than all the rest of the batch.
         images, classes = tf.numpy_function(take, [start, places, mirrored], [tf.uint8, tf.int32])
-        images.set_shape([batch_size, image_size, image_size, records.shape[3]])
-        classes.set_shape([batch_size])
+        images.set_shape([count, image_size, image_size, records.shape[3]])
+        classes.set_shape([count])
         images = tf.cast(images, tf.float32) / 127.5 - 1.0
         with tf.control_dependencies([images]):
             return images, classes, tf.timestamp()
@@ -95,7 +97,7 @@ def batches(pictures, batch_size, image_size, mirror, seed):
             images, classes, ready = iterator.get_next()
         # Not until now, for an operation behind this one may have to wait for a thread, with the batch long there.
         waited = tf.maximum(ready - asked, 0.0)
-        return Batches(images, classes, waited, start, iterator.initializer, order, errors)
+        return Batches(batch_size, images, classes, waited, start, iterator.initializer, order, errors)
 
 
 def _key(seed, use, start):

@@ -17,6 +17,8 @@ class Outputs:
     next try.
     """
 
+    writes = True  # whether it writes at all
+
     def __init__(self, session, sampler, saver, settings, labels, step, state, found, writer_lock):
         """Go on behind `step` with the record.State `state`; found: the checkpoint.Found it comes from, or None.
 
@@ -98,7 +100,7 @@ class Outputs:
 
     def _write_reals(self, batches, count):
         self._session.run(batches.initializer, {batches.start: 0})
-        rounds = -(-count // self._run.batch_size)
+        rounds = -(-count // int(batches.images.shape[0]))
         reals = np.concatenate([self._session.run(batches.images) for _ in range(rounds)])
         self._write_sheet("reals.png", images.to_uint8(reals[:count]), self._run.grid_columns)
 
@@ -144,3 +146,23 @@ class Outputs:
         if self._logs is None:
             self._logs = Logs(self._run.checkpoints_dir, self._first_step)
         return self._logs
+
+
+class NoOutputs(Outputs):
+    """What a worker that is not the chief has in their place: it keeps step with the chief, and writes nothing."""
+
+    writes = False
+
+    def save(self, step):
+        """Give the averaged G the statistics that the chief saves."""
+        self._refresh(step)
+        self.saved_step = step
+        return True
+
+    def rolled_back(self, found, wrong_step):
+        """Count the rollback; found is None."""
+        self._refreshed = None
+        self.state = self.state._replace(rollbacks=(*self.state.rollbacks, wrong_step))
+
+    def _attempt(self, what, write, *arguments):
+        pass

@@ -52,10 +52,10 @@ def recipe_of(run, network):
     return decode.Recipe(size, network.channels, crop, ImageColor.getrgb(run.background))
 
 
-def load(run, recipe):
+def load(run, recipe, listing=True):
     """Return the Pictures and the Report of run.pics_dir, each picture decoded by `recipe`, as far as need be.
 
-    What is left out is listed in skipped.csv. Raise UserError where nothing, or too little, is left to train on.
+    listing: and what is left out is listed in skipped.csv. Raise UserError where nothing, or too little, is left.
     """
 
     def waiting():
@@ -66,9 +66,11 @@ def load(run, recipe):
         new = known.compare(scan)
         if new:
             _decode_new(known, new, run, recipe)
-        bad, first_bad = _write_skipped(known, scan, run.checkpoints_dir)
+        skipped = _skipped(known, scan)
+        if listing:
+            _write_skipped(skipped, run.checkpoints_dir)
         others = collections.Counter(_ending(path) for path, _, _, _ in known.rows("other"))
-        report = Report(bad, first_bad, others, scan.hidden, new, time.time() - started, known.damage)
+        report = Report(len(skipped), skipped[:5], others, scan.hidden, new, time.time() - started, known.damage)
         return _pictures(known, run, recipe, known.count("picture"), report), report
 
     return cache.using(run.cache_dir, run.pics_dir, recipe, waiting, work)
@@ -97,17 +99,19 @@ def _decode_new(known, new, run, recipe):
                 kept = time.time()
 
 
-def _write_skipped(known, scan, folder):
-    """Write skipped.csv; return how many are in it, and (path, reason) of the first few."""
+def _skipped(known, scan):
+    """Return (path, reason) of all that cannot be used."""
     rows = [(os.fsdecode(name), reason) for name, reason in sorted(scan.unreadable)]
-    rows += [(os.fsdecode(name), reason) for name, _, _, reason in known.rows("bad", "unread")]
+    return rows + [(os.fsdecode(name), reason) for name, _, _, reason in known.rows("bad", "unread")]
+
+
+def _write_skipped(rows, folder):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *rows])
     try:
         images.write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise UserError("%s in checkpoints_dir = %s cannot be written (%s)" % (SKIPPED, folder, error.strerror))
-    return len(rows), rows[:5]
 
 
 def _pictures(known, run, recipe, count, report):

@@ -9,17 +9,17 @@ from tqdm import tqdm
 
 
 class Progress:
-    """Counts steps up to `total`, from `done`; each is worth `pictures` real pictures."""
+    """Counts steps up to `total`, from `done`; each is worth `pictures` real pictures. Not shown, it only counts."""
 
-    def __init__(self, done, total, pictures, log_every):
-        self._pictures, self._log_every = pictures, log_every
+    def __init__(self, done, total, pictures, log_every, shown=True):
+        self._pictures, self._log_every, self._shown = pictures, log_every, shown
         self._done, self._total = done, total
         self._started, self._first = time.time(), done
         self.measured = ""  # the last measure of quality, in words: shown beside the losses
         self.waited = 0.0  # seconds spent waiting for pictures: to be added to
         self._window = [(self._started, done, 0.0)]  # (time, step, waited) of the last logged steps
         self._bar = None
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and shown:
             form = "{percentage:3.0f}%|{bar}| {remaining}{postfix}"  # the bar gets what columns are left over
             self._bar = tqdm(total=total, initial=done, file=sys.stdout, bar_format=form, dynamic_ncols=True)
 
@@ -54,7 +54,7 @@ class Progress:
             words += " " + self.measured if shutil.get_terminal_size().columns >= 100 else ""
             self._bar.set_postfix_str(words.format(epoch, **row), refresh=False)
             self._bar.update(1)
-        elif step % self._log_every == 0 or step == self._total:
+        elif self._shown and (step % self._log_every == 0 or step == self._total):
             words = "epoch {} step {step}, loss D {d_loss:.2f} G {g_loss:.2f}, D(x) {d_real:.2f} D(G(z)) {d_fake:.2f}, "
             words += "{pictures_per_second:.0f} pictures/s, waited for data {data_wait:.0%}, "
             words += self.measured + ", " if self.measured else ""
@@ -68,7 +68,8 @@ class Progress:
         """Print a line, above the bar if there is one."""
         if self._bar is not None:
             self._bar.clear()
-        print(line, flush=True)
+        if self._shown:
+            print(line, flush=True)
 
     def go_back(self, step):
         """Count from `step` again."""

@@ -13,7 +13,10 @@ class Quality:
     """Measures a run's samples where its settings ask for it. What fails here never ends the run."""
 
     def __init__(self, measurer, outputs, run):
-        """measurer: a measure.Measurer, or None where metrics_every is 0; outputs: the run's Outputs."""
+        """measurer: a measure.Measurer, or None where metrics_every is 0, or another worker measures.
+
+        outputs: the run's Outputs.
+        """
         self._measurer, self._outputs, self._run = measurer, outputs, run
         self._metric = measure.metric_of(run)
         self._diagnosis = Diagnosis(run)
@@ -32,6 +35,8 @@ class Quality:
 
     def measure(self, row, progress):
         """Measure the samples, and add the figures to the step's row; return whether they are the best so far."""
+        if self._measurer is None:  # the chief does it
+            return False
         try:
             measured = self._outputs.measure(row["step"], self._measurer)
             if self._reals is None:

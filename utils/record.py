@@ -8,10 +8,10 @@ from utils import rules
 from utils.errors import UserError
 from utils.settings import Network
 
-VERSION = "0.3.0"  # of this program
+VERSION = "0.4.0"  # of this program
 # Of the JSON; raised when an older program could no longer read it rightly. 2: state and checksum are new. 3: settings
-# of networks and losses that it would not know, classes, and the best checkpoint.
-FORMAT = 3
+# of networks and losses that it would not know, classes, and the best checkpoint. 4: a setting of networks.
+FORMAT = 4
 
 
 class LaterVersionError(UserError):
@@ -117,6 +117,14 @@ def _state(data, path):
     except (AttributeError, TypeError):
         pass
     raise UserError("%s: its state is not one that this version (%s) knows" % (path, VERSION))
+
+
+def fingerprint(settings, pictures):
+    """Return a number of 63 bits, the same for workers that are about to do the same; pictures: their fingerprint."""
+    run, network = settings
+    alike = {name: value for name, value in run._asdict().items() if rules.RUN[name].on_resume != "free"}
+    text = json.dumps([VERSION, pictures, alike, network], sort_keys=True)
+    return int(hashlib.sha256(text.encode()).hexdigest(), 16) >> (256 - 63)
 
 
 def compare(there, now):

@@ -27,7 +27,7 @@ class Guard:
     """Looks at each step, and takes the run back where one went wrong."""
 
     def __init__(self, session, graph, batches, pictures, outputs, run, restore):
-        """restore: gives the session's variables the values of the newest good checkpoint, and returns its Found."""
+        """restore: given how many rollbacks there were, goes back to the newest good checkpoint; returns its Found."""
         self._restore = restore
         self._session, self._graph, self._batches, self._pictures = session, graph, batches, pictures
         self._outputs, self._run = outputs, run
@@ -60,8 +60,7 @@ class Guard:
                 "params.py"
                 % (wrong, after, self._outputs.saved_step, self._write_post_mortem(wrong, past), rates(self._run))
             )
-        self._outputs.rolled_back(self._restore(), step)
-        self._graph.rollbacks.load(len(past) + 1, self._session)
+        self._outputs.rolled_back(self._restore(len(past) + 1), step)
         self._rows.clear()
         step, seen = (int(n) for n in self._session.run([self._graph.step, self._graph.pictures_seen]))
         self._session.run(self._batches.initializer, {self._batches.start: seen})
@@ -71,6 +70,8 @@ class Guard:
 
     def _write_post_mortem(self, wrong, past):
         """Write what is known about the end of a run; return the path, or why there is none."""
+        if not self._outputs.writes:
+            return "%s of the chief" % POST_MORTEM
         row = self._rows[-1]
         lines = [wrong, rates(self._run, len(past))]
         for number, step in enumerate(past):
@@ -78,7 +79,7 @@ class Guard:
         lines += ["", "the last steps:", "step, d_loss, g_loss, D(x), D(G(z))"]
         lines += ["%d, %g, %g, %g, %g" % tuple(r[n] for n in _SHOWN) for r in self._rows]
         lines += ["", "the pictures of the last step:"]
-        count = self._run.k * self._run.batch_size
+        count = self._run.k * self._batches.size
         for index in self._batches.order.take(max(0, row["pictures_seen"] - count), count):
             lines.append(" or ".join(self._pictures.paths_of(index)) or "(not known any more)")
         path = os.path.join(self._run.checkpoints_dir, POST_MORTEM)

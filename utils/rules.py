@@ -72,7 +72,14 @@ def folder():
     return Rule(str, lambda value: bool(value.strip()) and "\0" not in value, "the name of a folder")
 
 
-SWITCHES = ("isTrain", "mirror", "single", "evaluate", "conditional")  # True and False count as 1 and 0
+SWITCHES = (
+    "isTrain",
+    "mirror",
+    "single",
+    "evaluate",
+    "conditional",
+    "sync_batch_norm",
+)  # True and False count as 1 and 0
 AUGMENTATIONS = ("color", "translation", "cutout")
 
 RUN = {
@@ -100,6 +107,7 @@ RUN = {
     "penalty_every": whole(1, 1000, on_resume="keep"),
     "augment": augmentation(on_resume="change", before="none"),
     "ema_decay": fraction(on_resume="keep", before=0.0),
+    "precision": one_of("auto", "float32", "bfloat16", "float16", on_resume="change", before="float32"),
     "optimizer": one_of("adam", "rmsprop", "momentum", "sgd", "adagrad", on_resume="keep"),
     "learning_rate": above_zero(on_resume="change"),
     "d_learning_rate": zero_or_more(on_resume="change", before=0.0),
@@ -120,6 +128,7 @@ RUN = {
     "keep_every": whole(0, on_resume="change"),
     "on_nan": one_of("rollback", "stop", on_resume="change"),
     "log_every": whole(1, on_resume="change"),
+    "worker_timeout": whole(1, 10**6),
     "metrics_every": whole(0, on_resume="change"),
     "metrics_samples": whole(2, 10**6, on_resume="change"),
     "inception_graph": path(),
@@ -152,6 +161,7 @@ NETWORK = {
     "init_stddev": above_zero(on_resume="keep"),
     "bn_momentum": fraction(on_resume="keep"),
     "bn_epsilon": number(lambda value: 2e-5 <= value <= 1, "from 0.00002 to 1", on_resume="keep"),
+    "sync_batch_norm": one_of(1, 0, on_resume="change", before=1),
 }
 
 

@@ -21,7 +21,7 @@ FILES = (("params.py", rules.RUN), (os.path.join("model", "params.py"), rules.NE
 FOLDERS = ("pics_dir", "samples_dir", "checkpoints_dir", "cache_dir")
 PATHS = ("init_from", "inception_graph")  # which may be '', for none
 SAMPLING = ("checkpoint", "num_samples", "single", "sample_seed", "classes", "evaluate", "evaluate_samples")
-EVALUATION = ("checkpoint", "evaluate_samples", "inception_graph")
+EVALUATION = ("checkpoint", "evaluate_samples", "inception_graph", "precision")
 
 Run = namedtuple("Run", rules.RUN)
 Network = namedtuple("Network", rules.NETWORK)
@@ -256,7 +256,7 @@ def describe(settings):
         title, left_out = "Training", SAMPLING
         groups = [folders, [n for n in rules.RUN if n not in folders and n not in left_out], list(rules.NETWORK)]
     else:
-        title, groups = "Sampling", [folders[1:3], [*SAMPLING, "grid_columns"]]
+        title, groups = "Sampling", [folders[1:3], [*SAMPLING, "grid_columns", "precision"]]
         if run.evaluate:
             title, groups = "Evaluating", [folders, EVALUATION]
     values = dict(run._asdict(), **network._asdict())

@@ -62,8 +62,3 @@ class StopSignals:
         self._thread.join()
         self._reader.close()
         self._writer.close()
-
-    @property
-    def exit_code(self):
-        """0, or what a shell expects of a process that was stopped: 130 for SIGINT, 143 for SIGTERM."""
-        return 128 + self.received if self.received else 0

@@ -6,7 +6,7 @@ from utils import checkpoint, choice
 from utils.errors import UserError
 
 _NETWORKS = ("generator/", "discriminator/")
-_OF_NO_MATTER = ("init", "init_stddev", "bn_momentum")  # to weights that are there already
+_OF_NO_MATTER = ("init", "init_stddev", "bn_momentum", "sync_batch_norm")  # to weights that are there already
 
 
 class Donor:
