@@ -229,7 +229,7 @@ def run_steps(session, workers, graph, batches, outputs, quality, guard, run, n,
 
 
 def tell_end(step, total, asked, workers, outputs, quality, run):
-    """Say how the run has ended, and return the exit code: what a shell expects after a signal, see StopSignals."""
+    """Say how the run has ended; return the exit code: after a signal, 128 and its number, as shells expect."""
     if outputs.saved_step != step:
         safe = "the checkpoint of step %d is safe, in %s" % (outputs.saved_step, run.checkpoints_dir)
         print("main.py: the steps after it are not saved, but %s" % safe, file=sys.stderr)

@@ -171,7 +171,8 @@ def _affine(x, scale, offset):
 
 def _moments(x):
     """Return the mean of each channel of [N, H, W, C], and that of its squares."""
-    _, mean, variance = tf.nn.fused_batch_norm(x, *(f(x.shape[-1:]) for f in (tf.ones, tf.zeros)), is_training=True)
+    channels = [x.shape[-1]]
+    _, mean, variance = tf.nn.fused_batch_norm(x, tf.ones(channels), tf.zeros(channels), is_training=True)
     count = _values_of_channel(x)
     mean_square = variance * (count - 1.0) / count + tf.square(mean)
     with tf.get_default_graph().gradient_override_map({"IdentityN": "MomentsOfChannels"}):
