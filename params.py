@@ -129,13 +129,13 @@ seed = 0
 # --- What is written, and how often (in steps) ----------------------------------------------------
 
 # Steps between two grids samples/train_<step>.png. 0: only at the start and the end.
-sample_every = 50
+sample_every = 100
 
 # Pictures in such a grid; the same noise each time.
 train_samples = 64
 
 # Steps between two checkpoints. 0: only at the start and the end.
-checkpoint_every = 200
+checkpoint_every = 500
 
 # Columns of a grid, also of those that sampling makes. 0: as many as rows.
 grid_columns = 0
@@ -163,7 +163,7 @@ worker_timeout = 1800
 
 # Steps between two measurings of how good the samples are; they are also measured at the end. The best checkpoint is
 # kept beside the newest. 0: never.
-metrics_every = 400
+metrics_every = 500
 
 # Samples, and as many pictures, that are compared each time.
 metrics_samples = 256

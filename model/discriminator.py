@@ -45,9 +45,9 @@ def discriminator(images, network, classes=None):
                 # convolution it averages away, unseen by D, whatever alternates from one pixel to the next.
                 if network.downsample == "average":
                     x = layers.average_pool(x)
-                # [N, 32, 32, 64], [N, 16, 16, 128], [N, 8, 8, 256], [N, 4, 4, 512]
+                # [N, 32, 32, 32], [N, 16, 16, 64], [N, 8, 8, 128], [N, 4, 4, 256]
         with tf.variable_scope("logit"):
-            features = tf.reshape(x, [-1, 4 * 4 * x.shape[-1]])  # [N, 8192]
+            features = tf.reshape(x, [-1, 4 * 4 * x.shape[-1]])  # [N, 4096]
             logits = layers.dense(features, 1, init, use_bias=True, name="dense", spectral=spectral)  # [N, 1]
             if classes is None:
                 return logits

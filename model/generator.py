@@ -33,7 +33,7 @@ def generator(z, network, training, classes=None, name="generator", momentum=Non
     with tf.variable_scope(name, reuse=tf.AUTO_REUSE):
         with tf.variable_scope("4x4"):
             x = layers.dense(z, 4 * 4 * maps[0], init, use_bias=False, name="dense")
-            x = tf.reshape(x, [-1, 4, 4, maps[0]])  # [N, 4, 4, 512] where image_size and filters are 64
+            x = tf.reshape(x, [-1, 4, 4, maps[0]])  # [N, 4, 4, 256] where image_size is 64 and filters 32
             x = normalise_and_activate(x)
         smooth = (
             network.upsample == "smooth"
@@ -44,7 +44,7 @@ def generator(z, network, training, classes=None, name="generator", momentum=Non
             with tf.variable_scope("%dx%d" % (size, size)):
                 by = layers.NEAREST if smooth else None
                 x = layers.conv2d_transpose(x, filters, kernel, kernel_init, False, "conv", by)
-                x = normalise_and_activate(x)  # [N, 8, 8, 256], [N, 16, 16, 128], [N, 32, 32, 64]
+                x = normalise_and_activate(x)  # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32]
         with tf.variable_scope("%dx%d" % (network.image_size, network.image_size)):
             by = layers.BILINEAR if smooth else None  # where one would see the pixels
             x = layers.conv2d_transpose(x, network.channels, kernel, kernel_init, True, "conv", by)

@@ -14,10 +14,11 @@ channels = 3
 # Length of the noise vector z that G turns into a picture; its numbers are uniform in [-1, 1].
 z_dim = 100
 
-# Feature maps at the largest resolution; they double each time the pictures halve. The paper has 128, with kernel 5.
-filters = 64
+# Feature maps at the largest resolution; they double each time the pictures halve. More can tell more apart, and take
+# longer to learn it. The paper has 128, with kernel 5.
+filters = 32
 
-# The doubling of feature maps stops here; matters for image_size 128 and up.
+# The doubling of feature maps stops here; matters for image_size 512 and up, or with more filters.
 max_filters = 1024
 
 # Height and width, in pixels, of G's kernels with upsample 'transposed', and of D's with downsample 'stride'.

@@ -26,9 +26,9 @@ def operations(graph, kind, scope=""):
 
 def test_the_default_generator(graph, settings):
     generator(tf.zeros([2, 100]), settings.network, training=True)
-    # One fused batch norm behind each resolution but the last, on the paper's shapes at half its width.
+    # One fused batch norm behind each resolution but the last, on the paper's shapes at a quarter of its width.
     norms = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
-    assert norms == [[4, 4, 512], [8, 8, 256], [16, 16, 128], [32, 32, 64]]
+    assert norms == [[4, 4, 256], [8, 8, 128], [16, 16, 64], [32, 32, 32]]
     assert shape_of(graph, "generator/64x64/Tanh") == [64, 64, 3]
 
 
@@ -45,10 +45,10 @@ def test_the_default_discriminator_pools_behind_the_activation(graph, settings):
     discriminator(tf.zeros([2, 64, 64, 3]), settings.network)
     pools = operations(graph, "AvgPool")
     assert [op.outputs[0].shape.as_list()[1:] for op in pools] == [
-        [32, 32, 64],
-        [16, 16, 128],
-        [8, 8, 256],
-        [4, 4, 512],
+        [32, 32, 32],
+        [16, 16, 64],
+        [8, 8, 128],
+        [4, 4, 256],
     ]
     assert {op.inputs[0].op.type for op in pools} == {"LeakyRelu"}
     assert all(op.get_attr("strides") == [1, 1, 1, 1] for op in operations(graph, "Conv2D"))
@@ -62,10 +62,10 @@ def test_the_strided_discriminator(graph, settings, kernel):
     discriminator(tf.zeros([2, 64, 64, 3]), settings.network._replace(downsample="stride", kernel=kernel))
     convolutions = operations(graph, "Conv2D")
     assert [op.outputs[0].shape.as_list()[1:] for op in convolutions] == [
-        [32, 32, 64],
-        [16, 16, 128],
-        [8, 8, 256],
-        [4, 4, 512],
+        [32, 32, 32],
+        [16, 16, 64],
+        [8, 8, 128],
+        [4, 4, 256],
     ]
     assert not operations(graph, "AvgPool")
     assert [v.shape.as_list()[:2] for v in tf.global_variables() if v.op.name.endswith("conv/kernel")] == [
@@ -80,10 +80,10 @@ def test_parameter_counts(graph, settings, downsample, kernel, upsample, g_kerne
     size = {"generator": 0, "discriminator": 0}
     for variable in tf.trainable_variables():
         size[variable.name.split("/")[0]] += variable.shape.num_elements()
-    norms = 2 * (512 + 256 + 128 + 64)
-    assert size["generator"] == 100 * 8192 + g_kernel**2 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3) + 3 + norms
-    weights = kernel**2 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64
-    assert size["discriminator"] == weights + 2 * (128 + 256 + 512) + 8192 + 1
+    norms = 2 * (256 + 128 + 64 + 32)
+    assert size["generator"] == 100 * 4096 + g_kernel**2 * (256 * 128 + 128 * 64 + 64 * 32 + 32 * 3) + 3 + norms
+    weights = kernel**2 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256) + 32
+    assert size["discriminator"] == weights + 2 * (64 + 128 + 256) + 4096 + 1
 
 
 @pytest.mark.parametrize("size", (8, 16, 32, 64, 128, 256))
@@ -159,7 +159,7 @@ def test_a_smooth_generator_cannot_make_checkerboards_of_nothing(graph, upsample
 
 
 def test_max_filters_caps_the_doubling(settings):
-    network = settings.network._replace(image_size=256)
+    network = settings.network._replace(image_size=256, filters=64)
     assert feature_maps(network) == [1024, 1024, 512, 256, 128, 64]
     assert feature_maps(network._replace(max_filters=128)) == [128, 128, 128, 128, 128, 64]
     assert feature_maps(network._replace(image_size=8)) == [64]
@@ -244,9 +244,9 @@ def test_initialisation_by_the_shape(graph, settings, init, inputs_only):
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for name, fan_in, fan_out in (
-            ("generator/4x4/dense/kernel", 100, 8192),
-            ("generator/8x8/conv/kernel", 9 * 512, 9 * 256),
-            ("discriminator/8x8/conv/kernel", 9 * 256, 9 * 512),
+            ("generator/4x4/dense/kernel", 100, 4096),
+            ("generator/8x8/conv/kernel", 9 * 256, 9 * 128),
+            ("discriminator/8x8/conv/kernel", 9 * 128, 9 * 256),
         ):
             variance = 2.0 / fan_in if inputs_only else 2.0 / (fan_in + fan_out)
             assert read(session, name).std() == pytest.approx(variance**0.5, rel=0.01)

@@ -100,7 +100,7 @@ def test_folders_are_taken_from_the_place_of_main(root, monkeypatch):
         ),
         (["--isTrain", "True"], "isTrain = 'True' is not possible; it must be 1 or 0"),
         (["--pics_dir="], "pics_dir = '' is not possible; it must be the name of a folder"),
-        (["--max_filters", "8"], "max_filters = 8 is less than filters = 64"),
+        (["--max_filters", "8"], "max_filters = 8 is less than filters = 32"),
         (["--samples_dir", "pics/out"], "is inside pics_dir"),
         (["--checkpoints_dir", "pics"], "is inside pics_dir"),
     ),

@@ -8,7 +8,7 @@ from utils import rules
 from utils.errors import UserError
 from utils.settings import Network
 
-VERSION = "0.4.0"  # of this program
+VERSION = "0.5.0"  # of this program
 # Of the JSON; raised when an older program could no longer read it rightly. 2: state and checksum are new. 3: settings
 # of networks and losses that it would not know, classes, and the best checkpoint. 4: a setting of networks.
 FORMAT = 4
