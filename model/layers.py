@@ -96,14 +96,19 @@ def spread(kernel, weights):
 
     A transposed convolution with the result is a convolution, by `kernel`, of the picture doubled in size.
     """
-    n, shape = int(kernel.shape[0]), [int(size) for size in kernel.shape[2:]]
-    m = n + len(weights) - 1
-    one_way = np.zeros((m, n), np.float32)
+    n = int(kernel.shape[0])
+    one_way = np.zeros((n + len(weights) - 1, n), np.float32)
     for i in range(n):
         one_way[i : i + len(weights), i] = weights
+    return _both_ways(kernel, one_way)
+
+
+def _both_ways(kernel, one_way):
+    """Multiply a kernel, [n, n, ...], by an array, [m, n], along its height and along its width: [m, m, ...]."""
+    (m, n), shape = one_way.shape, [int(size) for size in kernel.shape[2:]]
     # As one product with a matrix: sums of shifted kernels took longer than the layer itself.
-    both_ways = np.kron(one_way, one_way)  # [m * m, n * n]
-    return tf.reshape(tf.matmul(tf.constant(both_ways), tf.reshape(kernel, [n * n, -1])), [m, m, *shape])
+    matrix = tf.constant(np.kron(one_way, one_way))  # [m * m, n * n]
+    return tf.reshape(tf.matmul(matrix, tf.reshape(kernel, [n * n, -1])), [m, m, *shape])
 
 
 def conv2d_transpose(x, filters, kernel_size, init, use_bias, name, spread_by=None):
@@ -115,11 +120,40 @@ def conv2d_transpose(x, filters, kernel_size, init, use_bias, name, spread_by=No
     with tf.variable_scope(name):
         kernel = tf.get_variable("kernel", [kernel_size, kernel_size, filters, x.shape[-1]], initializer=init)
         kernel = spread(kernel, spread_by) if spread_by else kernel
-        height, width = x.shape[1], x.shape[2]
-        shape = tf.stack([tf.shape(x)[0], 2 * height, 2 * width, filters])
-        x = tf.nn.conv2d_transpose(x, kernel, output_shape=shape, strides=[1, 2, 2, 1], padding="SAME")
-        x.set_shape([None, 2 * height, 2 * width, filters])
+        if filters < FEW:
+            x = _pixels_of_doubled(x, kernel)
+        else:
+            height, width = x.shape[1], x.shape[2]
+            shape = tf.stack([tf.shape(x)[0], 2 * height, 2 * width, filters])
+            x = tf.nn.conv2d_transpose(x, kernel, output_shape=shape, strides=[1, 2, 2, 1], padding="SAME")
+            x.set_shape([None, 2 * height, 2 * width, filters])
         return _add_bias(x) if use_bias else x
+
+
+# Processors compute this many feature maps at a time, so that a layer of 3 takes as long as one of 16.
+FEW = 16
+
+
+def _pixels_of_doubled(x, kernel):
+    """Return what tf.nn.conv2d_transpose makes of x, [N, H, W, C], by `kernel`, [n, n, filters, C], for few filters.
+
+    Each pixel becomes 2x2: all four are feature maps of one convolution, which are then put in their places. With the
+    3 maps of a picture, a step of the network as it comes took 0.92 to 0.95 times as long, sampling 0.77 times.
+    """
+    n, filters, channels = (int(kernel.shape[i]) for i in (0, 2, 3))
+    padding = (n - 2) // 2
+    reach = (n - 1 - padding) // 2
+    one_way = np.zeros((2 * reach + 1, 2, n), np.float32)
+    for tap in range(2 * reach + 1):
+        for pixel in range(2):
+            place = pixel - 2 * (tap - reach) + padding
+            if 0 <= place < n:
+                one_way[tap, pixel, place] = 1.0
+    kernels = _both_ways(kernel, one_way.reshape(-1, n))
+    kernels = tf.reshape(kernels, [2 * reach + 1, 2, 2 * reach + 1, 2, filters, channels])
+    kernels = tf.transpose(kernels, [0, 2, 5, 1, 3, 4])
+    kernels = tf.reshape(kernels, [2 * reach + 1, 2 * reach + 1, channels, 4 * filters])
+    return tf.depth_to_space(tf.nn.conv2d(x, kernels, strides=[1, 1, 1, 1], padding="SAME"), 2)
 
 
 def average_pool(x):
@@ -206,7 +240,8 @@ def batch_norm(x, training, momentum, epsilon, averages, name, classes=None, sha
             gamma, beta = (tf.matmul(classes, amounts)[:, None, None, :] for amounts in (gamma, beta))
         if not training:
             scale = gamma * tf.rsqrt(variance + epsilon)
-            return x * scale + (beta - mean * scale)
+            offset = beta - mean * scale
+            return _affine(x, scale, offset) if classes is None else x * scale + offset
         if classes is None:
             x, batch_mean, batch_variance = _normalise(x, gamma, beta, epsilon, shared)
         else:

@@ -107,6 +107,27 @@ def test_reuse_adds_no_variable(graph, tiny):
     assert [v.name for v in tf.global_variables()] == names
 
 
+@pytest.mark.parametrize("size", (2, 3, 4, 5, 6, 7, 8, 15))
+def test_few_maps_come_of_a_convolution_that_is_the_transposed_one(graph, size):
+    random = np.random.RandomState(0)
+    pixels = tf.constant(random.normal(size=(2, 6, 5, 7)), tf.float32)
+    found = layers.conv2d_transpose(pixels, 3, size, tf.random_normal_initializer(), False, "conv")
+    kernel, wanted = tf.global_variables()[0], tf.constant(random.normal(size=(2, 12, 10, 3)), tf.float32)
+    expected = tf.nn.conv2d_transpose(pixels, kernel, output_shape=[2, 12, 10, 3], strides=[1, 2, 2, 1])
+    ends = [[x, *tf.gradients(x * wanted, [pixels, kernel])] for x in (found, expected)]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        found, expected = session.run(ends)
+    for one, other in zip(found, expected):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
+def test_only_the_pictures_themselves_are_few_maps(graph, settings):
+    generator(tf.zeros([2, 100]), settings.network, training=True)
+    assert len(operations(graph, "Conv2DBackpropInput", "generator/")) == 3
+    assert len(operations(graph, "Conv2D", "generator/64x64/")) == len(operations(graph, "Conv2D")) == 1
+
+
 def doubling(n, weights):
     """Return the matrix [2 n, n] that doubles a line of n pixels: bilinearly, or each of them twice."""
     matrix, reach = np.zeros((2 * n, n)), len(weights) // 2 - 1
@@ -117,8 +138,9 @@ def doubling(n, weights):
     return matrix
 
 
+@pytest.mark.parametrize("filters", (3, layers.FEW))
 @pytest.mark.parametrize("weights, border", ((layers.NEAREST, 0), (layers.BILINEAR, 2)))
-def test_a_spread_kernel_is_a_convolution_of_the_doubled_picture(graph, weights, border):
+def test_a_spread_kernel_is_a_convolution_of_the_doubled_picture(graph, weights, border, filters):
     assert doubling(3, layers.BILINEAR)[1:5].tolist() == [
         [0.75, 0.25, 0],
         [0.25, 0.75, 0],
@@ -128,7 +150,7 @@ def test_a_spread_kernel_is_a_convolution_of_the_doubled_picture(graph, weights,
     pixels = np.random.RandomState(0).normal(size=(2, 6, 5, 3))
     with tf.variable_scope("x"):
         init = tf.random_normal_initializer()
-        found = layers.conv2d_transpose(tf.constant(pixels, tf.float32), 4, 3, init, False, "conv", weights)
+        found = layers.conv2d_transpose(tf.constant(pixels, tf.float32), filters, 3, init, False, "conv", weights)
     kernel = tf.global_variables()[0]
     doubled = tf.constant(np.einsum("ai,bj,nijc->nabc", doubling(6, weights), doubling(5, weights), pixels), tf.float32)
     # A transposed convolution turns its kernel about, and counts its channels the other way round.
@@ -137,7 +159,7 @@ def test_a_spread_kernel_is_a_convolution_of_the_doubled_picture(graph, weights,
         session.run(tf.global_variables_initializer())
         found, expected = session.run([found, expected])
     inner = slice(border, -border or None)  # beyond the border there is 0, not what doubling would put there
-    assert found.shape == (2, 12, 10, 4)
+    assert found.shape == (2, 12, 10, filters)
     assert found[:, inner, inner] == pytest.approx(expected[:, inner, inner], abs=1e-5)
 
 
