@@ -5,7 +5,7 @@ With classes, it is a projection discriminator (Miyato & Koyama 2018, arXiv 1802
 
 import tensorflow.compat.v1 as tf
 
-from model import layers
+from model import layers, norms
 from model.generator import feature_maps
 
 
@@ -21,11 +21,11 @@ def discriminator(images, network, classes=None):
 
     def normalise(x):
         if network.d_norm == "batch":
-            return layers.batch_norm(
+            return norms.batch_norm(
                 x, True, None, network.bn_epsilon, averages=False, name="batch_norm", shared=network.sync_batch_norm
             )
         if network.d_norm == "layer":
-            return layers.layer_norm(x, network.bn_epsilon, name="layer_norm")
+            return norms.layer_norm(x, network.bn_epsilon, name="layer_norm")
         return x
 
     x = images

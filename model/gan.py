@@ -11,7 +11,7 @@ from typing import Any, Dict, List, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from model import layers, losses, replicas
+from model import losses, norms, replicas
 from model.discriminator import discriminator
 from model.draws import Draws
 from model.generator import generator
@@ -139,7 +139,7 @@ def build_train_graph(real_images, network, run, n, real_labels=None, class_coun
         if run.gradient_penalty != "none" and run.penalty_every > 1:
             minimised.append(d_loss)
         power_iterations = {}
-        for u, next_u in tf.get_collection(layers.POWER_ITERATIONS):  # of the first pass; the others come to the same
+        for u, next_u in tf.get_collection(norms.POWER_ITERATIONS):  # of the first pass; the others come to the same
             power_iterations.setdefault(u.op.name, (u, next_u))
         d_loss, d_real, d_fake = replicas.mean([d_loss, d_real, d_fake])
         updates = []

@@ -2,7 +2,7 @@
 
 import tensorflow.compat.v1 as tf
 
-from model import layers
+from model import layers, norms
 
 
 def feature_maps(network):
@@ -24,7 +24,7 @@ def generator(z, network, training, classes=None, name="generator", momentum=Non
     kernel_init = layers.initializer(network.init, network.init_stddev, transposed=True)
 
     def normalise_and_activate(x):
-        x = layers.batch_norm(
+        x = norms.batch_norm(
             x, training, momentum, network.bn_epsilon, True, "batch_norm", classes, network.sync_batch_norm
         )
         return layers.activation(x, network.activation, network.leak)

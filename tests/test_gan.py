@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from conftest import InMemory, read
 
-from model import draws, gan, layers
+from model import draws, gan, norms
 from model.discriminator import discriminator
 from model.generator import generator
 from utils import dataset, sampling
@@ -385,8 +385,8 @@ def test_spectral_norm_divides_by_the_largest_singular_value(graph):
     values = np.random.RandomState(0).normal(size=(3, 3, 4, 6)).astype(np.float32)
     largest = np.linalg.svd(values.reshape(-1, 6), compute_uv=False)[0]
     with tf.variable_scope("x"):
-        normalised = layers.spectrally_normalised(tf.constant(values))
-    ((u, next_u),) = tf.get_collection(layers.POWER_ITERATIONS)
+        normalised = norms.spectrally_normalised(tf.constant(values))
+    ((u, next_u),) = tf.get_collection(norms.POWER_ITERATIONS)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for _ in range(100):
@@ -412,7 +412,7 @@ def test_the_power_iteration_moves_once_a_d_update_and_is_saved(graph, tiny):
 
 def test_layer_norm_is_each_pictures_own(graph):
     values = np.random.RandomState(0).normal(3, 2, (2, 4, 4, 3)).astype(np.float32)
-    normalised = layers.layer_norm(tf.constant(values), 1e-5, "x")
+    normalised = norms.layer_norm(tf.constant(values), 1e-5, "x")
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         found = session.run(normalised)

@@ -1,4 +1,4 @@
-"""Imports flow one way: params and errors <- layers <- networks, losses <- gan <- main, and utils <- main."""
+"""Imports flow one way: params and errors <- norms <- layers <- networks, losses <- gan <- main, and utils <- main."""
 
 import ast
 import glob
@@ -13,18 +13,19 @@ ALLOWED = {
     "model.params": [],
     "model": [],
     "model.replicas": [],
-    "model.layers": ["model.replicas"],
+    "model.norms": ["model.replicas"],
+    "model.layers": ["model.norms"],
     "model.losses": [],
-    "model.generator": ["model.layers"],
-    "model.discriminator": ["model.layers", "model.generator"],
+    "model.generator": ["model.layers", "model.norms"],
+    "model.discriminator": ["model.layers", "model.norms", "model.generator"],
     "model.augment": [],
     "model.draws": ["model.augment", "model.replicas"],
     "model.gan": [
         "model.discriminator",
         "model.draws",
         "model.generator",
-        "model.layers",
         "model.losses",
+        "model.norms",
         "model.replicas",
     ],
     "main": ["model", "model.gan", "utils"],

@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from conftest import read
 
-from model import layers
+from model import layers, norms
 from model.discriminator import discriminator
 from model.generator import feature_maps, generator
 
@@ -27,16 +27,16 @@ def operations(graph, kind, scope=""):
 def test_the_default_generator(graph, settings):
     generator(tf.zeros([2, 100]), settings.network, training=True)
     # One fused batch norm behind each resolution but the last, on the paper's shapes at a quarter of its width.
-    norms = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
-    assert norms == [[4, 4, 256], [8, 8, 128], [16, 16, 64], [32, 32, 32]]
+    shapes = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
+    assert shapes == [[4, 4, 256], [8, 8, 128], [16, 16, 64], [32, 32, 32]]
     assert shape_of(graph, "generator/64x64/Tanh") == [64, 64, 3]
 
 
 def test_the_generator_of_the_papers_figure_1(graph, settings):
     network = settings.network._replace(filters=128, kernel=5, upsample="transposed")
     generator(tf.zeros([2, 100]), network, training=True)
-    norms = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
-    assert norms == [[4, 4, 1024], [8, 8, 512], [16, 16, 256], [32, 32, 128]]
+    shapes = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
+    assert shapes == [[4, 4, 1024], [8, 8, 512], [16, 16, 256], [32, 32, 128]]
     kernels = [v.shape.as_list() for v in tf.global_variables() if v.op.name.endswith("conv/kernel")]
     assert kernels == [[5, 5, 512, 1024], [5, 5, 256, 512], [5, 5, 128, 256], [5, 5, 3, 128]]
 
@@ -80,8 +80,8 @@ def test_parameter_counts(graph, settings, downsample, kernel, upsample, g_kerne
     size = {"generator": 0, "discriminator": 0}
     for variable in tf.trainable_variables():
         size[variable.name.split("/")[0]] += variable.shape.num_elements()
-    norms = 2 * (256 + 128 + 64 + 32)
-    assert size["generator"] == 100 * 4096 + g_kernel**2 * (256 * 128 + 128 * 64 + 64 * 32 + 32 * 3) + 3 + norms
+    of_norms = 2 * (256 + 128 + 64 + 32)
+    assert size["generator"] == 100 * 4096 + g_kernel**2 * (256 * 128 + 128 * 64 + 64 * 32 + 32 * 3) + 3 + of_norms
     weights = kernel**2 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256) + 32
     assert size["discriminator"] == weights + 2 * (64 + 128 + 256) + 4096 + 1
 
@@ -215,8 +215,8 @@ def test_leak_is_the_slope_below_zero(graph, tiny):
 def test_batch_norm_by_the_batch_and_by_the_averages(graph):
     values = np.random.RandomState(0).normal(3.0, 2.0, (8, 4, 4, 2)).astype(np.float32)
     with tf.variable_scope("x", reuse=tf.AUTO_REUSE):
-        by_batch = layers.batch_norm(tf.constant(values), True, 0.75, 0.5, averages=True, name="bn")
-        by_averages = layers.batch_norm(tf.constant(values), False, 0.75, 0.5, averages=True, name="bn")
+        by_batch = norms.batch_norm(tf.constant(values), True, 0.75, 0.5, averages=True, name="bn")
+        by_averages = norms.batch_norm(tf.constant(values), False, 0.75, 0.5, averages=True, name="bn")
     updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -236,8 +236,8 @@ def test_batch_norm_by_the_batch_and_by_the_averages(graph):
 def test_batch_norm_settings_reach_the_graph(graph, tiny):
     network = tiny.network._replace(bn_momentum=0.25, bn_epsilon=0.125)
     build_both(network)
-    norms = operations(graph, "FusedBatchNormV3")
-    assert {op.get_attr("epsilon") for op in norms} == {0.125}
+    fused = operations(graph, "FusedBatchNormV3")
+    assert {op.get_attr("epsilon") for op in fused} == {0.125}
     mean = operations(graph, "FusedBatchNormV3", "generator/4x4")[0].outputs[1]
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
