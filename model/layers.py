@@ -93,6 +93,10 @@ def _both_ways(kernel, one_way):
     return tf.reshape(tf.matmul(matrix, tf.reshape(kernel, [n * n, -1])), [m, m, *shape])
 
 
+# Processors compute this many feature maps at a time, so that a layer of 3 takes as long as one of 16.
+FEW = 16
+
+
 def conv2d_transpose(x, filters, kernel_size, init, use_bias, name, spread_by=None):
     """Convolve [N, H, W, C] with fractional stride 1/2: [N, 2 H, 2 W, filters].
 
@@ -112,10 +116,6 @@ def conv2d_transpose(x, filters, kernel_size, init, use_bias, name, spread_by=No
         return _add_bias(x) if use_bias else x
 
 
-# Processors compute this many feature maps at a time, so that a layer of 3 takes as long as one of 16.
-FEW = 16
-
-
 def _pixels_of_doubled(x, kernel):
     """Return what tf.nn.conv2d_transpose makes of x, [N, H, W, C], by `kernel`, [n, n, filters, C], for few filters.
 
@@ -125,16 +125,17 @@ def _pixels_of_doubled(x, kernel):
     n, filters, channels = (int(kernel.shape[i]) for i in (0, 2, 3))
     padding = (n - 2) // 2
     reach = (n - 1 - padding) // 2
-    one_way = np.zeros((2 * reach + 1, 2, n), np.float32)
-    for tap in range(2 * reach + 1):
+    taps = 2 * reach + 1
+    one_way = np.zeros((taps, 2, n), np.float32)
+    for tap in range(taps):
         for pixel in range(2):
             place = pixel - 2 * (tap - reach) + padding
             if 0 <= place < n:
                 one_way[tap, pixel, place] = 1.0
     kernels = _both_ways(kernel, one_way.reshape(-1, n))
-    kernels = tf.reshape(kernels, [2 * reach + 1, 2, 2 * reach + 1, 2, filters, channels])
+    kernels = tf.reshape(kernels, [taps, 2, taps, 2, filters, channels])
     kernels = tf.transpose(kernels, [0, 2, 5, 1, 3, 4])
-    kernels = tf.reshape(kernels, [2 * reach + 1, 2 * reach + 1, channels, 4 * filters])
+    kernels = tf.reshape(kernels, [taps, taps, channels, 4 * filters])
     return tf.depth_to_space(tf.nn.conv2d(x, kernels, strides=[1, 1, 1, 1], padding="SAME"), 2)
 
 
