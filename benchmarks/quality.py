@@ -12,6 +12,7 @@ all.
 """
 
 import argparse
+import glob
 import os
 import shlex
 import signal
@@ -46,12 +47,16 @@ def command_of(name, flags, arguments, folder):
     if name == "pytorch":
         program = os.path.join(ROOT, "benchmarks", "pytorch_dcgan.py")
         return [sys.executable, program, pictures, folder, "--samples", str(arguments.samples), *shlex.split(flags)]
+    checkpoints_dir, samples_dir = dirs_of(folder)
     return [
         arguments.python,
         os.path.join(arguments.program, "main.py"),
         "--pics_dir",
         pictures,
-        *folders_of(folder),
+        "--checkpoints_dir",
+        checkpoints_dir,
+        "--samples_dir",
+        samples_dir,
         "--epochs",
         "1000000",
         "--cache_dir",
@@ -60,8 +65,8 @@ def command_of(name, flags, arguments, folder):
     ]
 
 
-def folders_of(folder):
-    return ["--checkpoints_dir", os.path.join(folder, "checkpoints"), "--samples_dir", os.path.join(folder, "samples")]
+def dirs_of(folder):
+    return os.path.join(folder, "checkpoints"), os.path.join(folder, "samples")
 
 
 def run_in_turn(contestants, arguments):
@@ -95,27 +100,20 @@ def samples_of(name, arguments):
     """Return the contestant's samples, [N, 64, 64, 3] uint8."""
     folder = os.path.join(arguments.out, name)
     path = os.path.join(folder, "samples.npy")
-    if not os.path.exists(path):
-        command = [arguments.python, os.path.join(arguments.program, "main.py"), "--isTrain", "0", *folders_of(folder)]
-        command += [
-            "--num_samples",
-            str(arguments.samples),
-            "--single",
-            "1",
-            "--grid_columns",
-            "20",
-            *arguments.sampling,
-        ]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        singles = [
-            os.path.join(parent, file)
-            for parent, _, files in os.walk(os.path.join(folder, "samples"))
-            for file in files
-            if parent != os.path.join(folder, "samples")
-        ]
-        np.save(path, np.stack([np.asarray(Image.open(p).convert("RGB")) for p in sorted(singles)]))
+    if not os.path.exists(path):  # pytorch_dcgan.py writes its own
+        np.save(path, draw(*dirs_of(folder), arguments))
     samples = np.load(path)
     return np.repeat(samples, 3, axis=3) if samples.shape[3] == 1 else samples
+
+
+def draw(checkpoints_dir, samples_dir, arguments, *settings):
+    """Let this program draw samples; return them, [N, 64, 64, 3] uint8. There are none in samples_dir yet."""
+    command = [arguments.python, os.path.join(arguments.program, "main.py"), "--isTrain", "0"]
+    command += ["--checkpoints_dir", checkpoints_dir, "--samples_dir", samples_dir]
+    command += ["--num_samples", str(arguments.samples), "--single", "1", "--grid_columns", "20"]
+    subprocess.run([*command, *arguments.sampling, *settings], check=True, stdout=subprocess.DEVNULL)
+    singles = sorted(glob.glob(os.path.join(glob.escape(samples_dir), "*", "*.png")))
+    return np.stack([np.asarray(Image.open(path).convert("RGB")) for path in singles])
 
 
 def read_reals(folder, most):
@@ -155,17 +153,21 @@ def show(name, a, b):
     print("%-28s %8.3f %8.3f  (%d against %d)" % (name, *scores, len(a), len(b)), flush=True)
 
 
+def add_sampling_options(parser):
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--python", default=sys.executable, help="of this program, where torch is in another one")
+    parser.add_argument("--program", default=ROOT, help="folder of main.py")
+    parser.add_argument("--sampling", type=shlex.split, default=[], help="settings of main.py when it samples")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures")
     parser.add_argument("contestants", nargs="+")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--slice", type=float, default=20, help="seconds that a contestant runs at a time")
-    parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--out", default="quality")
-    parser.add_argument("--python", default=sys.executable, help="of this program, where torch is in another one")
-    parser.add_argument("--program", default=ROOT, help="folder of main.py")
-    parser.add_argument("--sampling", type=shlex.split, default=[])
+    add_sampling_options(parser)
     arguments = parser.parse_args()
     arguments.out = os.path.abspath(arguments.out)
     contestants = {}
