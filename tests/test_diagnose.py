@@ -19,9 +19,9 @@ def of_steps(diagnosis, rows):
 GREY = np.full((4, 8, 8, 3), 120, np.uint8)
 
 
-def of_measured(diagnosis, step, ms_ssim=0.3, real=0.25, samples=GREY, reals=GREY, least_step=None):
+def of_measured(diagnosis, step, ms_ssim=0.3, real=0.25, samples=GREY, reals=GREY, best=None):
     measured = Measured({"swd": 10.0, "ms_ssim": ms_ssim}, real, samples)
-    best = Best(0, "swd", "these", 10.0, 9.5, step if least_step is None else least_step)
+    best = best or Best(step, "swd", "these", 10.0, 9.5, step)
     return diagnosis.of_measured(step, measured, reals, best)
 
 
@@ -82,12 +82,21 @@ def test_samples_saturate(settings):
     assert [of_measured(diagnosis, s, samples=black_and_white, reals=black_and_white) for s in (1, 2)] == [[], []]
 
 
-def test_nothing_has_improved_for_long(settings):
+@pytest.mark.parametrize(
+    "metric, best_step, least_step, words",
+    (
+        ("fid", 8, 5, "Nothing has improved for {} steps: fid was least, 9.5, at step {}. "),
+        ("swd", 5, 2, "Samples have been worse for {} steps: swd was 9.9 at step {}, and is 10 now. "),
+    ),
+)
+def test_nothing_has_improved_for_long(settings, metric, best_step, least_step, words):
     every = settings.run.metrics_every
+    best = Best(best_step * every, metric, "these", 9.9, 9.5, least_step * every)
     diagnosis = Diagnosis(settings.run)
-    assert of_measured(diagnosis, (STALE + 4) * every, least_step=5 * every) == []
-    (line,) = of_measured(diagnosis, (STALE + 5) * every, least_step=5 * every)
-    assert line.startswith("Nothing has improved for %d steps: swd was least, 9.5, at step" % (STALE * every))
+    assert of_measured(diagnosis, (STALE + 4) * every, best=best) == []
+    (line,) = of_measured(diagnosis, (STALE + 5) * every, best=best)
+    assert line.startswith(words.format(STALE * every, 5 * every))
     assert "rate_decay_from = 0.5" in line
-    assert of_measured(diagnosis, (STALE + 6) * every, least_step=5 * every) == []
-    assert of_measured(diagnosis, 100 * every, least_step=80 * every) == []  # after a long rise, that is not long
+    assert of_measured(diagnosis, (STALE + 6) * every, best=best) == []
+    late = best._replace(step=80 * every, least_step=80 * every)  # after a long rise, that is not long
+    assert of_measured(Diagnosis(settings.run), 100 * every, best=late) == []

@@ -143,11 +143,21 @@ def test_a_file_that_is_no_inception_is_named(tiny, run, reals, tmp_path, conten
 
 
 @pytest.mark.parametrize(
-    "value, least, expected",
-    ((1.0, 1.0, True), (1.05, 1.0, True), (1.06, 1.0, False), (0.5, 1, True), (np.nan, 1, False)),
+    "metric, value, least, expected",
+    (
+        ("fid", 1.0, 1.0, True),
+        ("fid", 1.05, 1.0, True),
+        ("fid", 1.06, 1.0, False),
+        ("kid", -0.95, -1.0, True),
+        ("kid", -0.94, -1.0, False),
+        ("swd", 1.25, 1.0, True),
+        ("swd", 1.26, 1.0, False),
+        ("swd", 0.5, 1.0, True),
+        ("swd", np.nan, 1.0, False),
+    ),
 )
-def test_what_is_as_good_within_the_noise_is_the_better_one(value, least, expected):
-    assert measure.better(value, least) == expected
+def test_what_is_as_good_as_far_as_the_metric_can_tell_is_the_better_one(metric, value, least, expected):
+    assert measure.better(metric, value, least) == expected
 
 
 class FakeOutputs:
@@ -175,14 +185,14 @@ class FakeProgress:
 
 
 def test_the_best_is_kept_and_a_failure_ends_nothing(run, capsys):
-    outputs = FakeOutputs([10.0, 8.0, 8.2, 11.0, RuntimeError("out of luck"), MemoryError(), np.nan, 8.3])
+    outputs = FakeOutputs([10.0, 8.0, 9.9, 10.1, RuntimeError("out of luck"), MemoryError(), np.nan, 8.3])
     measurer = fake_measurer()
     quality, progress, found = Quality(measurer, outputs, run), FakeProgress(), []
     for step in range(200, 1800, 200):
         row = {"step": step}
         is_best = quality.measure(row, progress)
         found.append((is_best, outputs.state.best.step, outputs.state.best.least, row.get("swd")))
-    assert found[:4] == [(True, 200, 10, 10), (True, 400, 8, 8), (True, 600, 8, 8.2), (False, 600, 8, 11)]
+    assert found[:4] == [(True, 200, 10, 10), (True, 400, 8, 8), (True, 600, 8, 9.9), (False, 600, 8, 10.1)]
     assert found[4] == found[5] == (False, 600, 8, None)
     assert found[6][:3] == (False, 600, 8) and found[7] == (True, 1600, 8, 8.3)
     assert progress.measured == "swd 8.3"

@@ -7,6 +7,7 @@ import collections
 
 import numpy as np
 
+from utils.measure import COARSE
 from utils.rollback import rates
 
 WON_STEPS = 500  # that D must have been right all the time
@@ -69,15 +70,23 @@ class Diagnosis:
             "%s in params.py." % (100 * flat, 100 * real_flat, rates(self._run)),
             IN_A_ROW,
         )
-        since = step - best.least_step
-        lines += self._tell(
+        return lines + self._of_best(step, measured.values, best)
+
+    def _of_best(self, step, values, best):
+        if best.metric in COARSE:
+            since = step - best.step
+            found = "Samples have been worse for %d steps: %s was %.4g at step %d, and is %.4g now"
+            found %= (since, best.metric, best.value, best.step, values[best.metric])
+        else:
+            since = step - best.least_step
+            found = "Nothing has improved for %d steps: %s was least, %.4g, at step %d"
+            found %= (since, best.metric, best.least, best.least_step)
+        return self._tell(
             "stale",
             since >= STALE * self._run.metrics_every and 3 * since >= step,
-            "Nothing has improved for %d steps: %s was least, %.4g, at step %d. The best checkpoint is kept, and "
-            "sampling takes it; stop here, or set rate_decay_from = 0.5 or %s in params.py."
-            % (since, best.metric, best.least, best.least_step, rates(self._run, 1)),
+            "%s. The best checkpoint is kept, and sampling takes it; stop here, or set rate_decay_from = 0.5 or %s in "
+            "params.py." % (found, rates(self._run, 1)),
         )
-        return lines
 
     def _tell(self, name, is_so, line, in_a_row=1):
         self._in_a_row[name] = self._in_a_row[name] + 1 if is_so else 0

@@ -65,7 +65,7 @@ class Quality:
         if best is None:
             new = Best(step, self._metric, of, value, value, step)
             return (new, True) if math.isfinite(value) else (None, False)
-        is_best = measure.better(value, best.least)
+        is_best = measure.better(self._metric, value, best.least)
         if value < best.least:
             best = best._replace(least=value, least_step=step)
         return (best._replace(step=step, value=value) if is_best else best), is_best

@@ -8,7 +8,7 @@ from utils import rules
 from utils.errors import UserError
 from utils.settings import Network
 
-VERSION = "0.5.0"  # of this program
+VERSION = "0.6.0"  # of this program
 # Of the JSON; raised when an older program could no longer read it rightly. 2: state and checksum are new. 3: settings
 # of networks and losses that it would not know, classes, and the best checkpoint. 4: a setting of networks.
 FORMAT = 4
@@ -25,7 +25,7 @@ class Best(NamedTuple):
     metric: str  # the column of history.csv it was chosen by; less is better
     of: str  # what was compared: values of another comparison are not to be held against these
     value: float  # of this checkpoint
-    least: float  # that was ever measured; `value` is hardly more, see measure.better
+    least: float  # that was ever measured; `value` is not much more, see measure.SLACK
     least_step: int  # where that was
 
 
