@@ -17,6 +17,7 @@ import quality
 
 def steps_of(checkpoints_dir):
     """Return the steps of the checkpoints, ascending, but for that of the start."""
+    # Not by utils/checkpoint.py, which imports TensorFlow: the Python of torch may be without.
     names = os.listdir(checkpoints_dir) if os.path.isdir(checkpoints_dir) else []
     found = [re.match("dcgan-([1-9][0-9]*)[.]index$", name) for name in names]
     return sorted(int(match.group(1)) for match in found if match)

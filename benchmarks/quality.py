@@ -47,22 +47,14 @@ def command_of(name, flags, arguments, folder):
     if name == "pytorch":
         program = os.path.join(ROOT, "benchmarks", "pytorch_dcgan.py")
         return [sys.executable, program, pictures, folder, "--samples", str(arguments.samples), *shlex.split(flags)]
-    checkpoints_dir, samples_dir = dirs_of(folder)
-    return [
-        arguments.python,
-        os.path.join(arguments.program, "main.py"),
-        "--pics_dir",
-        pictures,
-        "--checkpoints_dir",
-        checkpoints_dir,
-        "--samples_dir",
-        samples_dir,
-        "--epochs",
-        "1000000",
-        "--cache_dir",
-        os.path.join(arguments.out, "cache"),
-        *shlex.split(flags),
-    ]
+    where = ["--pics_dir", pictures, "--cache_dir", os.path.join(arguments.out, "cache")]
+    return [*program_on(*dirs_of(folder), arguments), *where, "--epochs", "1000000", *shlex.split(flags)]
+
+
+def program_on(checkpoints_dir, samples_dir, arguments):
+    """Return the start of a command that runs this program on these folders."""
+    folders = ["--checkpoints_dir", checkpoints_dir, "--samples_dir", samples_dir]
+    return [arguments.python, os.path.join(arguments.program, "main.py"), *folders]
 
 
 def dirs_of(folder):
@@ -108,8 +100,7 @@ def samples_of(name, arguments):
 
 def draw(checkpoints_dir, samples_dir, arguments, *settings):
     """Let this program draw samples; return them, [N, 64, 64, 3] uint8. There are none in samples_dir yet."""
-    command = [arguments.python, os.path.join(arguments.program, "main.py"), "--isTrain", "0"]
-    command += ["--checkpoints_dir", checkpoints_dir, "--samples_dir", samples_dir]
+    command = [*program_on(checkpoints_dir, samples_dir, arguments), "--isTrain", "0"]
     command += ["--num_samples", str(arguments.samples), "--single", "1", "--grid_columns", "20"]
     subprocess.run([*command, *arguments.sampling, *settings], check=True, stdout=subprocess.DEVNULL)
     singles = sorted(glob.glob(os.path.join(glob.escape(samples_dir), "*", "*.png")))
