@@ -7,11 +7,11 @@ import math
 import os
 import sys
 
-from utils import cluster, tf_config
+from utils.config.settings import describe, resolve
 from utils.errors import RunError, UserError
-from utils.settings import describe, resolve
-from utils.start import import_tensorflow
-from utils.terminal import make_forgiving
+from utils.output.terminal import make_forgiving
+from utils.runtime import cluster, tf_config
+from utils.runtime.start import import_tensorflow
 
 
 def main(argv):
@@ -41,7 +41,11 @@ def train(settings, task):
     the others get all values from it.
     """
     import model  # noqa: F401  (graph mode, before there is a strategy)
-    from utils import folders, lock, memory, precision, scan, signals, weights
+    from utils.data import scan
+    from utils.runtime import devices as precision
+    from utils.runtime import lock, memory, signals
+    from utils.training import folders
+    from utils.training import origin as weights
 
     run = settings.run._replace(precision=precision.choose(settings.run.precision))
     settings, found, donor, writer_lock = settings._replace(run=run), None, None, None
@@ -66,7 +70,9 @@ def train(settings, task):
 
 def find_checkpoint(settings):
     """Return the checkpoint.Found to go on from, or None for a new run; refuse to mix two runs."""
-    from utils import checkpoint, folders, record
+    from utils.checkpoints import manifest as record
+    from utils.checkpoints import store as checkpoint
+    from utils.training import folders
 
     run = settings.run
     found = checkpoint.newest_good(run.checkpoints_dir)
@@ -81,7 +87,7 @@ def find_checkpoint(settings):
 
 def load_pictures(settings, found, listing):
     """Return the prepare.Pictures to train on, and say what they are; listing: and list what is left out in a file."""
-    from utils import prepare
+    from utils.data import prepare
 
     run, network = settings
     pictures, report = prepare.load(run, prepare.recipe_of(run, network), listing)
@@ -104,13 +110,16 @@ def build_and_run(settings, workers, pictures, found, donor, writer_lock):
     import numpy as np
     import tensorflow.compat.v1 as tf
 
-    from model import gan
-    from utils import checkpoint, dataset, precision, record
-    from utils.measure import Measurer
-    from utils.outputs import NoOutputs, Outputs
-    from utils.quality import Quality
-    from utils.rollback import Guard
-    from utils.signals import StopSignals
+    from model import train_graph as gan
+    from utils.checkpoints import manifest as record
+    from utils.checkpoints import store as checkpoint
+    from utils.data import batches as dataset
+    from utils.metrics.measure import Measurer
+    from utils.runtime import devices as precision
+    from utils.runtime.signals import StopSignals
+    from utils.training.guard import Guard
+    from utils.training.outputs import NoOutputs, Outputs
+    from utils.training.quality import Quality
 
     run, network = settings
     n, classes = len(pictures.labels), tuple(pictures.classes) if network.conditional else ()
@@ -174,7 +183,7 @@ def run_steps(session, workers, graph, batches, outputs, quality, guard, run, n,
 
     n: how many pictures there are.
     """
-    from utils.progress import Progress
+    from utils.output.progress import Progress
 
     step, seen = (int(value) for value in session.run([graph.step, graph.pictures_seen]))
     total = run.max_steps or step + math.ceil((run.epochs * n - seen) / (run.k * batches.size))
@@ -250,8 +259,13 @@ def sample(settings):
     """Make pictures with a checkpoint, the best unless told otherwise; or with `evaluate`, say how good they are."""
     import tensorflow.compat.v1 as tf
 
-    from model import gan
-    from utils import choice, evaluation, folders, memory, precision, sampling
+    from model import train_graph as gan
+    from utils.checkpoints import select as choice
+    from utils.metrics import evaluate as evaluation
+    from utils.runtime import devices as precision
+    from utils.runtime import memory
+    from utils.sampling import pictures as sampling
+    from utils.training import folders
 
     run = settings.run
     config = precision.session_config(precision.choose("float32" if run.precision == "auto" else run.precision))

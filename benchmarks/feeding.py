@@ -14,8 +14,9 @@ import time
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from utils import prepare, settings
-from utils.start import import_tensorflow
+from utils.config import settings
+from utils.data import prepare
+from utils.runtime.start import import_tensorflow
 
 ROUNDS, STEPS = 60, 2
 
@@ -27,8 +28,8 @@ class Trainer:
         """Feed from `pictures`, or from a constant."""
         import tensorflow.compat.v1 as tf
 
-        from model import gan
-        from utils import dataset
+        from model import train_graph as gan
+        from utils.data import batches as dataset
 
         graph = tf.Graph()
         with graph.as_default():

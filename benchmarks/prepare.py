@@ -16,8 +16,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from utils import prepare, settings, workers
-from utils.decode import Recipe
+from utils.config import settings
+from utils.data import pool as workers
+from utils.data import prepare
+from utils.data.decode import Recipe
 
 RECIPE = Recipe(64, 3, "center", (255, 255, 255))
 

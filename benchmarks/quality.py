@@ -25,7 +25,7 @@ import torch
 from PIL import Image, ImageOps
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from utils import metrics
+from utils.metrics import distances as metrics
 
 ROOT = sys.path[0]
 

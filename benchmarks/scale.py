@@ -17,8 +17,9 @@ import numpy as np
 from PIL import Image
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from utils import cache, prepare, settings
-from utils.records import checksums
+from utils.config import settings
+from utils.data import cache, prepare
+from utils.data.records import checksums
 
 ROOT = settings.ROOT
 SIZE = 64
@@ -37,8 +38,8 @@ def make_pictures(folder, count):
 
 def make_cache(run, network):
     """Fill the cache for the pictures as if each had been decoded."""
-    from utils.scan import Scan
-    from utils.workers import Outcome
+    from utils.data.pool import Outcome
+    from utils.data.scan import Scan
 
     def fill(known):
         black = int(checksums(np.zeros((1, known.record_bytes), np.uint8))[0])

@@ -48,14 +48,16 @@ STEP = {
 
 def ours(batch_size, precision="float32", pictures=None):
     """Return this program's training step, fed from memory, or from the cache of a folder of pictures."""
-    from utils.start import import_tensorflow
+    from utils.runtime.start import import_tensorflow
 
     import_tensorflow()
     import tensorflow.compat.v1 as tf
 
-    from model import gan
-    from utils import dataset, prepare, settings
-    from utils import precision as precisions
+    from model import train_graph as gan
+    from utils.config import settings
+    from utils.data import batches as dataset
+    from utils.data import prepare
+    from utils.runtime import devices as precisions
 
     argv = ["--batch_size", str(batch_size), "--precision", precision, "--augment", "none", *NETWORK]
     if pictures:
@@ -86,13 +88,15 @@ def ours(batch_size, precision="float32", pictures=None):
 
 def ours_sampling(batch_size):
     """Return this program's sampling, of 256 pictures a round."""
-    from utils.start import import_tensorflow
+    from utils.runtime.start import import_tensorflow
 
     import_tensorflow()
     import tensorflow.compat.v1 as tf
 
-    from model import gan
-    from utils import precision, sampling, settings
+    from model import train_graph as gan
+    from utils.config import settings
+    from utils.runtime import devices as precision
+    from utils.sampling import pictures as sampling
 
     _, network = settings.resolve(NETWORK)
     sampler = gan.build_sampler(network, True)
@@ -315,7 +319,7 @@ def main():
         serve(arguments.serve[0], int(arguments.serve[1]), json.loads(arguments.serve[2]))
         return
 
-    from utils.precision import processor_flags
+    from utils.runtime.devices import processor_flags
 
     groups = {"training, float32": start_training(arguments, bfloat16=False)}
     if processor_flags() & {"avx512_bf16", "amx_bf16"}:

@@ -12,7 +12,7 @@ from PIL import Image
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from utils import settings as settings_module  # noqa: E402
+from utils.config import settings as settings_module  # noqa: E402
 
 # As a user has it: some versions of TensorFlow set this variable themselves, once a test has imported them.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}

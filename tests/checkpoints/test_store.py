@@ -1,0 +1,339 @@
+"""Checkpoints: what is saved is restored, what is not whole is never taken for it."""
+
+import contextlib
+import os
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from utils.checkpoints import manifest as record
+from utils.checkpoints import store as checkpoint
+from utils.errors import UserError
+
+
+def newest(folder):
+    return checkpoint.newest_good(str(folder)).checkpoint
+
+
+@pytest.fixture
+def saved(graph, tiny, tmp_path):
+    """Return save(step, keep=2, keep_every=0, best=()), whose values depend on the step, and restore()."""
+    a = tf.get_variable("a", [2, 3], initializer=tf.zeros_initializer())
+    step = tf.get_variable("step", [], tf.int64, initializer=tf.zeros_initializer())
+    number = tf.placeholder(tf.int64, [])
+    change = [a.assign(tf.fill([2, 3], tf.cast(number, tf.float32))), step.assign(number)]
+    saver = tf.train.Saver(max_to_keep=None)
+    with tf.Session() as session:
+
+        def save(step, keep=2, keep_every=0, best=(), passed_over=()):
+            session.run(change, {number: step})
+            text = record.dumps(tiny, step, tf.__version__, record.State())
+            kept = checkpoint.Keep(keep, keep_every, best, passed_over)
+            return checkpoint.save(session, saver, str(tmp_path), step, text, kept)
+
+        def restore(which=None):
+            session.run(change, {number: 99999})
+            checkpoint.restore(session, saver, which or newest(tmp_path), [a, step])
+            assert (session.run(a) == session.run(step)).all()
+            return session.run(step)
+
+        yield save, restore
+
+
+def test_the_newest_stay_and_come_back(saved, tmp_path):
+    save, restore = saved
+    for step in (0, 5, 30, 100):
+        save(step)
+    assert [found.step for found in checkpoint.find(str(tmp_path))] == [30, 100]
+    assert restore() == 100
+    assert restore(checkpoint.find(str(tmp_path))[0]) == 30
+    names = set(os.listdir(str(tmp_path)))
+    endings = (".data-00000-of-00001", ".index", ".json")
+    assert names == {"checkpoint"} | {"dcgan-%d%s" % (step, end) for step in (30, 100) for end in endings}
+
+
+def test_the_best_stays_beside_the_newest(saved, tmp_path):
+    for step in (0, 5, 30, 100, 130):
+        saved[0](step, best=[5])
+    assert [found.step for found in checkpoint.find(str(tmp_path))] == [5, 100, 130]
+    saved[0](140, best=[130])
+    assert [found.step for found in checkpoint.find(str(tmp_path))] == [130, 140]
+
+
+def test_a_damaged_one_that_is_saved_anew_stays(saved, tmp_path):
+    save, _ = saved
+    save(5)
+    save(10, passed_over=[10])  # the damaged one of this very step is replaced
+    save(15, keep=2)
+    assert [found.step for found in checkpoint.find(str(tmp_path))] == [10, 15]
+
+
+def test_tensorflows_own_tools_find_the_newest_even_in_a_moved_folder(saved, tmp_path):
+    saved[0](5)
+    os.rename(str(tmp_path), str(tmp_path) + " moved")
+    try:
+        assert tf.train.latest_checkpoint(str(tmp_path) + " moved") == os.path.join(str(tmp_path) + " moved", "dcgan-5")
+    finally:
+        os.rename(str(tmp_path) + " moved", str(tmp_path))
+
+
+def test_steps_are_numbers_not_words(saved, tmp_path):
+    for step in (9, 10):
+        saved[0](step)
+    assert newest(tmp_path).step == 10
+
+
+def test_only_own_files_are_removed(saved, tmp_path):
+    mine = [tmp_path / name for name in ("dcgan-5x.json", "notes.txt", "dcgan-50.txt", "dcgan-7.json.bak")]
+    for path in mine:
+        path.write_text("keep")
+    for step in (5, 6, 7, 8):
+        saved[0](step, keep=1)
+    assert all(path.exists() for path in mine)
+
+
+def test_a_checkpoint_without_its_json_is_not_taken(saved, tmp_path):
+    save, restore = saved
+    save(5)
+    save(6)
+    os.remove(str(tmp_path / "dcgan-6.json"))
+    assert restore() == 5
+
+
+def test_what_a_killed_save_left_is_cleared(saved, tmp_path):
+    (tmp_path / ".saving").mkdir()
+    (tmp_path / ".saving" / "dcgan-3.index").write_text("half")
+    saved[0](5)
+    assert not (tmp_path / ".saving").exists() and newest(tmp_path).step == 5
+
+
+def test_a_save_that_does_not_read_back_leaves_the_older_ones(saved, tmp_path, monkeypatch):
+    save, restore = saved
+    save(5, keep=1)
+
+    def fail(path):
+        raise tf.errors.DataLossError(None, None, "bits are missing")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_read_back", fail)
+        with pytest.raises(OSError, match="dcgan-6: bits are missing"):
+            save(6, keep=1)
+    assert restore() == 5 and not (tmp_path / ".saving").exists()
+
+
+def test_reading_back_notices_damage(saved, tmp_path):
+    path = saved[0](5).path
+    checkpoint._read_back(path)
+    with open(path + ".data-00000-of-00001", "r+b") as file:
+        file.seek(4)
+        file.write(b"\x7f")
+    with pytest.raises(tf.errors.OpError):
+        checkpoint._read_back(path)
+
+
+@pytest.mark.parametrize("damage", ("cut the data", "cut the index", "no data", "empty index"))
+def test_a_damaged_checkpoint_is_named(saved, tmp_path, damage):
+    save, restore = saved
+    path = save(5).path
+    name = path + (".index" if "index" in damage else ".data-00000-of-00001")
+    if damage == "no data":
+        os.remove(name)
+    else:
+        os.truncate(name, 0 if "empty" in damage else os.path.getsize(name) // 2)
+    with pytest.raises(UserError, match="dcgan-5 is damaged"):
+        restore()
+
+
+def test_another_shape_is_refused_by_name(saved, graph, tmp_path):
+    found = saved[0](5)
+    with tf.Graph().as_default():
+        a = tf.get_variable("a", [3, 2])
+        b = tf.get_variable("b", [4])
+        saver = tf.train.Saver()
+        with tf.Session() as session:
+            with pytest.raises(UserError, match=r"dcgan-5: a has shape \[2, 3\] there, the network wants \[3, 2\]"):
+                checkpoint.restore(session, saver, found, [a, b])
+            with pytest.raises(UserError, match=r"dcgan-5: b is missing, the network wants \[4\]"):
+                checkpoint.restore(session, saver, found, [b])
+
+
+def test_no_checkpoint_names_the_folder(tmp_path):
+    with pytest.raises(UserError) as raised:
+        checkpoint.newest_good_or_refuse(str(tmp_path / "nowhere"))
+    assert "nowhere (it does not exist); train first" in str(raised.value)
+    (tmp_path / "a.ckpt").write_text("")
+    with pytest.raises(UserError, match="none of its 1 files is a dcgan-<step>"):
+        checkpoint.newest_good_or_refuse(str(tmp_path))
+
+
+def test_a_record_of_another_step_is_refused(saved, tmp_path):
+    saved[0](5)
+    os.rename(str(tmp_path / "dcgan-5.json"), str(tmp_path / "dcgan-6.json"))
+    os.rename(str(tmp_path / "dcgan-5.index"), str(tmp_path / "dcgan-6.index"))
+    with pytest.raises(UserError, match="is the record of step 5"):
+        checkpoint.newest_good(str(tmp_path))
+
+
+@pytest.mark.parametrize("function", ("replace", "remove"))
+@pytest.mark.parametrize("survived", range(4))
+def test_a_kill_at_any_move_leaves_a_whole_newest(saved, tmp_path, monkeypatch, function, survived):
+    save, restore = saved
+    save(5, keep=1)
+    calls, real = [], getattr(os, function)
+
+    def killed(*arguments):
+        calls.append(arguments)
+        if len(calls) > survived and str(tmp_path) in arguments[0]:
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, function, killed)
+        with contextlib.suppress(KeyboardInterrupt):
+            save(6, keep=1)
+    assert restore() in (5, 6)
+    save(7, keep=1)
+    assert restore() == 7
+    assert {name for name in os.listdir(str(tmp_path)) if "dcgan-5" in name or "dcgan-6" in name} == set()
+
+
+def test_short_memory_is_not_called_damage(saved, tmp_path, monkeypatch):
+    found = saved[0](5)
+
+    class Saver:
+        def restore(self, session, path):
+            raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        checkpoint.restore(None, Saver(), found, [])
+
+
+def damage(path, how):
+    """Damage the files of the checkpoint at `path` in the way `how`."""
+    data, index, text = path + ".data-00000-of-00001", path + ".index", path + ".json"
+    where = {"data": data, "index": index, "json": text}[how.split()[-1]]
+    if how.startswith("remove"):
+        os.remove(where)
+    elif how.startswith("cut"):
+        os.truncate(where, os.path.getsize(where) // 2)
+    elif how.startswith("empty"):
+        os.truncate(where, 0)
+    else:
+        with open(where, "r+b") as file:
+            content = bytearray(file.read())
+            if how.startswith("flip"):
+                content[len(content) // 3] ^= 16
+            else:
+                content = os.urandom(len(content))
+            file.seek(0)
+            file.write(content)
+
+
+DAMAGES = [
+    way + " " + file for way in ("remove", "cut", "empty", "flip", "rubbish") for file in ("data", "index", "json")
+]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_newest_gives_way_to_the_newest_good_one(saved, tmp_path, how):
+    save, restore = saved
+    for step in (5, 6, 7):
+        save(step, keep=3)
+    for step in (6, 7):
+        damage(str(tmp_path / ("dcgan-%d" % step)), how)
+    before = sorted(os.listdir(str(tmp_path)))
+    found = checkpoint.newest_good(str(tmp_path))
+    assert found.checkpoint.step == 5 and len(found.damaged) == 2
+    for (_, words), step in zip(found.damaged, (7, 6)):
+        assert "\n" not in words and words.startswith(str(tmp_path / ("dcgan-%d" % step)))
+    assert restore() == 5 and sorted(os.listdir(str(tmp_path))) == before
+    # Going on from there, their place is taken when their step is reached ...
+    save(6, keep=3)
+    assert restore() == 6
+    assert [c.step for c in checkpoint.find(str(tmp_path))] == [5, 6, 7]
+
+
+def test_damaged_ones_do_not_count_as_kept_ones(saved, tmp_path):
+    save, restore = saved
+    for step in (5, 6, 7):
+        save(step, keep=3)
+    for step in (6, 7):
+        damage(str(tmp_path / ("dcgan-%d" % step)), "cut data")
+    passed_over = [c.step for c, _ in checkpoint.newest_good(str(tmp_path)).damaged]
+    assert passed_over == [7, 6]
+    save(15, keep=2, passed_over=passed_over)
+    assert [c.step for c in checkpoint.find(str(tmp_path))] == [5, 15] and restore() == 15
+
+
+def test_what_cannot_be_cleared_away_is_a_warning(saved, tmp_path, capsys):
+    save, restore = saved
+    (tmp_path / "checkpoint").mkdir()
+    save(5)
+    assert "the checkpoint of step 5 is saved, but older ones cannot be cleared away" in capsys.readouterr().err
+    assert restore() == 5
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_where_none_is_good_nothing_is_touched(saved, tmp_path, how):
+    save, _ = saved
+    for step in (5, 6):
+        save(step)
+    for step in (5, 6):
+        damage(str(tmp_path / ("dcgan-%d" % step)), how)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(
+        UserError, match=r"none of the 2 checkpoints in checkpoints_dir = .* is good: .*dcgan-6.*dcgan-5"
+    ):
+        checkpoint.newest_good(str(tmp_path))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_every_flipped_bit_is_noticed_or_harmless(saved):
+    save, restore = saved
+    path = save(5).path
+    rng = np.random.RandomState(0)
+    noticed = 0
+    for name in (path + ".data-00000-of-00001", path + ".index", path + ".json"):
+        with open(name, "rb") as file:
+            whole = file.read()
+        for place in rng.choice(len(whole), min(len(whole), 60), replace=False):
+            with open(name, "wb") as file:
+                file.write(whole[:place] + bytes([whole[place] ^ (1 << rng.randint(8))]) + whole[place + 1 :])
+            try:
+                assert restore() == 5
+            except UserError:
+                noticed += 1
+        with open(name, "wb") as file:
+            file.write(whole)
+    assert restore() == 5 and noticed > 60
+
+
+@pytest.mark.parametrize("content", (b"", b"\xff\xfe rubbish", b'model_checkpoint_path: "/etc/passwd"'))
+def test_what_tensorflows_own_list_says_does_not_matter(saved, tmp_path, content):
+    saved[0](5)
+    (tmp_path / "checkpoint").write_bytes(content)
+    assert saved[1]() == 5
+    saved[0](6)
+    assert saved[1]() == 6
+
+
+def test_every_nth_stays_for_good(saved, tmp_path):
+    for step in range(0, 26, 2):
+        saved[0](step, keep=2, keep_every=10)
+    assert [found.step for found in checkpoint.find(str(tmp_path))] == [0, 10, 20, 22, 24]
+
+
+def test_a_later_version_is_refused_not_passed_over(saved, tmp_path):
+    saved[0](5)
+    saved[0](6)
+    text = (tmp_path / "dcgan-6.json").read_text()
+    (tmp_path / "dcgan-6.json").write_text(text.replace('"format": %d' % record.FORMAT, '"format": 99'))
+    with pytest.raises(UserError, match="written by a later version of this program"):
+        checkpoint.newest_good(str(tmp_path))
+
+
+def test_a_first_save_that_was_killed_is_no_loss(saved, tmp_path):
+    saved[0](0)
+    os.remove(str(tmp_path / "dcgan-0.json"))
+    assert checkpoint.newest_good(str(tmp_path)) is None

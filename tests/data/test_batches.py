@@ -1,0 +1,155 @@
+"""From records to batches: the order, and what is drawn for each picture."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import InMemory
+
+from utils.data import batches as dataset
+from utils.data.prepare import Pictures
+from utils.errors import UserError
+
+
+def some_pictures(n=12, size=16, channels=3):
+    """Pictures whose every pixel is another number, so that a wrong one, or a wrong window, is seen."""
+    array = np.random.RandomState(0).randint(0, 256, (n, size, size, channels)).astype(np.uint8)
+    return Pictures(InMemory(array), np.arange(n, dtype=np.int32) % 3 - 1, ["a", "b"], "", None), array
+
+
+def run_batches(batches, start, count):
+    """Return (images as numbers 0..255, labels) of `count` batches behind the first `start` pictures."""
+    with tf.Session() as session:
+        session.run(batches.initializer, {batches.start: start})
+        taken = [session.run([batches.images, batches.labels]) for _ in range(count)]
+    images, labels = zip(*taken)
+    return np.round(np.array(images) * 127.5 + 127.5).astype(int), np.array(labels)
+
+
+@pytest.mark.parametrize("n", (1, 2, 7, 100))
+def test_every_epoch_has_every_picture_once(n):
+    order = dataset.Order(n, seed=5)
+    taken = order.take(0, 5 * n).reshape(5, n)
+    assert (np.sort(taken, axis=1) == np.arange(n)).all()
+    if n == 100:
+        assert len({tuple(epoch) for epoch in taken}) == 5
+        assert not np.array_equal(taken[0], dataset.Order(n, seed=6).take(0, n))
+
+
+def test_any_batch_is_found_without_those_before():
+    walked = np.concatenate([dataset.Order(7, 1).take(start, 3) for start in range(0, 60, 3)])
+    assert dataset.Order(7, 1).take(31, 20).tolist() == walked[31:51].tolist()
+    far = dataset.Order(7, 1).take(7 * 10**12, 7)
+    assert sorted(far) == list(range(7))
+
+
+def test_batches_are_scaled_labelled_and_start_anywhere(graph):
+    pictures, array = some_pictures()
+    batches = dataset.batches(pictures, 5, 16, mirror=0, seed=3)
+    assert batches.images.shape.as_list() == [5, 16, 16, 3] and batches.images.dtype == tf.float32
+    assert batches.labels.shape.as_list() == [5] and batches.labels.dtype == tf.int32
+    images, labels = run_batches(batches, 0, 6)
+    indices = dataset.Order(12, 3).take(0, 30).reshape(6, 5)
+    assert np.array_equal(images, array[indices]) and np.array_equal(labels, pictures.labels[indices])
+    images, labels = run_batches(batches, 20, 1)
+    assert np.array_equal(images[0], array[indices[4]]) and np.array_equal(labels[0], pictures.labels[indices[4]])
+
+
+def test_images_are_between_minus_one_and_one(graph):
+    pictures, array = some_pictures()
+    batches = dataset.batches(pictures, 12, 16, mirror=0, seed=3)
+    with tf.Session() as session:
+        session.run(batches.initializer, {batches.start: 0})
+        images = session.run(batches.images)
+    assert (array.min(), array.max()) == (0, 255) and (images.min(), images.max()) == (-1.0, 1.0)
+
+
+def place_of(window, picture):
+    """Return where in a picture a window was taken, as (top, left), or None."""
+    size = len(window)
+    spare = range(len(picture) - size + 1)
+    found = [(y, x) for y in spare for x in spare if np.array_equal(picture[y : y + size, x : x + size], window)]
+    return found[0] if found else None
+
+
+def test_windows_are_drawn_from_everywhere_and_follow_from_the_place_in_the_data(graph):
+    pictures, array = some_pictures(n=8, size=12)
+    batches = dataset.batches(pictures, 4, 8, mirror=0, seed=1)
+    assert batches.images.shape.as_list() == [4, 8, 8, 3]
+    images, _ = run_batches(batches, 0, 100)
+    order = dataset.Order(8, 1).take(0, 400)
+    places = [place_of(window, array[i]) for window, i in zip(images.reshape(-1, 8, 8, 3), order)]
+    assert None not in places
+    counts = np.zeros((5, 5), int)
+    for y, x in places:
+        counts[y, x] += 1
+    assert counts.min() >= 3 and counts.max() <= 35  # 16 each, give or take
+    assert len(set(places[:4])) > 1  # not one for a whole batch
+    later, _ = run_batches(batches, 200, 3)
+    assert np.array_equal(later, images[50:53])
+
+
+def test_workers_have_the_rows_of_the_same_batches(graph):
+    pictures, _ = some_pictures(n=8, size=12)
+    whole, labels = run_batches(dataset.batches(pictures, 6, 8, mirror=1, seed=1), 5, 9)
+    for rows in (slice(0, 2), slice(2, 6)):
+        batches = dataset.batches(pictures, 6, 8, 1, 1, rows)
+        assert batches.size == 6 and batches.images.shape[0] == batches.labels.shape[0] == rows.stop - rows.start
+        images, labels_of_rows = run_batches(batches, 5, 9)
+        assert np.array_equal(images, whole[:, rows]) and np.array_equal(labels_of_rows, labels[:, rows])
+
+
+def test_every_other_picture_is_mirrored_at_random(graph):
+    pictures, array = some_pictures(n=8)
+    batches = dataset.batches(pictures, 4, 16, mirror=1, seed=1)
+    images, _ = run_batches(batches, 0, 100)
+    expected = array[dataset.Order(8, 1).take(0, 400)]
+    images = images.reshape(expected.shape)
+    same = (images == expected).all((1, 2, 3))
+    mirrored = (images == expected[:, :, ::-1]).all((1, 2, 3))
+    assert (same ^ mirrored).all() and 150 < mirrored.sum() < 250
+    later, _ = run_batches(batches, 200, 3)
+    assert np.array_equal(later.reshape(12, 16, 16, 3), images[200:212])
+
+
+def test_window_and_mirror_share_no_draws(graph):
+    """Half of the mirrored pictures have their window in the upper half."""
+    pictures, array = some_pictures(n=1, size=17)
+    images, _ = run_batches(dataset.batches(pictures, 100, 16, mirror=1, seed=1), 0, 4)
+    upper = mirrored = both = 0
+    for window in images.reshape(-1, 16, 16, 3):
+        turned = place_of(window, array[0]) is None
+        top = place_of(window[:, ::-1] if turned else window, array[0])[0] == 0
+        upper, mirrored, both = upper + top, mirrored + turned, both + (top and turned)
+    assert 150 < upper < 250 and 150 < mirrored < 250 and 70 < both < 130
+
+
+def test_waiting_is_measured(graph):
+    import time
+
+    class Slow(InMemory):
+        def take(self, indices):
+            time.sleep(0.2)
+            return super().take(indices)
+
+    pictures, array = some_pictures()
+    batches = dataset.batches(pictures._replace(records=Slow(array)), 4, 16, mirror=0, seed=1)
+    with tf.Session() as session:
+        session.run(batches.initializer, {batches.start: 0})
+        assert 0.1 < session.run(batches.waited) < 2
+        time.sleep(1)
+        assert session.run(batches.waited) == 0  # it was there already
+
+
+def test_an_error_comes_out_as_it_went_in(graph):
+    class Lost(InMemory):
+        def take(self, indices):
+            raise UserError("a record is lost")
+
+    pictures, array = some_pictures()
+    batches = dataset.batches(pictures._replace(records=Lost(array)), 4, 16, mirror=0, seed=1)
+    lost = pytest.raises(UserError, match=r"^a record is lost$")
+    with lost, dataset.errors_named(batches), tf.Session() as session:
+        session.run(batches.initializer, {batches.start: 0})
+        session.run(batches.images)
+    with pytest.raises(tf.errors.DataLossError), dataset.errors_named(batches._replace(errors=[])):
+        raise tf.errors.DataLossError(None, None, "another one")

@@ -1,0 +1,126 @@
+"""Each kind of picture looks as a person expects; each kind of rubbish is refused with a reason."""
+
+import numpy as np
+import odd_files
+import pytest
+from odd_files import COLOURS, motif, quarters
+from PIL import Image
+
+from utils.data.decode import BadPictureError, NotAPictureError, Recipe, claims_to_be_a_picture, decode
+
+RECIPE = Recipe(size=32, channels=3, crop="center", background=(255, 255, 255))
+USABLE, UNUSABLE, OTHERS = odd_files.usable(), odd_files.unusable(), odd_files.others()
+
+
+@pytest.mark.parametrize("name", sorted(USABLE))
+def test_every_kind_looks_as_it_should(tmp_path, name):
+    content, colours, tolerance = USABLE[name]
+    (tmp_path / name).write_bytes(content)
+    record = decode(str(tmp_path / name), RECIPE)
+    assert record.shape == (32, 32, 3) and record.dtype == np.uint8
+    assert quarters(record) == pytest.approx(np.float64(colours), abs=tolerance)
+    in_grey = decode(str(tmp_path / name), RECIPE._replace(channels=1))
+    assert in_grey.shape == (32, 32, 1)
+    assert quarters(in_grey)[:, 0] == pytest.approx(odd_files.grey(np.float64(colours))[:, 0], abs=tolerance + 2)
+
+
+@pytest.mark.parametrize("name", sorted(UNUSABLE))
+def test_every_fault_has_a_reason(tmp_path, name):
+    content, reason = UNUSABLE[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises((BadPictureError, NotAPictureError)) as raised:
+        decode(str(tmp_path / name), RECIPE)
+    assert str(raised.value) and reason in str(raised.value)
+    assert claims_to_be_a_picture(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", sorted(OTHERS))
+def test_what_is_no_picture_does_not_claim_to_be_one(tmp_path, name):
+    (tmp_path / name).write_bytes(OTHERS[name])
+    with pytest.raises(NotAPictureError):
+        decode(str(tmp_path / name), RECIPE)
+    assert not claims_to_be_a_picture(str(tmp_path / name))
+
+
+def test_a_file_that_cannot_be_read_is_no_bad_picture(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        decode(str(tmp_path / "gone.jpg"), RECIPE)
+
+
+def test_transparency_shows_the_background(tmp_path):
+    path = str(tmp_path / "a.png")
+    odd_files.half_transparent("RGBA")[0].save(path)
+    record = decode(path, RECIPE._replace(background=(10, 120, 250)))
+    assert quarters(record)[[0, 2]] == pytest.approx(np.float64([[10, 120, 250]] * 2), abs=1)
+    # Smooth edges: what is half transparent is half background, and no dark seam is left by the resizing.
+    assert record[:, 14:18].min(0).min(0)[2] >= 30
+
+
+def test_what_a_crop_keeps(tmp_path):
+    # Three squares side by side: red, green, blue.
+    wide = np.zeros((40, 120, 3), np.uint8)
+    wide[:, :40], wide[:, 40:80], wide[:, 80:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    for turned in (False, True):
+        Image.fromarray(wide.transpose(1, 0, 2) if turned else wide).save(str(tmp_path / "a.png"))
+
+        def strips(crop, turned=turned):
+            record = decode(str(tmp_path / "a.png"), RECIPE._replace(size=48, crop=crop, background=(9, 9, 9)))
+            return (record.transpose(1, 0, 2) if turned else record).astype(int)
+
+        assert np.abs(strips("center")[2:-2, 2:-2] - [0, 255, 0]).max() < 8
+        record = strips("stretch")
+        for i, colour in enumerate(([255, 0, 0], [0, 255, 0], [0, 0, 255])):
+            assert np.abs(record[:, 16 * i + 4 : 16 * i + 12] - colour).max() < 8
+        record = strips("pad")
+        assert (record[:15] == 9).all() and (record[-15:] == 9).all()
+        for i, colour in enumerate(([255, 0, 0], [0, 255, 0], [0, 0, 255])):
+            assert np.abs(record[18:30, 16 * i + 4 : 16 * i + 12] - colour).max() < 8
+
+
+@pytest.mark.parametrize("size", ((1, 1), (1, 500), (500, 1), (7, 3)))
+@pytest.mark.parametrize("crop", ("center", "pad", "stretch"))
+def test_the_smallest_and_the_thinnest(tmp_path, size, crop):
+    Image.new("RGB", size, (200, 100, 50)).save(str(tmp_path / "a.png"))
+    record = decode(str(tmp_path / "a.png"), RECIPE._replace(crop=crop, background=(200, 100, 50)))
+    assert np.abs(record.astype(int) - [200, 100, 50]).max() <= 1
+
+
+def test_shrinking_is_antialiased(tmp_path):
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[:, ::2] = 255
+    Image.fromarray(stripes).save(str(tmp_path / "a.png"))
+    assert np.abs(decode(str(tmp_path / "a.png"), RECIPE)[2:-2, 2:-2].astype(int) - 127).max() <= 3
+
+
+@pytest.mark.parametrize("crop", ("center", "pad", "stretch"))
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path, monkeypatch, crop):
+    path, sizes = str(tmp_path / "a.jpg"), []
+    motif(1200, 800).save(path, quality=90)
+    load = Image.Image.load
+    monkeypatch.setattr(Image.Image, "load", lambda self: sizes.append(self.size) or load(self))
+    record = decode(path, RECIPE._replace(crop=crop, background=(0, 0, 0)))
+    assert max(sizes) == (150, 100)
+    if crop != "pad":
+        assert quarters(record) == pytest.approx(np.float64(COLOURS), abs=8)
+
+
+def test_whole_numbers_beyond_16_bits_are_stretched(tmp_path):
+    ramp = np.linspace(-(10**6), 10**6, 64).astype(np.int32) * np.ones((64, 1), np.int32)
+    Image.fromarray(ramp).save(str(tmp_path / "a.tif"))
+    record = decode(str(tmp_path / "a.tif"), RECIPE._replace(size=64))
+    assert np.abs(record[5, :, 0] - np.linspace(0, 255, 64)).max() <= 1
+
+
+def test_numbers_that_are_none_are_black(tmp_path):
+    values = np.full((20, 20), 0.5, np.float32)
+    values[:10] = np.nan
+    Image.fromarray(values).save(str(tmp_path / "a.tif"))
+    record = decode(str(tmp_path / "a.tif"), RECIPE._replace(size=20))
+    assert (record[:8] == 0).all() and np.abs(record[12:].astype(int) - 128).max() <= 1
+
+
+def test_names_tell_what_a_picture_claims_to_be():
+    for name in ("a.jpg", "A.JPEG", b"\xff.PNG", "x.y.webp", "p.heic", "scan.tiff"):
+        assert claims_to_be_a_picture(name)
+    for name in ("a.txt", "jpg", "a.jpg.part", "film.mpeg", "paper.pdf", ""):
+        assert not claims_to_be_a_picture(name)

@@ -1,0 +1,58 @@
+"""Grids and PNG files."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils.output import pictures as images
+
+
+def numbered(count, height=2, width=3, channels=3):
+    """Pictures of one colour each, their number."""
+    return np.uint8(np.arange(count).reshape(-1, 1, 1, 1) * np.ones((1, height, width, channels)))
+
+
+def test_to_uint8_rounds_and_bounds():
+    values = np.float32([-1, -0.996, 0, 1, 1.5, -7, np.nan])
+    assert images.to_uint8(values).tolist() == [0, 1, 128, 255, 255, 0, 0]
+    steps = np.arange(256)
+    assert images.to_uint8(np.float32(steps / 127.5 - 1)).tolist() == steps.tolist()
+
+
+def test_a_grid_runs_row_by_row():
+    sheet = images.grid(numbered(6), columns=3)
+    assert sheet.shape == (4, 9, 3)
+    assert sheet[::2, ::3, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize("count, rows, columns", ((1, 1, 1), (2, 1, 2), (3, 2, 2), (5, 2, 3), (64, 8, 8), (65, 8, 9)))
+@pytest.mark.parametrize("channels", (1, 3))
+def test_any_number_makes_a_grid(count, rows, columns, channels):
+    sheet = images.grid(numbered(count, channels=channels))
+    assert sheet.shape == (2 * rows, 3 * columns, channels)
+    cells = sheet[::2, ::3, 0].ravel()
+    assert cells[:count].tolist() == list(range(count)) and (cells[count:] == 255).all()
+
+
+def test_more_columns_than_pictures():
+    assert images.grid(numbered(2), columns=10).shape == (2, 6, 3)
+
+
+@pytest.mark.parametrize("channels", (1, 3))
+def test_png_keeps_every_pixel(channels):
+    picture = np.random.RandomState(0).randint(0, 256, (5, 7, channels)).astype(np.uint8)
+    back = np.asarray(Image.open(io.BytesIO(images.png(picture)))).reshape(picture.shape)
+    assert np.array_equal(back, picture)
+
+
+def test_samples_are_written_as_grid_and_one_by_one(tmp_path):
+    chunks = iter([numbered(64), numbered(6) + 64])
+    line = images.write_samples(chunks, 70, str(tmp_path), "sample_7", single=1, columns=10)
+    assert np.asarray(Image.open(str(tmp_path / "sample_7.png"))).shape == (14, 30, 3)
+    names = sorted(os.listdir(str(tmp_path / "sample_7")))
+    assert names == ["sample_7_%05d.png" % i for i in range(70)]
+    assert (np.asarray(Image.open(str(tmp_path / "sample_7" / names[66]))) == 66).all()
+    assert "70 pictures" in line and "sample_7.png" in line

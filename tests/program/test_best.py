@@ -1,0 +1,222 @@
+"""The program as a user runs it: measured while it trains, sampled from the best, evaluated, by class, from weights."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import Program
+from PIL import Image
+
+OPTIONS = ["--max_steps", "12", "--metrics_every", "4", "--metrics_samples", "8", "--keep_checkpoints", "1"]
+OPTIONS += ["--conditional", "1", "--checkpoint_every", "5", "--log_every", "6", "--train_samples", "6"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A program that has trained a conditional network on three classes for twelve steps."""
+    folder = tmp_path_factory.mktemp("trained")
+    for c, name in enumerate(("blue", "green", "red")):
+        (folder / "some pics" / name).mkdir(parents=True)
+        for i in range(4):
+            colours = np.full((16, 16, 3), 40 + 10 * i, np.uint8)
+            colours[..., 2 - c] = 200
+            Image.fromarray(colours).save(str(folder / "some pics" / name / ("%d.png" % i)))
+    program = Program(folder / "a copy", folder / "some pics")
+    # Of the three times it is measured, let the second one be the best.
+    path, line = program.folder / "utils" / "metrics" / "measure.py", "        return Measured(values, "
+    assert line in path.read_text()
+    fault = (
+        '        self.times = getattr(self, "times", 0) + 1\n        values["swd"] = [9.0, 7.0, 9.0][self.times - 1]\n'
+    )
+    path.write_text(path.read_text().replace(line, fault + line))
+    program.said = program.train(*OPTIONS)
+    return program
+
+
+def state_of(program, step):
+    return json.loads((program.checkpoints / ("dcgan-%d.json" % step)).read_text())["state"]
+
+
+def test_what_was_measured_is_written(trained):
+    with open(str(trained.checkpoints / "history.csv"), newline="") as file:
+        rows = {row["step"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["4", "6", "8", "12"]
+    assert [rows[step]["swd"] for step in rows] == ["9", "", "7", "9"]
+    assert 0 < float(rows["4"]["ms_ssim"]) <= 1 and rows["4"]["fid"] == ""
+    assert "step 6, " in trained.said and "swd 9, " in trained.said and "Finished at step 12 (swd 9)." in trained.said
+    best = state_of(trained, 12)["best"]
+    assert (best["step"], best["metric"], best["value"], best["least"], best["least_step"]) == (8, "swd", 7, 7, 8)
+    left = {int(path.stem.split("-")[1]) for path in trained.checkpoints.glob("dcgan-*.json")}
+    assert left == {8, 12}  # the newest, as keep_checkpoints = 1 says, and the best, of a step at which none was due
+    assert state_of(trained, 12)["classes"] == ["blue", "green", "red"]
+
+
+def test_grids_have_a_row_for_each_class(trained):
+    with Image.open(str(trained.samples / "train_00000012.png")) as grid:
+        assert grid.size == (2 * 16, 3 * 16)
+
+
+def test_classes_choose(trained):
+    said = trained.train("--isTrain", "0", "--classes", "red,blue", "--num_samples", "8", "--single", "1")
+    assert "8 pictures in" in said
+    both = np.asarray(Image.open(str(trained.samples / "sample_00000008_seed0.png")))
+    assert both.shape == (2 * 16, 4 * 16, 3)
+    trained.train("--isTrain", "0", "--num_samples", "12")
+    every = np.asarray(Image.open(str(trained.samples / "sample_00000008_seed0.png")))
+    assert np.array_equal(every[32:], both[:16]) and np.array_equal(every[:16], both[16:])
+    assert not np.array_equal(every[:16], every[32:])
+    line = trained.refuse("--isTrain", "0", "--classes", "bleu")
+    assert line == "main.py: classes: no class 'bleu'; there are blue, green, red; did you mean blue?"
+
+
+def test_which_checkpoint(trained):
+    said = trained.train("--isTrain", "0", "--num_samples", "3")
+    assert "Sampling from step 8 (the best by swd, 7; the latest is step 12)" in said
+    said = trained.train("--isTrain", "0", "--checkpoint", "latest", "--num_samples", "3")
+    assert "Sampling from step 12 (the latest)" in said
+    said = trained.train("--isTrain", "0", "--checkpoint", "12", "--num_samples", "3")
+    assert "Sampling from step 12 (as asked for)" in said
+    assert "has none of that step; there are 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
+    assert "it must be best, latest, or a step" in trained.refuse("--isTrain", "0", "--checkpoint", "last")
+
+
+def test_if_the_best_is_damaged_it_is_the_latest(trained):
+    path = trained.checkpoints / "dcgan-8.index"
+    whole = path.read_bytes()
+    path.write_bytes(b"rubbish")
+    try:
+        done = trained.run("--isTrain", "0", "--num_samples", "3")
+        assert done.returncode == 0 and "Sampling from step 12 (the latest)" in done.stdout
+        assert "main.py: the best checkpoint: " in done.stderr and "dcgan-8 is damaged" in done.stderr
+        assert "dcgan-8 is damaged" in trained.refuse("--isTrain", "0", "--checkpoint", "8")
+    finally:
+        path.write_bytes(whole)
+
+
+def test_evaluate(trained):
+    said = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
+    assert "N = 10 samples against 10 pictures, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in said
+    assert "swd            9.0000   (less is better; with N = 5 it is" in said and "ms_ssim" in said
+    assert "inception_graph names its file" in said and "nothing is downloaded" in said
+    assert "These are not the pictures" not in said
+    with Image.open(str(trained.samples / "nearest_00000008.png")) as sheet:
+        assert sheet.size == (2 * (5 * 16 + 4), 5 * 16)
+
+
+def test_a_conditional_run_goes_on_with_its_classes_alone(trained):
+    red = trained.folder / "pics" / "red"
+    red.rename(trained.folder / "red")
+    try:
+        line = trained.refuse(*OPTIONS, "--max_steps", "14")
+        assert "the classes in pics_dir" in line and "are blue, green, but this run has learnt blue, green, red" in line
+    finally:
+        (trained.folder / "red").rename(red)
+    (trained.folder / "pics" / "stray.png").write_bytes((red / "0.png").read_bytes())
+    try:
+        assert "1 of 13 lie in none" in trained.refuse(*OPTIONS, "--max_steps", "14")
+    finally:
+        (trained.folder / "pics" / "stray.png").unlink()
+
+
+def test_one_class_is_nothing_to_tell_apart(program):
+    shutil.rmtree(str(program.folder / "pics" / "red"))
+    assert "wants two class folders or more, but" in program.refuse("--conditional", "1")
+
+
+def test_a_run_from_the_weights_of_another(trained, program):
+    source = ["--init_from", str(trained.checkpoints)]
+    line = program.refuse(*source)
+    assert "init_from = " in line and "conditional is 1 there and 0 here" in line
+    assert "no checkpoint in init_from = " in program.refuse("--init_from", str(program.folder / "pics"))
+    new_run = ["--max_steps", "1", "--keep_checkpoints", "2", "--samples_dir", "s", "--checkpoints_dir", "c"]
+    done = trained.train(*OPTIONS, *source, *new_run)
+    assert "A new run, from the weights of step 8 (the best by swd, 7; the latest is step 12)" in done
+    import tensorflow.compat.v1 as tf
+
+    theirs = tf.train.load_checkpoint(str(trained.checkpoints / "dcgan-8"))
+    ours = tf.train.load_checkpoint(str(trained.folder / "c" / "dcgan-0"))
+    for name in ("generator/8x8/conv/kernel", "generator/4x4/batch_norm/moving_mean", "discriminator/8x8/conv/kernel"):
+        assert np.array_equal(theirs.get_tensor(name), ours.get_tensor(name))
+    name = "generator/8x8/conv/kernel"
+    assert np.array_equal(ours.get_tensor("average_" + name), theirs.get_tensor(name))
+    assert ours.get_tensor("step") == ours.get_tensor("pictures_seen") == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    (
+        ("--loss wasserstein", "loss = 'wasserstein' without a penalty"),
+        ("--gradient_penalty wgan-gp", "which d_norm = 'batch' mixes with"),
+        ("--loss hinge --label_smoothing 0.1", "label_smoothing = 0.1 has no labels to smooth with loss = 'hinge'"),
+        ("--penalty_every 4", "penalty_every = 4, but gradient_penalty = 'none'"),
+        ("--best_metric fid", "best_metric = 'fid' needs inception_graph"),
+        ("--inception_graph no/such.pb", "no/such.pb is no file; name that of the Inception network"),
+        ("--augment colour", "augment = 'colour' is not possible; it must be auto, none, or some of color"),
+    ),
+)
+def test_what_does_not_go_together_is_refused(program, arguments, expected):
+    assert expected in program.refuse(*arguments.split())
+    assert not list(program.checkpoints.glob("dcgan-*")) if program.checkpoints.exists() else True
+
+
+def test_a_metric_that_fails_ends_nothing_and_what_goes_wrong_is_said(program):
+    """A failing metric, and a D that has won, are put into the copy."""
+    for name, line, fault in (
+        ("metrics/measure.py", "        return Measured(values, ", "        raise RuntimeError('out of luck')\n"),
+        ("training/diagnosis.py", "        run = self._run\n        if run.loss ==", "        return True\n"),
+    ):
+        path = program.folder / "utils" / name
+        assert line in path.read_text()
+        path.write_text(path.read_text().replace(line, fault + line).replace("WON_STEPS = 500", "WON_STEPS = 3"))
+    done = program.run("--max_steps", "6", "--metrics_every", "4", "--metrics_samples", "8")
+    assert done.returncode == 0 and "Finished at step 6." in done.stdout
+    assert [line for line in done.stderr.split("\n") if line] == [
+        "main.py: the quality at step %d cannot be measured (out of luck); training goes on" % step for step in (4, 6)
+    ]
+    assert done.stdout.count("D has won: for 3 steps") == 1
+
+
+def test_a_best_that_is_gone_is_chosen_anew(trained):
+    copy = trained.folder / "without best"
+    shutil.copytree(str(trained.checkpoints), str(copy))
+    for path in copy.glob("dcgan-8.*"):
+        path.unlink()
+    there = ["--checkpoints_dir", "without best", "--samples_dir", "samples without"]
+    done = trained.run(*OPTIONS, *there, "--max_steps", "16")
+    assert done.returncode == 0 and "choosing a new one" in done.stderr
+    state = json.loads((copy / "dcgan-16.json").read_text())["state"]
+    assert (state["best"]["step"], state["best"]["value"]) == (16, 9)
+
+
+def test_another_comparison_takes_nothing_from_the_best_so_far(trained):
+    copy = trained.folder / "another"
+    shutil.copytree(str(trained.checkpoints), str(copy))
+    there = ["--checkpoints_dir", "another", "--samples_dir", "another samples"]
+    trained.train(*OPTIONS, *there, "--max_steps", "16", "--metrics_samples", "6")
+    state = json.loads((copy / "dcgan-16.json").read_text())["state"]
+    assert state["best"]["step"] == 16 and state["former"] == [8]
+    assert sorted(int(path.stem.split("-")[1]) for path in copy.glob("dcgan-*.json")) == [8, 16]
+
+
+def test_a_best_that_cannot_be_saved_is_not_the_best(trained):
+    """From then on the disk is full: what was the best before stays, and is named as such."""
+    copy = trained.folder / "full"
+    shutil.copytree(str(trained.checkpoints), str(copy))
+    path, line = trained.folder / "utils" / "checkpoints" / "store.py", "    _publish(aside, folder, step)\n"
+    text = path.read_text()
+    path.write_text(text.replace(line, "    if step == 16:\n        raise OSError('no room')\n" + line))
+    measure_path = trained.folder / "utils" / "metrics" / "measure.py"
+    measure_text = measure_path.read_text()
+    assert "[9.0, 7.0, 9.0]" in measure_text
+    measure_path.write_text(measure_text.replace("[9.0, 7.0, 9.0]", "[1.0, 9.0, 9.0]"))
+    try:
+        there = ["--checkpoints_dir", "full", "--samples_dir", "full samples"]
+        done = trained.run(*OPTIONS, *there, "--max_steps", "20")
+    finally:
+        path.write_text(text)
+        measure_path.write_text(measure_text)
+    assert done.returncode == 0 and "the checkpoint of step 16 cannot be written (no room)" in done.stderr
+    assert json.loads((copy / "dcgan-20.json").read_text())["state"]["best"]["step"] == 8
+    assert (copy / "dcgan-8.json").exists()

@@ -1,0 +1,102 @@
+"""Each sentence is said when its case is forced, once, and not otherwise."""
+
+import numpy as np
+import pytest
+
+from utils.checkpoints.manifest import Best
+from utils.metrics.measure import Measured
+from utils.training.diagnosis import COLLAPSE_FROM, STALE, WON_STEPS, Diagnosis, saturated
+
+
+def row(d_real=0.7, d_fake=0.3, d_loss=0.9):
+    return {"d_real": d_real, "d_fake": d_fake, "d_loss": d_loss}
+
+
+def of_steps(diagnosis, rows):
+    return [line for each in rows for line in diagnosis.of_step(each)]
+
+
+GREY = np.full((4, 8, 8, 3), 120, np.uint8)
+
+
+def of_measured(diagnosis, step, ms_ssim=0.3, real=0.25, samples=GREY, reals=GREY, best=None):
+    measured = Measured({"swd": 10.0, "ms_ssim": ms_ssim}, real, samples)
+    best = best or Best(step, "swd", "these", 10.0, 9.5, step)
+    return diagnosis.of_measured(step, measured, reals, best)
+
+
+def test_a_run_that_goes_well_is_silent(settings):
+    diagnosis = Diagnosis(settings.run)
+    assert of_steps(diagnosis, [row()] * 2000 + [row(0.999, 0.001, 0.001)] * (WON_STEPS - 1) + [row()]) == []
+    assert [of_measured(diagnosis, step) for step in range(200, 20000, 200)] == [[]] * 99
+
+
+@pytest.mark.parametrize(
+    "loss, won",
+    (
+        ("non_saturating", row(0.999, 0.001)),
+        ("hinge", row(0.75, 0.25, 0.001)),
+        ("least_squares", row(0.73, 0.5, 0.001)),
+    ),
+)
+def test_d_has_won(settings, loss, won):
+    diagnosis = Diagnosis(settings.run._replace(loss=loss))
+    lines = of_steps(diagnosis, [won] * (3 * WON_STEPS))
+    assert len(lines) == 1 and lines[0].startswith("D has won: for 500 steps")
+    assert "d_learning_rate = %g" % (settings.run.learning_rate / 2) in lines[0] and "params.py" in lines[0]
+    assert len(of_steps(diagnosis, [row()] + [won] * WON_STEPS)) == 1  # it was over, and came again
+    assert of_steps(Diagnosis(settings.run._replace(loss="wasserstein")), [won] * 1000) == []
+
+
+def test_what_is_proposed_against_d_is_not_what_is_set_already(settings):
+    run = settings.run._replace(augment="none")
+    assert "augment = 'color,translation,cutout'" in of_steps(Diagnosis(run), [row(1, 0)] * WON_STEPS)[0]
+    run = settings.run._replace(augment="auto", label_smoothing=0.1, d_learning_rate=0.0004)
+    line = of_steps(Diagnosis(run), [row(0.95, 0)] * WON_STEPS)[0]
+    assert "augment" not in line and "label_smoothing" not in line and "d_learning_rate = 0.0002" in line
+
+
+def test_samples_have_collapsed(settings):
+    diagnosis = Diagnosis(settings.run)
+    assert of_measured(diagnosis, COLLAPSE_FROM - 1, ms_ssim=0.9) == []  # blurs are alike
+    assert of_measured(diagnosis, COLLAPSE_FROM, ms_ssim=0.9) == []
+    (line,) = of_measured(diagnosis, COLLAPSE_FROM + 200, ms_ssim=0.9)
+    assert "collapsed onto few pictures: their MS-SSIM is 0.90, that of real ones 0.25" in line and "params.py" in line
+    assert of_measured(diagnosis, COLLAPSE_FROM + 400, ms_ssim=0.9) == []
+    # Where real pictures are as alike, it is no collapse.
+    assert not [of_measured(Diagnosis(settings.run), s, ms_ssim=0.9, real=0.85) for s in (5000, 5200)][1]
+
+
+def test_samples_saturate(settings):
+    black_and_white = np.where(np.arange(8)[:, None] % 2, 0, 255).astype(np.uint8) * np.ones((4, 8, 8, 3), np.uint8)
+    assert (saturated(black_and_white), saturated(GREY)) == (1, 0)
+    diagnosis = Diagnosis(settings.run)
+    lines = [of_measured(diagnosis, step, samples=black_and_white) for step in (200, 400, 600)]
+    assert [len(each) for each in lines] == [0, 1, 0]
+    assert (
+        "saturate: 100% of their pixels" in lines[1][0]
+        and "learning_rate = %g" % settings.run.learning_rate in lines[1][0]
+    )
+    # Drawings in black and white are to be like that.
+    diagnosis = Diagnosis(settings.run)
+    assert [of_measured(diagnosis, s, samples=black_and_white, reals=black_and_white) for s in (1, 2)] == [[], []]
+
+
+@pytest.mark.parametrize(
+    "metric, best_step, least_step, words",
+    (
+        ("fid", 8, 5, "Nothing has improved for {} steps: fid was least, 9.5, at step {}. "),
+        ("swd", 5, 2, "Samples have been worse for {} steps: swd was 9.9 at step {}, and is 10 now. "),
+    ),
+)
+def test_nothing_has_improved_for_long(settings, metric, best_step, least_step, words):
+    every = settings.run.metrics_every
+    best = Best(best_step * every, metric, "these", 9.9, 9.5, least_step * every)
+    diagnosis = Diagnosis(settings.run)
+    assert of_measured(diagnosis, (STALE + 4) * every, best=best) == []
+    (line,) = of_measured(diagnosis, (STALE + 5) * every, best=best)
+    assert line.startswith(words.format(STALE * every, 5 * every))
+    assert "rate_decay_from = 0.5" in line
+    assert of_measured(diagnosis, (STALE + 6) * every, best=best) == []
+    late = best._replace(step=80 * every, least_step=80 * every)  # after a long rise, that is not long
+    assert of_measured(Diagnosis(settings.run), 100 * every, best=late) == []
