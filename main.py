@@ -139,7 +139,7 @@ def build_and_run(settings, workers, pictures, found, donor, writer_lock):
     if donor:
         donor.prepare(classes)
     measures = run.metrics_every and workers.is_chief
-    measurer = Measurer(pictures, run, network, run.metrics_samples) if measures else None
+    measurer = Measurer(pictures, settings, run.metrics_samples) if measures else None
     tf.get_default_graph().finalize()
     state = found.record.state if found else record.State()
     best = checkpoint.best_of(found) if found else None
@@ -264,14 +264,15 @@ def sample(settings):
     from utils.metrics import evaluate as evaluation
     from utils.runtime import devices as precision
     from utils.runtime import memory
-    from utils.sampling import pictures as sampling
+    from utils.sampling.latents import chosen_classes
+    from utils.sampling.pictures import write_samples
     from utils.training import folders
 
     run = settings.run
     config = precision.session_config(precision.choose("float32" if run.precision == "auto" else run.precision))
     chosen = choice.choose(run.checkpoints_dir, run.checkpoint)
     network, classes = chosen.record.network, chosen.record.state.classes
-    rows = sampling.chosen_classes(run.classes, classes)
+    rows = chosen_classes(run.classes, classes)
     folders.make_writable("samples_dir", run.samples_dir)
     evaluator = evaluation.Evaluator(run, chosen.record) if run.evaluate else None
 
@@ -288,7 +289,7 @@ def sample(settings):
         if run.evaluate:
             evaluator.evaluate(session, sampler, step)
         else:
-            print(sampling.write(session, sampler, run, network.z_dim, rows, step))
+            print(write_samples(session, sampler, run, rows, step))
     return 0
 
 

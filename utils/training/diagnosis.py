@@ -7,7 +7,7 @@ import collections
 
 import numpy as np
 
-from utils.metrics.measure import COARSE
+from utils.metrics import measure
 from utils.training.guard import rates
 
 WON_STEPS = 500  # that D must have been right all the time
@@ -73,7 +73,7 @@ class Diagnosis:
         return lines + self._of_best(step, measured.values, best)
 
     def _of_best(self, step, values, best):
-        if best.metric in COARSE:
+        if measure.metric_named(best.metric).coarse:
             since = step - best.step
             found = "Samples have been worse for %d steps: %s was %.4g at step %d, and is %.4g now"
             found %= (since, best.metric, best.value, best.step, values[best.metric])

@@ -10,7 +10,8 @@ from utils.checkpoints import manifest as record
 from utils.checkpoints import store as checkpoint
 from utils.output import pictures as images
 from utils.output.history import Logs
-from utils.sampling import pictures as sampling
+from utils.sampling import latents
+from utils.sampling.pictures import generate, refresh
 
 
 class Outputs:
@@ -33,8 +34,8 @@ class Outputs:
         self._run, self._folder = settings.run, settings.run.checkpoints_dir
         # All grids of a run show the same noise.
         count, all_classes = self._run.train_samples, list(range(len(state.classes)))
-        z = sampling.noise(self._run.seed, sampling.TRAINING_GRID, count, settings.network.z_dim)
-        self._z, self._labels, columns = sampling.rows_of_classes(z, count, all_classes)
+        z = latents.noise(self._run.seed, latents.TRAINING_GRID, count, settings.network.z_dim)
+        self._z, self._labels, columns = latents.rows_of_classes(z, count, all_classes)
         self._columns = columns or self._run.grid_columns
         self._labels_of_all = labels
         self._refreshed = None  # the step whose weights the averaged G's statistics belong to
@@ -92,7 +93,7 @@ class Outputs:
 
     def _write_grid(self, step):
         self._refresh(step)
-        pictures = np.concatenate(list(sampling.pictures(self._session, self._sampler, self._z, self._labels)))
+        pictures = np.concatenate(list(generate(self._session, self._sampler, self._z, self._labels)))
         sheet, png = self._write_sheet("train_%08d.png" % step, pictures, self._columns)
         self._open_logs().write_grid(step, png, sheet.shape)
         self._grid_step = step
@@ -119,7 +120,7 @@ class Outputs:
 
     def _refresh(self, step):
         if step != self._refreshed:
-            sampling.refresh(self._session, self._sampler, self._settings.network.z_dim, self._labels_of_all)
+            refresh(self._session, self._sampler, self._labels_of_all)
             self._refreshed = step
 
     def write_row(self, row):

@@ -5,7 +5,7 @@ import sys
 
 from utils.checkpoints.manifest import Best
 from utils.errors import reason_of
-from utils.metrics import measure
+from utils.metrics import ranking
 from utils.training.diagnosis import Diagnosis
 
 
@@ -18,7 +18,7 @@ class Quality:
         outputs: the run's Outputs.
         """
         self._measurer, self._outputs, self._run = measurer, outputs, run
-        self._metric = measure.metric_of(run)
+        self._metric = ranking.metric_of(run)
         self._diagnosis = Diagnosis(run)
         self._reals = None
         self.words = ""  # what was measured last
@@ -47,8 +47,8 @@ class Quality:
             self.words = ""
             return False
         row.update(measured.values)
-        self.words = "%s %.4g" % (self._metric, measured.values[self._metric])
-        best, is_best = self._best(row["step"], measured.values[self._metric])
+        self.words = "%s %.4g" % (self._metric.name, measured.values[self._metric.name])
+        best, is_best = self._best(row["step"], measured.values[self._metric.name])
         self._outputs.state = self._outputs.state._replace(best=best)
         progress.measured = self.words
         for line in self._diagnosis.of_measured(row["step"], measured, self._reals, best) if best else []:
@@ -59,13 +59,13 @@ class Quality:
         """Return the Best of the run so far, or None, and whether it is this step's."""
         state, of = self._outputs.state, self._measurer.of
         best = state.best
-        if best and (best.metric, best.of) != (self._metric, of):
+        if best and (best.metric, best.of) != (self._metric.name, of):
             self._outputs.state = state._replace(best=None, former=(*state.former, best.step))
             best = None
         if best is None:
-            new = Best(step, self._metric, of, value, value, step)
+            new = Best(step, self._metric.name, of, value, value, step)
             return (new, True) if math.isfinite(value) else (None, False)
-        is_best = measure.better(self._metric, value, best.least)
-        if value < best.least:
+        is_best = ranking.is_as_good(self._metric, value, best.least)
+        if ranking.improves(self._metric, value, best.least):
             best = best._replace(least=value, least_step=step)
         return (best._replace(step=step, value=value) if is_best else best), is_best
