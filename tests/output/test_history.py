@@ -49,10 +49,10 @@ def test_a_row_for_each_step(graph, tmp_path):
 
 
 def test_measures_are_there_where_something_was_measured(graph, tmp_path):
-    earlier = [name for name in COLUMNS if name not in measure.COLUMNS]
+    earlier = [name for name in COLUMNS if name not in measure.columns()]
     (tmp_path / "history.csv").write_text(",".join(earlier) + "\n5" + ",1" * (len(earlier) - 1) + "\n")
     logs = Logs(str(tmp_path), 5)  # of a version that measured nothing
-    plain = {name: value for name, value in row(10).items() if name not in measure.COLUMNS}
+    plain = {name: value for name, value in row(10).items() if name not in measure.columns()}
     logs.write_row(plain)
     logs.write_row(dict(plain, step=20, swd=12.5, ms_ssim=0.25))
     logs.close()

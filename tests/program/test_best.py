@@ -68,7 +68,7 @@ def test_classes_choose(trained):
     assert np.array_equal(every[32:], both[:16]) and np.array_equal(every[:16], both[16:])
     assert not np.array_equal(every[:16], every[32:])
     line = trained.refuse("--isTrain", "0", "--classes", "bleu")
-    assert line == "main.py: classes: no class 'bleu'; there are blue, green, red; did you mean blue?"
+    assert line == "main.py: classes: no class 'bleu'; the classes are blue, green, red; did you mean blue?"
 
 
 def test_which_checkpoint(trained):
@@ -98,8 +98,8 @@ def test_if_the_best_is_damaged_it_is_the_latest(trained):
 def test_evaluate(trained):
     said = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
     assert "N = 10 samples against 10 pictures, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in said
-    assert "swd            9.0000   (less is better; with N = 5 it is" in said and "ms_ssim" in said
-    assert "inception_graph names its file" in said and "nothing is downloaded" in said
+    assert "swd            9.0000   (lower is better; at N = 5 it is" in said and "ms_ssim" in said
+    assert "inception_graph must name the file" in said and "nothing is downloaded" in said
     assert "These are not the pictures" not in said
     with Image.open(str(trained.samples / "nearest_00000008.png")) as sheet:
         assert sheet.size == (2 * (5 * 16 + 4), 5 * 16)

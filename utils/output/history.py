@@ -26,7 +26,7 @@ COLUMNS = (
     "pictures_per_second",
     "seconds",
     "data_wait",
-    *measure.COLUMNS,
+    *measure.columns(),
 )
 
 
@@ -61,7 +61,7 @@ class Logs:
                 ("probability/D_of_real", "d_real"),
                 ("probability/D_of_fake", "d_fake"),
                 ("pictures_per_second", "pictures_per_second"),
-                *(("quality/" + name, name) for name in measure.COLUMNS if name in row),
+                *(("quality/" + name, name) for name in measure.columns() if name in row),
             )
         ]
         self._events.add(row["step"], summary=tf.Summary(value=values))
@@ -123,7 +123,7 @@ def _is_row(values):
     """Say whether these can be a row: a step and numbers, some empty; one of an earlier version has fewer of them."""
     try:
         [float(value) for value in values if value]
-        earlier = len(COLUMNS) - len(measure.COLUMNS)
+        earlier = len(COLUMNS) - len(measure.columns())
         return values[0].isdecimal() and len(values) in (earlier - 1, earlier, len(COLUMNS))
     except ValueError:
         return False

@@ -3,11 +3,9 @@
 import io
 import math
 import os
-import sys
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 
 def to_uint8(images):
@@ -59,27 +57,3 @@ def write(path, data):
     with open(path + ".part", "wb") as file:
         file.write(data)
     os.replace(path + ".part", path)
-
-
-def write_samples(chunks, count, folder, name, single, columns):
-    """Write `count` pictures, which come in chunks [n, H, W, C] uint8, as the grid <name>.png in `folder`.
-
-    single: also each as <name>/<name>_<number>.png. Returns a line that says what was written.
-    """
-    sheet_path, single_folder = os.path.join(folder, name + ".png"), os.path.join(folder, name)
-    if single:
-        os.makedirs(single_folder, exist_ok=True)
-    sheet, number = None, 0
-    with tqdm(total=count, unit=" pictures", file=sys.stdout, disable=not sys.stdout.isatty()) as bar:
-        for chunk in chunks:
-            if sheet is None:
-                sheet, columns = blank(count, chunk.shape[1:], columns)
-            for picture in chunk:
-                place(sheet, columns, number, picture)
-                if single:
-                    write(os.path.join(single_folder, "%s_%05d.png" % (name, number)), png(picture))
-                number += 1
-            bar.update(len(chunk))
-    write(sheet_path, png(sheet))
-    more = ", and each by itself in %s" % single_folder if single else ""
-    return "%d pictures in %s%s" % (count, sheet_path, more)

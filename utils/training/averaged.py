@@ -8,16 +8,16 @@ from utils.sampling import pictures
 class SampledGenerator:
     """Draws samples from the sampling graph, whose batch-norm statistics are refreshed at most once a step."""
 
-    def __init__(self, session, sampler, network, labels):
+    def __init__(self, session, sampler, labels):
         """sampler: a model.sample_graph.Sampler; labels: [n] int32, the classes of all training pictures."""
         self.session, self.sampler = session, sampler
-        self._network, self._labels = network, labels
+        self._labels = labels
         self._refreshed = None  # the step whose weights the statistics belong to
 
     def refresh(self, step):
         """Give the averaged G the batch-norm statistics of its weights, those of `step`."""
         if step != self._refreshed:
-            pictures.refresh(self.session, self.sampler, self._network.z_dim, self._labels)
+            pictures.refresh(self.session, self.sampler, self._labels)
             self._refreshed = step
 
     def forget(self):

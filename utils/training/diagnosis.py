@@ -72,7 +72,7 @@ class Diagnosis:
         return warnings + self._of_best(step, measured.values, best)
 
     def _of_best(self, step, values, best):
-        if best.metric in measure.COARSE:
+        if measure.metric_named(best.metric).coarse:
             since = step - best.step
             problem = (
                 f"Samples have been worse for {since} steps: {best.metric} was {best.value:.4g} at step {best.step} "

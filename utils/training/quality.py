@@ -4,7 +4,7 @@ import math
 
 from utils.checkpoints.manifest import Best
 from utils.errors import reason_of
-from utils.metrics import measure
+from utils.metrics import ranking
 from utils.output.terminal import say, warn
 from utils.training.diagnosis import Diagnosis
 
@@ -15,7 +15,7 @@ class Quality:
     def __init__(self, measurer, generator, run):
         """measurer: a measure.Measurer, or None where nothing is measured; generator: the SampledGenerator."""
         self._measurer, self._generator = measurer, generator
-        self._metric = measure.metric_of(run)
+        self._metric = ranking.metric_of(run)
         self._diagnosis = Diagnosis(run)
         self._reals = None
 
@@ -38,9 +38,9 @@ class Quality:
             warn(f"the quality at step {state.step} cannot be measured ({reason}); training continues", True)
             state.measured = ""
             return False
-        value = measured.values[self._metric]
+        value = measured.values[self._metric.name]
         state.row.update(measured.values)
-        state.measured = f"{self._metric} {value:.4g}"
+        state.measured = f"{self._metric.name} {value:.4g}"
         is_best = self._choose_best(state, value)
         best = state.saved.best
         for warning in self._diagnosis.of_measured(state.step, measured, self._reals, best) if best else []:
@@ -50,15 +50,15 @@ class Quality:
     def _choose_best(self, state, value):
         """Record the best checkpoint of the run in `state.saved`; return whether it is that of this step."""
         best, of = state.saved.best, self._measurer.of
-        if best and (best.metric, best.of) != (self._metric, of):  # values that cannot be compared with this one
+        if best and (best.metric, best.of) != (self._metric.name, of):  # values that cannot be compared with this one
             state.saved = state.saved._replace(best=None, former=(*state.saved.former, best.step))
             best = None
         if best is None:
             is_best = math.isfinite(value)
-            best = Best(state.step, self._metric, of, value, value, state.step) if is_best else None
+            best = Best(state.step, self._metric.name, of, value, value, state.step) if is_best else None
         else:
-            is_best = measure.better(self._metric, value, best.least)
-            if value < best.least:
+            is_best = ranking.is_as_good(self._metric, value, best.least)
+            if ranking.improves(self._metric, value, best.least):
                 best = best._replace(least=value, least_step=state.step)
             if is_best:
                 best = best._replace(step=state.step, value=value)

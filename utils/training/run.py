@@ -77,7 +77,7 @@ class Run:
         self.graph = parts.graph._replace(d_updates=[dict(update, **waited) for update in parts.graph.d_updates])
         self.state = self._first_state()
         self.schedule = Schedule(run)
-        self._generator = SampledGenerator(session, parts.sampler, parts.settings.network, parts.pictures.labels)
+        self._generator = SampledGenerator(session, parts.sampler, parts.pictures.labels)
         self.guard = Guard(session, self.graph, self._generator)
         self.progress = Progress(self.state, run.log_every, shown=self.workers.is_chief)
         if self.workers.is_chief:
