@@ -92,7 +92,7 @@ def test_a_forbidden_import_is_noticed(tmp_path):
     names = imported(str(tmp_path / "a.py"))
     assert sorted(names) == ["model.losses", "params", "utils.output.files", "utils.output.history"]
     assert forbidden("utils.training.run", names) == ["params", "model.losses"]
-    assert forbidden("utils.runtime.lock", names) == [n for n in names]
+    assert forbidden("utils.runtime.lock", names) == names
     assert forbidden("model.train_graph", names) == ["params", "utils.output.history", "utils.output.files"]
     assert forbidden("main", names) == ["params"]
 
