@@ -42,12 +42,12 @@ def train(settings, task):
     """
     import model  # noqa: F401  (graph mode, before there is a strategy)
     from utils.data import scan
-    from utils.runtime import devices as precision
-    from utils.runtime import lock, memory, signals
+    from utils.output import files
+    from utils.runtime import devices, lock, signals
     from utils.training import folders
     from utils.training import origin as weights
 
-    run = settings.run._replace(precision=precision.choose(settings.run.precision))
+    run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
     settings, found, donor, writer_lock = settings._replace(run=run), None, None, None
     workers = cluster.Workers(task, run.worker_timeout)
     signals.ignore_hangup()
@@ -55,8 +55,8 @@ def train(settings, task):
     if workers.is_chief and not os.path.isdir(run.checkpoints_dir):
         folders.refuse_work_of_others(run.samples_dir, run.checkpoints_dir)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir") if workers.is_chief else ("cache_dir",):
-        folders.make_writable(name, getattr(run, name))
-    with memory.shortage_named("batch_size", run.batch_size):
+        files.make_writable(name, getattr(run, name))
+    with devices.out_of_memory_named("batch_size", run.batch_size):
         if workers.is_chief:
             writer_lock = lock.WriterLock(run.checkpoints_dir)
             found = find_checkpoint(settings)
@@ -64,7 +64,7 @@ def train(settings, task):
         pictures = load_pictures(settings, found, workers.is_chief)
         if workers.replicas > 1:
             print(workers.describe(run.batch_size), flush=True)
-        print(precision.describe(run.precision), flush=True)
+        print(devices.describe_precision(run.precision), flush=True)
         return build_and_run(settings, workers, pictures, found, donor, writer_lock)
 
 
@@ -127,7 +127,7 @@ def build_and_run(settings, workers, pictures, found, donor, writer_lock):
     size, rows = run.batch_size * workers.replicas, workers.rows(run.batch_size)
     batches = dataset.batches(pictures, size, network.image_size, run.mirror, run.seed, rows)
     counts = np.bincount(pictures.labels, minlength=len(classes)).tolist() if classes else ()
-    workers.prepare_to_tell()
+    workers.build_gather()
     with workers.scope():
         scale = precision.LOSS_SCALE[run.precision]
         graph = gan.build_train_graph(batches.images, network, run, n, batches.labels, counts, scale)
@@ -135,7 +135,7 @@ def build_and_run(settings, workers, pictures, found, donor, writer_lock):
         initializer = tf.global_variables_initializer()
     variables = [variable for variable in tf.global_variables() if variable is not graph.rollbacks]
     saver = tf.train.Saver(variables, max_to_keep=None)
-    workers.prepare_to_follow(tf.global_variables())
+    workers.build_broadcast(tf.global_variables())
     if donor:
         donor.prepare(classes)
     measures = run.metrics_every and workers.is_chief
@@ -150,7 +150,7 @@ def build_and_run(settings, workers, pictures, found, donor, writer_lock):
         if there:
             checkpoint.restore(session, saver, there.checkpoint, variables)
             session.run(graph.set_rollbacks, {graph.rollbacks_given: rollbacks})
-        workers.follow_chief(session)
+        workers.broadcast()
 
     def restore_newest(rollbacks):
         newest = checkpoint.newest_good_or_refuse(run.checkpoints_dir) if workers.is_chief else None
@@ -161,7 +161,7 @@ def build_and_run(settings, workers, pictures, found, donor, writer_lock):
 
     going = workers.session(precision.session_config(run.precision))
     with workers.failures_named(), dataset.errors_named(batches), going as session, StopSignals() as stop:
-        workers.refuse_different(session, record.fingerprint(settings, pictures.fingerprint))
+        workers.refuse_different(record.fingerprint(settings, pictures.fingerprint))
         session.run(initializer)
         if donor:
             print(donor.give(session), flush=True)
@@ -211,12 +211,12 @@ def run_steps(session, workers, graph, batches, outputs, quality, guard, run, n,
             row = {"step": step, "epoch": seen / n, "pictures_seen": seen, "g_loss": float(g["g_loss"])}
             row.update((name, float(d[name])) for name in ("d_loss", "d_real", "d_fake"))
             progress.update(row)
-            asked = max(workers.tell(session, stop.received or 0))
+            asked = workers.agree(stop.received)
             last = step == total or asked > 0
             logging, saving = due(step, run.log_every), last or due(step, run.checkpoint_every)
             measuring = quality.is_due(step, last)
             sound = guard.is_sound(row, weights=saving or logging or measuring, averages=saving or measuring)
-            if max(workers.tell(session, not sound)):
+            if workers.agree(not sound):
                 step, seen = guard.go_back()
                 progress.go_back(step)
                 last = False
@@ -233,7 +233,7 @@ def run_steps(session, workers, graph, batches, outputs, quality, guard, run, n,
             if saving:
                 outputs.save(step)
     outputs.close()
-    workers.tell(session, 0)  # lest one that ends before the others seem lost to them
+    workers.barrier()  # an early exit would look like a crash to the others
     return tell_end(step, total, asked, workers, outputs, quality, run)
 
 
@@ -262,24 +262,23 @@ def sample(settings):
     from model import train_graph as gan
     from utils.checkpoints import select as choice
     from utils.metrics import evaluate as evaluation
-    from utils.runtime import devices as precision
-    from utils.runtime import memory
+    from utils.output import files
+    from utils.runtime import devices
     from utils.sampling import pictures as sampling
-    from utils.training import folders
 
     run = settings.run
-    config = precision.session_config(precision.choose("float32" if run.precision == "auto" else run.precision))
+    config = devices.session_config(devices.choose_precision("float32" if run.precision == "auto" else run.precision))
     chosen = choice.choose(run.checkpoints_dir, run.checkpoint)
     network, classes = chosen.record.network, chosen.record.state.classes
     rows = sampling.chosen_classes(run.classes, classes)
-    folders.make_writable("samples_dir", run.samples_dir)
+    files.make_writable("samples_dir", run.samples_dir)
     evaluator = evaluation.Evaluator(run, chosen.record) if run.evaluate else None
 
     sampler = gan.build_sampler(network, chosen.record.run["ema_decay"] > 0, len(classes))
     saver = tf.train.Saver(sampler.variables)
     tf.get_default_graph().finalize()
     wanted = "evaluate_samples" if run.evaluate else "num_samples"
-    with memory.shortage_named(wanted, getattr(run, wanted)), tf.Session(config=config) as session:
+    with devices.out_of_memory_named(wanted, getattr(run, wanted)), tf.Session(config=config) as session:
         chosen = choice.restore(session, saver, run.checkpoints_dir, run.checkpoint, chosen, sampler.variables)
         step, path = chosen.checkpoint
         print(

@@ -6,8 +6,8 @@ from utils.data import prepare
 from utils.metrics import distances as metrics
 from utils.metrics import features as inception
 from utils.metrics import measure, nearest
+from utils.output import files
 from utils.output import pictures as images
-from utils.training import folders
 
 
 class Evaluator:
@@ -21,7 +21,7 @@ class Evaluator:
         # The list of files that cannot be used goes beside the samples: that in checkpoints_dir is the run's own.
         self._run = run = run._replace(checkpoints_dir=run.samples_dir, **as_then)
         self._network = record.network
-        folders.make_writable("cache_dir", run.cache_dir)
+        files.make_writable("cache_dir", run.cache_dir)
         self._pictures, report = prepare.load(run, prepare.recipe_of(run, record.network))
         print(prepare.describe(self._pictures, report, run._replace(batch_size=1)), flush=True)
         if record.state.classes:
@@ -60,7 +60,7 @@ class Evaluator:
         size, records = self._network.image_size, self._pictures.records
         indices, distances = nearest.nearest(samples, records, size)
         path = os.path.join(self._run.samples_dir, "nearest_%08d.png" % step)
-        images.write(path, images.png(nearest.sheet(samples, records, size, indices)))
+        files.write(path, images.png(nearest.sheet(samples, records, size, indices)))
         words = (
             "%d samples, each with the pictures nearest to it, in %s; they differ from those by %.0f to %.0f of 255."
         )

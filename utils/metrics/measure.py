@@ -10,6 +10,7 @@ import numpy as np
 from utils.data.batches import Order
 from utils.metrics import distances as metrics
 from utils.metrics.features import Inception
+from utils.output import files
 from utils.output import pictures as images
 from utils.sampling import pictures as sampling
 
@@ -53,7 +54,7 @@ class Measurer:
 
     def reals(self):
         """Return the real pictures, [N, H, W, C] uint8, nothing drawn: of larger records, the middle."""
-        return images.central(self._pictures.records.take(self._indices), self._network.image_size)
+        return images.center_crop(self._pictures.records.take(self._indices), self._network.image_size)
 
     def __call__(self, session, sampler):
         """Return what is Measured of the generator as it is now."""
@@ -96,7 +97,7 @@ class Measurer:
         features = self._inception(reals)
         try:
             os.makedirs(self._run.cache_dir, exist_ok=True)
-            images.write(path, _npy(features))
+            files.write(path, _npy(features))
         except OSError:
             pass  # then it is measured anew the next time
         return features

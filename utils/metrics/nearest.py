@@ -23,7 +23,8 @@ def nearest(samples, records, size, find=NEAREST):
     chunk = max(1, _CHUNK // int(np.prod(records.shape[1:])))
     for start in range(0, n, chunk):
         rows = np.arange(start, min(start + chunk, n))
-        distances = metrics.squared_distances(wanted, _seen(images.central(records.take(rows), size))) / wanted.shape[1]
+        seen = _seen(images.center_crop(records.take(rows), size))
+        distances = metrics.squared_distances(wanted, seen) / wanted.shape[1]
         best = np.concatenate([best, distances], axis=1)
         indices = np.concatenate([indices, np.tile(rows, (len(samples), 1))], axis=1)
         order = np.argsort(best, axis=1, kind="stable")[:, :find]
@@ -43,7 +44,7 @@ def _seen(pictures):
 def sheet(samples, records, size, indices):
     """Return a sheet with a row for each sample: itself, a white gap, and its nearest pictures; [H, W, C] uint8."""
     n, find = indices.shape
-    found = images.central(records.take(indices.reshape(-1)), size).reshape(n, find, *samples.shape[1:])
+    found = images.center_crop(records.take(indices.reshape(-1)), size).reshape(n, find, *samples.shape[1:])
     gap = np.full((n, size, size // 4, samples.shape[3]), 255, np.uint8)
     rows = [np.concatenate([samples[i], gap[i], *found[i]], axis=1) for i in range(n)]
     return images.grid(np.stack(rows), 2 if n > 1 else 1)

@@ -1,23 +1,12 @@
-"""Look at a run's folders before anything is written: can they be written, and whose work is in them?"""
+"""Look at a run's folders before anything is written: whose work is in them?"""
 
 import os
 import re
-import tempfile
 
 from utils.errors import UserError
 from utils.output.history import HISTORY
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
-
-
-def make_writable(name, folder):
-    """Create the folder of the setting `name`, and try it out."""
-    try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError("%s = %s cannot be written (%s); choose another folder" % (name, folder, error.strerror))
 
 
 def refuse_work_of_others(samples_dir, checkpoints_dir):

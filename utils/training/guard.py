@@ -10,7 +10,7 @@ import os
 import sys
 
 from utils.errors import RunError
-from utils.output import pictures as images
+from utils.output import files
 
 MOST = 3  # rollbacks in a run
 POST_MORTEM = "post-mortem.txt"
@@ -84,7 +84,7 @@ class Guard:
             lines.append(" or ".join(self._pictures.paths_of(index)) or "(not known any more)")
         path = os.path.join(self._run.checkpoints_dir, POST_MORTEM)
         try:
-            images.write(path, "\n".join([*lines, ""]).encode("utf-8", "backslashreplace"))
+            files.write(path, "\n".join([*lines, ""]).encode("utf-8", "backslashreplace"))
         except OSError as error:
             return "%s cannot be written (%s), or it" % (path, error.strerror)
         return path

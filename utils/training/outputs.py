@@ -8,8 +8,10 @@ import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import manifest as record
 from utils.checkpoints import store as checkpoint
+from utils.metrics import measure
+from utils.output import files
 from utils.output import pictures as images
-from utils.output.history import Logs
+from utils.output.history import History
 from utils.sampling import pictures as sampling
 
 
@@ -123,7 +125,7 @@ class Outputs:
             self._refreshed = step
 
     def write_row(self, row):
-        """Write a row of numbers, a dict with the keys of logs.COLUMNS."""
+        """Write a row of numbers, a dict with the keys of history.STEP_COLUMNS."""
         self._attempt("the log of step %d" % row["step"], lambda: self._open_logs().write_row(row))
 
     def close(self):
@@ -141,13 +143,13 @@ class Outputs:
     def _write_sheet(self, name, pictures, columns):
         sheet = images.grid(pictures, columns)
         png = images.png(sheet)
-        images.write(os.path.join(self._run.samples_dir, name), png)
+        files.write(os.path.join(self._run.samples_dir, name), png)
         return sheet, png
 
     def _open_logs(self):
         # Only now, when a first checkpoint stands: whoever finds logs finds what they are the logs of.
         if self._logs is None:
-            self._logs = Logs(self._run.checkpoints_dir, self._first_step)
+            self._logs = History(self._run.checkpoints_dir, self._first_step, measure.COLUMNS)
         return self._logs
 
 
