@@ -73,7 +73,7 @@ def ours(batch_size, precision="float32", pictures=None):
         value = np.float32(np.random.RandomState(0).uniform(-1, 1, (batch_size, SIZE, SIZE, CHANNELS)))
         reals = tf.get_variable("reals", initializer=value, trainable=False).read_value()
     graph = gan.build_train_graph(reals, network, run, 10**6)
-    session = tf.Session(config=precisions.session_config(precisions.choose(precision)))
+    session = tf.Session(config=precisions.session_config(precisions.choose_precision(precision)))
     session.run(tf.global_variables_initializer())
     if pictures:
         session.run(batches.initializer, {batches.start: 0})

@@ -99,7 +99,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(program, number, code):
         output, error = process.communicate(timeout=60)
     finally:
         process.kill()
-    told = "main.py: finishing this step and saving; a second signal stops at once, without that"
+    told = "main.py: finishing this step, then saving; interrupt again to quit without saving"
     assert (process.returncode, error.strip()) == (code, told)
     step = int(
         re.search(r"Stopped at step (\d+), saved in (.*); the same command goes on from there.", output).group(1)
@@ -256,7 +256,9 @@ def test_a_second_signal_stops_at_once(program):
             if "step 7," in line:
                 break
         process.send_signal(signal.SIGINT)
-        assert process.stderr.readline() == "\n" and "a second signal stops at once" in process.stderr.readline()
+        assert (
+            process.stderr.readline() == "\n" and "interrupt again to quit without saving" in process.stderr.readline()
+        )
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     finally:

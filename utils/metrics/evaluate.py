@@ -5,8 +5,8 @@ import os
 from utils.config.settings import Settings
 from utils.data import prepare
 from utils.metrics import features, measure, nearest
-from utils.output.pictures import png, write
-from utils.training import folders
+from utils.output import files
+from utils.output.pictures import png
 
 _TRAINING_CROP = ("crop", "load_size", "background", "mirror")  # settings that the network was trained with
 
@@ -20,7 +20,7 @@ class Evaluator:
         # The list of unusable files goes beside the samples: the one in checkpoints_dir belongs to the training run.
         run = run._replace(checkpoints_dir=run.samples_dir, **trained_with)
         self._settings = Settings(run, manifest.network)
-        folders.make_writable("cache_dir", run.cache_dir)
+        files.make_writable("cache_dir", run.cache_dir)
         self._pictures, report = prepare.load(run, prepare.recipe_of(run, manifest.network))
         print(prepare.describe(self._pictures, report, run._replace(batch_size=1)), flush=True)
         if manifest.state.classes:
@@ -53,7 +53,7 @@ class Evaluator:
         size, records = self._settings.network.image_size, self._pictures.records
         indices, distances = nearest.nearest(samples, records, size)
         path = os.path.join(self._settings.run.samples_dir, f"nearest_{step:08d}.png")
-        write(path, png(nearest.sheet(samples, records, size, indices)))
+        files.write(path, png(nearest.sheet(samples, records, size, indices)))
         low, high = distances[:, 0].min(), distances[:, 0].max()
         print(f"{len(samples)} samples, each beside its nearest training pictures: {path}")
         print(f"RMS pixel difference to the nearest one: {low:.0f} to {high:.0f} of 255; 0: memorised")
