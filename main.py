@@ -42,6 +42,7 @@ def train(settings, task):
     """
     import model  # noqa: F401  (graph mode, before there is a strategy)
     from utils.data import scan
+    from utils.metrics import ranking
     from utils.runtime import devices as precision
     from utils.runtime import lock, memory, signals
     from utils.training import folders
@@ -51,6 +52,7 @@ def train(settings, task):
     settings, found, donor, writer_lock = settings._replace(run=run), None, None, None
     workers = cluster.Workers(task, run.worker_timeout)
     signals.ignore_hangup()
+    ranking.metric_of(run)  # so that a mistake in best_metric is refused now, not after the first measuring
     scan.Scan(run.pics_dir)  # a mistake there is to leave no folders behind, nor is the next one
     if workers.is_chief and not os.path.isdir(run.checkpoints_dir):
         folders.refuse_work_of_others(run.samples_dir, run.checkpoints_dir)
