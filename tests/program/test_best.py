@@ -152,6 +152,7 @@ def test_a_run_from_the_weights_of_another(trained, program):
         ("--loss hinge --label_smoothing 0.1", "label_smoothing = 0.1 has no labels to smooth with loss = 'hinge'"),
         ("--penalty_every 4", "penalty_every = 4, but gradient_penalty = 'none'"),
         ("--best_metric fid", "best_metric = 'fid' needs inception_graph"),
+        ("--best_metric psnr", "best_metric = 'psnr' is invalid; expected auto, swd, fid or kid"),
         ("--inception_graph no/such.pb", "no/such.pb is no file; name that of the Inception network"),
         ("--augment colour", "augment = 'colour' is not possible; it must be auto, none, or some of color"),
     ),

@@ -236,11 +236,6 @@ def _check_losses(run, network):
             "inception_graph = %s is no file; name that of the Inception network in params.py, or set it to ''"
             % run.inception_graph
         )
-    if run.best_metric in ("fid", "kid") and not run.inception_graph:
-        raise UserError(
-            "best_metric = %r needs inception_graph, the file of the Inception network; name it in params.py, or set "
-            "best_metric = 'auto'" % run.best_metric
-        )
 
 
 def _is_inside(path, folder):
