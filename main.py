@@ -7,7 +7,8 @@ import math
 import os
 import sys
 
-from utils.config.settings import describe, resolve
+from utils.config.settings import resolve
+from utils.config.startup import describe
 from utils.errors import RunError, UserError
 from utils.output.terminal import make_forgiving
 from utils.runtime import cluster, tf_config
@@ -20,7 +21,7 @@ def main(argv):
     try:
         settings = resolve(argv)
         task = tf_config.task_of(os.environ) if settings.run.isTrain else None
-        print(describe(settings), flush=True)
+        print(describe(settings, argv), flush=True)
         import_tensorflow()
         return train(settings, task) if settings.run.isTrain else sample(settings)
     except UserError as error:
