@@ -6,7 +6,8 @@ TensorFlow, and what needs it, is imported inside the functions, so that --help 
 import os
 import sys
 
-from utils.config.settings import describe, resolve
+from utils.config.settings import resolve
+from utils.config.startup import describe
 from utils.errors import RunError, UserError
 from utils.output.terminal import make_forgiving
 from utils.runtime.start import import_tensorflow
@@ -19,7 +20,7 @@ def main(argv):
     try:
         settings = resolve(argv)
         task = task_of(os.environ) if settings.run.isTrain else None
-        print(describe(settings), flush=True)
+        print(describe(settings, argv), flush=True)
         import_tensorflow()
         return train(settings, task) if settings.run.isTrain else sample(settings)
     except UserError as error:
@@ -45,6 +46,7 @@ def train(settings, task):
     from model.train_graph import Reals, build_train_graph
     from utils import data
     from utils.data.batches import build_batches
+    from utils.metrics import ranking
     from utils.runtime import cluster, devices, signals
     from utils.training.origin import open_origin
     from utils.training.run import Parts, open_run
@@ -52,6 +54,7 @@ def train(settings, task):
     # Settings, the precision of this machine, and the other workers if there are some.
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
     settings, network = settings._replace(run=run), settings.network
+    ranking.metric_of(run)  # raises UserError where best_metric cannot be measured
     workers = cluster.Workers(task, run.worker_timeout)
     signals.ignore_hangup()
 

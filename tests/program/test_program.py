@@ -24,7 +24,8 @@ def rows(program):
 def test_train_go_on_and_sample(program):
     output = program.train("--max_steps", "6", "--log_every", "2", "--sample_every", "4", "--checkpoint_every", "3")
     assert "12 pictures in %s: blue 6, red 6" % (program.folder / "pics") in output
-    assert "samples_dir = %s" % program.samples in output
+    assert "Training to step 6 on the pictures in %s\n" % (program.folder / "pics") in output
+    assert "%s, every 4 steps\n" % (program.samples / "train_<step>.png") in output
     lines = [line for line in output.split("\n") if line.startswith("epoch ")]
     pattern = r"epoch \d step {}, loss D \d.\d\d G \d.\d\d, D\(x\) 0.\d\d D\(G\(z\)\) 0.\d\d, "
     pattern += r"\d+ pictures/s, waited for data \d+%, \S+ left"
