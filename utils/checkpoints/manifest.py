@@ -5,7 +5,7 @@ Its keys are a file format: they stay as they are.
 
 import hashlib
 import json
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from utils.config import schema
 from utils.config.settings import Network
@@ -142,19 +142,8 @@ def fingerprint(settings, pictures):
     return int(hashlib.sha256(text.encode()).hexdigest(), 16) >> (256 - 63)
 
 
-class Difference(NamedTuple):
-    """A setting that a run was made with, and today's."""
-
-    name: str
-    then: Any
-    now: Any
-
-    def __str__(self):
-        return f"{self.name} was {self.then} and is {self.now} now"
-
-
 def compare(manifest, settings):
-    """Return (the Differences that forbid resuming, the Differences that are allowed)."""
+    """Return (differences that forbid resuming, differences that are allowed), such as 'k was 1 and is 2 now'."""
     refused, changed = [], []
     for then, now, rules in (
         (manifest.run, settings.run._asdict(), schema.RUN),
@@ -162,7 +151,8 @@ def compare(manifest, settings):
     ):
         for name, rule in rules.items():
             if name in then and then[name] != now[name] and rule.on_resume != "free":
-                (refused if rule.on_resume == "keep" else changed).append(Difference(name, then[name], now[name]))
+                difference = f"{name} was {then[name]} and is {now[name]} now"
+                (refused if rule.on_resume == "keep" else changed).append(difference)
     return refused, changed
 
 
@@ -172,7 +162,7 @@ def check_same_run(manifest, checkpoint_path, settings):
     new_run = "other --checkpoints_dir and --samples_dir start a new run"
     if refused:
         raise UserError(
-            f"{checkpoint_path} belongs to a run with different settings: {', '.join(map(str, refused))}. Restore them "
+            f"{checkpoint_path} belongs to a run with different settings: {', '.join(refused)}. Restore them "
             f"to resume it; {new_run}"
         )
     line = f"Resuming from step {manifest.step}, {checkpoint_path} ({new_run})."
@@ -180,4 +170,4 @@ def check_same_run(manifest, checkpoint_path, settings):
     if rollbacks:
         steps = ", ".join(map(str, rollbacks))
         line += f" It diverged at step {steps}; learning rates are now scaled by {0.5 ** len(rollbacks):g}."
-    return line + (f" Changed: {', '.join(map(str, changed))}." if changed else "")
+    return line + (f" Changed: {', '.join(changed)}." if changed else "")

@@ -23,9 +23,9 @@ class Evaluator:
         files.make_writable("cache_dir", run.cache_dir)
         self._pictures, report = prepare.load(run, prepare.recipe_of(run, manifest.network))
         print(prepare.describe(self._pictures, report, run._replace(batch_size=1)), flush=True)
-        if manifest.state.classes:
-            prepare.refuse_other_classes(self._pictures, run, manifest.state.classes)
-        if manifest.state.pictures not in ("", self._pictures.fingerprint):
+        if manifest.saved.classes:
+            prepare.refuse_other_classes(self._pictures, run, manifest.saved.classes)
+        if manifest.saved.pictures not in ("", self._pictures.fingerprint):
             print("These are not the pictures that it was trained on.", flush=True)
         self._measurer = measure.Measurer(self._pictures, self._settings, run.evaluate_samples)
 
