@@ -32,7 +32,7 @@ init_from = ""
 # distorted to a square.
 crop = "center"
 
-# Side in pixels of the square that crop = 'random' cuts its windows of image_size from. 0: image_size + 1/8.
+# Side in pixels of the square that crop = 'random' cuts its windows of image_size from. 0: 9/8 of image_size.
 load_size = 0
 
 # Colour of the borders of crop = 'pad', and behind transparent pictures. A name such as 'white', or '#rrggbb'.
@@ -76,7 +76,7 @@ gradient_penalty = "none"
 # Weight of the gradient penalty. Usual values: 10 for 'wgan-gp', 0.1 to 10 for 'r1'.
 penalty_weight = 10.0
 
-# Updates of D between two that include the penalty (weighted accordingly); larger is faster.
+# Include the penalty in every n-th update of D only (weighted accordingly); larger is faster.
 penalty_every = 1
 
 # --- Augmentation and averaging -------------------------------------------------------------------
@@ -159,7 +159,7 @@ keep_every = 0
 # and half the learning rate, at most three times. 'stop': end the run.
 on_nan = "rollback"
 
-# Steps between two rows of history.csv. Also between points in TensorBoard, and progress lines in a log file.
+# Steps between two rows of history.csv, points in TensorBoard and, if the output is not a terminal, progress lines.
 log_every = 10
 
 # --- Workers (TF_CONFIG; see docs/scaling.md) -----------------------------------------------------

@@ -106,9 +106,10 @@ def test_files_without_titles_comments_or_short_values(tmp_path):
     for file in settings.FILES:
         lines = (copy.folder / file).read_text().split("\n")
         (copy.folder / file).write_text("\n".join(line for line in lines if not line.startswith("#")))
-    copy.edit('pics_dir = "pics"', f'pics_dir = "{"long/" * 40}"')
+    long = "long/" * 40
+    copy.edit('pics_dir = "pics"', f'pics_dir = "{long}"')
     files = settings.read_files(copy.root)
-    assert names_in(help.text("all", files)) == list(schema.ALL)
+    assert names_in(help.text("all", files)) == list(schema.ALL) and long in help.text("pics_dir", files)
     assert "params.py\n  --isTrain 1 [0 or 1]\n  --pics_dir" in help.text("training", files)
     assert names_in(help.text("", files)) == [*help.TRAINING, *help.SAMPLING]
 

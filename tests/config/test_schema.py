@@ -30,7 +30,7 @@ EXAMPLES = {
         "a colour without transparency, such as white, #ffffff or rgb(255, 255, 255)",
     ),
     "mirror": SWITCH,
-    "max_bad": (1, 1.01, "a number, from 0 to 1"),
+    "max_bad": (0, 1.01, "a number, from 0 to 1"),
     "epochs": WHOLE_1,
     "max_steps": WHOLE_0,
     "batch_size": (2**20, 2**20 + 1, "a whole number, from 1 to 1048576"),
@@ -50,7 +50,7 @@ EXAMPLES = {
     "learning_rate": ABOVE_0,
     "d_learning_rate": (0, -1e-9, "a number, 0 or more, at most 1000000"),
     "g_learning_rate": (0, 1000001.0, "a number, 0 or more, at most 1000000"),
-    "rate_decay_from": (0.5, float("nan"), "a number, from 0 to 1"),
+    "rate_decay_from": (1, float("nan"), "a number, from 0 to 1"),
     "beta1": BELOW_1,
     "beta2": BELOW_1,
     "decay": BELOW_1,
@@ -145,6 +145,33 @@ def test_values_too_long_to_show_are_cut(name):
     assert len(error_of(schema.check, name, 2**20000, *place)) < 200
 
 
+@pytest.mark.parametrize(
+    "name, valid, invalid",
+    (
+        ("background", ("white", "#fff", "#FFFFFF", "rgb(1, 2, 3)"), ("whit", "", "#ffff", "rgb(1, 2)", "white\0")),
+        (
+            "augment",
+            ("none", "cutout", "color,translation,cutout", "translation , color"),
+            ("", "colour", "color,", "auto,color", "color;cutout", "color color"),
+        ),
+        ("checkpoint", ("best", "latest", "0", "2000"), ("", "Best", "-1", "1.5", "dcgan-5")),
+        ("samples_dir", (".", "a b/c"), ("", "\t", "a\0")),
+        ("classes", ("", "a", "a, b"), ("\0",)),
+    ),
+)
+def test_texts_with_a_condition(name, valid, invalid):
+    for value in valid:
+        assert schema.check(name, value, schema.RUN[name], "here") == value
+    for value in invalid:
+        assert f"here: {name} = {value!r} is invalid" in error_of(schema.check, name, value, schema.RUN[name], "here")
+
+
+def test_values_in_messages():
+    assert schema.quoted("x" * 58) == f"'{'x' * 58}'" and schema.quoted("x" * 59) == f"'{'x' * 59}..."
+    assert schema.quoted("a\nb", 10) == "'a\\nb'" and schema.quoted(0.5) == "0.5"
+    assert schema.plain("") == "''" and schema.plain("a b") == "a b" and schema.plain(0.5) == "0.5"
+
+
 def test_a_step_without_quotes():
     assert schema.check("checkpoint", 2000, schema.RUN["checkpoint"], "here") == "2000"
     assert "checkpoint = -1 is invalid" in error_of(schema.check, "checkpoint", -1, schema.RUN["checkpoint"], "here")
@@ -191,7 +218,7 @@ def test_marks_add_up():
     "name, expected",
     (
         ("batchsize", "; did you mean batch_size?"),
-        ("Batch-Size", "; did you mean batch_size?"),
+        ("BATCH-SIZE", "; did you mean batch_size?"),
         ("istrain", "; did you mean isTrain?"),
         ("zzzzzz", "; see `python main.py --help`"),
     ),

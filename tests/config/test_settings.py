@@ -57,7 +57,7 @@ def test_values_may_begin_with_a_hyphen(value):
     ),
 )
 def test_topics_of_help(argv, topic):
-    assert settings.read_command_line(argv) == settings.CommandLine({}, topic=topic)
+    assert settings.read_command_line(argv) == settings.CommandLine({}, False, topic)
 
 
 def test_show_settings_changes_no_setting(copy):

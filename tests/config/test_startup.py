@@ -143,6 +143,8 @@ def test_lines_fit_80_columns_where_paths_allow_it():
     long = os.sep + "long" * 30
     lines = startup.describe(settings.resolve(["--init_from", long]), ["--init_from", long]).split("\n")
     assert f"  Command line:  init_from = {os.path.abspath(long)}" in lines
+    assert startup._joined(["a" * 40, "b" * 35], "  ", 2) == ["  " + "a" * 40 + ", " + "b" * 35]  # with a comma, 80
+    assert startup._joined(["a" * 40, "b" * 36], "  ", 2) == ["  " + "a" * 40 + ",", "  " + "b" * 36]
 
 
 def _example(name):

@@ -150,6 +150,7 @@ def test_a_new_run_does_not_touch_what_another_left(program):
 
 def test_mistakes_are_one_line(program):
     assert "did you mean batch_size?" in program.refuse("--batchsize", "3")
+    assert "did you mean sampling?" in program.refuse("--help", "samplin")
     assert "no checkpoint in checkpoints_dir = %s" % program.checkpoints in program.refuse("--isTrain", "0")
     assert "pics_dir = %s does not exist" % (program.folder / "pisc") in program.refuse("--pics_dir", "pisc")
     (program.folder / "file").write_text("")
@@ -165,7 +166,10 @@ def test_help_and_mistakes_do_not_import_tensorflow(program, tmp_path):
     environment = dict(ENVIRONMENT, PYTHONPATH=str(tmp_path / "bad"))
     done = program.run("--help", env=environment)
     assert done.returncode == 0 and "--batch_size" in done.stdout and done.stderr == ""
+    done = program.run("--help", "sampling", env=environment)
+    assert done.returncode == 0 and "--num_samples" in done.stdout and done.stderr == ""
     assert program.run("--batchsize", "3", env=environment).returncode == 2
+    assert program.run("--help", "samplin", env=environment).returncode == 2
     assert "TensorFlow was imported" in program.run(env=environment).stderr  # the trap works
 
 
