@@ -89,7 +89,7 @@ class Events:
             if self._writer is None:
                 os.makedirs(self._folder, exist_ok=True)
                 name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
-                name += f".{next(_NUMBERS)}"
+                name += f".{next(_NUMBERS):04d}"  # TensorBoard reads the files in the order of their names
                 self._writer = tf.io.TFRecordWriter(os.path.join(self._folder, name))
                 self._writer.write(tf.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
             self._writer.write(tf.Event(wall_time=time.time(), step=step, **content).SerializeToString())
