@@ -87,13 +87,12 @@ def find_checkpoint(settings):
 
 def load_pictures(settings, found, listing):
     """Return the prepare.Pictures to train on, and say what they are; listing: and list what is left out in a file."""
-    from utils.data import prepare
+    from utils import data
 
     run, network = settings
-    pictures, report = prepare.load(run, prepare.recipe_of(run, network), listing)
-    print(prepare.describe(pictures, report, run), flush=True)
+    pictures = data.load(settings, listing)
     if network.conditional:
-        prepare.refuse_other_classes(pictures, run, found.record.state.classes if found else None)
+        data.require_classes(pictures, run, found.record.state.classes if found else None)
     if found and found.record.state.pictures not in ("", pictures.fingerprint):
         words = (
             "What it trains on has changed (pictures: %s before, %d now): it goes on, but not exactly as it would have."
@@ -113,7 +112,7 @@ def build_and_run(settings, workers, pictures, found, donor, writer_lock):
     from model import train_graph as gan
     from utils.checkpoints import manifest as record
     from utils.checkpoints import store as checkpoint
-    from utils.data import batches as dataset
+    from utils.data.batches import build_batches, errors_named
     from utils.metrics.measure import Measurer
     from utils.runtime import devices as precision
     from utils.runtime.signals import StopSignals
@@ -125,7 +124,7 @@ def build_and_run(settings, workers, pictures, found, donor, writer_lock):
     n, classes = len(pictures.labels), tuple(pictures.classes) if network.conditional else ()
     tf.set_random_seed(run.seed)
     size, rows = run.batch_size * workers.replicas, workers.rows(run.batch_size)
-    batches = dataset.batches(pictures, size, network.image_size, run.mirror, run.seed, rows)
+    batches = build_batches(pictures, settings, size, rows)
     counts = np.bincount(pictures.labels, minlength=len(classes)).tolist() if classes else ()
     workers.prepare_to_tell()
     with workers.scope():
@@ -160,7 +159,7 @@ def build_and_run(settings, workers, pictures, found, donor, writer_lock):
         return newest
 
     going = workers.session(precision.session_config(run.precision))
-    with workers.failures_named(), dataset.errors_named(batches), going as session, StopSignals() as stop:
+    with workers.failures_named(), errors_named(batches), going as session, StopSignals() as stop:
         workers.refuse_different(session, record.fingerprint(settings, pictures.fingerprint))
         session.run(initializer)
         if donor:

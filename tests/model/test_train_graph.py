@@ -10,8 +10,8 @@ from model import norms
 from model import train_graph as gan
 from model.discriminator import discriminator
 from model.generator import generator
-from utils.data import batches as dataset
-from utils.data.prepare import Pictures
+from utils.data import Pictures
+from utils.data.batches import Order, build_batches
 from utils.sampling import pictures as sampling
 
 
@@ -210,7 +210,7 @@ def test_a_step_draws_exactly_k_batches(graph, tiny, k):
     """From the dataset itself: after two steps the stream and pictures_seen agree on what comes next."""
     records = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 16, 16, 3), np.uint8)
     pictures = Pictures(InMemory(records), np.zeros(40, np.int32), ["a"], "", None)
-    batches = dataset.batches(pictures, tiny.run.batch_size, 16, mirror=0, seed=0)
+    batches = build_batches(pictures, tiny, tiny.run.batch_size)
     ends = gan.build_train_graph(batches.images, tiny.network, tiny.run, 40)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -221,7 +221,7 @@ def test_a_step_draws_exactly_k_batches(graph, tiny, k):
             session.run(ends.g_update)
         seen = session.run(ends.pictures_seen)
         assert seen == 2 * k * tiny.run.batch_size
-        expected = dataset.Order(40, 0).take(seen, tiny.run.batch_size)
+        expected = Order(40, 0).take(seen, tiny.run.batch_size)
         following = np.round((session.run(batches.images)[:, 0, 0, 0] + 1) * 127.5)
         assert following.tolist() == expected.tolist()
 

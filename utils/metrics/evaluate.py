@@ -2,7 +2,8 @@
 
 import os
 
-from utils.data import prepare
+from utils import data
+from utils.config.settings import Settings
 from utils.metrics import distances as metrics
 from utils.metrics import features as inception
 from utils.metrics import measure, nearest
@@ -22,10 +23,9 @@ class Evaluator:
         self._run = run = run._replace(checkpoints_dir=run.samples_dir, **as_then)
         self._network = record.network
         folders.make_writable("cache_dir", run.cache_dir)
-        self._pictures, report = prepare.load(run, prepare.recipe_of(run, record.network))
-        print(prepare.describe(self._pictures, report, run._replace(batch_size=1)), flush=True)
+        self._pictures = data.load(Settings(run._replace(batch_size=1), record.network))
         if record.state.classes:
-            prepare.refuse_other_classes(self._pictures, run, record.state.classes)
+            data.require_classes(self._pictures, run, record.state.classes)
         if record.state.pictures not in ("", self._pictures.fingerprint):
             print("These are not the pictures that it was trained on.", flush=True)
         self._measurer = measure.Measurer(self._pictures, run, record.network, run.evaluate_samples)
