@@ -54,8 +54,8 @@ def ours(batch_size, precision="float32", pictures=None):
     import tensorflow.compat.v1 as tf
 
     from model import train_graph as gan
-    from utils.config import settings
     from utils import data
+    from utils.config import settings
     from utils.data.batches import build_batches
     from utils.runtime import devices as precisions
 

@@ -90,7 +90,7 @@ class Cache:
 
     def open(self):
         """Open the index, and remove from it what is damaged."""
-        self.index.open(self._key, self._stem + "-0.records")
+        self.index.open(self._key, os.path.basename(self._stem) + "-0.records")
         self._remove_records(keep=self.records_path)  # left by a killed run, or in use when they were to be removed
         with open(self.records_path, "ab") as file:
             whole = os.fstat(file.fileno()).st_size // self.record_bytes
@@ -155,7 +155,7 @@ class Cache:
             with contextlib.suppress(OSError):
                 os.remove(new)
             return
-        self.index.move([path for _, path in rows], new)
+        self.index.move([path for _, path in rows], os.path.basename(new))
         self.index.commit()
         with contextlib.suppress(PermissionError):  # Windows: another run reads it; removed by a later run
             os.remove(old)

@@ -42,8 +42,8 @@ def require_classes(pictures, run, trained=None):
     outside = int((pictures.labels == NONE).sum())
     if outside:
         raise UserError(
-            f"conditional = 1 requires every picture to be in a class folder; {outside} of {pictures.n} are directly in "
-            f"pics_dir = {run.pics_dir}; move them into folders, or set conditional = 0 in model/params.py"
+            f"conditional = 1 requires every picture to be in a class folder; {outside} of {pictures.n} are directly "
+            f"in pics_dir = {run.pics_dir}; move them into folders, or set conditional = 0 in model/params.py"
         )
     if len(pictures.classes) < 2:
         raise UserError(

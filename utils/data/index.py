@@ -40,8 +40,8 @@ class Index:
     def __init__(self, path):
         self.path, self._db = path, None
 
-    def open(self, key, records_path):
-        """Open the database, or create it for an empty file of records.
+    def open(self, key, records_name):
+        """Open the database, or create it for the file of records of this name, which is in the same folder.
 
         key: text that identifies the folder and the recipe; an index with a different key is treated as damaged.
         """
@@ -54,7 +54,7 @@ class Index:
         if version == 0:  # it is new
             for statement in _TABLES:
                 self._db.execute(statement)
-            self._set_facts(key=key, pillow=PIL.__version__, records=records_path)
+            self._set_facts(key=key, pillow=PIL.__version__, records=records_name)
         elif version != VERSION or self._fact("key") != key:
             raise sqlite3.DatabaseError("it was written by another version of this program")
         if self._fact("pillow") != PIL.__version__:  # a different Pillow may read files that the last one could not
@@ -91,7 +91,7 @@ class Index:
     @property
     def records_name(self):
         """Name of the file of records, which is in the same folder."""
-        return os.path.basename(self._fact("records"))
+        return os.path.basename(self._fact("records"))  # earlier versions stored the path
 
     def remove_damaged(self):
         """Remove the rows that fail their checksum; return how many."""
@@ -135,11 +135,11 @@ class Index:
         query = f"SELECT path, slot, checksum, reason FROM files WHERE kind IN ({marks}) ORDER BY path"
         return self._db.execute(query, kinds)
 
-    def move(self, paths, records_path):
-        """Record that the pictures at `paths` are now in slots 0, 1, ... of the file `records_path`."""
+    def move(self, paths, records_name):
+        """Record that the pictures at `paths` are now in slots 0, 1, ... of the file of this name."""
         self._db.executemany("UPDATE files SET slot = ? WHERE path = ?", enumerate(paths))
         self._db.execute(f"UPDATE files SET seal = {_SEAL}")
-        self._set_facts(records=records_path)
+        self._set_facts(records=records_name)
 
 
 def paths_of(index_path, checksum):

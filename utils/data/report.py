@@ -95,8 +95,8 @@ def write_skipped(summary, folder):
         write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise UserError(
-            f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}); close it in other programs, "
-            "free some space or choose another folder"
+            f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}); close other programs that "
+            "have it open, free some space or choose another folder"
         )
 
 
