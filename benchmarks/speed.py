@@ -54,9 +54,9 @@ def ours(batch_size, precision="float32", pictures=None):
     import tensorflow.compat.v1 as tf
 
     from model import train_graph as gan
+    from utils import data
     from utils.config import settings
-    from utils.data import batches as dataset
-    from utils.data import prepare
+    from utils.data.batches import build_batches
     from utils.runtime import devices as precisions
 
     argv = ["--batch_size", str(batch_size), "--precision", precision, "--augment", "none", *NETWORK]
@@ -64,10 +64,10 @@ def ours(batch_size, precision="float32", pictures=None):
         kept = tempfile.TemporaryDirectory()  # until the process ends
         atexit.register(kept.cleanup)
         argv += ["--pics_dir", pictures, "--cache_dir", kept.name, "--checkpoints_dir", kept.name]
-    run, network = settings.resolve(argv)
+    resolved = settings.resolve(argv)
+    run, network = resolved
     if pictures:
-        there, _ = prepare.load(run, prepare.recipe_of(run, network))
-        batches = dataset.batches(there, batch_size, SIZE, 0, 0)
+        batches = build_batches(data.load(resolved), resolved, batch_size)
         reals = batches.images
     else:
         value = np.float32(np.random.RandomState(0).uniform(-1, 1, (batch_size, SIZE, SIZE, CHANNELS)))

@@ -2,8 +2,8 @@
 
 import os
 
+from utils import data
 from utils.config.settings import Settings
-from utils.data import prepare
 from utils.metrics import features, measure, nearest
 from utils.output import files
 from utils.output.pictures import png
@@ -18,13 +18,12 @@ class Evaluator:
         """run: the present settings; manifest: the checkpoint's JSON. Raise UserError for bad pictures or folders."""
         trained_with = {name: manifest.run[name] for name in _TRAINING_CROP if name in manifest.run}
         # The list of unusable files goes beside the samples: the one in checkpoints_dir belongs to the training run.
-        run = run._replace(checkpoints_dir=run.samples_dir, **trained_with)
+        run = run._replace(checkpoints_dir=run.samples_dir, batch_size=1, **trained_with)
         self._settings = Settings(run, manifest.network)
         files.make_writable("cache_dir", run.cache_dir)
-        self._pictures, report = prepare.load(run, prepare.recipe_of(run, manifest.network))
-        print(prepare.describe(self._pictures, report, run._replace(batch_size=1)), flush=True)
+        self._pictures = data.load(self._settings)
         if manifest.saved.classes:
-            prepare.refuse_other_classes(self._pictures, run, manifest.saved.classes)
+            data.require_classes(self._pictures, run, manifest.saved.classes)
         if manifest.saved.pictures not in ("", self._pictures.fingerprint):
             print("These are not the pictures that it was trained on.", flush=True)
         self._measurer = measure.Measurer(self._pictures, self._settings, run.evaluate_samples)
