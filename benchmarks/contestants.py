@@ -31,10 +31,10 @@ def ours(batch_size, precision="float32", pictures=None):
     import_tensorflow()
     import tensorflow.compat.v1 as tf
 
-    from model.train_graph import build_train_graph
-    from utils.config import settings
-    from utils.data import batches as dataset
-    from utils.data import prepare
+    from model.train_graph import Reals, build_train_graph
+    from utils import data
+    from utils.config.settings import resolve
+    from utils.data.batches import build_batches
     from utils.runtime import devices
 
     argv = ["--batch_size", str(batch_size), "--precision", precision, "--augment", "none", *NETWORK]
@@ -42,23 +42,22 @@ def ours(batch_size, precision="float32", pictures=None):
         cache = tempfile.TemporaryDirectory()
         atexit.register(cache.cleanup)
         argv += ["--pics_dir", pictures, "--cache_dir", cache.name, "--checkpoints_dir", cache.name]
-    run, network = settings.resolve(argv)
+    settings = resolve(argv)
     if pictures:
-        prepared, _ = prepare.load(run, prepare.recipe_of(run, network))
-        batches = dataset.batches(prepared, batch_size, SIZE, 0, 0)
+        batches = build_batches(data.load(settings), settings, batch_size)
         images = batches.images
     else:
         value = np.float32(np.random.RandomState(0).uniform(-1, 1, (batch_size, SIZE, SIZE, CHANNELS)))
         images = tf.get_variable("reals", initializer=value, trainable=False).read_value()
-    graph = build_train_graph(images, network, run, 10**6)
-    session = tf.Session(config=devices.session_config(devices.choose(precision)))
+    graph = build_train_graph(Reals(images, 10**6), settings.network, settings.run)
+    session = tf.Session(config=devices.session_config(devices.choose_precision(precision)))
     session.run(tf.global_variables_initializer())
     if pictures:
         session.run(batches.initializer, {batches.start: 0})
 
     def train(steps):
-        for _ in range(steps):
-            session.run(graph.d_updates[0])
+        for step in range(steps):
+            session.run(graph.d_update(step))
             session.run(graph.g_update)
 
     return train
@@ -71,14 +70,13 @@ def ours_sampling(batch_size):
     import_tensorflow()
     import tensorflow.compat.v1 as tf
 
-    from model.train_graph import build_sampler
-    from utils.config import settings
+    from model.sample_graph import build_sampler
+    from utils.config.settings import resolve
     from utils.runtime import devices
     from utils.sampling import latents
     from utils.sampling.pictures import generate
 
-    _, network = settings.resolve(NETWORK)
-    sampler = build_sampler(network, averaged=True)
+    sampler = build_sampler(resolve(NETWORK).network, averaged=True)
     session = tf.Session(config=devices.session_config("float32"))
     session.run(tf.global_variables_initializer())
     z, labels = latents.noise(0, latents.SAMPLES, SAMPLES, Z_DIM), np.zeros(SAMPLES, np.int32)

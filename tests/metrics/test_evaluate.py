@@ -22,7 +22,7 @@ def tiny(tiny, tmp_path, pics):
 def evaluated(settings, tmp_path, capsys, state=None):
     """Evaluate fake samples as of the checkpoint of step 7; return what was printed, as lines."""
     path = tmp_path / "dcgan-7.json"
-    path.write_text(manifest.dumps(settings, 7, "2.21.0", state or manifest.State()))
+    path.write_text(manifest.dumps(settings, 7, "2.21.0", state or manifest.Saved()))
     assert json.loads(path.read_text())["step"] == 7
     evaluator = Evaluator(settings.run, manifest.read(str(path)))
     sampler = FakeSampler(np.random.RandomState(1).randint(0, 256, (12, 16, 16, 3)).astype(np.uint8))
@@ -67,7 +67,7 @@ def test_pictures_are_prepared_as_for_training(tiny, tmp_path, capsys):
     """The present crop does not count, and different pictures are announced."""
     trained = tiny._replace(run=tiny.run._replace(crop="pad"))
     path = tmp_path / "dcgan-7.json"
-    path.write_text(manifest.dumps(trained, 7, "2.21.0", manifest.State(pictures="99 ffffffffffffffff")))
+    path.write_text(manifest.dumps(trained, 7, "2.21.0", manifest.Saved(pictures="99 ffffffffffffffff")))
     Evaluator(tiny.run._replace(crop="stretch"), manifest.read(str(path)))
     assert "These are not the pictures that it was trained on." in capsys.readouterr().out
     lines = evaluated(trained, tmp_path, capsys)

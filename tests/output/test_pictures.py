@@ -40,6 +40,13 @@ def test_more_columns_than_pictures():
     assert images.grid(numbered(2), columns=10).shape == (2, 6, 3)
 
 
+@pytest.mark.parametrize("height, width", ((4, 6), (5, 7)))
+def test_the_centre_of_pictures(height, width):
+    pictures = np.random.RandomState(0).randint(0, 256, (2, height, width, 3)).astype(np.uint8)
+    assert np.array_equal(images.center_crop(pictures, 4), pictures[:, :4, 1:5])
+    assert images.center_crop(pictures, 4).shape == (2, 4, 4, 3)
+
+
 @pytest.mark.parametrize("channels", (1, 3))
 def test_png_keeps_every_pixel(channels):
     picture = np.random.RandomState(0).randint(0, 256, (5, 7, channels)).astype(np.uint8)

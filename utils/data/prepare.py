@@ -19,7 +19,7 @@ from utils.data import pool as workers
 from utils.data.records import Records
 from utils.data.scan import LAYOUT, Scan
 from utils.errors import UserError
-from utils.output import pictures as images
+from utils.output import files
 
 SKIPPED = "skipped.csv"
 
@@ -111,7 +111,7 @@ def _write_skipped(rows, folder):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *rows])
     try:
-        images.write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
+        files.write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise UserError("%s in checkpoints_dir = %s cannot be written (%s)" % (SKIPPED, folder, error.strerror))
 

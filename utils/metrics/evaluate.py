@@ -2,13 +2,13 @@
 
 import os
 
+from utils import data
 from utils.config.settings import Settings
-from utils.data import prepare
 from utils.metrics import features, measure, nearest
-from utils.output.pictures import png, write
-from utils.training import folders
+from utils.output import files
+from utils.output.pictures import png
 
-_TRAINING_CROP = ("crop", "load_size", "background", "mirror")  # settings that the network was trained with
+_TRAINING_CROP = ("crop", "load_size", "background", "mirror")  # these settings come from the checkpoint
 
 
 class Evaluator:
@@ -18,14 +18,14 @@ class Evaluator:
         """run: the present settings; manifest: the checkpoint's JSON. Raise UserError for bad pictures or folders."""
         trained_with = {name: manifest.run[name] for name in _TRAINING_CROP if name in manifest.run}
         # The list of unusable files goes beside the samples: the one in checkpoints_dir belongs to the training run.
-        run = run._replace(checkpoints_dir=run.samples_dir, **trained_with)
+        # batch_size = 1: no advice about too few pictures for a batch.
+        run = run._replace(checkpoints_dir=run.samples_dir, batch_size=1, **trained_with)
         self._settings = Settings(run, manifest.network)
-        folders.make_writable("cache_dir", run.cache_dir)
-        self._pictures, report = prepare.load(run, prepare.recipe_of(run, manifest.network))
-        print(prepare.describe(self._pictures, report, run._replace(batch_size=1)), flush=True)
-        if manifest.state.classes:
-            prepare.refuse_other_classes(self._pictures, run, manifest.state.classes)
-        if manifest.state.pictures not in ("", self._pictures.fingerprint):
+        files.make_writable("cache_dir", run.cache_dir)
+        self._pictures = data.load(self._settings)
+        if manifest.saved.classes:
+            data.require_classes(self._pictures, run, manifest.saved.classes)
+        if manifest.saved.pictures not in ("", self._pictures.fingerprint):
             print("These are not the pictures that it was trained on.", flush=True)
         self._measurer = measure.Measurer(self._pictures, self._settings, run.evaluate_samples)
 
@@ -53,7 +53,7 @@ class Evaluator:
         size, records = self._settings.network.image_size, self._pictures.records
         indices, distances = nearest.nearest(samples, records, size)
         path = os.path.join(self._settings.run.samples_dir, f"nearest_{step:08d}.png")
-        write(path, png(nearest.sheet(samples, records, size, indices)))
+        files.write(path, png(nearest.sheet(samples, records, size, indices)))
         low, high = distances[:, 0].min(), distances[:, 0].max()
         print(f"{len(samples)} samples, each beside its nearest training pictures: {path}")
         print(f"RMS pixel difference to the nearest one: {low:.0f} to {high:.0f} of 255; 0: memorised")

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from utils.errors import UserError, reason_of
-from utils.output.pictures import write
+from utils.output import files
 
 INPUT, OUTPUT = "ExpandDims:0", "pool_3:0"  # [N, H, W, 3] float32 in 0..255; [N, 1, 1, 2048]
 BATCH = 32
@@ -82,7 +82,7 @@ def cached(inception, pictures, folder):
     np.save(data, features)
     try:
         os.makedirs(folder, exist_ok=True)
-        write(path, data.getvalue())
+        files.write(path, data.getvalue())
     except OSError:
         pass  # computed again next time
     return features

@@ -12,7 +12,7 @@ from utils.data.batches import Order
 from utils.metrics import distances, features, ms_ssim
 from utils.metrics.picture_set import PictureSet
 from utils.metrics.sliced_wasserstein import Descriptors
-from utils.output.pictures import central
+from utils.output.pictures import center_crop
 from utils.sampling import latents
 from utils.sampling.pictures import generate
 
@@ -141,7 +141,7 @@ class Measurer:
 
     def _real_set(self):
         if self._reals is None:
-            pictures = central(self._pictures.records.take(self._indices), self._network.image_size)
+            pictures = center_crop(self._pictures.records.take(self._indices), self._network.image_size)
             cached = functools.partial(features.cached, self._inception, folder=self._run.cache_dir)
             self._reals = PictureSet(pictures, self._ms_ssim, cached)
         return self._reals

@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils.metrics.distances import squared_distances
-from utils.output.pictures import central, grid
+from utils.output.pictures import center_crop, grid
 
 SAMPLES = 16
 NEAREST = 4  # pictures beside each sample
@@ -24,7 +24,7 @@ def nearest(samples, records, size, count=NEAREST):
     chunk = max(1, _CHUNK // int(np.prod(records.shape[1:])))
     for start in range(0, n, chunk):
         rows = np.arange(start, min(start + chunk, n))
-        distances = squared_distances(wanted, _shrunk(central(records.take(rows), size))) / wanted.shape[1]
+        distances = squared_distances(wanted, _shrunk(center_crop(records.take(rows), size))) / wanted.shape[1]
         best = np.concatenate([best, distances], axis=1)
         indices = np.concatenate([indices, np.tile(rows, (len(samples), 1))], axis=1)
         order = np.argsort(best, axis=1, kind="stable")[:, :count]
@@ -44,7 +44,7 @@ def _shrunk(pictures):
 def sheet(samples, records, size, indices):
     """Return a sheet, [H, W, C] uint8, with each sample, a white gap, and its nearest pictures in a row."""
     n, count = indices.shape
-    pictures = central(records.take(indices.reshape(-1)), size).reshape(n, count, *samples.shape[1:])
+    pictures = center_crop(records.take(indices.reshape(-1)), size).reshape(n, count, *samples.shape[1:])
     gap = np.full((n, size, size // 4, samples.shape[3]), 255, np.uint8)
     rows = [np.concatenate([samples[i], gap[i], *pictures[i]], axis=1) for i in range(n)]
     return grid(np.stack(rows), 2 if n > 1 else 1)

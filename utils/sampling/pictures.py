@@ -6,7 +6,8 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from utils.output.pictures import blank, place, png, to_uint8, write
+from utils.output import files
+from utils.output.pictures import blank, place, png, to_uint8
 from utils.sampling import latents
 
 _REFRESH_SAMPLES = 256  # that the batch-norm statistics of the averaged G are computed from
@@ -65,10 +66,10 @@ def write_samples(session, sampler, run, rows, step):
             for picture in chunk:
                 place(grid, columns, number, picture)
                 if run.single:
-                    write(os.path.join(single_folder, f"{name}_{number:05d}.png"), png(picture))
+                    files.write(os.path.join(single_folder, f"{name}_{number:05d}.png"), png(picture))
                 number += 1
             bar.update(len(chunk))
-    write(grid_path, png(grid))
+    files.write(grid_path, png(grid))
     return f"{len(z)} pictures in {grid_path}" + (f", and each as a file in {single_folder}" if run.single else "")
 
 
