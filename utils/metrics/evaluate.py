@@ -8,7 +8,7 @@ from utils.metrics import features, measure, nearest
 from utils.output import files
 from utils.output.pictures import png
 
-_TRAINING_CROP = ("crop", "load_size", "background", "mirror")  # settings that the network was trained with
+_TRAINING_CROP = ("crop", "load_size", "background", "mirror")  # these settings come from the checkpoint
 
 
 class Evaluator:
@@ -18,6 +18,7 @@ class Evaluator:
         """run: the present settings; manifest: the checkpoint's JSON. Raise UserError for bad pictures or folders."""
         trained_with = {name: manifest.run[name] for name in _TRAINING_CROP if name in manifest.run}
         # The list of unusable files goes beside the samples: the one in checkpoints_dir belongs to the training run.
+        # batch_size = 1: no advice about too few pictures for a batch.
         run = run._replace(checkpoints_dir=run.samples_dir, batch_size=1, **trained_with)
         self._settings = Settings(run, manifest.network)
         files.make_writable("cache_dir", run.cache_dir)
