@@ -8,7 +8,8 @@ from graphs import built, moved, numbered_batches, values_of
 
 from model.sample_graph import build_sampler
 from model.train_graph import Reals, build_train_graph
-from utils.sampling import pictures as sampling
+from utils.sampling import latents
+from utils.sampling.pictures import generate, refresh
 
 
 @pytest.fixture
@@ -67,20 +68,20 @@ def test_the_statistics_of_the_average_are_those_of_its_own_weights(trained, tin
         session.run(ends.d_updates[0])
         session.run(ends.g_update)
     labels = np.zeros(4, np.int32)
-    sampling.refresh(session, sampler, tiny.network.z_dim, labels)
+    refresh(session, sampler, labels)
     first = {v.op.name: session.run(v) for v in sampler.variables}
     # By hand for the lowest layer: a product with the averaged weights, and the moments of what comes out.
-    z = sampling.noise(0, sampling.STATISTICS, 256, tiny.network.z_dim)
+    z = latents.noise(0, latents.STATISTICS, 256, tiny.network.z_dim)
     x = (z @ first["average_generator/4x4/dense/kernel"]).reshape(-1, 8)
     assert first["average_generator/4x4/batch_norm/moving_mean"] == pytest.approx(x.mean(axis=0), abs=1e-4)
     assert first["average_generator/4x4/batch_norm/moving_variance"] == pytest.approx(x.var(axis=0), rel=0.05)
     # And they follow from the weights alone: a second time they are the same, bit for bit.
-    sampling.refresh(session, sampler, tiny.network.z_dim, labels)
+    refresh(session, sampler, labels)
     for variable in sampler.variables:
         assert np.array_equal(session.run(variable), first[variable.op.name])
     # G's own, and all else in the checkpoint, have not moved.
     before = values_of(session, tf.global_variables("generator/"))
-    sampling.refresh(session, sampler, tiny.network.z_dim, labels)
+    refresh(session, sampler, labels)
     assert moved(before, values_of(session, tf.global_variables("generator/"))) == set()
 
 
@@ -89,13 +90,13 @@ def test_the_picture_of_a_z_does_not_depend_on_its_batch(trained, tiny):
     for _ in range(5):
         session.run(ends.d_updates[0])
         session.run(ends.g_update)
-    z, labels = sampling.noise(0, sampling.SAMPLES, 70, tiny.network.z_dim), np.zeros(70, np.int32)
-    sampling.refresh(session, sampler, tiny.network.z_dim, labels)
-    together = np.concatenate(list(sampling.pictures(session, sampler, z, labels)))
+    z, labels = latents.noise(0, latents.SAMPLES, 70, tiny.network.z_dim), np.zeros(70, np.int32)
+    refresh(session, sampler, labels)
+    together = np.concatenate(list(generate(session, sampler, z, labels)))
     assert together.shape == (70, 16, 16, 3) and together.dtype == np.uint8
     # Bit for bit in what is written, wherever it stands and whatever stands beside it ...
-    assert np.array_equal(np.concatenate(list(sampling.pictures(session, sampler, z[:1], labels[:1]))), together[:1])
-    assert np.array_equal(np.concatenate(list(sampling.pictures(session, sampler, z[::-1], labels))), together[::-1])
+    assert np.array_equal(np.concatenate(list(generate(session, sampler, z[:1], labels[:1]))), together[:1])
+    assert np.array_equal(np.concatenate(list(generate(session, sampler, z[::-1], labels))), together[::-1])
     # ... and in the graph itself but for rounding.
     alone = [session.run(sampler.images, {sampler.z: z[i : i + 1]})[0] for i in range(5)]
     beside = session.run(sampler.images, {sampler.z: z[:5]})

@@ -6,10 +6,11 @@ import tensorflow.compat.v1 as tf
 from conftest import InMemory, read
 from graphs import built, moved, numbered_batches, values_of
 
+from model import noise
 from model.sample_graph import build_sampler
 from model.train_graph import Reals, build_train_graph
-from utils.data import batches as dataset
-from utils.data.prepare import Pictures
+from utils.data import Pictures
+from utils.data.batches import Order, build_batches
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_step_draws_exactly_k_batches(graph, tiny, k):
     """From the dataset itself: after two steps the stream and pictures_seen agree on what comes next."""
     records = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 16, 16, 3), np.uint8)
     pictures = Pictures(InMemory(records), np.zeros(40, np.int32), ["a"], "", None)
-    batches = dataset.batches(pictures, tiny.run.batch_size, 16, mirror=0, seed=0)
+    batches = build_batches(pictures, tiny, tiny.run.batch_size)
     ends = build_train_graph(Reals(batches.images, 40), tiny.network, tiny.run)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -110,7 +111,7 @@ def test_a_step_draws_exactly_k_batches(graph, tiny, k):
             session.run(ends.g_update)
         seen = session.run(ends.counters.pictures_seen)
         assert seen == 2 * k * tiny.run.batch_size
-        expected = dataset.Order(40, 0).take(seen, tiny.run.batch_size)
+        expected = Order(40, 0).take(seen, tiny.run.batch_size)
         following = np.round((session.run(batches.images)[:, 0, 0, 0] + 1) * 127.5)
         assert following.tolist() == expected.tolist()
 
@@ -155,3 +156,43 @@ def test_the_penalty_is_part_of_the_first_update_alone(graph, tiny):
             session.run(update)
             moves.append(np.abs(read(session, name) - before).max())
     assert moves[0] > 5 * moves[1] and moves[1] == pytest.approx(moves[2], rel=1e-3)
+
+
+def test_weights_that_are_not_finite_are_noticed(graph, tiny):
+    images = tf.random_uniform([4, 16, 16, 3], -1, 1)
+    ends = build_train_graph(Reals(images, 40), tiny.network, tiny.run)
+    names = ("generator/4x4/batch_norm/moving_mean", "discriminator/logit/dense/bias", "generator/16x16/conv/kernel")
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        assert session.run(ends.is_finite)
+        for name in names:
+            (variable,) = [v for v in tf.global_variables() if v.op.name == name]
+            value = session.run(variable)
+            for wrong in (np.nan, np.inf, -np.inf):
+                broken = value.copy()
+                broken.flat[-1] = wrong
+                variable.load(broken, session)
+                assert not session.run(ends.is_finite), (name, wrong)
+            variable.load(value, session)
+        assert session.run(ends.is_finite)
+
+
+def test_a_rollback_changes_the_noise_and_halves_the_rate(graph, tiny):
+    draw = tf.constant(3, tf.int64)
+    with tf.Session() as session:
+        keys = [session.run(noise.key(0, "z", draw, rollbacks)) for rollbacks in range(3)]
+        assert np.array_equal(keys[0], session.run(noise.key(0, "z", draw)))
+    assert len({key.tobytes() for key in keys}) == 3
+    run = tiny.run._replace(optimizer="adam", learning_rate=1e-3)  # whose first update is the rate itself, up or down
+    steps = []
+    images = tf.random.stateless_uniform([4, 16, 16, 3], [1, 2])
+    ends = build_train_graph(Reals(images, 40), tiny.network, run)
+    (bias,) = [v for v in tf.global_variables() if v.op.name == "discriminator/logit/dense/bias"]
+    with tf.Session() as session:
+        for rollbacks in (0, 1, 2):
+            session.run(tf.global_variables_initializer())
+            ends.counters.rollbacks.load(rollbacks, session)
+            before = session.run(bias)
+            session.run(ends.d_updates[0])
+            steps.append(abs(float((session.run(bias) - before)[0])))
+    assert steps == pytest.approx([1e-3, 5e-4, 2.5e-4], rel=1e-2)

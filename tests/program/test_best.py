@@ -45,7 +45,11 @@ def test_what_was_measured_is_written(trained):
     assert list(rows) == ["4", "6", "8", "12"]
     assert [rows[step]["swd"] for step in rows] == ["9", "", "7", "9"]
     assert 0 < float(rows["4"]["ms_ssim"]) <= 1 and rows["4"]["fid"] == ""
-    assert "step 6, " in trained.said and "swd 9, " in trained.said and "Finished at step 12 (swd 9)." in trained.said
+    assert (
+        "step 6: " in trained.said
+        and "quality: swd 9\n" in trained.said
+        and "Finished at step 12 (swd 9)." in trained.said
+    )
     best = state_of(trained, 12)["best"]
     assert (best["step"], best["metric"], best["value"], best["least"], best["least_step"]) == (8, "swd", 7, 7, 8)
     left = {int(path.stem.split("-")[1]) for path in trained.checkpoints.glob("dcgan-*.json")}
@@ -77,8 +81,8 @@ def test_which_checkpoint(trained):
     said = trained.train("--isTrain", "0", "--checkpoint", "latest", "--num_samples", "3")
     assert "Sampling from step 12 (the latest)" in said
     said = trained.train("--isTrain", "0", "--checkpoint", "12", "--num_samples", "3")
-    assert "Sampling from step 12 (as asked for)" in said
-    assert "has none of that step; there are 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
+    assert "Sampling from step 12 (as requested)" in said
+    assert "has none of that step; it has 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
     assert "expected best, latest, or a step" in trained.refuse("--isTrain", "0", "--checkpoint", "last")
 
 
@@ -135,7 +139,7 @@ def test_a_run_from_the_weights_of_another(trained, program):
     assert "no checkpoint in init_from = " in program.refuse("--init_from", str(program.folder / "pics"))
     new_run = ["--max_steps", "1", "--keep_checkpoints", "2", "--samples_dir", "s", "--checkpoints_dir", "c"]
     done = trained.train(*OPTIONS, *source, *new_run)
-    assert "A new run, from the weights of step 8 (the best by swd, 7; the latest is step 12)" in done
+    assert "New run, from the weights of step 8 (the best by swd, 7; the latest is step 12)" in done
     import tensorflow.compat.v1 as tf
 
     theirs = tf.train.load_checkpoint(str(trained.checkpoints / "dcgan-8"))
@@ -177,9 +181,9 @@ def test_a_metric_that_fails_ends_nothing_and_what_goes_wrong_is_said(program):
     done = program.run("--max_steps", "6", "--metrics_every", "4", "--metrics_samples", "8")
     assert done.returncode == 0 and "Finished at step 6." in done.stdout
     assert [line for line in done.stderr.split("\n") if line] == [
-        "main.py: the quality at step %d cannot be measured (out of luck); training goes on" % step for step in (4, 6)
+        "main.py: the quality at step %d cannot be measured (out of luck); training continues" % step for step in (4, 6)
     ]
-    assert done.stdout.count("D has won: for 3 steps") == 1
+    assert done.stdout.count("D has won: it has classified every picture correctly for 3 steps") == 1
 
 
 def test_a_best_that_is_gone_is_chosen_anew(trained):
@@ -208,9 +212,9 @@ def test_a_best_that_cannot_be_saved_is_not_the_best(trained):
     """From then on the disk is full: what was the best before stays, and is named as such."""
     copy = trained.folder / "full"
     shutil.copytree(str(trained.checkpoints), str(copy))
-    path, line = trained.folder / "utils" / "checkpoints" / "store.py", "    _publish(aside, folder, step)\n"
+    path, line = trained.folder / "utils" / "checkpoints" / "store.py", "    _publish(temporary, checkpoint)\n"
     text = path.read_text()
-    path.write_text(text.replace(line, "    if step == 16:\n        raise OSError('no room')\n" + line))
+    path.write_text(text.replace(line, "    if checkpoint.step == 16:\n        raise OSError('no room')\n" + line))
     measure_path = trained.folder / "utils" / "metrics" / "measure.py"
     measure_text = measure_path.read_text()
     assert "[9.0, 7.0, 9.0]" in measure_text

@@ -27,8 +27,8 @@ def test_train_go_on_and_sample(program):
     assert "Training to step 6 on the pictures in %s\n" % (program.folder / "pics") in output
     assert "%s, every 4 steps\n" % (program.samples / "train_<step>.png") in output
     lines = [line for line in output.split("\n") if line.startswith("epoch ")]
-    pattern = r"epoch \d step {}, loss D \d.\d\d G \d.\d\d, D\(x\) 0.\d\d D\(G\(z\)\) 0.\d\d, "
-    pattern += r"\d+ pictures/s, waited for data \d+%, \S+ left"
+    pattern = r"epoch \d step {}: D \d.\d\d G \d.\d+ D\(x\) 0.\d\d D\(G\(z\)\) 0.\d\d "
+    pattern += r"\d+/s( wait \d+%)? \S+ left$"
     assert len(lines) == 3 and all(re.match(pattern.format(2 * i + 2), line) for i, line in enumerate(lines))
     assert "Finished at step 6" in output
 
@@ -47,9 +47,9 @@ def test_train_go_on_and_sample(program):
     # Going on: the same total for the same setting, nothing written again.
     assert "This run is finished: step 6, max_steps = 6." in program.train("--max_steps", "6")
     output = program.train("--max_steps", "8", "--log_every", "2", "--learning_rate", "0.001")
-    assert "Going on from step 6, %s" % (program.checkpoints / "dcgan-6") in output
+    assert "Resuming from step 6, %s" % (program.checkpoints / "dcgan-6") in output
     assert "other --checkpoints_dir and --samples_dir start a new run" in output
-    assert "learning_rate is 0.0003 there and 0.001 now" in output
+    assert "learning_rate was 0.0003 and is 0.001 now" in output
     assert [row["step"] for row in rows(program)] == ["2", "4", "6", "8"]
     late = contents(program.samples)
     assert set(late) - set(early) == {"train_00000008.png"} and all(late[name] == early[name] for name in early)
@@ -57,7 +57,7 @@ def test_train_go_on_and_sample(program):
     # Another network or algorithm is refused before anything is written.
     before = sorted(os.listdir(str(program.checkpoints)))
     line = program.refuse("--max_steps", "9", "--filters", "8", "--k", "2")
-    assert "k is 1 there and 2 now, filters is 4 there and 8 now" in line and "start a new run" in line
+    assert "k was 1 and is 2 now, filters was 4 and is 8 now" in line and "start a new run" in line
     assert sorted(os.listdir(str(program.checkpoints))) == before
 
     # Sampling has its network from the checkpoint, whatever the settings say.
@@ -85,7 +85,7 @@ def test_epochs_decide_and_can_be_raised(program):
     assert sorted(contents(program.samples)) == ["reals.png", "train_00000000.png", "train_00000003.png"]
     assert "This run is finished: step 3, epochs = 2" in program.train("--epochs", "2", "--k", "2")
     output = program.train("--epochs", "4", "--k", "2", "--batch_size", "6")
-    assert "batch_size is 4 there and 6 now" in output and "Finished at step 5" in output
+    assert "batch_size was 4 and is 6 now" in output and "Finished at step 5" in output
 
 
 @pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
@@ -94,7 +94,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(program, number, code):
     process = program.start(*arguments)
     try:
         for line in process.stdout:
-            if line.startswith("epoch") and "step 5," in line:
+            if line.startswith("epoch") and "step 5:" in line:
                 break
         process.send_signal(number)
         output, error = process.communicate(timeout=60)
@@ -102,12 +102,10 @@ def test_a_signal_saves_and_the_same_command_goes_on(program, number, code):
         process.kill()
     told = "main.py: finishing this step, then saving; interrupt again to quit without saving"
     assert (process.returncode, error.strip()) == (code, told)
-    step = int(
-        re.search(r"Stopped at step (\d+), saved in (.*); the same command goes on from there.", output).group(1)
-    )
+    step = int(re.search(r"Stopped at step (\d+), saved in (.*); the same command resumes it.", output).group(1))
     assert step >= 5 and (program.checkpoints / ("dcgan-%d.json" % step)).exists()
     output = program.train("--max_steps", str(step + 2), "--log_every", "1")
-    assert "Going on from step %d" % step in output
+    assert "Resuming from step %d" % step in output
     assert [row["step"] for row in rows(program)] == [str(i + 1) for i in range(step + 2)]
 
 
@@ -258,7 +256,7 @@ def test_a_second_signal_stops_at_once(program):
     process = program.start("--max_steps", "100000", "--log_every", "1", "--checkpoint_every", "5")
     try:
         for line in process.stdout:
-            if "step 7," in line:
+            if "step 7:" in line:
                 break
         process.send_signal(signal.SIGINT)
         assert (
@@ -269,7 +267,7 @@ def test_a_second_signal_stops_at_once(program):
     finally:
         process.kill()
     assert process.returncode in (143, 130)  # 130: the step was done before the second came
-    assert "Going on from step" in program.train("--max_steps", "5")
+    assert "Resuming from step" in program.train("--max_steps", "5")
 
 
 def test_a_run_of_another_folder_is_not_mixed_in(program):
@@ -286,7 +284,7 @@ def test_a_folder_that_vanishes_is_a_warning(program):
     process = program.start("--max_steps", "12", "--log_every", "1", "--sample_every", "2")
     try:
         for line in process.stdout:
-            if "step 1," in line:
+            if "step 1:" in line:
                 process.send_signal(signal.SIGSTOP)
                 for path in program.samples.iterdir():
                     path.unlink()

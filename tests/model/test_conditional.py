@@ -8,7 +8,7 @@ from graphs import built
 
 from model.discriminator import discriminator
 from model.sample_graph import build_sampler
-from utils.sampling import pictures as sampling
+from utils.sampling import latents
 
 
 def test_classes_reach_both_networks(graph, tiny):
@@ -29,7 +29,7 @@ def test_classes_reach_both_networks(graph, tiny):
         gamma.load(np.float32([[1] * 8, [-1] * 8, [3] * 8]), session)
         of_own, of_second = session.run(logits)
         assert of_own[1] == of_second[1] and (of_own[[0, 2]] != of_second[[0, 2]]).all()
-        z = np.repeat(sampling.noise(0, 0, 1, 6), 3, axis=0)
+        z = np.repeat(latents.noise(0, 0, 1, 6), 3, axis=0)
         a, b, c = session.run(sampler.images, {sampler.z: z, sampler.labels: [0, 1, 0]})
         assert np.array_equal(a, c) and not np.array_equal(a, b)
 
