@@ -35,6 +35,10 @@ class Pictures(NamedTuple):
         """How many pictures there are."""
         return len(self.labels)
 
+    def class_counts(self):
+        """Return the number of pictures of each class, in the order of `classes`; every picture must be in one."""
+        return tuple(np.bincount(self.labels, minlength=len(self.classes)).tolist())
+
 
 def recipe_of(settings):
     """Return the Recipe of the records for these settings."""

@@ -11,7 +11,7 @@ import numpy as np
 from utils.data.classes import NONE
 from utils.data.scan import LAYOUT
 from utils.errors import UserError
-from utils.output.pictures import write
+from utils.output.files import write
 
 SKIPPED = "skipped.csv"
 _EXAMPLES = 5  # unusable files that are printed; skipped.csv lists all
