@@ -26,7 +26,18 @@ from utils.data.scan import Scan
 
 SIZE = 64
 LINKS = 50000  # to one file; file systems have a limit
-OPTIONS = ["--filters", "4", "--max_steps", "150", "--sample_every", "0", "--checkpoint_every", "0", "--metrics_every", "0"]
+OPTIONS = [
+    "--filters",
+    "4",
+    "--max_steps",
+    "150",
+    "--sample_every",
+    "0",
+    "--checkpoint_every",
+    "0",
+    "--metrics_every",
+    "0",
+]
 
 
 def make_pictures(folder, count):
