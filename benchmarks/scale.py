@@ -26,18 +26,9 @@ from utils.data.scan import Scan
 
 SIZE = 64
 LINKS = 50000  # to one file; file systems have a limit
-OPTIONS = [
-    "--filters",
-    "4",
-    "--max_steps",
-    "150",
-    "--sample_every",
-    "0",
-    "--checkpoint_every",
-    "0",
-    "--metrics_every",
-    "0",
-]
+# Without metrics, which need more memory than everything else here.
+OPTIONS = ["--filters", "4", "--max_steps", "150", "--sample_every", "0", "--checkpoint_every", "0"]
+OPTIONS += ["--metrics_every", "0"]
 
 
 def make_pictures(folder, count):
