@@ -79,6 +79,15 @@ def test_windows_and_mirrors_are_those_of_earlier_versions(graph, choose):
     assert images[0, :, 0, 0].tolist() == [[181, 188, 42], [95, 45, 6], [163, 192, 95], [95, 108, 139]]
 
 
+@pytest.mark.parametrize("n", (1, 2))
+def test_fewer_pictures_than_a_batch_are_repeated(graph, choose, n):
+    pictures, array = some_pictures(n=n)
+    images, _ = run_batches(build_batches(pictures, choose(), 4), 0, 3)
+    assert images.shape[:2] == (3, 4)
+    for i, picture in enumerate(array):
+        assert [(image == picture).all() for image in images.reshape(12, 16, 16, 3)].count(True) == 12 // n, i
+
+
 def test_images_are_between_minus_one_and_one(graph, choose):
     pictures, array = some_pictures()
     batches = build_batches(pictures, choose(seed=3), 12)

@@ -126,6 +126,12 @@ def test_an_index_of_a_later_version_is_made_anew(run):
     assert summary.decoded == 12 and "another version" in summary.damage
 
 
+def test_a_cache_folder_that_is_not_a_folder_is_one_line(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"^cache_dir = .*file cannot be written \(Not a directory\)"):
+        load(run._replace(cache_dir=str(tmp_path / "file")))
+
+
 @pytest.mark.parametrize("message", cache._NO_DAMAGE)
 def test_an_index_that_is_not_damaged_is_kept(run, monkeypatch, message):
     """A full disk, a lock, a read error: one line, and nothing is removed."""

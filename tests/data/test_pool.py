@@ -1,8 +1,10 @@
 """Decoding in processes: every file is answered once, and one that crashes its process costs no other file."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ import odd_files
 import pytest
 from conftest import ROOT, gradient
 from PIL import Image
-from preparing import RECIPE, load, own_folders, refused, skipped
+from preparing import RECIPE, in_cache, load, own_folders, refused, skipped
 
 from utils.data import pool, prepare, report
 from utils.data.decode import decode
@@ -184,6 +186,67 @@ def test_not_more_processes_than_windows_can_wait_for(monkeypatch):
     assert (pool.processes_for(0), pool.processes_for(5), pool.processes_for(1000)) == (1, 5, 128)
     monkeypatch.setattr(pool, "_WINDOWS", True)
     assert (pool.processes_for(0), pool.processes_for(5), pool.processes_for(1000)) == (1, 5, 60)
+
+
+# What the program does until the pictures are prepared; on two cores, so that many are not too fast for the test.
+LOAD = """
+import sys
+from utils import data
+from utils.config import settings
+from utils.data import pool
+
+pool.cores = lambda: 2
+
+if __name__ == "__main__":
+    data.load(settings.resolve(sys.argv[1:]))
+"""
+
+
+def count_prepared(run):
+    """Return how many files have been committed to the index, while another process writes it."""
+    with contextlib.suppress(ValueError, sqlite3.Error):
+        database = sqlite3.connect(f"file:{in_cache(run, '.sqlite')}?mode=ro", uri=True)
+        with contextlib.closing(database):
+            return database.execute("SELECT COUNT(*) FROM files").fetchone()[0]
+    return 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are Unix's")
+def test_killed_while_preparing(run, pics, tmp_path):
+    noise = np.random.RandomState(0).randint(0, 256, (1000, 1000, 3)).astype(np.uint8)
+    first = pics / "red" / "slow 0.png"
+    first.write_bytes(odd_files.saved(Image.fromarray(noise), "PNG", compress_level=1))
+    for i in range(1, 150):
+        os.link(str(first), str(pics / "red" / f"slow {i}.png"))
+    script = tmp_path / "load.py"
+    script.write_text(LOAD)
+    folders = ["--pics_dir", run.pics_dir, "--checkpoints_dir", run.checkpoints_dir, "--cache_dir", run.cache_dir]
+    process = subprocess.Popen(
+        [sys.executable, str(script), "--image_size", "16", *folders],
+        stdout=subprocess.DEVNULL,
+        env=dict(os.environ, PYTHONPATH=ROOT),
+        start_new_session=True,
+    )
+    try:
+        deadline = time.time() + 120
+        while not count_prepared(run):
+            assert process.poll() is None and time.time() < deadline
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    deadline = time.time() + 30  # its decoding processes exit without being told to
+    with contextlib.suppress(ProcessLookupError):
+        while time.time() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
+        raise AssertionError("processes were left behind")
+    prepared = count_prepared(run)
+    assert 0 < prepared < 162
+    pictures, summary = prepare.prepare_pictures(run, RECIPE)
+    assert pictures.n == 162 and summary.decoded == 162 - prepared and summary.damage == ""
+    assert prepare.prepare_pictures(run, RECIPE)[1].decoded == 0
 
 
 # A parent, killed while its child watches by pool._orphan_check; the child writes what it sees to a file.

@@ -19,6 +19,7 @@ from utils.data.index import paths_of
 from utils.data.records import Records
 from utils.data.scan import Scan
 from utils.errors import UserError
+from utils.output import terminal
 
 
 class Pictures(NamedTuple):
@@ -141,7 +142,7 @@ class _Rebuilder:
         """Return the picture whose record has this checksum; raise UserError if it cannot be decoded again."""
         if not self._warned:
             self._warned = True
-            print(f"\nmain.py: {self._index_path}: damaged records were found; rebuilding them", file=sys.stderr)
+            terminal.warn(f"{self._index_path}: damaged records were found; rebuilding them", fresh_line=True)
         for path in paths_of(self._index_path, checksum):
             with contextlib.suppress(OSError, decode.NotAPictureError, decode.BadPictureError):
                 return decode.decode(os.path.join(self._pics_dir, path), self._recipe)

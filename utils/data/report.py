@@ -11,7 +11,7 @@ import numpy as np
 from utils.data.classes import NONE
 from utils.data.scan import LAYOUT
 from utils.errors import UserError
-from utils.output.files import write
+from utils.output import files
 
 SKIPPED = "skipped.csv"
 _EXAMPLES = 5  # unusable files that are printed; skipped.csv lists all
@@ -54,8 +54,8 @@ def describe(pictures, summary, run):
     if summary.damage:
         lines.append(f"Cache repaired: {summary.damage}.")
     if summary.decoded:
-        files = counted(summary.decoded, "file")
-        lines.append(f"Prepared {files} in {summary.seconds:.1f} s; the cache is in {run.cache_dir}.")
+        decoded = counted(summary.decoded, "file")
+        lines.append(f"Prepared {decoded} in {summary.seconds:.1f} s; the cache is in {run.cache_dir}.")
     if pictures.n < run.batch_size:
         lines.append(
             f"Fewer pictures than batch_size = {run.batch_size}: batches repeat pictures; add pictures or lower it."
@@ -92,7 +92,7 @@ def write_skipped(summary, folder):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *summary.unusable])
     try:
-        write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
+        files.write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise UserError(
             f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}); close other programs that "
