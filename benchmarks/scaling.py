@@ -33,8 +33,8 @@ LATENCY = 0.0005
 def efficiency(step, workers, gigabits, shared):
     """Return the efficiency of ring all-reduce that does not overlap with the computation, 0 to 1.
 
-    Each value goes round the ring twice, less one worker (Patarasuk & Yuan 2009). step: seconds of a worker alone.
-    gigabits: of bandwidth, per second. shared: whether the workers share the batch-norm statistics.
+    A reduction is 2 * (workers - 1) messages, one after the other (Patarasuk & Yuan 2009). step: seconds of one worker
+    alone. gigabits: of bandwidth, per second. shared: whether the workers share the batch-norm statistics.
     """
     transfer = 2 * (workers - 1) / workers * GRADIENTS / (gigabits * 1e9 / 8)
     latency = (OTHER_REDUCTIONS + (NORM_REDUCTIONS if shared else 0)) * 2 * (workers - 1) * LATENCY

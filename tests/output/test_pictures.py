@@ -60,6 +60,6 @@ def test_samples_are_written_as_grid_and_one_by_one(tmp_path):
     line = images.write_samples(chunks, 70, str(tmp_path), "sample_7", single=1, columns=10)
     assert np.asarray(Image.open(str(tmp_path / "sample_7.png"))).shape == (14, 30, 3)
     names = sorted(os.listdir(str(tmp_path / "sample_7")))
-    assert names == ["sample_7_%05d.png" % i for i in range(70)]
+    assert names == [f"sample_7_{i:05d}.png" for i in range(70)]
     assert (np.asarray(Image.open(str(tmp_path / "sample_7" / names[66]))) == 66).all()
     assert "70 pictures" in line and "sample_7.png" in line

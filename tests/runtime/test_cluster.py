@@ -40,7 +40,7 @@ import main
 sys.exit(main.main(sys.argv[2:]))
 """
 
-# Exchanges everything that workers exchange, then waits for the others again and again.
+# Exchanges everything that workers exchange, and then waits for the others in a loop.
 EXCHANGE = """
 import os, sys
 from utils.runtime.start import import_tensorflow
@@ -360,4 +360,4 @@ def test_two_workers_roll_back_together(pair):
     assert two.codes() == [1, 1], two.out(0) + two.out(1)
     for number in range(2):
         assert "(rollback 3 of at most 3)" in two.out(number) and "Traceback" not in two.out(number)
-        assert "losses or weights are no longer numbers, after 3 rollbacks" in two.out(number)
+        assert "after 3 rollbacks" in two.out(number).strip().split("\n")[-1]
