@@ -1,10 +1,10 @@
-"""Compare two workers of one thread each with one worker of one thread, in turn: how much of the second one counts?
+"""Measure how two workers of one thread each scale against one, alternating.
 
     python benchmarks/scaling.py --rounds 3
     python benchmarks/scaling.py --model 3.15
 
 Each worker is pinned to a core of its own and takes batch_size pictures a step. The time is that of the median step.
-The second command makes no run: it prints the table of docs/scaling.md for a step of so many seconds.
+Linux only. The second command measures nothing: it prints the table of docs/scaling.md for a step of 3.15 s.
 """
 
 import argparse
@@ -20,36 +20,40 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# Bytes of the gradients of G and of D with filters = 64; each goes round once a step.
+# Bytes of the gradients of G and of D with filters = 64; each is reduced once a step.
 GRADIENTS = (2371139 + 1560065) * 4
-# Times a step that batch norm adds up over the workers: 16 in D's update, 14 in G's.
-OF_NORM = 30
-# Other times: the gradients and the losses of each, whether to stop, and whether all is sound.
-OTHERS = 6
-# Seconds from one worker to the next: half of what adding up 1 KB took two workers on one machine.
-HOP = 0.0005
+# Reductions of batch norm per step: 16 in D's update, 14 in G's.
+NORM_REDUCTIONS = 30
+# Others: the gradients and the losses of D and G, whether to stop, and whether all values are finite.
+OTHER_REDUCTIONS = 6
+# Seconds from one worker to the next: half of the time in which two workers on one machine reduced 1 KB.
+LATENCY = 0.0005
 
 
 def efficiency(step, workers, gigabits, shared):
-    """Return what part of so many workers counts, if a ring of them adds up after the step, not meanwhile.
+    """Return the efficiency of ring all-reduce that does not overlap with the computation, 0 to 1.
 
-    Each value goes round the ring twice, but for a last piece (Patarasuk & Yuan 2009). step: seconds without that.
+    A reduction is 2 * (workers - 1) messages, one after the other (Patarasuk & Yuan 2009). step: seconds of one worker
+    alone. gigabits: of bandwidth, per second. shared: whether the workers share the batch-norm statistics.
     """
-    on_wire = 2 * (workers - 1) / workers * GRADIENTS / (gigabits * 1e9 / 8)
-    on_its_way = (OTHERS + (OF_NORM if shared else 0)) * 2 * (workers - 1) * HOP
-    return step / (step + on_wire + on_its_way)
+    transfer = 2 * (workers - 1) / workers * GRADIENTS / (gigabits * 1e9 / 8)
+    latency = (OTHER_REDUCTIONS + (NORM_REDUCTIONS if shared else 0)) * 2 * (workers - 1) * LATENCY
+    return step / (step + transfer + latency)
 
 
 def print_model(step):
-    print("| workers | statistics shared, 10 Gbit/s | 100 Gbit/s | each its own, 10 Gbit/s | 100 Gbit/s |")
+    """Print the table of docs/scaling.md."""
+    print(
+        "| workers | shared statistics, 10 Gbit/s | shared, 100 Gbit/s | own statistics, 10 Gbit/s | own, 100 Gbit/s |"
+    )
     print("|---|---|---|---|---|")
     for workers in (2, 8, 16, 32, 64, 128, 256, 512, 1024):
         cells = [efficiency(step, workers, gigabits, shared) for shared in (1, 0) for gigabits in (10, 100)]
-        print("| %d | %s |" % (workers, " | ".join("%.0f%%" % (100 * cell) for cell in cells)))
+        print(f"| {workers} | {' | '.join(f'{100 * cell:.0f}%' for cell in cells)} |")
 
 
 def free_ports(count):
-    """Return as many ports of the loopback address that nobody listens at."""
+    """Return `count` unused ports of the loopback address."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
@@ -60,6 +64,7 @@ def free_ports(count):
 
 
 def start(number, addresses, cache, folder, arguments):
+    """Start a worker, whose run is written to `folder`, pinned to a core; return its process."""
     environment = dict(os.environ)
     environment.pop("TF_CONFIG", None)
     if len(addresses) > 1:
@@ -79,24 +84,24 @@ def start(number, addresses, cache, folder, arguments):
         "sample_every": 0,
     }
     command = [sys.executable, os.path.join(ROOT, "main.py")]
-    command += ["--%s=%s" % option for option in options.items()] + arguments.settings
+    command += [f"--{name}={value}" for name, value in options.items()] + arguments.settings
     core = sorted(os.sched_getaffinity(0))[number]
     return subprocess.Popen(
         command,
         env=environment,
         stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # TensorFlow makes as many threads as cores it may use
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # TensorFlow starts one thread per core of the process
     )
 
 
 def seconds_of_step(workers, cache, arguments):
-    """Return the median time of a step of so many workers."""
+    """Return the median seconds of a step with this number of workers."""
     with tempfile.TemporaryDirectory() as folder:
-        addresses = ["127.0.0.1:%d" % port for port in free_ports(workers)]
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
         running = [start(number, addresses, cache, folder, arguments) for number in range(workers)]
         try:
-            if any([process.wait() for process in running]):  # noqa: C419  (all of them are to end)
-                raise SystemExit("a worker has failed")
+            if any([process.wait() for process in running]):  # noqa: C419  (wait for all of them)
+                raise SystemExit("a worker has failed; see its output above")
         finally:
             for process in running:
                 process.kill()
@@ -112,24 +117,30 @@ def main():
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--model", type=float, help="seconds of a step")
-    parser.add_argument("settings", nargs="*", help="of main.py, behind --")
+    parser.add_argument("--model", type=float, help="seconds of a step of one worker")
+    parser.add_argument("settings", nargs="*", help="settings for main.py, after --")
     arguments = parser.parse_args()
     if arguments.model:
         print_model(arguments.model)
         return
+    if not hasattr(os, "sched_setaffinity"):
+        raise SystemExit("workers can be pinned to cores on Linux only; --model prints the table anywhere")
+    measure(arguments)
+
+
+def measure(arguments):
+    """Run one and two workers alternating, and print their times."""
     one, two = [], []
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(arguments.rounds):
             one.append(seconds_of_step(1, cache, arguments))
             two.append(seconds_of_step(2, cache, arguments))
             print(
-                "one worker %.2f s a step, two %.2f s: efficiency %.3f" % (one[-1], two[-1], one[-1] / two[-1]),
+                f"one worker {one[-1]:.2f} s a step, two {two[-1]:.2f} s: efficiency {one[-1] / two[-1]:.3f}",
                 flush=True,
             )
-    print(
-        "median: %.2f s and %.2f s, efficiency %.3f" % (np.median(one), np.median(two), np.median(np.divide(one, two)))
-    )
+    efficiencies = np.divide(one, two)
+    print(f"median: {np.median(one):.2f} s and {np.median(two):.2f} s, efficiency {np.median(efficiencies):.3f}")
 
 
 if __name__ == "__main__":

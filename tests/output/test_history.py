@@ -30,10 +30,10 @@ def rows(folder):
 
 
 def events(folder):
-    found = []
+    records = []
     for path in sorted(glob.glob(str(folder / "logs" / "events*"))):
-        found += list(tf.train.summary_iterator(path))
-    return found
+        records += list(tf.train.summary_iterator(path))
+    return records
 
 
 def test_a_row_for_each_step(graph, tmp_path):

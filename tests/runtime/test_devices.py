@@ -30,12 +30,12 @@ def test_the_choice(wanted, has_gpu, flags, chosen):
 
 
 @pytest.mark.parametrize(
-    "has_gpu, flags, words",
+    "has_gpu, flags, reason",
     [(True, NATIVE, "is for CPUs"), (False, {"avx2"}, "requires a processor with AVX-512")],
 )
-def test_bfloat16_is_refused_where_it_does_not_work(has_gpu, flags, words):
-    words = "requires TensorFlow 2.12 or later; this is 1.15" if IS_OLD else words
-    with pytest.raises(UserError, match="precision = 'bfloat16' " + words) as caught:
+def test_bfloat16_is_refused_where_it_does_not_work(has_gpu, flags, reason):
+    reason = "requires TensorFlow 2.12 or later; this is 1.15" if IS_OLD else reason
+    with pytest.raises(UserError, match=f"precision = 'bfloat16' {reason}") as caught:
         devices.choose_precision("bfloat16", has_gpu, flags)
     assert str(caught.value).endswith("set it to 'auto' or 'float32' in params.py")
 

@@ -12,7 +12,7 @@ _NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def write(path, data):
-    """Write bytes to `path` so that under this name there is never a half of them; raise OSError if that fails."""
+    """Write bytes to `path` so that the name never has only a part of them; raise OSError if that fails."""
     part = path + ".part"
     try:
         with open(part, "wb") as file:
@@ -48,7 +48,7 @@ def make_writable(setting, folder):
 
 
 def fsync_file(path):
-    """Wait until the contents of a file are on the disk; raise OSError if they cannot get there."""
+    """Wait until the contents of a file are on the disk; raise OSError if that fails."""
     with open(path, "r+b") as file:  # Windows refuses (EBADF) a file that is open for reading only
         _fsync(file.fileno())
 

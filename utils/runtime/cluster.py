@@ -89,9 +89,9 @@ class Workers:
 
     @contextlib.contextmanager
     def session(self, config):
-        """Give a tf.Session, which `gather` and the like use from then on.
+        """Open a tf.Session, which `gather`, `broadcast` and the others then use.
 
-        With several workers: once all can be reached, and closed as soon as one has ended.
+        With several workers it opens once all can be reached, and is closed as soon as one has ended.
         """
         import tensorflow.compat.v1 as tf
 

@@ -1,4 +1,4 @@
-"""The ports of a run's workers: listen on the own one, wait for all others at the start, then notice when one ends."""
+"""The ports of a run's workers: listen on one, wait for all others at the start, and notice when one ends later."""
 
 import contextlib
 import socket

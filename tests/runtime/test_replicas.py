@@ -1,0 +1,85 @@
+"""Several devices of one machine, imitated by several CPU devices: their step is that of one device."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from model import replicas
+from model import train_graph as gan
+from utils.runtime import cluster
+
+NEEDS_TF2 = pytest.mark.skipif(tf.__version__.startswith("1."), reason="several replicas need TensorFlow 2")
+
+PLAIN = {"augment": "none", "optimizer": "sgd", "learning_rate": 0.1}
+
+
+def steps_of(count, tiny, checkpoint, changes, steps=3):
+    """Return the rows and all variables after some steps of `count` replicas; one replica writes the checkpoint."""
+    run = tiny.run._replace(**{name: value for name, value in changes.items() if name in tiny.run._fields})
+    network = tiny.network._replace(**{name: value for name, value in changes.items() if name in tiny.network._fields})
+    run = run._replace(batch_size=8 // count)
+    devices = [f"/cpu:{i}" for i in range(count)] if count > 1 else []
+    with tf.Graph().as_default():
+        tf.set_random_seed(1)
+        workers = cluster.Workers(None, 10, devices)
+        assert (workers.replicas, workers.own_replicas, workers.rows(run.batch_size)) == (count, count, slice(0, 8))
+        with workers.scope():
+            images = tf.random.stateless_uniform([8, 16, 16, 3], [3, 4], minval=-1.0)
+            labels = tf.constant([0, 1, 2, 2, 1, 0, 0, 1], tf.int32)
+            ends = gan.build_train_graph(images, network, run, 40, labels, (5, 5, 10))
+            initializer = tf.global_variables_initializer()
+        variables = tf.global_variables()
+        saver = tf.train.Saver(variables)
+        with workers.session(tf.ConfigProto(device_count={"CPU": count})) as session:
+            session.run(initializer)
+            if count == 1:
+                saver.save(session, checkpoint)
+            saver.restore(session, checkpoint)  # its names are those of a single device
+            session.run(ends.start_average)
+            rows = []
+            for i in range(steps):
+                d = session.run(ends.d_updates[i % len(ends.d_updates)])
+                g = session.run(ends.g_update)
+                rows.append([d["d_loss"], d["d_real"], d["d_fake"], d["pictures_seen"], g["g_loss"], g["step"]])
+            return rows, {v.op.name: value for v, value in zip(variables, session.run(variables))}
+
+
+@NEEDS_TF2
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        PLAIN,
+        {"augment": "color,translation,cutout", "conditional": 1, "d_norm": "spectral", "loss": "hinge"},
+        {"d_norm": "layer", "gradient_penalty": "r1", "penalty_every": 2, "optimizer": "rmsprop"},
+        {"d_norm": "spectral", "loss": "wasserstein", "gradient_penalty": "wgan-gp", "optimizer": "sgd"},
+        {"gradient_penalty": "r1"},  # whose gradient goes twice through the means that the replicas share
+    ],
+)
+def test_two_replicas_make_the_step_of_one(tiny, tmp_path, changes):
+    rows, variables = steps_of(1, tiny, str(tmp_path / "start"), changes)
+    rows_of_two, variables_of_two = steps_of(2, tiny, str(tmp_path / "start"), changes)
+    assert rows_of_two == pytest.approx(np.array(rows), rel=1e-5)
+    assert set(variables) == set(variables_of_two)
+    for name in variables:
+        assert variables_of_two[name] == pytest.approx(variables[name], rel=1e-3, abs=1e-5), name
+    if changes == PLAIN:  # and with batch-norm statistics of their own they do not
+        rows_of_two, _ = steps_of(2, tiny, str(tmp_path / "start"), dict(changes, sync_batch_norm=0))
+        assert rows_of_two != pytest.approx(np.array(rows), rel=1e-5)
+
+
+@NEEDS_TF2
+def test_the_gradient_of_a_mean_over_replicas(graph):
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+
+    def on_each():
+        x = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.float32) * 2.0 + 1.0  # 1 and 3
+        (mean,) = replicas.mean([x])
+        (gradient,) = tf.gradients(mean * x, x)  # of m x0 + m x1, halved: m + mean(x) each
+        return mean, gradient
+
+    with strategy.scope():
+        mean, gradient = strategy.run(on_each)
+    with tf.Session(config=tf.ConfigProto(device_count={"CPU": 2})) as session:
+        assert session.run(strategy.experimental_local_results(mean)) == (2.0, 2.0)
+        assert session.run(strategy.experimental_local_results(gradient)) == (4.0, 4.0)
