@@ -61,11 +61,11 @@ def test_patches_are_normalised(random):
     assert plain.shape == (6 * sliced_wasserstein.PATCHES, 7 * 7 * 2)
     last = band[5, tops[5, -1] : tops[5, -1] + 7, lefts[5, -1] : lefts[5, -1] + 7]
     assert np.array_equal(plain[-1], last.reshape(-1))
-    found = sliced_wasserstein.normalised(plain, 2)
-    assert (found[-1] * plain[:, ::2].std()).reshape(-1, 2)[:, 0] == pytest.approx(
+    scaled = sliced_wasserstein.normalised(plain, 2)
+    assert (scaled[-1] * plain[:, ::2].std()).reshape(-1, 2)[:, 0] == pytest.approx(
         last[..., 0].reshape(-1) - plain[:, ::2].mean(), abs=1e-3
     )
-    by_channel = found.reshape(-1, 2)
+    by_channel = scaled.reshape(-1, 2)
     assert by_channel.mean(axis=0) == pytest.approx([0, 0], abs=1e-4)
     assert by_channel.std(axis=0) == pytest.approx([1, 1], abs=1e-4)
     assert np.isfinite(sliced_wasserstein.normalised(np.zeros((9, 49), np.float32), 1)).all()
