@@ -1,18 +1,36 @@
-"""DiffAugment: what D sees, real and fake alike, changed at random (Zhao et al. 2020, arXiv 2006.10738).
+"""DiffAugment: random changes of every picture that D sees, real or fake (Zhao et al. 2020, arXiv 2006.10738).
 
-So D cannot learn a small set of pictures by heart. Everything is differentiable, for G learns through it. Strengths are
-those of the paper.
+They keep D from overfitting a small data set. All are differentiable, because G's gradients pass through them. Their
+strengths are those of the paper.
 """
 
 import tensorflow.compat.v1 as tf
 
 KINDS = ("color", "translation", "cutout")
 
+# augment = 'auto' augments data sets smaller than this. No picture is augmented at first, then a share of them that
+# rises linearly with the epochs. Augmenting only a share keeps G from reproducing the augmentation (Karras et al. 2020,
+# arXiv 2006.06676, where the share follows D's overfitting and is also at most 0.8).
+FEW_PICTURES, MAX_SHARE, EPOCHS_TO_MAX = 20000, 0.8, 50
+
+
+def kinds_of(setting, n):
+    """Return the kinds of augmentation, of KINDS, that the setting `augment` asks for with n pictures."""
+    if setting == "auto":
+        return KINDS if n < FEW_PICTURES else ()
+    return () if setting == "none" else tuple(setting.replace(" ", "").split(","))
+
+
+def automatic_share(pictures_seen, n):
+    """Return the share of pictures to augment with 'auto', a float32 scalar; pictures_seen: int64 scalar."""
+    epochs = tf.cast(pictures_seen, tf.float32) / n
+    return MAX_SHARE * tf.minimum(1.0, epochs / EPOCHS_TO_MAX)
+
 
 def augment(images, kinds, uniform):
-    """Return `images`, [N, H, W, C] float32 in [-1, 1], augmented; colours may leave the range.
+    """Return augmented `images`, [N, H, W, C] float32 in [-1, 1]; colours may leave the range.
 
-    kinds: some of KINDS. uniform(shape, name): draws from [0, 1), another draw for each name.
+    kinds: some of KINDS. uniform(shape, use): draws float32 from [0, 1), independent draws for each name of a use.
     """
     if "color" in kinds:
         images = color(images, uniform)
@@ -24,7 +42,7 @@ def augment(images, kinds, uniform):
 
 
 def color(images, uniform):
-    """Change brightness by up to 0.5, saturation by a factor of 0 to 2, contrast by one of 0.5 to 1.5."""
+    """Change brightness by up to 0.5, saturation by a factor of 0 to 2, contrast by a factor of 0.5 to 1.5."""
     shape = [tf.shape(images)[0], 1, 1, 1]
     images = images + (uniform(shape, "brightness") - 0.5)
     if images.shape[3] > 1:
@@ -35,10 +53,10 @@ def color(images, uniform):
 
 
 def translation(images, uniform, ratio=0.125):
-    """Shift each picture by up to an eighth of its size, either way; what comes in is 0, a middle grey."""
+    """Shift each picture by up to an eighth of its size in each direction; the gap is filled with 0, a middle grey."""
     n = tf.shape(images)[0]
     height, width, channels = images.shape.as_list()[1:]
-    # Shifting is a product with a shifted unit matrix: quicker than gathering pixels, above all in the gradient.
+    # Shifting is a product with a shifted unit matrix: faster than gathering pixels, above all in the gradient.
     rows = _shift(height, ratio, uniform([n, 1, 1], "translation down"))  # [N, H, H]
     columns = _shift(width, ratio, uniform([n, 1, 1], "translation right"))  # [N, W, W]
     images = tf.matmul(rows, tf.reshape(images, [n, height, width * channels]))
@@ -48,15 +66,18 @@ def translation(images, uniform, ratio=0.125):
 
 
 def _shift(size, ratio, drawn):
-    """Return [N, size, size] float32: the matrices that shift by a whole number drawn from -most..most."""
-    most = int(size * ratio + 0.5)
-    offset = tf.floor(drawn * (2 * most + 1)) - most
-    place = tf.range(size, dtype=tf.float32)
-    return tf.cast(tf.equal(place[None, :, None] - offset, place[None, None, :]), tf.float32)
+    """Return [N, size, size] float32: matrices that shift by whole numbers, uniform in -limit..limit.
+
+    drawn: [N, 1, 1] float32 in [0, 1).
+    """
+    limit = int(size * ratio + 0.5)
+    offset = tf.floor(drawn * (2 * limit + 1)) - limit
+    position = tf.range(size, dtype=tf.float32)
+    return tf.cast(tf.equal(position[None, :, None] - offset, position[None, None, :]), tf.float32)
 
 
 def cutout(images, uniform, ratio=0.5):
-    """Set a square of half the height and width, anywhere, also partly outside, to 0."""
+    """Set a square of half the height and width to 0, at a random place, possibly partly outside."""
     n = tf.shape(images)[0]
     height, width = images.shape.as_list()[1:3]
     rows = _is_cut(height, ratio, uniform([n, 1], "cutout top"))  # [N, H]
@@ -65,9 +86,9 @@ def cutout(images, uniform, ratio=0.5):
 
 
 def _is_cut(size, ratio, drawn):
-    """Return [N, size] float32: 1 for the places of a stretch around a centre drawn from anywhere, else 0."""
-    cut = int(size * ratio + 0.5)
-    centre = tf.floor(drawn * (size + (1 - cut % 2)))
-    place = tf.range(size, dtype=tf.float32)[None, :]
-    first = centre - cut // 2
-    return tf.cast((place >= first) & (place < first + cut), tf.float32)
+    """Return [N, size] float32: 1 within an interval around a random centre, else 0; drawn: [N, 1] in [0, 1)."""
+    length = int(size * ratio + 0.5)
+    centre = tf.floor(drawn * (size + (1 - length % 2)))
+    position = tf.range(size, dtype=tf.float32)[None, :]
+    first = centre - length // 2
+    return tf.cast((position >= first) & (position < first + length), tf.float32)

@@ -3,49 +3,45 @@
 import tensorflow.compat.v1 as tf
 
 from model import layers, norms
+from model.layers import Weights
+from model.upsampling import BILINEAR, NEAREST, conv2d_transpose
 
 
-def feature_maps(network):
-    """Return the feature maps of each resolution, from 4x4 up: halved at each, `filters` at image_size / 2."""
-    doublings = range(network.image_size.bit_length() - 4, -1, -1)
-    return [min(network.filters << n, network.max_filters) for n in doublings]
-
-
-def generator(z, network, training, classes=None, name="generator", momentum=None):
+def generator(z, network, classes=None, training=False, name="generator"):
     """Turn noise into pictures.
 
     z: [N, z_dim] float32, uniform in [-1, 1]. Returns [N, image_size, image_size, channels] float32 in [-1, 1].
-    training: normalise by the batch, and add the updates of the moving averages to `tf.GraphKeys.UPDATE_OPS`;
-    otherwise normalise by those averages. classes: [N, K] float32, a row of the unit matrix for each picture's class,
-    or None. name: scope of the variables. momentum: what the moving averages keep; None: bn_momentum.
+    network: the network settings. classes: [N, K] float32, the class of each picture as a row of the unit matrix, or
+    None. training: normalise by the statistics of this batch, and add the updates of their moving averages to
+    `tf.GraphKeys.UPDATE_OPS`; otherwise normalise by the moving averages. name: scope of the variables.
     """
-    momentum = network.bn_momentum if momentum is None else momentum
     init = layers.initializer(network.init, network.init_stddev)
-    kernel_init = layers.initializer(network.init, network.init_stddev, transposed=True)
+    transposed_init = layers.initializer(network.init, network.init_stddev, transposed=True)
+    # The paper learns each kernel freely ("transposed"): its checkerboards disappear late, if ever.
+    smooth = network.upsample == "smooth"
+    size = 3 if smooth else network.kernel
 
     def normalise_and_activate(x):
-        x = norms.batch_norm(
-            x, training, momentum, network.bn_epsilon, True, "batch_norm", classes, network.sync_batch_norm
-        )
+        x = norms.batch_norm(x, network, network.bn_momentum, training, classes)
         return layers.activation(x, network.activation, network.leak)
 
-    maps = feature_maps(network)
+    maps = layers.feature_maps(network)
     with tf.variable_scope(name, reuse=tf.AUTO_REUSE):
         with tf.variable_scope("4x4"):
-            x = layers.dense(z, 4 * 4 * maps[0], init, use_bias=False, name="dense")
+            x = layers.dense(z, 4 * 4 * maps[0], Weights(init, use_bias=False))
             x = tf.reshape(x, [-1, 4, 4, maps[0]])  # [N, 4, 4, 256] where image_size is 64 and filters 32
             x = normalise_and_activate(x)
-        smooth = (
-            network.upsample == "smooth"
-        )  # the paper learns each kernel freely: checkerboards go away late, if ever
-        kernel = 3 if smooth else network.kernel
         for filters in maps[1:]:
-            size = 2 * x.shape[1]
-            with tf.variable_scope("%dx%d" % (size, size)):
-                by = layers.NEAREST if smooth else None
-                x = layers.conv2d_transpose(x, filters, kernel, kernel_init, False, "conv", by)
+            with tf.variable_scope(_resolution(2 * x.shape[1])):
+                weights = Weights(transposed_init, use_bias=False)
+                x = conv2d_transpose(x, filters, size, weights, NEAREST if smooth else None)
                 x = normalise_and_activate(x)  # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32]
-        with tf.variable_scope("%dx%d" % (network.image_size, network.image_size)):
-            by = layers.BILINEAR if smooth else None  # where one would see the pixels
-            x = layers.conv2d_transpose(x, network.channels, kernel, kernel_init, True, "conv", by)
+        with tf.variable_scope(_resolution(network.image_size)):
+            weights = Weights(transposed_init, use_bias=True)
+            # Bilinear, where the pixel grid would be visible in the output.
+            x = conv2d_transpose(x, network.channels, size, weights, BILINEAR if smooth else None)
             return tf.nn.tanh(x)  # [N, 64, 64, 3]
+
+
+def _resolution(size):
+    return f"{size}x{size}"

@@ -1,6 +1,6 @@
-"""What a step draws: noise, classes and augmentation, each keyed by (seed and use, index of the draw).
+"""What an update draws: noise, classes and augmentation, each keyed by (seed and use, index of the draw).
 
-So a step follows from the checkpoint alone, whatever was evaluated before it.
+So a step is a function of the checkpoint alone, whatever was evaluated before it. A draw is one update of D or of G.
 """
 
 import zlib
@@ -9,58 +9,50 @@ import tensorflow.compat.v1 as tf
 
 from model import augment, replicas
 
-# augment = 'auto' augments where there are fewer pictures than this; at first none, then more and more of them as D has
-# seen them more often, up to this share after so many epochs. What is done to some only, G cannot take for the real
-# thing (Karras et al. 2020, arXiv 2006.06676, which lets the share follow D; there the bound is 0.8, too).
-FEW_PICTURES, MOST_AUGMENTED, EPOCHS_TO_MOST = 20000, 0.8, 50
 
+def key(seed, use, draw, rollbacks=0):
+    """Return the key of a stateless draw, [2] int64: no two uses and no two draws share one.
 
-def uniform(shape, seed, use, draw, rollbacks=0, minval=0.0):
-    """Return float32 of this shape, uniform from minval to 1.
-
-    A function of seed, use, the int64 scalar `draw`, and how many rollbacks there were. No two uses share a name.
+    use: a name. draw: int64 scalar, the index of the draw. rollbacks: of the run so far; each changes all noise.
     """
-    key = tf.constant(zlib.crc32(("%d %s" % (seed, use)).encode()), tf.int64)
-    salt = tf.cast(rollbacks, tf.int64) * 2**32  # beside the key's 32 bits
-    return tf.random.stateless_uniform(shape, seed=tf.stack([key + salt, draw]), minval=minval)
-
-
-def augmentations(run, n):
-    """Return the kinds of augmentation, of augment.KINDS, that `run` asks for with n pictures."""
-    if run.augment == "auto":
-        return augment.KINDS if n < FEW_PICTURES else ()
-    return () if run.augment == "none" else tuple(run.augment.replace(" ", "").split(","))
+    mixed = tf.constant(zlib.crc32(f"{seed} {use}".encode()), tf.int64)
+    salt = tf.cast(rollbacks, tf.int64) * 2**32  # above the 32 bits of the checksum
+    return tf.stack([mixed + salt, draw])
 
 
 class Draws:
-    """The draws of one update, for this replica's rows of the batch that all replicas draw together."""
+    """The draws of one update: this replica's rows of the batch that all replicas draw together."""
 
-    def __init__(self, run, n, class_counts, index, rollbacks, pictures_seen):
-        """n: how many pictures there are; class_counts: in each class; the rest: int64 variables or scalars."""
-        self._run, self._n, self._class_counts = run, n, class_counts
-        self._index, self._rollbacks, self._pictures_seen = index, rollbacks, pictures_seen
+    def __init__(self, run, reals, counters):
+        """run: the run settings; reals: the Reals; counters: the Counters, read when this is made."""
+        self._run, self._reals = run, reals
+        self._index, self._rollbacks = counters.draw_index.read_value(), counters.rollbacks
+        self._pictures_seen = counters.pictures_seen.read_value()
 
     def uniform(self, shape, use, minval=0.0):
-        """Return `uniform` of this shape, [batch_size, ...]."""
+        """Return float32 [batch_size, ...], uniform in [minval, 1); `use` must be unique within an update."""
         batch_size = self._run.batch_size
         shape = [batch_size * replicas.count(), *shape[1:]]
-        drawn = uniform(shape, self._run.seed, use, self._index, self._rollbacks, minval)
-        return replicas.rows(drawn, batch_size, of_all=True)
+        seed = key(self._run.seed, use, self._index, self._rollbacks)
+        return replicas.rows(tf.random.stateless_uniform(shape, seed=seed, minval=minval), batch_size)
+
+    def z(self, z_dim, use):
+        """Return G's input, [batch_size, z_dim] float32, uniform in [-1, 1)."""
+        return self.uniform([self._run.batch_size, z_dim], f"z of {use}", -1.0)
 
     def classes(self, use):
-        """Draw classes, as often as there are pictures of them: [batch_size, K] float32, rows of the unit matrix."""
-        counts = self._class_counts
+        """Draw classes in proportion to their pictures: [batch_size, K] float32, rows of the unit matrix."""
+        counts = self._reals.class_counts
         ends = tf.constant([sum(counts[: i + 1]) / sum(counts) for i in range(len(counts) - 1)])
-        labels = tf.searchsorted(ends, self.uniform([self._run.batch_size], "classes of " + use), side="right")
+        labels = tf.searchsorted(ends, self.uniform([self._run.batch_size], f"classes of {use}"), side="right")
         return tf.one_hot(labels, len(counts))
 
     def augmented(self, images, use):
-        """Return `images`, [batch_size, H, W, C], as D is to see them."""
-        kinds = augmentations(self._run, self._n)
-        changed = augment.augment(images, kinds, lambda shape, name: self.uniform(shape, "%s of %s" % (name, use)))
+        """Return `images`, [batch_size, H, W, C] float32, as D sees them."""
+        kinds = augment.kinds_of(self._run.augment, self._reals.n)
+        changed = augment.augment(images, kinds, lambda shape, name: self.uniform(shape, f"{name} of {use}"))
         if not kinds or self._run.augment != "auto":
             return changed
-        epochs = tf.cast(self._pictures_seen, tf.float32) / self._n
-        share = MOST_AUGMENTED * tf.minimum(1.0, epochs / EPOCHS_TO_MOST)
-        drawn = self.uniform([self._run.batch_size, 1, 1, 1], "augmentation of " + use)
+        share = augment.automatic_share(self._pictures_seen, self._reals.n)
+        drawn = self.uniform([self._run.batch_size, 1, 1, 1], f"augmentation of {use}")
         return images + tf.cast(drawn < share, tf.float32) * (changed - images)

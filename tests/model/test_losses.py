@@ -1,13 +1,15 @@
 """Losses against numbers worked out by hand."""
 
 import math
+import re
 from functools import partial
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from model import losses
+from model import layers, losses, optimizers
+from utils.config import schema
 
 
 def value_of(graph, loss, *logits):
@@ -87,20 +89,52 @@ def test_label_smoothing_is_one_sided(graph):
     assert value_of(graph, squares, [1.0], [0.5]) == pytest.approx(0.0625 + 0.25)
 
 
+def squares(images):
+    return tf.reduce_sum(tf.square(images), [1, 2, 3])[:, None]
+
+
+def penalty_of(kind, judge, images):
+    """Return a penalty at pictures that are real and fake at once."""
+    return losses.PENALTIES[kind](judge, images, images, lambda shape, use: tf.fill(shape, 0.5))
+
+
 def test_penalties_of_a_known_gradient(graph):
     images = tf.random_uniform([3, 2, 2, 1])
     weights = np.array([3.0, 0.0, 4.0, 0.0], np.float32).reshape(1, 2, 2, 1)  # of length 5, everywhere
-    logits = tf.reduce_sum(images * weights, [1, 2, 3])[:, None]
+
+    def linear(images):
+        return tf.reduce_sum(images * weights, [1, 2, 3])[:, None]
+
     with tf.Session() as session:
-        assert session.run(losses.r1(logits, images)) == pytest.approx(25 / 2)
-        assert session.run(losses.wgan_gp(logits, images)) == pytest.approx((5 - 1) ** 2)
+        assert session.run(penalty_of("r1", linear, images)) == pytest.approx(25 / 2)
+        assert session.run(penalty_of("wgan-gp", linear, images)) == pytest.approx((5 - 1) ** 2)
         # The gradient of each picture is its own: a square of pixels, summed, has the gradient 2 x.
-        squares = tf.reduce_sum(tf.square(images), [1, 2, 3])[:, None]
-        penalty, x = session.run([losses.r1(squares, images), images])
+        penalty, x = session.run([penalty_of("r1", squares, images), images])
         assert penalty == pytest.approx(0.5 * np.mean(np.sum(np.square(2 * x), axis=(1, 2, 3))), rel=1e-5)
 
 
-def test_an_unknown_loss_is_no_loss():
-    for loss in (losses.d_loss, losses.g_loss):
-        with pytest.raises(ValueError, match="unknown loss 'x'"):
-            loss("x", *[None] * (2 if loss is losses.d_loss else 1))
+def test_wgan_gp_is_measured_between_real_and_fake_pictures(graph):
+    # At x = real + (1 - share) (fake - real) the gradient of a summed square is 2 x.
+    reals, fakes = tf.zeros([2, 1, 1, 1]), tf.ones([2, 1, 1, 1])
+    drawn = []
+
+    def uniform(shape, use):
+        drawn.append(use)
+        return tf.reshape(tf.constant([0.75, 0.0]), [2, 1, 1, 1])
+
+    with tf.Session() as session:
+        penalty = session.run(losses.PENALTIES["wgan-gp"](squares, reals, fakes, uniform))
+    assert penalty == pytest.approx(((0.5 - 1) ** 2 + (2 - 1) ** 2) / 2) and len(drawn) == 1
+
+
+@pytest.mark.parametrize(
+    "setting, rules, names",
+    (
+        ("loss", schema.RUN, list(losses.LOSSES)),
+        ("gradient_penalty", schema.RUN, ["none", *losses.PENALTIES]),
+        ("optimizer", schema.RUN, list(optimizers.OPTIMIZERS)),
+        ("activation", schema.NETWORK, list(layers.ACTIVATIONS)),
+    ),
+)
+def test_the_tables_of_the_model_are_what_the_settings_allow(setting, rules, names):
+    assert sorted(re.split(", | or ", rules[setting].choices)) == sorted(names)

@@ -5,9 +5,10 @@ import pytest
 import tensorflow.compat.v1 as tf
 from conftest import read
 
-from model import layers, norms
+from model import layers, upsampling
 from model.discriminator import discriminator
-from model.generator import feature_maps, generator
+from model.generator import generator
+from model.layers import Weights, feature_maps
 
 
 def build_both(network, n=3, training=True):
@@ -111,7 +112,7 @@ def test_reuse_adds_no_variable(graph, tiny):
 def test_few_maps_come_of_a_convolution_that_is_the_transposed_one(graph, size):
     random = np.random.RandomState(0)
     pixels = tf.constant(random.normal(size=(2, 6, 5, 7)), tf.float32)
-    found = layers.conv2d_transpose(pixels, 3, size, tf.random_normal_initializer(), False, "conv")
+    found = upsampling.conv2d_transpose(pixels, 3, size, Weights(tf.random_normal_initializer(), False))
     kernel, wanted = tf.global_variables()[0], tf.constant(random.normal(size=(2, 12, 10, 3)), tf.float32)
     expected = tf.nn.conv2d_transpose(pixels, kernel, output_shape=[2, 12, 10, 3], strides=[1, 2, 2, 1])
     ends = [[x, *tf.gradients(x * wanted, [pixels, kernel])] for x in (found, expected)]
@@ -138,10 +139,10 @@ def doubling(n, weights):
     return matrix
 
 
-@pytest.mark.parametrize("filters", (3, layers.FEW))
-@pytest.mark.parametrize("weights, border", ((layers.NEAREST, 0), (layers.BILINEAR, 2)))
+@pytest.mark.parametrize("filters", (3, upsampling.FEW))
+@pytest.mark.parametrize("weights, border", ((upsampling.NEAREST, 0), (upsampling.BILINEAR, 2)))
 def test_a_spread_kernel_is_a_convolution_of_the_doubled_picture(graph, weights, border, filters):
-    assert doubling(3, layers.BILINEAR)[1:5].tolist() == [
+    assert doubling(3, upsampling.BILINEAR)[1:5].tolist() == [
         [0.75, 0.25, 0],
         [0.25, 0.75, 0],
         [0, 0.75, 0.25],
@@ -150,7 +151,7 @@ def test_a_spread_kernel_is_a_convolution_of_the_doubled_picture(graph, weights,
     pixels = np.random.RandomState(0).normal(size=(2, 6, 5, 3))
     with tf.variable_scope("x"):
         init = tf.random_normal_initializer()
-        found = layers.conv2d_transpose(tf.constant(pixels, tf.float32), filters, 3, init, False, "conv", weights)
+        found = upsampling.conv2d_transpose(tf.constant(pixels, tf.float32), filters, 3, Weights(init, False), weights)
     kernel = tf.global_variables()[0]
     doubled = tf.constant(np.einsum("ai,bj,nijc->nabc", doubling(6, weights), doubling(5, weights), pixels), tf.float32)
     # A transposed convolution turns its kernel about, and counts its channels the other way round.
@@ -166,14 +167,11 @@ def test_a_spread_kernel_is_a_convolution_of_the_doubled_picture(graph, weights,
 @pytest.mark.parametrize("upsample, smooth", (("smooth", True), ("transposed", False)))
 def test_a_smooth_generator_cannot_make_checkerboards_of_nothing(graph, upsample, smooth):
     """A flat map comes out flat, but for the border, whatever the kernel."""
-    for weights in (layers.NEAREST, layers.BILINEAR):
+    for weights in (upsampling.NEAREST, upsampling.BILINEAR):
         with tf.variable_scope(str(len(weights))):
-            args = (
-                (3, tf.random_normal_initializer(), False, "conv", weights)
-                if smooth
-                else (4, tf.random_normal_initializer(), False, "conv")
-            )
-            x = layers.conv2d_transpose(tf.ones([1, 8, 8, 5]), 2, *args)
+            size, spread_by = (3, weights) if smooth else (4, None)
+            kernel = Weights(tf.random_normal_initializer(), use_bias=False)
+            x = upsampling.conv2d_transpose(tf.ones([1, 8, 8, 5]), 2, size, kernel, spread_by)
         with tf.Session() as session:
             session.run(tf.global_variables_initializer())
             inner = session.run(x)[0, 4:-4, 4:-4]
@@ -210,39 +208,6 @@ def test_leak_is_the_slope_below_zero(graph, tiny):
     assert {round(op.get_attr("alpha"), 6) for op in operations(graph, "LeakyRelu")} == {0.3}
     with tf.Session() as session:
         assert session.run(layers.activation(tf.constant([-2.0, 2.0]), "leaky_relu", 0.3)) == pytest.approx([-0.6, 2.0])
-
-
-def test_batch_norm_by_the_batch_and_by_the_averages(graph):
-    values = np.random.RandomState(0).normal(3.0, 2.0, (8, 4, 4, 2)).astype(np.float32)
-    with tf.variable_scope("x", reuse=tf.AUTO_REUSE):
-        by_batch = norms.batch_norm(tf.constant(values), True, 0.75, 0.5, averages=True, name="bn")
-        by_averages = norms.batch_norm(tf.constant(values), False, 0.75, 0.5, averages=True, name="bn")
-    updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        before = session.run(by_averages)
-        normalised = session.run(by_batch)
-        session.run(updates)
-        mean, variance = read(session, "x/bn/moving_mean"), read(session, "x/bn/moving_variance")
-        after = session.run(by_averages)
-    flat = values.reshape(-1, 2)
-    assert before == pytest.approx(values / np.sqrt(1.0 + 0.5), abs=1e-5)
-    assert normalised == pytest.approx((values - flat.mean(0)) / np.sqrt(flat.var(0) + 0.5), abs=1e-4)
-    assert mean == pytest.approx(0.25 * flat.mean(0), rel=1e-4)
-    assert variance == pytest.approx(0.75 + 0.25 * flat.var(0, ddof=1), rel=1e-4)
-    assert after == pytest.approx((values - mean) / np.sqrt(variance + 0.5), abs=1e-4)
-
-
-def test_batch_norm_settings_reach_the_graph(graph, tiny):
-    network = tiny.network._replace(bn_momentum=0.25, bn_epsilon=0.125)
-    build_both(network)
-    fused = operations(graph, "FusedBatchNormV3")
-    assert {op.get_attr("epsilon") for op in fused} == {0.125}
-    mean = operations(graph, "FusedBatchNormV3", "generator/4x4")[0].outputs[1]
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        batch_mean = session.run([mean, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)])[0]
-        assert read(session, "generator/4x4/batch_norm/moving_mean") == pytest.approx(0.75 * batch_mean, rel=1e-4)
 
 
 # What |weight| / stddev reaches at most: a normal has a tail, the others are cut.

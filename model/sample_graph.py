@@ -1,0 +1,42 @@
+"""The graph that samples: G in inference mode, by its averaged weights where it has some."""
+
+from typing import Any, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from model.averaging import AVERAGE
+from model.generator import generator
+from model.variables import GENERATOR, all_finite
+
+
+class Sampler(NamedTuple):
+    """The ends of the sampling graph."""
+
+    z: Any  # [N, z_dim] float32 placeholder
+    labels: Any  # [N] int32 placeholder: indices of classes; ignored by an unconditional network
+    images: Any  # [N, image_size, image_size, channels] float32 in [-1, 1]
+    variables: Any  # what a checkpoint must provide
+    refresh: Any  # updates the batch-norm statistics from the z that is fed; None without an averaged G
+    kept: Any  # float32 scalar placeholder: the share of the old statistics that `refresh` keeps
+    is_finite: Any  # bool scalar: no number of its variables is NaN or infinite
+
+
+def build_sampler(network, averaged, n_classes=0):
+    """Build G in inference mode: each picture depends on its own z and label only, not on the rest of the batch.
+
+    averaged: use the averaged G, of a run with ema_decay above 0. Its batch-norm statistics are measured by `refresh`;
+    those of G itself are moving averages of training.
+    """
+    name = AVERAGE if averaged else GENERATOR
+    z = tf.placeholder(tf.float32, [None, network.z_dim], name="z")
+    labels = tf.placeholder(tf.int32, [None], name="labels")
+    kept = tf.placeholder(tf.float32, [], name="kept")
+    classes = tf.one_hot(labels, n_classes) if network.conditional else None
+    images = generator(z, network, classes, name=name)
+    refresh = None
+    if averaged:
+        with tf.name_scope("refresh"):
+            generator(z, network._replace(bn_momentum=kept), classes, training=True, name=name)
+        refresh = tf.group(*tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope="refresh/"))
+    variables = tf.global_variables(name + "/")
+    return Sampler(z, labels, images, variables, refresh, kept, all_finite(variables))

@@ -1,0 +1,27 @@
+"""Variables that belong to neither layer nor optimizer: counters, G's and D's share of the trainables, finiteness."""
+
+import tensorflow.compat.v1 as tf
+
+from model import replicas
+
+GENERATOR, DISCRIMINATOR = "generator", "discriminator"  # scopes of the networks' variables
+
+
+def counter(name):
+    """Return an int64 scalar variable that starts at 0 and is saved in checkpoints."""
+    return replicas.state(name, [], tf.zeros_initializer(), tf.int64)
+
+
+def trainables():
+    """Return G's and D's trainable variables; raise ValueError where one belongs to neither of them."""
+    scopes = (GENERATOR + "/", DISCRIMINATOR + "/")
+    strays = [v.name for v in tf.trainable_variables() if not v.name.startswith(scopes)]
+    if strays:
+        raise ValueError(f"trainable variables of neither network: {', '.join(strays)}")
+    return tuple(tf.trainable_variables(scope) for scope in scopes)
+
+
+def all_finite(variables):
+    """Return a bool scalar: no number of `variables` is NaN or infinite."""
+    # A sum is NaN or infinite where one of its terms is, and reads each number once.
+    return tf.reduce_all(tf.is_finite([tf.reduce_sum(variable) for variable in variables]))
