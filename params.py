@@ -1,199 +1,208 @@
-"""Run settings: edit a value, then `python main.py`. Network settings are in model/params.py.
+"""Settings of a run: edit a value, then run `python main.py`. Settings of the networks are in model/params.py.
 
-Every name can also be given on the command line: `python main.py --batch_size 32`. `python main.py --help` lists all.
-Relative folders are taken from the folder of main.py, wherever the command is given.
+Each can also be given on the command line: `python main.py --batch_size 32`. `python main.py --help` explains them.
+Relative paths start at the folder of main.py, wherever the command is run.
 """
 
-# 1: train on the pictures in pics_dir. 0: make pictures with the best checkpoint in checkpoints_dir.
+# --- Task and folders -----------------------------------------------------------------------------
+
+# 1: train on the pictures in pics_dir. 0: make pictures with a checkpoint from checkpoints_dir (sampling).
 isTrain = 1  # noqa: N816
 
-# Folder of the training pictures: pics/<class>/<n>.jpg.
+# Folder of the training pictures. Put them in pics/<class>/<n>.jpg; other names and deeper folders work too.
 pics_dir = "pics"
 
-# Folder for the sample grids, those of training and those of sampling.
+# Folder for sample grids, written during training and by sampling.
 samples_dir = "samples"
 
-# Folder for checkpoints, history.csv and the TensorBoard logs. A run goes on from what it finds here.
+# Folder for checkpoints, history.csv and TensorBoard logs. Training resumes from the newest checkpoint in it.
 checkpoints_dir = "checkpoints"
 
-# Folder for the decoded pictures, kept from run to run. What is in it can be deleted while no run is on.
+# Folder for the decoded pictures, kept between runs. It can be deleted while no run is active.
 cache_dir = "checkpoints/cache"
 
-# Start a new run from the weights of another one, the best of the checkpoints in this folder: other pictures, the same
-# network. '': from nothing.
+# Start a new run from the weights of another run. This is that run's checkpoints_dir, whose best checkpoint is used.
+# The network must be the same; the pictures may be different. '': start from random weights.
 init_from = ""
 
 # --- Pictures -------------------------------------------------------------------------------------
 
-# What is taken of a picture that is no square: 'center', its centre square; 'random', a window of that, another one
-# each time; 'pad', all of it, with borders; 'stretch', all of it, out of shape.
+# How non-square pictures are cropped. 'center': the central square. 'random': a window of the central square, at a
+# random place each time. 'pad': nothing is cut off, borders are added. 'stretch': nothing is cut off, the picture is
+# distorted to a square.
 crop = "center"
 
-# crop = 'random': size in pixels of the square that the windows, image_size large, are taken from. 0: image_size and an
-# eighth more.
+# Side in pixels of the square that crop = 'random' cuts its windows of image_size from. 0: 9/8 of image_size.
 load_size = 0
 
-# Colour behind transparent pictures and of the borders of crop = 'pad': a name such as 'white', or '#rrggbb'.
+# Colour of the borders of crop = 'pad', and behind transparent pictures. A name such as 'white', or '#rrggbb'.
 background = "white"
 
-# 1: mirror pictures left to right, half of the time at random; good where left and right do not matter. 0: never.
+# 1: mirror each picture left to right with probability 1/2. Use it if left and right do not matter. 0: never.
 mirror = 0
 
-# Stop when more than this fraction of the pictures cannot be used, from 0 to 1; up to that they are left out.
+# Largest acceptable fraction of unusable pictures, from 0 to 1. Up to it they are skipped; above it the run stops.
 max_bad = 0.5
 
 # --- Length of training ---------------------------------------------------------------------------
 
-# How often every picture is shown; for many thousands, fewer do. Raise it to train a finished run further.
+# How often every picture is shown. Large data sets need fewer epochs. Increase it to continue a finished run.
 epochs = 300
 
-# Stop at this step instead of after `epochs`; a step is k updates of D and one of G. 0: epochs decide.
+# Stop at this step and ignore epochs. One step is k updates of D, then one of G. 0: epochs decides.
 max_steps = 0
 
 # --- Algorithm ------------------------------------------------------------------------------------
 
-# Pictures in each update. More are steadier, but make a step longer; lower it when memory runs out.
+# Pictures per update, on each GPU or machine. Larger batches are steadier and slower. Lower it if memory runs out.
 batch_size = 8
 
-# Updates of the discriminator in each step, before one update of the generator; the paper of 2014 uses 1.
+# Updates of the discriminator D per step, before one of the generator G. Goodfellow et al. 2014 use 1.
 k = 1
 
-# What the networks play for: 'non_saturating', the paper's of 2014; 'hinge'; 'least_squares'; or 'wasserstein', which
-# needs a gradient_penalty.
+# Loss. 'non_saturating' (Goodfellow et al. 2014), 'hinge', 'least_squares', or 'wasserstein', which needs a
+# gradient_penalty.
 loss = "non_saturating"
 
-# Teach D that a real picture is real with probability 1 minus this, from 0 to less than 1; for 'non_saturating' and
-# 'least_squares'. A little, such as 0.1, keeps D from being too sure.
+# One-sided label smoothing: D's target for real pictures is 1 minus this, from 0 to less than 1. A small value, such as
+# 0.1, prevents overconfidence. Only for loss = 'non_saturating' and 'least_squares'.
 label_smoothing = 0.0
 
-# Keep D's gradients small: 'r1', those at real pictures near 0; 'wgan-gp', those between real and fake ones near 1;
-# or 'none'. Either makes a step slower, and is about each picture only without d_norm = 'batch' (in model/params.py).
+# Penalty on D's gradients. 'r1': keeps them near 0 at real pictures. 'wgan-gp': keeps their norm near 1 between real
+# and fake pictures. 'none'. Both make steps slower. d_norm = 'batch' (model/params.py) mixes the pictures of a batch:
+# with it 'r1' is not exact, and 'wgan-gp' is refused.
 gradient_penalty = "none"
 
-# How much the penalty counts: 'wgan-gp' wants 10, 'r1' from 0.1 to 10.
+# Weight of the gradient penalty. Usual values: 10 for 'wgan-gp', 0.1 to 10 for 'r1'.
 penalty_weight = 10.0
 
-# Updates of D from one with the penalty to the next, which then counts so many times as much; more are quicker.
+# Include the penalty in every n-th update of D only (weighted accordingly); larger is faster.
 penalty_every = 1
 
-# Show D real and fake pictures changed at random, so that it cannot learn a small set by heart: 'color', 'translation',
-# 'cutout', or several with commas between them; 'none'; 'auto', where there are fewer than 20000 pictures, all three,
-# for more and more of them, up to 4 in 5 from the 50th epoch on.
+# --- Augmentation and averaging -------------------------------------------------------------------
+
+# Random changes to the pictures that D sees, to prevent overfitting on small data sets. 'color', 'translation',
+# 'cutout', or several with commas between them; 'none'; or 'auto': all three if there are fewer than 20000 pictures,
+# on a share of the pictures that rises to 4/5 until epoch 50.
 augment = "auto"
 
-# Samples come from an average of G's weights; at each step it keeps this fraction of itself, and less in the first
-# steps. From 0, samples come from G itself, to less than 1.
+# Decay of the moving average of G's weights, which samples come from. From 0 to less than 1; smaller in the first
+# steps. 0: no averaging.
 ema_decay = 0.999
 
-# What convolutions are computed with: 'float32'; 'bfloat16'; on a GPU, 'float16'; or 'auto': bfloat16 where the
-# processor has instructions for it, float16 on a GPU, else float32, and float32 when sampling. Weights, statistics,
-# losses and optimizers are float32 all the same.
-precision = "auto"
+# --- Optimizers and learning rates ----------------------------------------------------------------
 
-# How weights are updated: 'adam', 'rmsprop', 'momentum', 'sgd' or 'adagrad'.
+# Optimizer of both networks: 'adam', 'rmsprop', 'momentum', 'sgd' or 'adagrad'.
 optimizer = "adam"
 
-# Size of an update, for both networks.
+# Learning rate of both networks. Halve it if samples change abruptly from grid to grid.
 learning_rate = 0.0003
 
-# The same for D alone. 0: learning_rate.
+# Learning rate of D, if different. 0: learning_rate.
 d_learning_rate = 0.0
 
-# The same for G alone. 0: learning_rate.
+# Learning rate of G, if different. 0: learning_rate.
 g_learning_rate = 0.0
 
-# Let both fall, in a straight line, to 0 at the end of the run, from when this fraction of it is done. 1: they stay.
+# Learning rate decay. Linear decay to 0 starts at this fraction of the run. 1: no decay.
 rate_decay_from = 1.0
 
-# adam: what the average of gradients keeps at each update, from 0 to less than 1. DCGAN needs less than the usual 0.9.
+# adam: decay of the average of gradients, from 0 to less than 1. 0.5 as in Radford et al. 2015; elsewhere 0.9 is usual.
 beta1 = 0.5
 
-# adam: what the average of squared gradients keeps at each update, from 0 to less than 1.
+# adam: decay of the average of squared gradients, from 0 to less than 1.
 beta2 = 0.999
 
-# rmsprop: what the average of squared gradients keeps at each update, from 0 to less than 1.
+# rmsprop: decay of the average of squared gradients, from 0 to less than 1.
 decay = 0.9
 
-# momentum: what the velocity keeps at each update, from 0 to less than 1.
+# momentum: share of the velocity kept at each update, from 0 to less than 1.
 momentum = 0.9
 
-# adagrad: what the sums of squared gradients start from; above 0.
+# adagrad: initial value of the sums of squared gradients; above 0.
 initial_accumulator = 0.1
 
-# adam and rmsprop: added to the divisor against division by zero; above 0.
+# adam and rmsprop: added to the denominator, against division by zero; above 0.
 epsilon = 1e-8
 
-# First weights, order of the pictures and all noise follow from this number: another one gives another run.
+# --- Computation ----------------------------------------------------------------------------------
+
+# Number format of convolutions: 'float32', 'bfloat16' (CPU), 'float16' (GPU) or 'auto'. 'auto' is float16 on a GPU,
+# bfloat16 on a CPU with instructions for it, else float32; and float32 when sampling. Weights, statistics, losses and
+# optimizers are always float32.
+precision = "auto"
+
+# Random seed. It determines the initial weights, the order of the pictures and all noise.
 seed = 0
 
-# --- What is written, and how often (in steps) ----------------------------------------------------
+# --- Output (intervals in steps) ------------------------------------------------------------------
 
-# Steps between two grids samples/train_<step>.png. 0: only at the start and the end.
+# Steps between two sample grids, train_<step>.png. 0: only at the start and at the end.
 sample_every = 100
 
-# Pictures in such a grid; the same noise each time.
+# Samples in each of these grids, always made from the same noise.
 train_samples = 64
 
-# Steps between two checkpoints. 0: only at the start and the end.
+# Steps between two checkpoints. 0: only at the start and at the end.
 checkpoint_every = 500
 
-# Columns of a grid, also of those that sampling makes. 0: as many as rows.
+# Columns of a grid, also when sampling. 0: as many as rows.
 grid_columns = 0
 
-# How many of the newest checkpoints stay.
+# Number of checkpoints to keep, the newest. The best one is kept as well.
 keep_checkpoints = 3
 
-# Checkpoints whose step is a multiple of this stay for good, such as every 1000th. 0: none.
+# Keep every checkpoint whose step is a multiple of this, such as 1000. 0: none.
 keep_every = 0
 
-# When losses or weights are no longer numbers: 'rollback', go back to the last checkpoint, with other noise and half
-# the learning rate, three times at most; or 'stop'.
+# What to do if losses or weights are NaN or infinite. 'rollback': return to the last checkpoint, with different noise
+# and half the learning rate, at most three times. 'stop': end the run.
 on_nan = "rollback"
 
-# Steps between two rows of history.csv, points in TensorBoard and lines on a plain terminal.
+# Steps between two rows of history.csv, points in TensorBoard and, if the output is not a terminal, progress lines.
 log_every = 10
 
-# --- Several machines (TF_CONFIG, see docs/scaling.md) ---------------------------------------------
+# --- Workers (TF_CONFIG; see docs/scaling.md) -----------------------------------------------------
 
-# Seconds to wait for another worker, at the start and in any step, before giving up. Longer than the chief takes for
-# measuring.
+# Seconds to wait for another worker, at the start and in each step. Must exceed the time the chief needs to measure.
 worker_timeout = 1800
 
-# --- Measuring ------------------------------------------------------------------------------------
+# --- Metrics --------------------------------------------------------------------------------------
 
-# Steps between two measurings of how good the samples are; they are also measured at the end. The best checkpoint is
-# kept beside the newest. 0: never.
+# Steps between two measurements of sample quality; the last step is measured too. 0: never. The best checkpoint is
+# kept beside the newest ones.
 metrics_every = 500
 
-# Samples, and as many pictures, that are compared each time.
+# Samples, and as many pictures, that are compared in each measurement.
 metrics_samples = 256
 
-# Path of the Inception network of 2015, a frozen TensorFlow graph, for FID, KID, precision and recall. '': without.
+# File of the Inception network, for FID, KID, precision and recall. It is a frozen TensorFlow graph,
+# inception-2015-12-05.pb. '': do without these metrics.
 inception_graph = ""
 
-# What the best checkpoint is chosen by: 'swd', which needs no network; 'fid' or 'kid'; 'auto', fid where
-# inception_graph is named, else swd. It is the last one that is no worse than any other, as far as that can tell.
+# Metric that selects the best checkpoint. 'swd' (needs no network), 'fid', 'kid', or 'auto': fid if inception_graph is
+# set, else swd. Of checkpoints that are equally good within its accuracy, the latest is selected.
 best_metric = "auto"
 
 # --- Sampling (isTrain = 0) -----------------------------------------------------------------------
 
-# From which checkpoint: 'best', the best one as measured; 'latest'; or a step, such as '2000'.
+# Checkpoint to sample from. 'best' by best_metric, 'latest', or a step, such as '2000'.
 checkpoint = "best"
 
-# How many pictures to make.
+# Number of pictures to make.
 num_samples = 64
 
-# 1: write each picture as a PNG of its own, beside the grid. 0: only the grid.
+# 1: also write each picture as a PNG file of its own. 0: only the grid.
 single = 0
 
-# Which pictures: the same number gives the same ones.
+# Random seed of the samples. The same seed gives the same pictures.
 sample_seed = 0
 
-# conditional = 1: of which classes, by the names of their folders, such as 'role,person'. '': of all.
+# Classes to sample, if conditional = 1: names of class folders, such as 'role,person'. '': all of them.
 classes = ""
 
-# 1: measure the checkpoint against the pictures in pics_dir, and show which of them its samples are nearest to.
+# 1: measure the checkpoint against the pictures in pics_dir, and show which pictures its samples are nearest to.
 evaluate = 0
 
-# evaluate = 1: samples, and as many pictures, that are compared; published FIDs have 2048 and more.
+# Samples, and as many pictures, compared by evaluate = 1. Published FIDs use 2048 or more.
 evaluate_samples = 2048

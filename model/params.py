@@ -1,61 +1,69 @@
-"""Network settings: what G and D look like. Run settings are in the other params.py, beside main.py.
+"""Settings of the networks G and D. Settings of a run are in params.py, beside main.py.
 
-Every name can also be given on the command line: `python main.py --image_size 32`. A run keeps its network: change one
-of these but the last, and a new run is needed (other --checkpoints_dir and --samples_dir). Sampling takes them from the
-checkpoint.
+Each can also be given on the command line: `python main.py --image_size 32`. A run keeps its network: to change one of
+these settings, except sync_batch_norm, start a new run with different --checkpoints_dir and --samples_dir. Sampling
+reads the network from the checkpoint and ignores this file.
 """
 
-# Height and width of the pictures, in pixels: 4 times a power of two, such as 32, 64, 128 or 256.
+# --- Networks -------------------------------------------------------------------------------------
+
+# Height and width of the pictures, in pixels. 32, 64, 128 or 256 are usual. Doubling it costs four times the time.
 image_size = 64
 
-# Colour channels: 3 for colour, 1 for grey; pictures in pics_dir are converted.
+# Colour channels. 3: colour. 1: grey. The pictures in pics_dir are converted.
 channels = 3
 
-# Length of the noise vector z that G turns into a picture; its numbers are uniform in [-1, 1].
-z_dim = 100
-
-# Feature maps at the largest resolution; they double each time the pictures halve. More can tell more apart, and take
-# longer to learn it. The paper has 128, with kernel 5.
-filters = 32
-
-# The doubling of feature maps stops here; matters for image_size 512 and up, or with more filters.
-max_filters = 1024
-
-# Height and width, in pixels, of G's kernels with upsample 'transposed', and of D's with downsample 'stride'.
-kernel = 4
-
-# How G doubles its maps: 'smooth' (a transposed convolution, its learnt 3x3 kernel spread over neighbouring pixels:
-# no checkerboards) or, as in the paper, 'transposed' (the kernel itself is learnt).
-upsample = "smooth"
-
-# How D halves its maps: 'average' (3x3 convolution, then 2x2 average pooling) or, as in the paper, 'stride' (stride-2
-# convolution).
-downsample = "average"
-
-# What holds D's inner layers in check: 'batch' norm, 'spectral' or 'layer' norm, or 'none'.
-d_norm = "batch"
-
-# 1: learn the classes, the folders in pics_dir, too, so that samples of each can be made. 0: all pictures are alike.
+# 1: learn the classes, the folders in pics_dir, so that samples of each class can be made. 0: unconditional.
 conditional = 0
 
-# Activation of G's and D's inner layers: 'leaky_relu', 'relu', 'elu' or 'tanh'. G always ends in tanh.
+# Length of the noise vector z that G turns into a picture. Its elements are uniform in [-1, 1].
+z_dim = 100
+
+# Feature maps at the largest resolution. They double each time height and width halve. More can represent more detail,
+# and make steps slower. The DCGAN paper (Radford et al. 2015) has 128, with kernel = 5.
+filters = 32
+
+# Upper limit of that doubling. It matters for image_size = 512 and above, or for larger filters.
+max_filters = 1024
+
+# --- Layers ---------------------------------------------------------------------------------------
+
+# Kernel size in pixels: of G with upsample = 'transposed', and of D with downsample = 'stride'. Otherwise it is 3.
+kernel = 4
+
+# How G doubles height and width. 'smooth': transposed convolution, each learnt 3x3 kernel spread over neighbouring
+# pixels, which prevents checkerboard patterns. 'transposed': transposed convolution, as in the DCGAN paper.
+upsample = "smooth"
+
+# How D halves height and width. 'average': 3x3 convolution, then 2x2 average pooling. 'stride': convolution with stride
+# 2, as in the DCGAN paper.
+downsample = "average"
+
+# Activation of the inner layers of G and D: 'leaky_relu', 'relu', 'elu' or 'tanh'. G always ends in tanh.
 activation = "leaky_relu"
 
-# Slope of leaky_relu below zero, between 0 and 1.
+# Slope of leaky_relu below zero, from 0 to less than 1.
 leak = 0.2
 
-# Distribution of the first weights: 'normal', 'truncated_normal', 'uniform', 'glorot' or 'he'.
+# --- Initialisation -------------------------------------------------------------------------------
+
+# Distribution of the initial weights: 'normal', 'truncated_normal', 'uniform', 'glorot' or 'he'.
 init = "normal"
 
-# Standard deviation of the first weights; 'glorot' and 'he' compute their own.
+# Standard deviation of the initial weights. 'glorot' and 'he' compute their own.
 init_stddev = 0.02
 
-# Batch norm: what G's moving averages keep of their old value at each step, from 0 to less than 1.
+# --- Normalisation --------------------------------------------------------------------------------
+
+# Normalisation of D's inner layers: 'batch', 'spectral', 'layer' or 'none'. G always has batch normalisation.
+d_norm = "batch"
+
+# Decay of the moving averages of G's batch normalisation, from 0 to less than 1.
 bn_momentum = 0.9
 
-# Batch norm: added to the variance before dividing by its root; 0.00002 or more.
+# Added to the variance in batch and layer normalisation, against division by zero; 0.00002 or more.
 bn_epsilon = 0.0001
 
-# Batch norm on several GPUs or machines: 1, by the statistics of all their pictures together, as one machine would; 0,
-# each by those of its own pictures, which is quicker.
+# Batch normalisation on several GPUs or machines. 1: by the statistics of all their pictures, as on one machine.
+# 0: each by those of its own pictures, which is faster.
 sync_batch_norm = 1

@@ -1,4 +1,4 @@
-"""Pictures of every kind, made from one motif, so that a test can tell whether each looks as a person would expect."""
+"""Picture files of every kind, made from one motif, so that a test can check how each looks."""
 
 import io
 import struct
@@ -43,7 +43,7 @@ def saved(picture, form, **options):
 
 
 def half_transparent(mode, background=255):
-    """The motif with its left half transparent, and the colours one sees before a grey `background`."""
+    """The motif with its left half transparent, and the colours it shows on a grey `background`."""
     alpha = np.zeros((SIZE, SIZE), np.uint8)
     alpha[:, SIZE // 2 :] = 255
     picture = motif().convert(mode[:-1])
@@ -65,13 +65,13 @@ def palette_with_transparency():
 
 
 def oriented(orientation, form="JPEG", **options):
-    """The motif, stored so that only a reader of EXIF shows it upright."""
+    """The motif, stored so that it is upright only after applying its EXIF orientation: bytes."""
     turns = {
         2: Image.FLIP_LEFT_RIGHT,
         3: Image.ROTATE_180,
         4: Image.FLIP_TOP_BOTTOM,
         5: Image.TRANSPOSE,
-        6: Image.ROTATE_90,  # stored turned to the left, to be shown turned to the right
+        6: Image.ROTATE_90,  # stored rotated to the left, to be shown rotated to the right
         7: Image.TRANSVERSE,
         8: Image.ROTATE_270,
     }
@@ -91,7 +91,7 @@ def one_bit():
 
 
 def values(kind, scale):
-    """The luminance of the motif as numbers of another kind, times `scale`."""
+    """The luminance of the motif as numbers of a different kind, times `scale`."""
     return Image.fromarray((np.asarray(motif().convert("L"), np.float64) * scale).astype(kind))
 
 
@@ -152,7 +152,7 @@ def usable():
         "broken exif.jpg": (saved(rgb, "JPEG", quality=95, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"), COLOURS, 8),
     }
     for orientation in range(1, 9):
-        files["turned %d.jpg" % orientation] = (oriented(orientation, quality=95), COLOURS, 8)
+        files[f"turned {orientation}.jpg"] = (oriented(orientation, quality=95), COLOURS, 8)
     files["turned 6.png"] = (oriented(6, "PNG"), COLOURS, 1)
     files["turned 6.webp"] = (oriented(6, "WEBP"), COLOURS, 40)
     files["turned 6.tif"] = (oriented(6, "TIFF"), COLOURS, 1)
@@ -185,7 +185,7 @@ def _png(width, height, *chunks):
 
 
 def unusable():
-    """Return {file name: (bytes, a piece of the reason)}: pictures that are none, or not whole."""
+    """Return {file name: (bytes, a piece of the reason)}: damaged pictures, and files that are named like pictures."""
     jpeg, png, gif = (saved(motif(), form) for form in ("JPEG", "PNG", "GIF"))
     webp, tiff = (saved(motif(), form) for form in ("WEBP", "TIFF"))
     return {
@@ -207,7 +207,7 @@ def unusable():
 
 
 def others():
-    """Return {file name: bytes} of files that are no pictures, and do not say they were."""
+    """Return {file name: bytes} of files that are not pictures and not named like pictures."""
     return {
         "notes.txt": b"remember the milk",
         "Thumbs.db": bytes(300),

@@ -5,48 +5,48 @@ import json
 
 import pytest
 
-from utils.checkpoints import manifest as record
-from utils.config import schema as rules
+from utils.checkpoints import manifest
+from utils.config import schema
 from utils.errors import UserError
 
-BEST = record.Best(400, "fid", "these pictures", 31.5, 30.25, 200)
-STATE = record.State((400, 431), "870 0123456789abcdef", ("cat", "dog, and more"), BEST, (200,))
+BEST = manifest.Best(400, "fid", "these pictures", 31.5, 30.25, 200)
+SAVED = manifest.Saved((400, 431), "870 0123456789abcdef", ("cat", "dog, and more"), BEST, (200,))
 
 
 def write(path, settings, change=lambda data: None):
-    data = json.loads(record.dumps(settings, 7, "2.21.0", STATE))
+    data = json.loads(manifest.dumps(settings, 7, "2.21.0", SAVED))
     change(data)
-    path.write_text(record.seal(data))
+    path.write_text(manifest.seal(data))
     return str(path)
 
 
 def test_what_is_written_is_read(tmp_path, settings):
-    expected = record.Record(7, dict(settings.run._asdict()), settings.network, STATE)
-    assert record.read(write(tmp_path / "a.json", settings)) == expected
+    expected = manifest.Manifest(7, dict(settings.run._asdict()), settings.network, SAVED)
+    assert manifest.read(write(tmp_path / "a.json", settings)) == expected
 
 
 def test_it_names_the_versions(settings):
-    data = json.loads(record.dumps(settings, 7, "2.21.0", STATE))
-    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (4, 7, record.VERSION, "2.21.0")
+    data = json.loads(manifest.dumps(settings, 7, "2.21.0", SAVED))
+    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (4, 7, manifest.VERSION, "2.21.0")
 
 
 @pytest.mark.parametrize(
     "change, expected",
     (
         (lambda data: data.update(format=99), "written by a later version of this program (format 99"),
-        (lambda data: data.update(format="1"), "not the record of a checkpoint"),
-        (lambda data: data.pop("step"), "not the record of a checkpoint"),
+        (lambda data: data.update(format="1"), "not the manifest of a checkpoint"),
+        (lambda data: data.pop("step"), "not the manifest of a checkpoint"),
         (lambda data: data["network"].pop("filters"), "its settings are not those of this version"),
         (lambda data: data.update(run=[]), "its settings are not those of this version"),
-        (lambda data: data["network"].update(filters=-1), "filters = -1 is not possible"),
-        (lambda data: data["network"].update(init="__import__('os')"), "is not possible; it must be normal"),
+        (lambda data: data["network"].update(filters=-1), "filters = -1 is invalid"),
+        (lambda data: data["network"].update(init="__import__('os')"), "is invalid; expected normal"),
         (lambda data: data.update(state=[]), "its state is not one that this version"),
         (lambda data: data["state"].update(rollbacks=["a"]), "its state is not one that this version"),
     ),
 )
 def test_a_record_that_is_not_right_is_refused(tmp_path, settings, change, expected):
     with pytest.raises(UserError) as raised:
-        record.read(write(tmp_path / "a.json", settings, change))
+        manifest.read(write(tmp_path / "a.json", settings, change))
     assert expected in str(raised.value) and "a.json" in str(raised.value)
 
 
@@ -54,22 +54,22 @@ def test_a_record_that_is_not_right_is_refused(tmp_path, settings, change, expec
 def test_rubbish_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(UserError, match=r"a\.json"):
-        record.read(str(tmp_path / "a.json"))
+        manifest.read(str(tmp_path / "a.json"))
 
 
 def test_what_must_stay_and_what_may_change(settings):
     run = settings.run._replace(batch_size=7, learning_rate=0.5, epochs=9, k=2, optimizer="sgd", num_samples=3, seed=4)
-    there = record.Record(7, settings.run._asdict(), settings.network, STATE)
+    there = manifest.Manifest(7, settings.run._asdict(), settings.network, SAVED)
     other = settings._replace(run=run, network=settings.network._replace(filters=64))
-    refused, changed = record.compare(there, other)
+    refused, changed = manifest.compare(there, other)
     assert refused == [
-        "k is 1 there and 2 now",
-        "optimizer is adam there and sgd now",
-        "seed is 0 there and 4 now",
-        "filters is 32 there and 64 now",
+        "k was 1 and is 2 now",
+        "optimizer was adam and is sgd now",
+        "seed was 0 and is 4 now",
+        "filters was 32 and is 64 now",
     ]
-    assert [words.split()[0] for words in changed] == ["epochs", "batch_size", "learning_rate"]
-    assert record.compare(there, settings) == ([], [])
+    assert [difference.split()[0] for difference in changed] == ["epochs", "batch_size", "learning_rate"]
+    assert manifest.compare(there, settings) == ([], [])
 
 
 def test_run_settings_may_come_and_go_between_versions(tmp_path, settings):
@@ -77,9 +77,9 @@ def test_run_settings_may_come_and_go_between_versions(tmp_path, settings):
         del data["run"]["beta1"]
         data["run"]["of_old"] = 1
 
-    there = record.read(write(tmp_path / "a.json", settings, change))
+    there = manifest.read(write(tmp_path / "a.json", settings, change))
     assert "of_old" not in there.run and "beta1" not in there.run
-    assert record.compare(there, settings) == ([], [])
+    assert manifest.compare(there, settings) == ([], [])
 
 
 def test_a_record_of_format_1_is_read(tmp_path, settings):
@@ -87,35 +87,36 @@ def test_a_record_of_format_1_is_read(tmp_path, settings):
         del data["state"], data["run"]["on_nan"], data["run"]["keep_every"]
         data["format"] = 1
 
-    there = record.read(write(tmp_path / "a.json", settings, change))
-    assert there.state == record.State() and record.compare(there, settings) == ([], [])
+    there = manifest.read(write(tmp_path / "a.json", settings, change))
+    assert there.saved == manifest.Saved() and manifest.compare(there, settings) == ([], [])
 
 
 def test_a_record_of_before_a_setting_has_what_was_so_then(tmp_path, settings):
     def change(data):
         del data["state"]["best"], data["state"]["classes"], data["state"]["former"]
-        for part, names in (("run", rules.RUN), ("network", rules.NETWORK)):
-            for name, rule in names.items():
+        for part, rules in (("run", schema.RUN), ("network", schema.NETWORK)):
+            for name, rule in rules.items():
                 if rule.before is not None:
                     del data[part][name]
         data["format"] = 2
 
-    there = record.read(write(tmp_path / "a.json", settings, change))
-    assert there.state == record.State(STATE.rollbacks, STATE.pictures)
+    there = manifest.read(write(tmp_path / "a.json", settings, change))
+    assert there.saved == manifest.Saved(SAVED.rollbacks, SAVED.pictures)
     assert there.run["ema_decay"] == 0 and there.run["augment"] == "none" and there.run["loss"] == "non_saturating"
     assert (there.network.upsample, there.network.d_norm, there.network.conditional) == ("transposed", "batch", 0)
-    refused, changed = record.compare(there, settings)
-    assert "ema_decay is 0.0 there and 0.999 now" in refused and "augment is none there and auto now" in changed
+    refused, changed = manifest.compare(there, settings)
+    assert "ema_decay was 0.0 and is 0.999 now" in refused
+    assert "augment was none and is auto now" in changed
     as_then = settings._replace(run=settings.run._replace(ema_decay=0.0), network=there.network)
-    assert record.compare(there, as_then)[0] == []
+    assert manifest.compare(there, as_then)[0] == []
 
 
 def test_every_change_of_a_byte_is_noticed(tmp_path, settings):
     path = tmp_path / "a.json"
     write(path, settings)
     whole = path.read_bytes()
-    there = record.read(str(path))
+    there = manifest.read(str(path))
     for i in range(len(whole)):
         path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
         with contextlib.suppress(UserError):
-            assert record.read(str(path)) == there  # a space became another kind of space
+            assert manifest.read(str(path)) == there  # a space became another kind of space

@@ -7,18 +7,17 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import manifest as record
-from utils.checkpoints import store as checkpoint
+from utils.checkpoints import manifest, select, store
 from utils.errors import UserError
 
 
 def newest(folder):
-    return checkpoint.newest_good(str(folder)).checkpoint
+    return select.newest_good(str(folder)).checkpoint
 
 
 @pytest.fixture
 def saved(graph, tiny, tmp_path):
-    """Return save(step, keep=2, keep_every=0, best=()), whose values depend on the step, and restore()."""
+    """Return save(step, keep=2, other fields of Keep), whose values depend on the step, and restore()."""
     a = tf.get_variable("a", [2, 3], initializer=tf.zeros_initializer())
     step = tf.get_variable("step", [], tf.int64, initializer=tf.zeros_initializer())
     number = tf.placeholder(tf.int64, [])
@@ -26,15 +25,16 @@ def saved(graph, tiny, tmp_path):
     saver = tf.train.Saver(max_to_keep=None)
     with tf.Session() as session:
 
-        def save(step, keep=2, keep_every=0, best=(), passed_over=()):
+        def save(step, keep=2, **more):
             session.run(change, {number: step})
-            text = record.dumps(tiny, step, tf.__version__, record.State())
-            kept = checkpoint.Keep(keep, keep_every, best, passed_over)
-            return checkpoint.save(session, saver, str(tmp_path), step, text, kept)
+            text = manifest.dumps(tiny, step, tf.__version__, manifest.Saved())
+            checkpoint = store.at(str(tmp_path), step)
+            store.save(session, saver, checkpoint, text, store.Keep(keep, **more))
+            return checkpoint
 
         def restore(which=None):
             session.run(change, {number: 99999})
-            checkpoint.restore(session, saver, which or newest(tmp_path), [a, step])
+            store.restore(session, saver, which or newest(tmp_path), [a, step])
             assert (session.run(a) == session.run(step)).all()
             return session.run(step)
 
@@ -45,28 +45,28 @@ def test_the_newest_stay_and_come_back(saved, tmp_path):
     save, restore = saved
     for step in (0, 5, 30, 100):
         save(step)
-    assert [found.step for found in checkpoint.find(str(tmp_path))] == [30, 100]
+    assert [each.step for each in store.find(str(tmp_path))] == [30, 100]
     assert restore() == 100
-    assert restore(checkpoint.find(str(tmp_path))[0]) == 30
+    assert restore(store.find(str(tmp_path))[0]) == 30
     names = set(os.listdir(str(tmp_path)))
     endings = (".data-00000-of-00001", ".index", ".json")
-    assert names == {"checkpoint"} | {"dcgan-%d%s" % (step, end) for step in (30, 100) for end in endings}
+    assert names == {"checkpoint"} | {f"dcgan-{step}{end}" for step in (30, 100) for end in endings}
 
 
 def test_the_best_stays_beside_the_newest(saved, tmp_path):
     for step in (0, 5, 30, 100, 130):
         saved[0](step, best=[5])
-    assert [found.step for found in checkpoint.find(str(tmp_path))] == [5, 100, 130]
+    assert [each.step for each in store.find(str(tmp_path))] == [5, 100, 130]
     saved[0](140, best=[130])
-    assert [found.step for found in checkpoint.find(str(tmp_path))] == [130, 140]
+    assert [each.step for each in store.find(str(tmp_path))] == [130, 140]
 
 
 def test_a_damaged_one_that_is_saved_anew_stays(saved, tmp_path):
     save, _ = saved
     save(5)
-    save(10, passed_over=[10])  # the damaged one of this very step is replaced
+    save(10, damaged=[10])  # the damaged one of this very step is replaced
     save(15, keep=2)
-    assert [found.step for found in checkpoint.find(str(tmp_path))] == [10, 15]
+    assert [each.step for each in store.find(str(tmp_path))] == [10, 15]
 
 
 def test_tensorflows_own_tools_find_the_newest_even_in_a_moved_folder(saved, tmp_path):
@@ -116,7 +116,7 @@ def test_a_save_that_does_not_read_back_leaves_the_older_ones(saved, tmp_path, m
         raise tf.errors.DataLossError(None, None, "bits are missing")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "_read_back", fail)
+        patch.setattr(store, "_read_back", fail)
         with pytest.raises(OSError, match="dcgan-6: bits are missing"):
             save(6, keep=1)
     assert restore() == 5 and not (tmp_path / ".saving").exists()
@@ -124,12 +124,12 @@ def test_a_save_that_does_not_read_back_leaves_the_older_ones(saved, tmp_path, m
 
 def test_reading_back_notices_damage(saved, tmp_path):
     path = saved[0](5).path
-    checkpoint._read_back(path)
+    store._read_back(path)
     with open(path + ".data-00000-of-00001", "r+b") as file:
         file.seek(4)
         file.write(b"\x7f")
     with pytest.raises(tf.errors.OpError):
-        checkpoint._read_back(path)
+        store._read_back(path)
 
 
 @pytest.mark.parametrize("damage", ("cut the data", "cut the index", "no data", "empty index"))
@@ -146,33 +146,33 @@ def test_a_damaged_checkpoint_is_named(saved, tmp_path, damage):
 
 
 def test_another_shape_is_refused_by_name(saved, graph, tmp_path):
-    found = saved[0](5)
+    checkpoint = saved[0](5)
     with tf.Graph().as_default():
         a = tf.get_variable("a", [3, 2])
         b = tf.get_variable("b", [4])
         saver = tf.train.Saver()
         with tf.Session() as session:
-            with pytest.raises(UserError, match=r"dcgan-5: a has shape \[2, 3\] there, the network wants \[3, 2\]"):
-                checkpoint.restore(session, saver, found, [a, b])
-            with pytest.raises(UserError, match=r"dcgan-5: b is missing, the network wants \[4\]"):
-                checkpoint.restore(session, saver, found, [b])
+            with pytest.raises(UserError, match=r"dcgan-5: a has shape \[2, 3\]; the network needs \[3, 2\]"):
+                store.restore(session, saver, checkpoint, [a, b])
+            with pytest.raises(UserError, match=r"dcgan-5: b is missing; the network needs \[4\]"):
+                store.restore(session, saver, checkpoint, [b])
 
 
 def test_no_checkpoint_names_the_folder(tmp_path):
     with pytest.raises(UserError) as raised:
-        checkpoint.newest_good_or_refuse(str(tmp_path / "nowhere"))
+        select.require_newest_good(str(tmp_path / "nowhere"))
     assert "nowhere (it does not exist); train first" in str(raised.value)
     (tmp_path / "a.ckpt").write_text("")
     with pytest.raises(UserError, match="none of its 1 files is a dcgan-<step>"):
-        checkpoint.newest_good_or_refuse(str(tmp_path))
+        select.require_newest_good(str(tmp_path))
 
 
 def test_a_record_of_another_step_is_refused(saved, tmp_path):
     saved[0](5)
     os.rename(str(tmp_path / "dcgan-5.json"), str(tmp_path / "dcgan-6.json"))
     os.rename(str(tmp_path / "dcgan-5.index"), str(tmp_path / "dcgan-6.index"))
-    with pytest.raises(UserError, match="is the record of step 5"):
-        checkpoint.newest_good(str(tmp_path))
+    with pytest.raises(UserError, match="is the manifest of step 5"):
+        select.newest_good(str(tmp_path))
 
 
 @pytest.mark.parametrize("function", ("replace", "remove"))
@@ -199,14 +199,14 @@ def test_a_kill_at_any_move_leaves_a_whole_newest(saved, tmp_path, monkeypatch, 
 
 
 def test_short_memory_is_not_called_damage(saved, tmp_path, monkeypatch):
-    found = saved[0](5)
+    checkpoint = saved[0](5)
 
     class Saver:
         def restore(self, session, path):
             raise tf.errors.ResourceExhaustedError(None, None, "no memory")
 
     with pytest.raises(tf.errors.ResourceExhaustedError):
-        checkpoint.restore(None, Saver(), found, [])
+        store.restore(None, Saver(), checkpoint, [])
 
 
 def damage(path, how):
@@ -241,17 +241,17 @@ def test_a_damaged_newest_gives_way_to_the_newest_good_one(saved, tmp_path, how)
     for step in (5, 6, 7):
         save(step, keep=3)
     for step in (6, 7):
-        damage(str(tmp_path / ("dcgan-%d" % step)), how)
+        damage(str(tmp_path / f"dcgan-{step}"), how)
     before = sorted(os.listdir(str(tmp_path)))
-    found = checkpoint.newest_good(str(tmp_path))
-    assert found.checkpoint.step == 5 and len(found.damaged) == 2
-    for (_, words), step in zip(found.damaged, (7, 6)):
-        assert "\n" not in words and words.startswith(str(tmp_path / ("dcgan-%d" % step)))
+    newest_good = select.newest_good(str(tmp_path))
+    assert newest_good.checkpoint.step == 5 and len(newest_good.damaged) == 2
+    for (_, reason), step in zip(newest_good.damaged, (7, 6)):
+        assert "\n" not in reason and reason.startswith(str(tmp_path / f"dcgan-{step}"))
     assert restore() == 5 and sorted(os.listdir(str(tmp_path))) == before
-    # Going on from there, their place is taken when their step is reached ...
+    # A run that resumes there replaces them when it reaches their steps.
     save(6, keep=3)
     assert restore() == 6
-    assert [c.step for c in checkpoint.find(str(tmp_path))] == [5, 6, 7]
+    assert [each.step for each in store.find(str(tmp_path))] == [5, 6, 7]
 
 
 def test_damaged_ones_do_not_count_as_kept_ones(saved, tmp_path):
@@ -259,18 +259,18 @@ def test_damaged_ones_do_not_count_as_kept_ones(saved, tmp_path):
     for step in (5, 6, 7):
         save(step, keep=3)
     for step in (6, 7):
-        damage(str(tmp_path / ("dcgan-%d" % step)), "cut data")
-    passed_over = [c.step for c, _ in checkpoint.newest_good(str(tmp_path)).damaged]
-    assert passed_over == [7, 6]
-    save(15, keep=2, passed_over=passed_over)
-    assert [c.step for c in checkpoint.find(str(tmp_path))] == [5, 15] and restore() == 15
+        damage(str(tmp_path / f"dcgan-{step}"), "cut data")
+    damaged_steps = tuple(each.checkpoint.step for each in select.newest_good(str(tmp_path)).damaged)
+    assert damaged_steps == (7, 6)
+    save(15, keep=2, damaged=damaged_steps)
+    assert [each.step for each in store.find(str(tmp_path))] == [5, 15] and restore() == 15
 
 
 def test_what_cannot_be_cleared_away_is_a_warning(saved, tmp_path, capsys):
     save, restore = saved
     (tmp_path / "checkpoint").mkdir()
     save(5)
-    assert "the checkpoint of step 5 is saved, but older ones cannot be cleared away" in capsys.readouterr().err
+    assert "the checkpoint of step 5 is saved, but older ones cannot be removed" in capsys.readouterr().err
     assert restore() == 5
 
 
@@ -280,12 +280,12 @@ def test_where_none_is_good_nothing_is_touched(saved, tmp_path, how):
     for step in (5, 6):
         save(step)
     for step in (5, 6):
-        damage(str(tmp_path / ("dcgan-%d" % step)), how)
+        damage(str(tmp_path / f"dcgan-{step}"), how)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(
         UserError, match=r"none of the 2 checkpoints in checkpoints_dir = .* is good: .*dcgan-6.*dcgan-5"
     ):
-        checkpoint.newest_good(str(tmp_path))
+        select.newest_good(str(tmp_path))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -320,20 +320,20 @@ def test_what_tensorflows_own_list_says_does_not_matter(saved, tmp_path, content
 
 def test_every_nth_stays_for_good(saved, tmp_path):
     for step in range(0, 26, 2):
-        saved[0](step, keep=2, keep_every=10)
-    assert [found.step for found in checkpoint.find(str(tmp_path))] == [0, 10, 20, 22, 24]
+        saved[0](step, keep=2, every=10)
+    assert [each.step for each in store.find(str(tmp_path))] == [0, 10, 20, 22, 24]
 
 
-def test_a_later_version_is_refused_not_passed_over(saved, tmp_path):
+def test_a_later_version_is_refused_not_damaged_steps(saved, tmp_path):
     saved[0](5)
     saved[0](6)
     text = (tmp_path / "dcgan-6.json").read_text()
-    (tmp_path / "dcgan-6.json").write_text(text.replace('"format": %d' % record.FORMAT, '"format": 99'))
+    (tmp_path / "dcgan-6.json").write_text(text.replace(f'"format": {manifest.FORMAT}', '"format": 99'))
     with pytest.raises(UserError, match="written by a later version of this program"):
-        checkpoint.newest_good(str(tmp_path))
+        select.newest_good(str(tmp_path))
 
 
 def test_a_first_save_that_was_killed_is_no_loss(saved, tmp_path):
     saved[0](0)
     os.remove(str(tmp_path / "dcgan-0.json"))
-    assert checkpoint.newest_good(str(tmp_path)) is None
+    assert select.newest_good(str(tmp_path)) is None

@@ -1,23 +1,36 @@
-"""From records to batches: the order, and what is drawn for each picture."""
+"""From records to batches: the order of the pictures, and what is random about each of them."""
+
+import time
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from conftest import InMemory
 
-from utils.data import batches as dataset
-from utils.data.prepare import Pictures
+from utils.data import Pictures
+from utils.data.batches import Order, build_batches, errors_named
 from utils.errors import UserError
 
 
 def some_pictures(n=12, size=16, channels=3):
-    """Pictures whose every pixel is another number, so that a wrong one, or a wrong window, is seen."""
+    """Return pictures in which every pixel differs, so that a wrong one or a wrong window is seen, and their array."""
     array = np.random.RandomState(0).randint(0, 256, (n, size, size, channels)).astype(np.uint8)
     return Pictures(InMemory(array), np.arange(n, dtype=np.int32) % 3 - 1, ["a", "b"], "", None), array
 
 
+@pytest.fixture
+def choose(tiny):
+    """Given image_size, mirror and seed, return settings with these."""
+
+    def replace(image_size=16, mirror=0, seed=1):
+        network, run = tiny.network._replace(image_size=image_size), tiny.run._replace(mirror=mirror, seed=seed)
+        return tiny._replace(network=network, run=run)
+
+    return replace
+
+
 def run_batches(batches, start, count):
-    """Return (images as numbers 0..255, labels) of `count` batches behind the first `start` pictures."""
+    """Return (images as integers 0..255, labels) of `count` batches after the first `start` pictures."""
     with tf.Session() as session:
         session.run(batches.initializer, {batches.start: start})
         taken = [session.run([batches.images, batches.labels]) for _ in range(count)]
@@ -27,36 +40,48 @@ def run_batches(batches, start, count):
 
 @pytest.mark.parametrize("n", (1, 2, 7, 100))
 def test_every_epoch_has_every_picture_once(n):
-    order = dataset.Order(n, seed=5)
+    order = Order(n, seed=5)
     taken = order.take(0, 5 * n).reshape(5, n)
     assert (np.sort(taken, axis=1) == np.arange(n)).all()
     if n == 100:
         assert len({tuple(epoch) for epoch in taken}) == 5
-        assert not np.array_equal(taken[0], dataset.Order(n, seed=6).take(0, n))
+        assert not np.array_equal(taken[0], Order(n, seed=6).take(0, n))
 
 
-def test_any_batch_is_found_without_those_before():
-    walked = np.concatenate([dataset.Order(7, 1).take(start, 3) for start in range(0, 60, 3)])
-    assert dataset.Order(7, 1).take(31, 20).tolist() == walked[31:51].tolist()
-    far = dataset.Order(7, 1).take(7 * 10**12, 7)
+def test_any_batch_is_drawn_without_those_before():
+    walked = np.concatenate([Order(7, 1).take(start, 3) for start in range(0, 60, 3)])
+    assert Order(7, 1).take(31, 20).tolist() == walked[31:51].tolist()
+    far = Order(7, 1).take(7 * 10**12, 7)
     assert sorted(far) == list(range(7))
 
 
-def test_batches_are_scaled_labelled_and_start_anywhere(graph):
+def test_batches_are_scaled_labelled_and_start_anywhere(graph, choose):
     pictures, array = some_pictures()
-    batches = dataset.batches(pictures, 5, 16, mirror=0, seed=3)
+    batches = build_batches(pictures, choose(seed=3), 5)
     assert batches.images.shape.as_list() == [5, 16, 16, 3] and batches.images.dtype == tf.float32
     assert batches.labels.shape.as_list() == [5] and batches.labels.dtype == tf.int32
     images, labels = run_batches(batches, 0, 6)
-    indices = dataset.Order(12, 3).take(0, 30).reshape(6, 5)
+    indices = Order(12, 3).take(0, 30).reshape(6, 5)
     assert np.array_equal(images, array[indices]) and np.array_equal(labels, pictures.labels[indices])
     images, labels = run_batches(batches, 20, 1)
     assert np.array_equal(images[0], array[indices[4]]) and np.array_equal(labels[0], pictures.labels[indices[4]])
 
 
-def test_images_are_between_minus_one_and_one(graph):
+def test_the_order_is_that_of_earlier_versions():
+    """Whoever changes it breaks the exact resume of every run there is."""
+    assert Order(10, 0).take(0, 20).tolist() == [8, 2, 4, 3, 6, 0, 9, 1, 5, 7, 0, 9, 3, 4, 5, 7, 8, 6, 1, 2]
+    assert Order(1000, 123).take(10**12 + 5, 5).tolist() == [192, 323, 897, 82, 835]
+
+
+def test_windows_and_mirrors_are_those_of_earlier_versions(graph, choose):
+    pictures, _ = some_pictures(n=8, size=12)
+    images, _ = run_batches(build_batches(pictures, choose(image_size=8, mirror=1, seed=3), 4), 20, 1)
+    assert images[0, :, 0, 0].tolist() == [[181, 188, 42], [95, 45, 6], [163, 192, 95], [95, 108, 139]]
+
+
+def test_images_are_between_minus_one_and_one(graph, choose):
     pictures, array = some_pictures()
-    batches = dataset.batches(pictures, 12, 16, mirror=0, seed=3)
+    batches = build_batches(pictures, choose(seed=3), 12)
     with tf.Session() as session:
         session.run(batches.initializer, {batches.start: 0})
         images = session.run(batches.images)
@@ -67,16 +92,16 @@ def place_of(window, picture):
     """Return where in a picture a window was taken, as (top, left), or None."""
     size = len(window)
     spare = range(len(picture) - size + 1)
-    found = [(y, x) for y in spare for x in spare if np.array_equal(picture[y : y + size, x : x + size], window)]
-    return found[0] if found else None
+    places = [(y, x) for y in spare for x in spare if np.array_equal(picture[y : y + size, x : x + size], window)]
+    return places[0] if places else None
 
 
-def test_windows_are_drawn_from_everywhere_and_follow_from_the_place_in_the_data(graph):
+def test_windows_are_drawn_from_everywhere_and_depend_on_the_place_in_the_data_only(graph, choose):
     pictures, array = some_pictures(n=8, size=12)
-    batches = dataset.batches(pictures, 4, 8, mirror=0, seed=1)
+    batches = build_batches(pictures, choose(image_size=8), 4)
     assert batches.images.shape.as_list() == [4, 8, 8, 3]
     images, _ = run_batches(batches, 0, 100)
-    order = dataset.Order(8, 1).take(0, 400)
+    order = Order(8, 1).take(0, 400)
     places = [place_of(window, array[i]) for window, i in zip(images.reshape(-1, 8, 8, 3), order)]
     assert None not in places
     counts = np.zeros((5, 5), int)
@@ -88,21 +113,22 @@ def test_windows_are_drawn_from_everywhere_and_follow_from_the_place_in_the_data
     assert np.array_equal(later, images[50:53])
 
 
-def test_workers_have_the_rows_of_the_same_batches(graph):
+def test_workers_get_the_rows_of_the_same_batches(graph, choose):
     pictures, _ = some_pictures(n=8, size=12)
-    whole, labels = run_batches(dataset.batches(pictures, 6, 8, mirror=1, seed=1), 5, 9)
+    settings = choose(image_size=8, mirror=1)
+    whole, labels = run_batches(build_batches(pictures, settings, 6), 5, 9)
     for rows in (slice(0, 2), slice(2, 6)):
-        batches = dataset.batches(pictures, 6, 8, 1, 1, rows)
+        batches = build_batches(pictures, settings, 6, rows)
         assert batches.size == 6 and batches.images.shape[0] == batches.labels.shape[0] == rows.stop - rows.start
         images, labels_of_rows = run_batches(batches, 5, 9)
         assert np.array_equal(images, whole[:, rows]) and np.array_equal(labels_of_rows, labels[:, rows])
 
 
-def test_every_other_picture_is_mirrored_at_random(graph):
+def test_half_of_the_pictures_are_mirrored_at_random(graph, choose):
     pictures, array = some_pictures(n=8)
-    batches = dataset.batches(pictures, 4, 16, mirror=1, seed=1)
+    batches = build_batches(pictures, choose(mirror=1), 4)
     images, _ = run_batches(batches, 0, 100)
-    expected = array[dataset.Order(8, 1).take(0, 400)]
+    expected = array[Order(8, 1).take(0, 400)]
     images = images.reshape(expected.shape)
     same = (images == expected).all((1, 2, 3))
     mirrored = (images == expected[:, :, ::-1]).all((1, 2, 3))
@@ -111,10 +137,10 @@ def test_every_other_picture_is_mirrored_at_random(graph):
     assert np.array_equal(later.reshape(12, 16, 16, 3), images[200:212])
 
 
-def test_window_and_mirror_share_no_draws(graph):
+def test_window_and_mirror_are_drawn_independently(graph, choose):
     """Half of the mirrored pictures have their window in the upper half."""
     pictures, array = some_pictures(n=1, size=17)
-    images, _ = run_batches(dataset.batches(pictures, 100, 16, mirror=1, seed=1), 0, 4)
+    images, _ = run_batches(build_batches(pictures, choose(mirror=1), 100), 0, 4)
     upper = mirrored = both = 0
     for window in images.reshape(-1, 16, 16, 3):
         turned = place_of(window, array[0]) is None
@@ -123,33 +149,31 @@ def test_window_and_mirror_share_no_draws(graph):
     assert 150 < upper < 250 and 150 < mirrored < 250 and 70 < both < 130
 
 
-def test_waiting_is_measured(graph):
-    import time
-
+def test_waiting_is_measured(graph, choose):
     class Slow(InMemory):
         def take(self, indices):
             time.sleep(0.2)
             return super().take(indices)
 
     pictures, array = some_pictures()
-    batches = dataset.batches(pictures._replace(records=Slow(array)), 4, 16, mirror=0, seed=1)
+    batches = build_batches(pictures._replace(records=Slow(array)), choose(), 4)
     with tf.Session() as session:
         session.run(batches.initializer, {batches.start: 0})
         assert 0.1 < session.run(batches.waited) < 2
         time.sleep(1)
-        assert session.run(batches.waited) == 0  # it was there already
+        assert session.run(batches.waited) == 0  # it was ready before it was asked for
 
 
-def test_an_error_comes_out_as_it_went_in(graph):
+def test_an_error_comes_out_as_it_was_raised(graph, choose):
     class Lost(InMemory):
         def take(self, indices):
             raise UserError("a record is lost")
 
     pictures, array = some_pictures()
-    batches = dataset.batches(pictures._replace(records=Lost(array)), 4, 16, mirror=0, seed=1)
+    batches = build_batches(pictures._replace(records=Lost(array)), choose(), 4)
     lost = pytest.raises(UserError, match=r"^a record is lost$")
-    with lost, dataset.errors_named(batches), tf.Session() as session:
+    with lost, errors_named(batches), tf.Session() as session:
         session.run(batches.initializer, {batches.start: 0})
         session.run(batches.images)
-    with pytest.raises(tf.errors.DataLossError), dataset.errors_named(batches._replace(errors=[])):
+    with pytest.raises(tf.errors.DataLossError), errors_named(batches._replace(errors=[])):
         raise tf.errors.DataLossError(None, None, "another one")

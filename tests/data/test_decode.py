@@ -1,4 +1,4 @@
-"""Each kind of picture looks as a person expects; each kind of rubbish is refused with a reason."""
+"""Each kind of picture looks as a person expects; each unusable file is refused with a reason."""
 
 import numpy as np
 import odd_files
@@ -25,7 +25,7 @@ def test_every_kind_looks_as_it_should(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", sorted(UNUSABLE))
-def test_every_fault_has_a_reason(tmp_path, name):
+def test_every_unusable_picture_has_a_reason(tmp_path, name):
     content, reason = UNUSABLE[name]
     (tmp_path / name).write_bytes(content)
     with pytest.raises((BadPictureError, NotAPictureError)) as raised:
@@ -35,14 +35,14 @@ def test_every_fault_has_a_reason(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", sorted(OTHERS))
-def test_what_is_no_picture_does_not_claim_to_be_one(tmp_path, name):
+def test_other_files_do_not_claim_to_be_pictures(tmp_path, name):
     (tmp_path / name).write_bytes(OTHERS[name])
     with pytest.raises(NotAPictureError):
         decode(str(tmp_path / name), RECIPE)
     assert not claims_to_be_a_picture(str(tmp_path / name))
 
 
-def test_a_file_that_cannot_be_read_is_no_bad_picture(tmp_path):
+def test_a_file_that_cannot_be_read_is_not_a_bad_picture(tmp_path):
     with pytest.raises(FileNotFoundError):
         decode(str(tmp_path / "gone.jpg"), RECIPE)
 
@@ -52,7 +52,7 @@ def test_transparency_shows_the_background(tmp_path):
     odd_files.half_transparent("RGBA")[0].save(path)
     record = decode(path, RECIPE._replace(background=(10, 120, 250)))
     assert quarters(record)[[0, 2]] == pytest.approx(np.float64([[10, 120, 250]] * 2), abs=1)
-    # Smooth edges: what is half transparent is half background, and no dark seam is left by the resizing.
+    # Half transparent edges are half background: resizing leaves no dark seam.
     assert record[:, 14:18].min(0).min(0)[2] >= 30
 
 
@@ -104,14 +104,14 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path, monkeypatch
         assert quarters(record) == pytest.approx(np.float64(COLOURS), abs=8)
 
 
-def test_whole_numbers_beyond_16_bits_are_stretched(tmp_path):
+def test_integers_beyond_16_bits_are_stretched(tmp_path):
     ramp = np.linspace(-(10**6), 10**6, 64).astype(np.int32) * np.ones((64, 1), np.int32)
     Image.fromarray(ramp).save(str(tmp_path / "a.tif"))
     record = decode(str(tmp_path / "a.tif"), RECIPE._replace(size=64))
     assert np.abs(record[5, :, 0] - np.linspace(0, 255, 64)).max() <= 1
 
 
-def test_numbers_that_are_none_are_black(tmp_path):
+def test_nan_is_black(tmp_path):
     values = np.full((20, 20), 0.5, np.float32)
     values[:10] = np.nan
     Image.fromarray(values).save(str(tmp_path / "a.tif"))
@@ -119,7 +119,7 @@ def test_numbers_that_are_none_are_black(tmp_path):
     assert (record[:8] == 0).all() and np.abs(record[12:].astype(int) - 128).max() <= 1
 
 
-def test_names_tell_what_a_picture_claims_to_be():
+def test_extensions_of_picture_formats():
     for name in ("a.jpg", "A.JPEG", b"\xff.PNG", "x.y.webp", "p.heic", "scan.tiff"):
         assert claims_to_be_a_picture(name)
     for name in ("a.txt", "jpg", "a.jpg.part", "film.mpeg", "paper.pdf", ""):

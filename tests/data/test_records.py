@@ -1,4 +1,4 @@
-"""Records: what is read is what was written, or it is noticed."""
+"""Records: what is read is what was written, or the difference is noticed."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def pictures():
 
 @pytest.fixture
 def stored(tmp_path, pictures):
-    """Return (path, Records) of pictures 5, 4, ..., 0 in slots 1, 3, 5, ...; a lost one is made anew."""
+    """Return (path, Records, checksums asked for) of pictures 5, 4, ..., 0; picture i is in slot 2 i + 1."""
     path, size = tmp_path / "r", record_bytes(SHAPE)
     records = np.zeros((12, size), np.uint8)
     slots = np.arange(1, 12, 2)
@@ -24,11 +24,11 @@ def stored(tmp_path, pictures):
     expected = checksums(records[slots])
     asked = []
 
-    def remake(checksum):
+    def rebuild(checksum):
         asked.append(checksum)
         return pictures[list(expected).index(checksum)]
 
-    return path, Records(str(path), SHAPE, slots[::-1].astype(np.int32), expected[::-1].copy(), remake), asked
+    return path, Records(str(path), SHAPE, slots[::-1].astype(np.int32), expected[::-1].copy(), rebuild), asked
 
 
 def test_they_are_read_in_any_order(stored, pictures):
@@ -58,16 +58,16 @@ def test_checksums_are_the_same_on_every_machine():
     assert checksums(records).tolist() == [2002245232, 2081221578]
 
 
-def test_a_damaged_record_is_made_anew_and_put_right(stored, pictures):
+def test_a_damaged_record_is_rebuilt_and_written_back(stored, pictures):
     path, records, asked = stored
     content = bytearray(path.read_bytes())
     content[3 * record_bytes(SHAPE) + 7] ^= 1
-    path.write_bytes(content)  # the same file, not another one
+    path.write_bytes(content)  # in place
     assert np.array_equal(records.take(np.arange(6)), pictures[::-1]) and len(asked) == 1
     assert np.array_equal(records.take(np.arange(6)), pictures[::-1]) and len(asked) == 1
 
 
-def test_a_file_cut_short_under_the_reader_is_no_crash(stored, pictures):
+def test_a_file_truncated_under_the_reader_does_not_crash(stored, pictures):
     path, records, asked = stored
     with open(str(path), "r+b") as file:
         file.truncate(2 * record_bytes(SHAPE) + 10)
@@ -75,9 +75,9 @@ def test_a_file_cut_short_under_the_reader_is_no_crash(stored, pictures):
     assert np.array_equal(records.take(np.arange(6)), pictures[::-1]) and len(asked) == 5
 
 
-def test_other_pictures_than_before_are_learnt(stored, pictures):
+def test_a_rebuilt_record_that_differs_is_accepted(stored, pictures):
     path, records, _ = stored
     path.write_bytes(bytes(path.stat().st_size))
-    records._remake = lambda checksum: pictures[0] // 2
+    records._rebuild = lambda checksum: pictures[0] // 2
     for _ in range(2):
         assert np.array_equal(records.take(np.array([3, 1])), [pictures[0] // 2] * 2)

@@ -1,8 +1,9 @@
-"""What a walk through pics_dir finds: odd names, links, loops, and what is passed over."""
+"""What a scan of pics_dir finds: odd names, links, loops, and what it ignores."""
 
 import os
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -10,7 +11,7 @@ from utils.data.scan import Scan
 from utils.errors import UserError
 
 
-def found(folder):
+def scanned(folder):
     scan = Scan(str(folder))
     return sorted(file.path for file in scan), scan
 
@@ -24,7 +25,7 @@ def test_every_file_at_any_depth(tmp_path):
     for name in ("a.jpg", "c/b.JPG", "c/d/e/f/g.png", "notes.txt", "c/no ending"):
         write(tmp_path / name)
     (tmp_path / "empty").mkdir()
-    paths, scan = found(tmp_path)
+    paths, scan = scanned(tmp_path)
     assert paths == [b"a.jpg", b"c/b.JPG", b"c/d/e/f/g.png", b"c/no ending", b"notes.txt"]
     assert (scan.hidden, scan.unreadable) == (0, [])
 
@@ -49,13 +50,13 @@ def test_odd_names(tmp_path):
     for name in names:
         with open(os.path.join(root, name), "wb"):
             pass
-    assert found(tmp_path)[0] == sorted(names)
+    assert scanned(tmp_path)[0] == sorted(names)
 
 
 def test_hidden_files_and_folders_are_counted(tmp_path):
     for name in (".DS_Store", ".git/x.jpg", "a/._b.jpg", "a/b.jpg"):
         write(tmp_path / name)
-    paths, scan = found(tmp_path)
+    paths, scan = scanned(tmp_path)
     assert paths == [b"a/b.jpg"] and scan.hidden == 3
 
 
@@ -66,25 +67,25 @@ def test_links_are_followed_loops_are_not(tmp_path):
     os.symlink(str(tmp_path / "else" / "1.jpg"), str(tmp_path / "p" / "file.jpg"))
     os.symlink("..", str(tmp_path / "p" / "real" / "up"))
     os.symlink(".", str(tmp_path / "p" / "real" / "here"))
-    os.symlink("real", str(tmp_path / "p" / "again"))  # no loop: the same folder in a second place
+    os.symlink("real", str(tmp_path / "p" / "again"))  # not a loop: the same folder in a second place
     os.symlink("itself", str(tmp_path / "p" / "itself"))
     os.symlink("nowhere", str(tmp_path / "p" / "dead.jpg"))
-    paths, scan = found(tmp_path / "p")
+    paths, scan = scanned(tmp_path / "p")
     assert paths == [b"again/2.jpg", b"file.jpg", b"folder/1.jpg", b"real/2.jpg"]
     reasons = dict(scan.unreadable)
     assert set(reasons) == {b"dead.jpg", b"itself"}
-    assert reasons[b"dead.jpg"] == "a link that leads nowhere"
+    assert reasons[b"dead.jpg"] == "broken link"
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_is_not_opened(tmp_path):
     os.mkfifo(str(tmp_path / "pipe.jpg"))
-    paths, scan = found(tmp_path)
+    paths, scan = scanned(tmp_path)
     assert paths == [] and scan.hidden == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders are opened as on Unix")
-def test_folders_nested_deeper_than_pythons_stack(tmp_path):
+def test_folders_nested_deeper_than_the_recursion_limit(tmp_path):
     folder = os.open(str(tmp_path), os.O_RDONLY)
     for _ in range(1500):
         os.mkdir("d", dir_fd=folder)
@@ -94,8 +95,8 @@ def test_folders_nested_deeper_than_pythons_stack(tmp_path):
     os.close(os.open("x.jpg", os.O_CREAT, dir_fd=folder))
     os.close(folder)
     try:
-        assert found(tmp_path)[0] == [b"d/" * 1500 + b"x.jpg"]
-    finally:  # pytest's own clearing away, and Python's, is recursive
+        assert scanned(tmp_path)[0] == [b"d/" * 1500 + b"x.jpg"]
+    finally:  # pytest removes folders recursively, and so does Python
         subprocess.check_call(["rm", "-rf", str(tmp_path / "d")])
 
 
@@ -110,13 +111,42 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    paths, scan = found(tmp_path)
+    paths, scan = scanned(tmp_path)
     assert paths == [b"b/2.jpg"] and scan.unreadable == [(b"a", "folder: Permission denied")]
 
 
+def test_nested_folders_on_windows(tmp_path, monkeypatch):
+    """There, os.scandir gives all files and folders the identity (0, 0); os.stat gives the real one."""
+    write(tmp_path / "a" / "b" / "c" / "1.jpg")
+    os.symlink("..", str(tmp_path / "a" / "b" / "up"))
+    scandir = os.scandir
+
+    class Entry:
+        def __init__(self, entry):
+            self.name, self._entry = entry.name, entry
+
+        def stat(self):
+            status = self._entry.stat()
+            kept = {name: getattr(status, name) for name in ("st_mode", "st_size", "st_mtime_ns")}
+            return types.SimpleNamespace(st_dev=0, st_ino=0, **kept)
+
+    class Entries:
+        def __init__(self, path):
+            self._entries = scandir(path)
+
+        def __enter__(self):
+            return map(Entry, self._entries.__enter__())
+
+        def __exit__(self, *error):
+            return self._entries.__exit__(*error)
+
+    monkeypatch.setattr(os, "scandir", Entries)
+    assert scanned(tmp_path)[0] == [b"a/b/c/1.jpg"]
+
+
 def test_no_folder_is_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"gone does not exist; pictures belong in it as <class>/<n>\.jpg"):
+    with pytest.raises(UserError, match=r"gone does not exist; it should hold pictures as <class>/<n>\.jpg"):
         Scan(str(tmp_path / "gone"))
     write(tmp_path / "file")
-    with pytest.raises(UserError, match=r"file is not a folder; pictures belong"):
+    with pytest.raises(UserError, match=r"file is not a folder; it should hold"):
         Scan(str(tmp_path / "file"))

@@ -1,4 +1,4 @@
-"""history.csv and the TensorBoard logs."""
+"""history.csv and TensorBoard's logs."""
 
 import csv
 import glob
@@ -10,13 +10,18 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from utils.metrics import measure
 from utils.output import pictures as images
-from utils.output.history import COLUMNS, Logs
+from utils.output.history import STEP_COLUMNS, History
+
+METRICS = ("swd", "ms_ssim", "fid", "kid")
+
+
+def history(folder, step, columns=METRICS):
+    return History(str(folder), step, columns)
 
 
 def row(step):
-    return dict(dict.fromkeys(COLUMNS, 0.5 + step), step=step, pictures_seen=4 * step)
+    return dict(dict.fromkeys((*STEP_COLUMNS, *METRICS), 0.5 + step), step=step, pictures_seen=4 * step)
 
 
 def rows(folder):
@@ -32,11 +37,11 @@ def events(folder):
 
 
 def test_a_row_for_each_step(graph, tmp_path):
-    logs = Logs(str(tmp_path), 0)
+    written = history(tmp_path, 0)
     for step in (10, 20):
-        logs.write_row(row(step))
-    logs.close()
-    assert list(rows(tmp_path)[0]) == list(COLUMNS)
+        written.write_row(row(step))
+    written.close()
+    assert list(rows(tmp_path)[0]) == [*STEP_COLUMNS, *METRICS]
     assert [(r["step"], r["d_loss"], r["pictures_seen"]) for r in rows(tmp_path)] == [
         ("10", "10.5", "40"),
         ("20", "20.5", "80"),
@@ -48,15 +53,14 @@ def test_a_row_for_each_step(graph, tmp_path):
     assert {tag for _, tag in scalars} >= {"loss/generator", "probability/D_of_real"}
 
 
-def test_measures_are_there_where_something_was_measured(graph, tmp_path):
-    earlier = [name for name in COLUMNS if name not in measure.COLUMNS]
-    (tmp_path / "history.csv").write_text(",".join(earlier) + "\n5" + ",1" * (len(earlier) - 1) + "\n")
-    logs = Logs(str(tmp_path), 5)  # of a version that measured nothing
-    plain = {name: value for name, value in row(10).items() if name not in measure.COLUMNS}
-    logs.write_row(plain)
-    logs.write_row(dict(plain, step=20, swd=12.5, ms_ssim=0.25))
-    logs.close()
-    Logs(str(tmp_path), 20).close()
+def test_metrics_are_there_where_something_was_measured(graph, tmp_path):
+    (tmp_path / "history.csv").write_text(",".join(STEP_COLUMNS) + "\n5" + ",1" * (len(STEP_COLUMNS) - 1) + "\n")
+    written = history(tmp_path, 5)  # of a version that measured nothing
+    plain = {name: value for name, value in row(10).items() if name not in METRICS}
+    written.write_row(plain)
+    written.write_row(dict(plain, step=20, swd=12.5, ms_ssim=0.25))
+    written.close()
+    history(tmp_path, 20).close()
     assert [(r["step"], r["swd"], r["ms_ssim"], r["fid"]) for r in rows(tmp_path)] == [
         ("5", "", "", ""),
         ("10", "", "", ""),
@@ -66,40 +70,68 @@ def test_measures_are_there_where_something_was_measured(graph, tmp_path):
     assert {(20, "quality/swd"), (20, "quality/ms_ssim")} == {pair for pair in scalars if "quality" in pair[1]}
 
 
+def test_a_file_with_other_columns_is_kept_by_their_names(graph, tmp_path):
+    written = history(tmp_path, 0, columns=("swd", "fid"))
+    written.write_row(dict(row(10), swd=1.5, fid=2.5))
+    written.close()
+    written = history(tmp_path, 10, columns=("frechet", "swd"))
+    written.write_row(dict({name: row(20)[name] for name in STEP_COLUMNS}, frechet=3.5, swd=4.5))
+    written.close()
+    history(tmp_path, 20, columns=("frechet", "swd")).close()
+    assert list(rows(tmp_path)[0]) == [*STEP_COLUMNS, "frechet", "swd", "fid"]
+    assert [(r["step"], r["data_wait"], r["frechet"], r["swd"], r["fid"]) for r in rows(tmp_path)] == [
+        ("10", "10.5", "", "1.5", "2.5"),
+        ("20", "20.5", "3.5", "4.5", ""),
+    ]
+
+
+@pytest.mark.parametrize("header", ("", "5tep,\x00,d loss\n", "step,step,step\n"))
+def test_rows_below_a_damaged_header_are_read_in_the_order_of_today(graph, tmp_path, header):
+    values = ",".join(str(i) for i in range(7, 7 + len(STEP_COLUMNS) + len(METRICS)))
+    shorter = ",".join(str(i) for i in range(8, 8 + len(STEP_COLUMNS) - 1))  # of a version without data_wait
+    (tmp_path / "history.csv").write_text(header + values + "\n" + shorter + "\n")
+    history(tmp_path, 10).close()
+    assert list(rows(tmp_path)[0]) == [*STEP_COLUMNS, *METRICS]
+    assert [(r["step"], r["epoch"], r["data_wait"], r["kid"]) for r in rows(tmp_path)] == [
+        ("7", "8", "16", "20"),
+        ("8", "9", "", ""),
+    ]
+
+
 def test_what_came_after_the_checkpoint_is_dropped(graph, tmp_path):
-    logs = Logs(str(tmp_path), 0)
+    written = history(tmp_path, 0)
     for step in (10, 20, 30):
-        logs.write_row(row(step))
-    logs.close()
+        written.write_row(row(step))
+    written.close()
     with open(str(tmp_path / "history.csv"), "a") as file:
-        file.write("4")  # a row that was cut short by a kill
-    logs = Logs(str(tmp_path), 20)
-    logs.write_row(row(25))
-    logs.close()
+        file.write("15" + ",1" * (len(STEP_COLUMNS) + len(METRICS) - 1))  # cut short by a kill in its last number
+    written = history(tmp_path, 20)
+    written.write_row(row(25))
+    written.close()
     assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "25"]
     assert [event.step for event in events(tmp_path) if event.session_log.status == tf.SessionLog.START] == [1, 21]
 
 
 def test_the_grid_is_in_tensorboard(graph, tmp_path):
     sheet = np.uint8(np.arange(24).reshape(2, 4, 3))
-    logs = Logs(str(tmp_path), 0)
-    logs.write_grid(10, images.png(sheet), sheet.shape)
-    logs.close()
+    written = history(tmp_path, 0)
+    written.write_grid(10, images.png(sheet), sheet.shape)
+    written.close()
     (picture,) = [value.image for event in events(tmp_path) for value in event.summary.value]
     assert (picture.height, picture.width, picture.colorspace) == (2, 4, 3)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(picture.encoded_image_string))), sheet)
 
 
-def test_rows_glued_by_a_full_disk_of_old_are_dropped(graph, tmp_path):
-    logs = Logs(str(tmp_path), 0)
+def test_rows_that_a_full_disk_once_joined_are_dropped(graph, tmp_path):
+    written = history(tmp_path, 0)
     for step in (10, 20):
-        logs.write_row(row(step))
-    logs.close()
+        written.write_row(row(step))
+    written.close()
     text = (tmp_path / "history.csv").read_text()
     (tmp_path / "history.csv").write_text(
         text + '20,0.1,4030,0.1,40,1.5,1,2,3,4,5,6\n"unbalanced,1\n20,"' + "x" * 200000 + "\n"
     )
-    Logs(str(tmp_path), 30).close()
+    history(tmp_path, 30).close()
     assert [r["step"] for r in rows(tmp_path)] == ["10", "20"]
 
 
@@ -107,20 +139,20 @@ def test_rows_glued_by_a_full_disk_of_old_are_dropped(graph, tmp_path):
 def test_a_full_disk_leaves_whole_rows_and_the_next_try_succeeds(graph, tmp_path):
     import resource
 
-    logs = Logs(str(tmp_path), 0)
-    logs.write_row(row(10))
+    written = history(tmp_path, 0)
+    written.write_row(row(10))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     for more, what in ((5, "history.csv"), (200, "TensorBoard's events")):  # room for half a row; for a row, no event
         size = (tmp_path / "history.csv").stat().st_size
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + more, limits[1]))
         try:
             with pytest.raises(OSError) as raised:
-                logs.write_row(row(20))
+                written.write_row(row(20))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert what != "TensorBoard's events" or what in str(raised.value)
-    logs.write_row(row(30))
-    logs.close()
+    written.write_row(row(30))
+    written.close()
     assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "30"]
     newest = sorted(glob.glob(str(tmp_path / "logs" / "events*")))[-1]  # the one before was cut short
     assert [event.step for event in tf.train.summary_iterator(newest)] == [0, 30]

@@ -68,7 +68,7 @@ def test_classes_choose(trained):
     assert np.array_equal(every[32:], both[:16]) and np.array_equal(every[:16], both[16:])
     assert not np.array_equal(every[:16], every[32:])
     line = trained.refuse("--isTrain", "0", "--classes", "bleu")
-    assert line == "main.py: classes: no class 'bleu'; there are blue, green, red; did you mean blue?"
+    assert line == "main.py: classes: no class 'bleu'; the classes are blue, green, red; did you mean blue?"
 
 
 def test_which_checkpoint(trained):
@@ -79,7 +79,7 @@ def test_which_checkpoint(trained):
     said = trained.train("--isTrain", "0", "--checkpoint", "12", "--num_samples", "3")
     assert "Sampling from step 12 (as asked for)" in said
     assert "has none of that step; there are 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
-    assert "it must be best, latest, or a step" in trained.refuse("--isTrain", "0", "--checkpoint", "last")
+    assert "expected best, latest, or a step" in trained.refuse("--isTrain", "0", "--checkpoint", "last")
 
 
 def test_if_the_best_is_damaged_it_is_the_latest(trained):
@@ -98,8 +98,8 @@ def test_if_the_best_is_damaged_it_is_the_latest(trained):
 def test_evaluate(trained):
     said = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
     assert "N = 10 samples against 10 pictures, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in said
-    assert "swd            9.0000   (less is better; with N = 5 it is" in said and "ms_ssim" in said
-    assert "inception_graph names its file" in said and "nothing is downloaded" in said
+    assert "swd            9.0000   (lower is better; at N = 5 it is" in said and "ms_ssim" in said
+    assert "inception_graph must name the file" in said and "nothing is downloaded" in said
     assert "These are not the pictures" not in said
     with Image.open(str(trained.samples / "nearest_00000008.png")) as sheet:
         assert sheet.size == (2 * (5 * 16 + 4), 5 * 16)
@@ -110,19 +110,22 @@ def test_a_conditional_run_goes_on_with_its_classes_alone(trained):
     red.rename(trained.folder / "red")
     try:
         line = trained.refuse(*OPTIONS, "--max_steps", "14")
-        assert "the classes in pics_dir" in line and "are blue, green, but this run has learnt blue, green, red" in line
+        assert (
+            "the classes in pics_dir" in line
+            and "are blue, green, but this run was trained on blue, green, red" in line
+        )
     finally:
         (trained.folder / "red").rename(red)
     (trained.folder / "pics" / "stray.png").write_bytes((red / "0.png").read_bytes())
     try:
-        assert "1 of 13 lie in none" in trained.refuse(*OPTIONS, "--max_steps", "14")
+        assert "1 of 13 are directly in pics_dir" in trained.refuse(*OPTIONS, "--max_steps", "14")
     finally:
         (trained.folder / "pics" / "stray.png").unlink()
 
 
 def test_one_class_is_nothing_to_tell_apart(program):
     shutil.rmtree(str(program.folder / "pics" / "red"))
-    assert "wants two class folders or more, but" in program.refuse("--conditional", "1")
+    assert "requires at least two class folders, but" in program.refuse("--conditional", "1")
 
 
 def test_a_run_from_the_weights_of_another(trained, program):
@@ -147,13 +150,14 @@ def test_a_run_from_the_weights_of_another(trained, program):
 @pytest.mark.parametrize(
     "arguments, expected",
     (
-        ("--loss wasserstein", "loss = 'wasserstein' without a penalty"),
-        ("--gradient_penalty wgan-gp", "which d_norm = 'batch' mixes with"),
-        ("--loss hinge --label_smoothing 0.1", "label_smoothing = 0.1 has no labels to smooth with loss = 'hinge'"),
-        ("--penalty_every 4", "penalty_every = 4, but gradient_penalty = 'none'"),
+        ("--loss wasserstein", "loss = 'wasserstein' needs a gradient penalty"),
+        ("--gradient_penalty wgan-gp", "but d_norm = 'batch' mixes the pictures"),
+        ("--loss hinge --label_smoothing 0.1", "label_smoothing = 0.1 has no effect with loss = 'hinge'"),
+        ("--penalty_every 4", "penalty_every = 4 has no effect with gradient_penalty = 'none'"),
         ("--best_metric fid", "best_metric = 'fid' needs inception_graph"),
-        ("--inception_graph no/such.pb", "no/such.pb is no file; name that of the Inception network"),
-        ("--augment colour", "augment = 'colour' is not possible; it must be auto, none, or some of color"),
+        ("--best_metric psnr", "best_metric = 'psnr' is invalid; expected auto, swd, fid or kid"),
+        ("--inception_graph no/such.pb", "no/such.pb is not a file; set it to the path"),
+        ("--augment colour", "augment = 'colour' is invalid; expected auto, none, or some of color"),
     ),
 )
 def test_what_does_not_go_together_is_refused(program, arguments, expected):

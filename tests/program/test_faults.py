@@ -350,7 +350,8 @@ def test_a_second_signal_quits_even_inside_a_session_run(program, number, code):
         assert process.returncode == code and time.time() - started < 5
     finally:
         process.kill()
-    assert "a second signal stops at once" in error and "stopped at once; the last checkpoint is safe" in error
+    assert "interrupt again to quit without saving" in error
+    assert "stopped without saving this step; the last checkpoint is intact" in error
     assert checkpoint.newest_good(str(program.checkpoints)).checkpoint.step == 0
 
 

@@ -155,7 +155,7 @@ def test_background_and_crop_reach_the_pictures(program):
 
 
 def test_mistakes_are_one_line(program):
-    assert "background = 'whit' is not possible; it must be a colour without transparency" in program.refuse(
+    assert "background = 'whit' is invalid; expected a colour without transparency" in program.refuse(
         "--background", "whit"
     )
     assert "is inside pics_dir" in program.refuse("--cache_dir", "pics/cache")

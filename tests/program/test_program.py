@@ -24,7 +24,8 @@ def rows(program):
 def test_train_go_on_and_sample(program):
     output = program.train("--max_steps", "6", "--log_every", "2", "--sample_every", "4", "--checkpoint_every", "3")
     assert "12 pictures in %s: blue 6, red 6" % (program.folder / "pics") in output
-    assert "samples_dir = %s" % program.samples in output
+    assert "Training to step 6 on the pictures in %s\n" % (program.folder / "pics") in output
+    assert "%s, every 4 steps\n" % (program.samples / "train_<step>.png") in output
     lines = [line for line in output.split("\n") if line.startswith("epoch ")]
     pattern = r"epoch \d step {}, loss D \d.\d\d G \d.\d\d, D\(x\) 0.\d\d D\(G\(z\)\) 0.\d\d, "
     pattern += r"\d+ pictures/s, waited for data \d+%, \S+ left"
@@ -99,7 +100,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(program, number, code):
         output, error = process.communicate(timeout=60)
     finally:
         process.kill()
-    told = "main.py: finishing this step and saving; a second signal stops at once, without that"
+    told = "main.py: finishing this step, then saving; interrupt again to quit without saving"
     assert (process.returncode, error.strip()) == (code, told)
     step = int(
         re.search(r"Stopped at step (\d+), saved in (.*); the same command goes on from there.", output).group(1)
@@ -149,6 +150,7 @@ def test_a_new_run_does_not_touch_what_another_left(program):
 
 def test_mistakes_are_one_line(program):
     assert "did you mean batch_size?" in program.refuse("--batchsize", "3")
+    assert "did you mean sampling?" in program.refuse("--help", "samplin")
     assert "no checkpoint in checkpoints_dir = %s" % program.checkpoints in program.refuse("--isTrain", "0")
     assert "pics_dir = %s does not exist" % (program.folder / "pisc") in program.refuse("--pics_dir", "pisc")
     (program.folder / "file").write_text("")
@@ -164,7 +166,10 @@ def test_help_and_mistakes_do_not_import_tensorflow(program, tmp_path):
     environment = dict(ENVIRONMENT, PYTHONPATH=str(tmp_path / "bad"))
     done = program.run("--help", env=environment)
     assert done.returncode == 0 and "--batch_size" in done.stdout and done.stderr == ""
+    done = program.run("--help", "sampling", env=environment)
+    assert done.returncode == 0 and "--num_samples" in done.stdout and done.stderr == ""
     assert program.run("--batchsize", "3", env=environment).returncode == 2
+    assert program.run("--help", "samplin", env=environment).returncode == 2
     assert "TensorFlow was imported" in program.run(env=environment).stderr  # the trap works
 
 
@@ -256,7 +261,9 @@ def test_a_second_signal_stops_at_once(program):
             if "step 7," in line:
                 break
         process.send_signal(signal.SIGINT)
-        assert process.stderr.readline() == "\n" and "a second signal stops at once" in process.stderr.readline()
+        assert (
+            process.stderr.readline() == "\n" and "interrupt again to quit without saving" in process.stderr.readline()
+        )
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     finally:

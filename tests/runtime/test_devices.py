@@ -1,4 +1,4 @@
-"""What convolutions are computed with: chosen by what the machine has, and all else stays float32."""
+"""The precision of convolutions, chosen by what the machine has, while all else stays float32; memory."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from model import train_graph as gan
 from utils.errors import UserError
-from utils.runtime import devices as precision
+from utils.runtime import devices
 
 IS_OLD = tf.__version__.startswith("1.")
 NATIVE = {"avx512f", "avx512_bf16"}
@@ -26,27 +26,37 @@ NATIVE = {"avx512f", "avx512_bf16"}
 def test_the_choice(wanted, has_gpu, flags, chosen):
     if IS_OLD:
         wanted, chosen = ("auto", "float32") if wanted == "auto" else ("float32", "float32")
-    assert precision.choose(wanted, has_gpu, flags) == chosen
+    assert devices.choose_precision(wanted, has_gpu, flags) == chosen
 
 
 @pytest.mark.parametrize(
     "has_gpu, flags, words",
-    [(True, NATIVE, "is for processors"), (False, {"avx2"}, "needs a processor with AVX-512")],
+    [(True, NATIVE, "is for CPUs"), (False, {"avx2"}, "requires a processor with AVX-512")],
 )
-def test_bfloat16_where_it_cannot_be(has_gpu, flags, words):
-    words = "needs TensorFlow 2.12 or later, and this is 1.15" if IS_OLD else words
+def test_bfloat16_is_refused_where_it_does_not_work(has_gpu, flags, words):
+    words = "requires TensorFlow 2.12 or later; this is 1.15" if IS_OLD else words
     with pytest.raises(UserError, match="precision = 'bfloat16' " + words) as caught:
-        precision.choose("bfloat16", has_gpu, flags)
+        devices.choose_precision("bfloat16", has_gpu, flags)
     assert str(caught.value).endswith("set it to 'auto' or 'float32' in params.py")
 
 
 def test_the_flags_of_a_processor(tmp_path):
     path = tmp_path / "cpuinfo"
     path.write_text("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16\nbugs\t\t: spectre_v1\n")
-    assert precision.processor_flags(str(path)) == {"fpu", "avx512f", "avx512_bf16"}
-    assert precision.processor_flags(str(tmp_path / "none")) == set()
-    assert "float32 is quicker" in precision.describe("bfloat16", {"avx512f"})
-    assert precision.describe("bfloat16", NATIVE) == "Convolutions are computed in bfloat16."
+    assert devices.processor_flags(str(path)) == {"fpu", "avx512f", "avx512_bf16"}
+    assert devices.processor_flags(str(tmp_path / "none")) == set()
+    emulated = "Convolutions are computed in bfloat16, emulated on this CPU; float32 is faster."
+    assert devices.describe_precision("bfloat16", {"avx512f"}) == emulated
+    assert devices.describe_precision("bfloat16", NATIVE) == "Convolutions are computed in bfloat16."
+
+
+@pytest.mark.parametrize("error", (MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")))
+def test_a_lack_of_memory_names_the_setting_to_lower(error):
+    with pytest.raises(UserError) as caught, devices.out_of_memory_named("batch_size", 64):
+        raise error
+    assert str(caught.value) == "out of memory with batch_size = 64; lower it in params.py"
+    with pytest.raises(KeyError), devices.out_of_memory_named("batch_size", 64):
+        raise KeyError("another error")
 
 
 def losses_and_types(kind, tiny):
@@ -55,11 +65,11 @@ def losses_and_types(kind, tiny):
         tf.set_random_seed(1)
         images = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
         network = tiny.network._replace(init="glorot")
-        ends = gan.build_train_graph(images, network, tiny.run, 40, loss_scale=precision.LOSS_SCALE[kind])
-        with tf.Session(config=precision.session_config(kind)) as session:
+        ends = gan.build_train_graph(images, network, tiny.run, 40, loss_scale=devices.LOSS_SCALE[kind])
+        with tf.Session(config=devices.session_config(kind)) as session:
             session.run(tf.global_variables_initializer())
             weights = np.random.RandomState(0)
-            for variable in tf.trainable_variables():  # which are drawn otherwise in another graph
+            for variable in tf.trainable_variables():  # whose initial values differ between graphs
                 variable.load(weights.normal(0.0, 0.1, variable.shape.as_list()), session)
             losses, types = [], set()
             for _ in range(3):
@@ -74,7 +84,8 @@ def losses_and_types(kind, tiny):
 
 
 @pytest.mark.skipif(IS_OLD, reason="bfloat16 needs TensorFlow 2")
-@pytest.mark.skipif("avx512f" not in precision.processor_flags(), reason="bfloat16 needs AVX-512")
+@pytest.mark.slow
+@pytest.mark.skipif("avx512f" not in devices.processor_flags(), reason="bfloat16 needs AVX-512")
 def test_bfloat16_reaches_the_convolutions_and_no_variables(tiny):
     exact, _, types = losses_and_types("float32", tiny)
     assert types == {tf.float32.as_datatype_enum}
@@ -84,19 +95,21 @@ def test_bfloat16_reaches_the_convolutions_and_no_variables(tiny):
     assert rounded != exact and rounded == pytest.approx(exact, rel=0.05)
 
 
+@pytest.mark.slow
 def test_scaled_losses_make_the_same_steps(tiny):
     exact, names, _ = losses_and_types("float32", tiny)
-    scaled, names_then, _ = losses_and_types("float16", tiny)  # on a processor nothing becomes float16
+    scaled, names_of_scaled, _ = losses_and_types("float16", tiny)  # on a processor nothing becomes float16
     assert scaled == pytest.approx(exact, rel=1e-4)
-    assert names_then == names  # so a checkpoint of the one is one of the other
+    assert names_of_scaled == names  # so either can resume from the other's checkpoint
 
 
-def test_it_is_said_and_may_change(program):
+@pytest.mark.slow
+def test_the_precision_is_printed_and_may_change_on_resume(program):
     out = program.train("--max_steps", "2", "--precision", "float32")
     assert "Convolutions are computed in float32." in out
     assert '"precision": "float32"' in (program.checkpoints / "dcgan-2.json").read_text()
     if IS_OLD:
-        assert "needs TensorFlow 2.12 or later" in program.refuse("--max_steps", "4", "--precision", "bfloat16")
-    elif "avx512f" in precision.processor_flags():
+        assert "requires TensorFlow 2.12 or later" in program.refuse("--max_steps", "4", "--precision", "bfloat16")
+    elif "avx512f" in devices.processor_flags():
         out = program.train("--max_steps", "4", "--precision", "bfloat16")
         assert "Convolutions are computed in bfloat16" in out and "precision is float32 there and bfloat16 now" in out

@@ -1,4 +1,4 @@
-"""Each sentence is said when its case is forced, once, and not otherwise."""
+"""Each warning is given once where its case is forced, and not otherwise."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def row(d_real=0.7, d_fake=0.3, d_loss=0.9):
 
 
 def of_steps(diagnosis, rows):
-    return [line for each in rows for line in diagnosis.of_step(each)]
+    return [line for each in rows for line in diagnosis.of_losses(each)]
 
 
 GREY = np.full((4, 8, 8, 3), 120, np.uint8)
@@ -42,7 +42,7 @@ def test_a_run_that_goes_well_is_silent(settings):
 def test_d_has_won(settings, loss, won):
     diagnosis = Diagnosis(settings.run._replace(loss=loss))
     lines = of_steps(diagnosis, [won] * (3 * WON_STEPS))
-    assert len(lines) == 1 and lines[0].startswith("D has won: for 500 steps")
+    assert len(lines) == 1 and lines[0].startswith("D has won: it has classified every picture correctly for 500 steps")
     assert "d_learning_rate = %g" % (settings.run.learning_rate / 2) in lines[0] and "params.py" in lines[0]
     assert len(of_steps(diagnosis, [row()] + [won] * WON_STEPS)) == 1  # it was over, and came again
     assert of_steps(Diagnosis(settings.run._replace(loss="wasserstein")), [won] * 1000) == []
@@ -61,7 +61,7 @@ def test_samples_have_collapsed(settings):
     assert of_measured(diagnosis, COLLAPSE_FROM - 1, ms_ssim=0.9) == []  # blurs are alike
     assert of_measured(diagnosis, COLLAPSE_FROM, ms_ssim=0.9) == []
     (line,) = of_measured(diagnosis, COLLAPSE_FROM + 200, ms_ssim=0.9)
-    assert "collapsed onto few pictures: their MS-SSIM is 0.90, that of real ones 0.25" in line and "params.py" in line
+    assert "Mode collapse: the MS-SSIM of samples is 0.90, that of real pictures 0.25" in line and "params.py" in line
     assert of_measured(diagnosis, COLLAPSE_FROM + 400, ms_ssim=0.9) == []
     # Where real pictures are as alike, it is no collapse.
     assert not [of_measured(Diagnosis(settings.run), s, ms_ssim=0.9, real=0.85) for s in (5000, 5200)][1]
@@ -74,7 +74,7 @@ def test_samples_saturate(settings):
     lines = [of_measured(diagnosis, step, samples=black_and_white) for step in (200, 400, 600)]
     assert [len(each) for each in lines] == [0, 1, 0]
     assert (
-        "saturate: 100% of their pixels" in lines[1][0]
+        "saturate: 100% of their values" in lines[1][0]
         and "learning_rate = %g" % settings.run.learning_rate in lines[1][0]
     )
     # Drawings in black and white are to be like that.
@@ -85,8 +85,8 @@ def test_samples_saturate(settings):
 @pytest.mark.parametrize(
     "metric, best_step, least_step, words",
     (
-        ("fid", 8, 5, "Nothing has improved for {} steps: fid was least, 9.5, at step {}. "),
-        ("swd", 5, 2, "Samples have been worse for {} steps: swd was 9.9 at step {}, and is 10 now. "),
+        ("fid", 8, 5, "No improvement for {} steps: fid was lowest at step {}, 9.5. "),
+        ("swd", 5, 2, "Samples have been worse for {} steps: swd was 9.9 at step {} and is 10 now. "),
     ),
 )
 def test_nothing_has_improved_for_long(settings, metric, best_step, least_step, words):

@@ -1,55 +1,58 @@
-"""The settings of a run, kept in a JSON beside each checkpoint: write, read, and compare with those of today."""
+"""The JSON beside each checkpoint: the settings it was made with, and what the run has been through.
+
+Its keys are a file format: they stay as they are.
+"""
 
 import hashlib
 import json
 from typing import NamedTuple, Optional, Tuple
 
-from utils.config import schema as rules
+from utils.config import schema
 from utils.config.settings import Network
 from utils.errors import UserError
 
-VERSION = "0.6.0"  # of this program
-# Of the JSON; raised when an older program could no longer read it rightly. 2: state and checksum are new. 3: settings
-# of networks and losses that it would not know, classes, and the best checkpoint. 4: a setting of networks.
+VERSION = "0.7.0"  # of this program
+# Of the JSON; raised when an older program could no longer read it correctly. 2: state and checksum. 3: settings of
+# networks and losses, classes, the best checkpoint. 4: a setting of networks.
 FORMAT = 4
 
 
 class LaterVersionError(UserError):
-    """The record was written by a later version of this program."""
+    """The manifest was written by a later version of this program."""
 
 
 class Best(NamedTuple):
     """The best checkpoint of a run so far."""
 
     step: int
-    metric: str  # the column of history.csv it was chosen by; less is better
-    of: str  # what was compared: values of another comparison are not to be held against these
+    metric: str  # the column of history.csv by which it was chosen; lower is better
+    of: str  # what was compared: values of different comparisons must not be compared
     value: float  # of this checkpoint
-    least: float  # that was ever measured; `value` is not much more, see measure.SLACK
-    least_step: int  # where that was
+    least: float  # the lowest value so far; `value` is at most a little higher, see the tolerance of the metric
+    least_step: int  # the step of the lowest value
 
 
-class State(NamedTuple):
-    """What a run has gone through, beside its steps."""
+class Saved(NamedTuple):
+    """What a run has been through, beside its steps: the `state` of the JSON."""
 
-    rollbacks: Tuple[int, ...] = ()  # the steps at which it went wrong, and went back to a checkpoint
-    pictures: str = ""  # fingerprint of the pictures it is trained on
+    rollbacks: Tuple[int, ...] = ()  # the steps at which it diverged and returned to a checkpoint
+    pictures: str = ""  # fingerprint of the training pictures
     classes: Tuple[str, ...] = ()  # their names, in the order of the labels
     best: Optional[Best] = None
-    former: Tuple[int, ...] = ()  # steps of those that were the best by another comparison; they stay
+    former: Tuple[int, ...] = ()  # steps that were the best by another comparison; their checkpoints are kept
 
 
-class Record(NamedTuple):
-    """What a checkpoint's JSON says."""
+class Manifest(NamedTuple):
+    """The content of a checkpoint's JSON."""
 
     step: int
-    run: dict  # the run settings that it has and this version knows
+    run: dict  # those of its run settings that this version has
     network: Network
-    state: State
+    saved: Saved
 
 
-def dumps(settings, step, tensorflow_version, state):
-    """Return the JSON text that goes with the checkpoint of `step`."""
+def dumps(settings, step, tensorflow_version, saved):
+    """Return the JSON text for the checkpoint of `step`."""
     return seal(
         {
             "format": FORMAT,
@@ -58,13 +61,13 @@ def dumps(settings, step, tensorflow_version, state):
             "tensorflow": tensorflow_version,
             "run": settings.run._asdict(),
             "network": settings.network._asdict(),
-            "state": dict(state._asdict(), best=state.best and state.best._asdict()),
+            "state": dict(saved._asdict(), best=saved.best and saved.best._asdict()),
         }
     )
 
 
 def seal(data):
-    """Return the JSON text of a record's data, with its checksum."""
+    """Return the JSON text of `data`, a dict, with its checksum."""
     return json.dumps(dict(data, checksum=_checksum(data)), indent=2)
 
 
@@ -74,87 +77,97 @@ def _checksum(data):
 
 
 def read(path):
-    """Return the Record in the JSON file at `path`; raise UserError where it is not whole, or from a later program."""
+    """Return the Manifest in the JSON file `path`; raise UserError where it is damaged, or of a later version."""
+    data = _read_json(path)
+    run, network = data.get("run"), data.get("network")
+    if isinstance(run, dict) and isinstance(network, dict):
+        run, network = _with_earlier(run, schema.RUN), _with_earlier(network, schema.NETWORK)
+    if not isinstance(run, dict) or not isinstance(network, dict) or set(network) != set(schema.NETWORK):
+        raise UserError(f"{path}: its settings are not those of this version ({VERSION})")
+    run = {name: schema.check(name, run[name], rule, path) for name, rule in schema.RUN.items() if name in run}
+    network = {name: schema.check(name, network[name], rule, path) for name, rule in schema.NETWORK.items()}
+    return Manifest(data["step"], run, Network(**network), _saved(data.get("state", {}), path))
+
+
+def _read_json(path):
+    """Return the dict in the JSON file `path`, its format and checksum checked."""
     try:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError("%s cannot be read (%s)" % (path, error))
+        raise UserError(f"{path} cannot be read ({error})")
     if not isinstance(data, dict) or type(data.get("format")) is not int or type(data.get("step")) is not int:
-        raise UserError("%s is not the record of a checkpoint" % path)
+        raise UserError(f"{path} is not the manifest of a checkpoint")
     if data["format"] > FORMAT:
         raise LaterVersionError(
-            "%s was written by a later version of this program (format %d, this one reads up to %d); update the program"
-            % (path, data["format"], FORMAT)
+            f"{path} was written by a later version of this program (format {data['format']}, this one reads up to "
+            f"{FORMAT}); update the program"
         )
     if data["format"] >= 2 and data.get("checksum") != _checksum(data):
-        raise UserError("%s is damaged (its checksum is wrong)" % path)
-    run, network = data.get("run"), data.get("network")
-    if isinstance(run, dict) and isinstance(network, dict):
-        run, network = _with_earlier(run, rules.RUN), _with_earlier(network, rules.NETWORK)
-    if not isinstance(run, dict) or not isinstance(network, dict) or set(network) != set(rules.NETWORK):
-        raise UserError("%s: its settings are not those of this version (%s)" % (path, VERSION))
-    run = {name: rules.check(name, run[name], rule, path) for name, rule in rules.RUN.items() if name in run}
-    network = {name: rules.check(name, network[name], rule, path) for name, rule in rules.NETWORK.items()}
-    return Record(data["step"], run, Network(**network), _state(data.get("state", {}), path))
+        raise UserError(f"{path} is damaged (its checksum is wrong)")
+    return data
 
 
-def _with_earlier(values, names):
-    """Add what the record of an earlier version does not name yet, as it was then."""
-    earlier = {name: rule.before for name, rule in names.items() if rule.before is not None}
+def _with_earlier(values, rules):
+    """Add the settings that the JSON of an earlier version does not have, with the values that it worked by."""
+    earlier = {name: rule.before for name, rule in rules.items() if rule.before is not None}
     return dict(earlier, **values)
 
 
-def _state(data, path):
+def _saved(data, path):
+    """Return the Saved in `data`, the `state` of the JSON `path`."""
     try:
         best = Best(**data["best"]) if data.get("best") else None
-        lists = [tuple(data.get(name, ())) for name in ("rollbacks", "classes", "former")]
-        state = State(lists[0], data.get("pictures", ""), lists[1], best, lists[2])
-        numbers = state.rollbacks + state.former + ((best.step, best.least_step) if best else ())
-        words = (state.pictures, *state.classes, *([best.metric, best.of] if best else []))
-        if all(isinstance(word, str) for word in words) and all(type(step) is int for step in numbers):
-            return state
+        rollbacks, classes, former = (tuple(data.get(name, ())) for name in ("rollbacks", "classes", "former"))
+        saved = Saved(rollbacks, data.get("pictures", ""), classes, best, former)
+        if _has_right_types(saved):
+            return saved
     except (AttributeError, TypeError):
         pass
-    raise UserError("%s: its state is not one that this version (%s) knows" % (path, VERSION))
+    raise UserError(f"{path}: its state is not one that this version ({VERSION}) can read")
+
+
+def _has_right_types(saved):
+    best = saved.best
+    steps = saved.rollbacks + saved.former + ((best.step, best.least_step) if best else ())
+    texts = (saved.pictures, *saved.classes, *((best.metric, best.of) if best else ()))
+    return all(isinstance(text, str) for text in texts) and all(type(step) is int for step in steps)
 
 
 def fingerprint(settings, pictures):
-    """Return a number of 63 bits, the same for workers that are about to do the same; pictures: their fingerprint."""
+    """Return an integer of 63 bits, equal for workers about to do the same; pictures: the fingerprint of theirs."""
     run, network = settings
-    alike = {name: value for name, value in run._asdict().items() if rules.RUN[name].on_resume != "free"}
-    text = json.dumps([VERSION, pictures, alike, network], sort_keys=True)
+    relevant = {name: value for name, value in run._asdict().items() if schema.RUN[name].on_resume != "free"}
+    text = json.dumps([VERSION, pictures, relevant, network], sort_keys=True)
     return int(hashlib.sha256(text.encode()).hexdigest(), 16) >> (256 - 63)
 
 
-def compare(there, now):
-    """Compare a Record with the Settings of today: return (what must not change but did, what may and did).
-
-    Both are lists of words such as 'filters is 32 there and 64 now'.
-    """
+def compare(manifest, settings):
+    """Return (differences that forbid resuming, differences that are allowed), such as 'k was 1 and is 2 now'."""
     refused, changed = [], []
-    for then, today, names in (
-        (there.run, now.run._asdict(), rules.RUN),
-        (there.network._asdict(), now.network._asdict(), rules.NETWORK),
+    for then, now, rules in (
+        (manifest.run, settings.run._asdict(), schema.RUN),
+        (manifest.network._asdict(), settings.network._asdict(), schema.NETWORK),
     ):
-        for name, rule in names.items():
-            if name in then and then[name] != today[name] and rule.on_resume != "free":
-                words = "%s is %s there and %s now" % (name, then[name], today[name])
-                (refused if rule.on_resume == "keep" else changed).append(words)
+        for name, rule in rules.items():
+            if name in then and then[name] != now[name] and rule.on_resume != "free":
+                difference = f"{name} was {then[name]} and is {now[name]} now"
+                (refused if rule.on_resume == "keep" else changed).append(difference)
     return refused, changed
 
 
-def check_same_run(there, checkpoint_path, now):
-    """Return the line that announces going on with the run of the Record `there`; refuse where it was another run."""
-    refused, changed = compare(there, now)
+def check_same_run(manifest, checkpoint_path, settings):
+    """Return the line that announces that the run of `manifest` is resumed; raise UserError where it is another run."""
+    refused, changed = compare(manifest, settings)
     new_run = "other --checkpoints_dir and --samples_dir start a new run"
     if refused:
         raise UserError(
-            "%s belongs to a run with other settings: %s. Put them back to go on with it; %s"
-            % (checkpoint_path, ", ".join(refused), new_run)
+            f"{checkpoint_path} belongs to a run with different settings: {', '.join(refused)}. Restore them "
+            f"to resume it; {new_run}"
         )
-    line = "Going on from step %d, %s (%s)." % (there.step, checkpoint_path, new_run)
-    if there.state.rollbacks:
-        words = " It went wrong at %s before, and goes by %g of its learning rates."
-        line += words % (", ".join(map(str, there.state.rollbacks)), 0.5 ** len(there.state.rollbacks))
-    return line + (" Changed: %s." % ", ".join(changed) if changed else "")
+    line = f"Resuming from step {manifest.step}, {checkpoint_path} ({new_run})."
+    rollbacks = manifest.saved.rollbacks
+    if rollbacks:
+        steps = ", ".join(map(str, rollbacks))
+        line += f" It diverged at step {steps}; learning rates are now scaled by {0.5 ** len(rollbacks):g}."
+    return line + (f" Changed: {', '.join(changed)}." if changed else "")

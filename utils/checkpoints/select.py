@@ -1,68 +1,143 @@
-"""Which checkpoint to sample from: the best one, the latest, or that of a step."""
+"""Which checkpoint to use: the newest good one, the best one, or that of a step."""
 
 import os
-import sys
-from typing import Any, NamedTuple
+from typing import NamedTuple, Tuple
 
-from utils.checkpoints import store as checkpoint
+from utils.checkpoints import store
+from utils.checkpoints.manifest import LaterVersionError, Manifest
 from utils.errors import UserError
+from utils.output.terminal import warn
 
 
-class Choice(NamedTuple):
-    """A checkpoint that is good."""
+class Damaged(NamedTuple):
+    """A checkpoint that cannot be used."""
 
-    checkpoint: Any  # checkpoint.Checkpoint
-    record: Any  # record.Record
-    words: str  # which one it is
+    checkpoint: store.Checkpoint
+    reason: str  # which one, and what is wrong with it
 
 
-def choose(folder, wanted):
-    """Return the Choice of `wanted` in `folder`: 'best', 'latest' or a step; raise UserError where there is none.
+class Selected(NamedTuple):
+    """A verified checkpoint."""
 
-    Without a best one, or where that is damaged, it is the latest.
+    checkpoint: store.Checkpoint
+    manifest: Manifest
+    description: str  # why this one
+    damaged: Tuple[Damaged, ...] = ()  # newer ones that were skipped
+
+
+def newest_good(folder):
+    """Return the newest good checkpoint in `folder`, a Selected; None where there is no checkpoint at all.
+
+    Raise UserError where there are some, but none is good.
+    """
+    checkpoints, damaged = store.find(folder), []
+    for checkpoint in reversed(checkpoints):
+        try:
+            manifest = store.verify(checkpoint)
+        except LaterVersionError:
+            raise
+        except UserError as error:
+            damaged.append(Damaged(checkpoint, str(error)))
+        else:
+            return Selected(checkpoint, manifest, "the latest", _still_existing(damaged, folder))
+    if store.find(folder) != checkpoints:  # a running training has saved some and removed others meanwhile
+        return newest_good(folder)
+    if not any(os.path.exists(checkpoint.json) for checkpoint in checkpoints) and len(checkpoints) <= 1:
+        return None  # the remains of the very first save, when it was killed: nothing is lost
+    reasons = ", ".join(each.reason for each in damaged[:3])
+    raise UserError(
+        f"none of the {len(damaged)} checkpoints in checkpoints_dir = {folder} is good: {reasons}; restore one from a "
+        "backup, or start a new run with other --checkpoints_dir and --samples_dir"
+    )
+
+
+def _still_existing(damaged, folder):
+    """Return those that a running training has not removed meanwhile."""
+    existing = store.find(folder)
+    return tuple(each for each in damaged if each.checkpoint in existing)
+
+
+def warn_damaged(selected):
+    """Say which newer checkpoints are skipped, and why."""
+    for each in selected.damaged:
+        warn(f"{each.reason}; going back to {selected.checkpoint.path}")
+
+
+def require_newest_good(folder):
+    """Return the newest good checkpoint in `folder`, a Selected; raise UserError where there is none."""
+    selected = newest_good(folder)
+    if selected:
+        return selected
+    if os.path.isdir(folder):
+        problem = f"none of its {len(os.listdir(folder))} files is a {store.PREFIX}-<step>.json"
+    else:
+        problem = "it is not a folder" if os.path.exists(folder) else "it does not exist"
+    raise UserError(
+        f"no checkpoint in checkpoints_dir = {folder} ({problem}); train first: isTrain = 1, then python main.py"
+    )
+
+
+def best_of(selected):
+    """Return the manifest.Best recorded in a Selected; None where its checkpoint is gone or damaged."""
+    best = selected.manifest.saved.best
+    if best and best.step != selected.checkpoint.step:  # which has just been verified
+        try:
+            store.verify(store.at(selected.checkpoint.folder, best.step))
+        except UserError as error:
+            warn(f"the best checkpoint: {error}; choosing a new one")
+            return None
+    return best
+
+
+def select(folder, wanted):
+    """Return the checkpoint `wanted` in `folder`, a Selected; raise UserError where there is none.
+
+    wanted: 'best', 'latest' or a step. Without a best one, or where that is damaged, it is the latest.
     """
     if wanted not in ("best", "latest"):
         return _of_step(folder, int(wanted))
-    latest = checkpoint.newest_good_or_refuse(folder)
-    checkpoint.tell_damaged(latest)
-    best = latest.record.state.best
-    if wanted == "best" and best:
-        words = "the best by %s, %.4g" % (best.metric, best.value)
-        if best.step == latest.checkpoint.step:
-            return Choice(latest.checkpoint, latest.record, words + ", and the latest")
-        there = checkpoint.at(folder, best.step)
-        try:
-            return Choice(there, checkpoint.examine(there), words + "; the latest is step %d" % latest.checkpoint.step)
-        except UserError as error:
-            if checkpoint.find(folder)[-1] != latest.checkpoint and not os.path.exists(there.path + ".json"):
-                return choose(folder, wanted)  # a run that is going on has a better one now
-            print("main.py: the best checkpoint: %s; taking the latest" % error, file=sys.stderr, flush=True)
-    return Choice(latest.checkpoint, latest.record, "the latest")
+    latest = require_newest_good(folder)
+    warn_damaged(latest)
+    best = latest.manifest.saved.best
+    if wanted == "latest" or not best:
+        return latest
+    description = f"the best by {best.metric}, {best.value:.4g}"
+    if best.step == latest.checkpoint.step:
+        return latest._replace(description=f"{description}, and the latest")
+    checkpoint = store.at(folder, best.step)
+    try:
+        description += f"; the latest is step {latest.checkpoint.step}"
+        return Selected(checkpoint, store.verify(checkpoint), description)
+    except UserError as error:
+        if store.find(folder)[-1] != latest.checkpoint and not os.path.exists(checkpoint.json):
+            return select(folder, wanted)  # a running training has a better one now
+        warn(f"the best checkpoint: {error}; using the latest")
+    return latest
 
 
 def _of_step(folder, step):
-    there = checkpoint.at(folder, step)
+    checkpoint = store.at(folder, step)
     try:
-        return Choice(there, checkpoint.examine(there), "as asked for")
+        return Selected(checkpoint, store.verify(checkpoint), "as requested")
     except UserError as error:
-        steps = [found.step for found in checkpoint.find(folder)]
+        steps = [existing.step for existing in store.find(folder)]
         if step in steps:
             raise
         if not steps:
-            checkpoint.newest_good_or_refuse(folder)  # which says what is there instead
-        words = ", ".join(map(str, steps[-10:]))
+            require_newest_good(folder)  # which says what is in the folder instead
+        listed = ", ".join(map(str, steps[-10:]))
         raise UserError(
-            "checkpoint = %d, but checkpoints_dir = %s has none of that step; there are %s" % (step, folder, words)
+            f"checkpoint = {step}, but checkpoints_dir = {folder} has none of that step; it has {listed}"
         ) from error
 
 
-def restore(session, saver, folder, wanted, choice, variables):
-    """Restore a Choice; if a run that is going on has removed it meanwhile, choose anew. Return which it was."""
+def restore_selected(session, saver, variables, selected, wanted):
+    """Restore a Selected; if a running training has removed it meanwhile, select `wanted` anew. Return which it was."""
     while True:
         try:
-            checkpoint.restore(session, saver, choice.checkpoint, variables)
-            return choice
+            store.restore(session, saver, selected.checkpoint, variables)
+            return selected
         except UserError:
-            if os.path.exists(choice.checkpoint.path + ".json"):  # which is the first to be removed
+            if os.path.exists(selected.checkpoint.json):  # which is the first file to be removed
                 raise
-        choice = choose(folder, wanted)
+        selected = select(selected.checkpoint.folder, wanted)

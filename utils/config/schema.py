@@ -1,193 +1,176 @@
-"""What each setting may be: the table that the params files, the command line and saved runs are checked against."""
+"""The rule of each setting: what the params files, the command line and saved runs are checked against.
 
-import math
-from typing import Any, Callable, NamedTuple
+A new setting is one line here and one commented line at the same place of a params file.
+"""
 
-from PIL import ImageColor
+import difflib
+from typing import Dict
 
+from utils.config.rules import (
+    Rule,
+    above_zero,
+    always,
+    augmentation,
+    below_one,
+    change,
+    colour,
+    folder,
+    fraction,
+    keep,
+    number,
+    one_of,
+    path_or_none,
+    sampling,
+    step_or,
+    string,
+    switch,
+    whole,
+    zero_or_more,
+)
 from utils.errors import UserError
 
-
-class Rule(NamedTuple):
-    """What a setting may be."""
-
-    kind: type  # int, float or str
-    allows: Callable[[Any], bool]
-    choices: str  # the same in words
-    # What a later run on the same checkpoint may do with it: 'keep' it as it was, 'change' it and be told so, or
-    # do as it likes ('free'), because the setting does not touch what is learnt.
-    on_resume: str = "free"
-    before: Any = None  # what runs went by whose record does not have it yet; None: every record has it
-
-
-def whole(least, most=2**31 - 1, **more):
-    words = "%d or more" % least if most == 2**31 - 1 else "from %d to %d" % (least, most)
-    return Rule(int, lambda value: least <= value <= most, "a whole number, " + words, **more)
-
-
-def number(allows, words, **more):
-    return Rule(float, lambda value: math.isfinite(value) and allows(value), "a number, " + words, **more)
-
-
-def above_zero(**more):
-    return number(lambda value: 0 < value <= 1e6, "above 0, at most 1000000", **more)
-
-
-def zero_or_more(**more):
-    return number(lambda value: 0 <= value <= 1e6, "0 or more, at most 1000000", **more)
-
-
-def fraction(**more):
-    return number(lambda value: 0 <= value < 1, "from 0 to less than 1", **more)
-
-
-def one_of(*choices, **more):
-    words = ", ".join(str(c) for c in choices[:-1]) + " or " + str(choices[-1])
-    return Rule(type(choices[0]), lambda value: value in choices, words, **more)
-
-
-def colour(**more):
-    def allows(value):
-        try:
-            return len(ImageColor.getrgb(value)) == 3
-        except ValueError:
-            return False
-
-    return Rule(str, allows, "a colour without transparency, such as white, #ffffff or rgb(255, 255, 255)", **more)
-
-
-def augmentation(**more):
-    def allows(value):
-        names = value.replace(" ", "").split(",")
-        return value in ("auto", "none") or (set(names) <= set(AUGMENTATIONS) and len(set(names)) == len(names))
-
-    return Rule(str, allows, "auto, none, or some of %s with commas between them" % ", ".join(AUGMENTATIONS), **more)
-
-
-def path():
-    return Rule(str, lambda value: "\0" not in value, "a path, or '' for none")
-
-
-def folder():
-    return Rule(str, lambda value: bool(value.strip()) and "\0" not in value, "the name of a folder")
-
-
-SWITCHES = (
-    "isTrain",
-    "mirror",
-    "single",
-    "evaluate",
-    "conditional",
-    "sync_batch_norm",
-)  # True and False count as 1 and 0
-AUGMENTATIONS = ("color", "translation", "cutout")
-
-RUN = {
-    "isTrain": one_of(1, 0),
-    "pics_dir": folder(),
-    "samples_dir": folder(),
-    "checkpoints_dir": folder(),
-    "cache_dir": folder(),
-    "init_from": path(),
-    "crop": one_of("center", "random", "pad", "stretch", on_resume="change"),
-    "load_size": whole(0, 2**12, on_resume="change"),
-    "background": colour(on_resume="change"),
-    "mirror": one_of(0, 1, on_resume="change"),
-    "max_bad": number(lambda value: 0 <= value <= 1, "from 0 to 1"),
-    "epochs": whole(1, on_resume="change"),
-    "max_steps": whole(0, on_resume="change"),
-    "batch_size": whole(1, 2**20, on_resume="change"),
-    "k": whole(1, on_resume="keep"),
-    "loss": one_of(
-        "non_saturating", "hinge", "least_squares", "wasserstein", on_resume="keep", before="non_saturating"
-    ),
-    "label_smoothing": fraction(on_resume="change", before=0.0),
-    "gradient_penalty": one_of("none", "r1", "wgan-gp", on_resume="keep", before="none"),
-    "penalty_weight": above_zero(on_resume="change"),
-    "penalty_every": whole(1, 1000, on_resume="keep"),
-    "augment": augmentation(on_resume="change", before="none"),
-    "ema_decay": fraction(on_resume="keep", before=0.0),
-    "precision": one_of("auto", "float32", "bfloat16", "float16", on_resume="change", before="float32"),
-    "optimizer": one_of("adam", "rmsprop", "momentum", "sgd", "adagrad", on_resume="keep"),
-    "learning_rate": above_zero(on_resume="change"),
-    "d_learning_rate": zero_or_more(on_resume="change", before=0.0),
-    "g_learning_rate": zero_or_more(on_resume="change", before=0.0),
-    "rate_decay_from": number(lambda value: 0 <= value <= 1, "from 0 to 1", on_resume="change", before=1.0),
-    "beta1": fraction(on_resume="keep"),
-    "beta2": fraction(on_resume="keep"),
-    "decay": fraction(on_resume="keep"),
-    "momentum": fraction(on_resume="keep"),
-    "initial_accumulator": above_zero(on_resume="keep"),
-    "epsilon": above_zero(on_resume="keep"),
-    "seed": whole(0, on_resume="keep"),
-    "sample_every": whole(0, on_resume="change"),
-    "train_samples": whole(1, 10000, on_resume="change"),
-    "checkpoint_every": whole(0, on_resume="change"),
-    "grid_columns": whole(0, 10000, on_resume="change"),
-    "keep_checkpoints": whole(1, on_resume="change"),
-    "keep_every": whole(0, on_resume="change"),
-    "on_nan": one_of("rollback", "stop", on_resume="change"),
-    "log_every": whole(1, on_resume="change"),
+# Settings of a run, in the order of params.py.
+RUN: Dict[str, Rule] = {
+    # Task and folders
+    "isTrain": always(switch()),
+    "pics_dir": always(folder()),
+    "samples_dir": always(folder()),
+    "checkpoints_dir": always(folder()),
+    "cache_dir": always(folder()),
+    "init_from": path_or_none(),
+    # Pictures
+    "crop": change(one_of("center", "random", "pad", "stretch")),
+    "load_size": change(whole(0, 2**12)),
+    "background": change(colour()),
+    "mirror": change(switch()),
+    "max_bad": always(fraction()),
+    # Length of training
+    "epochs": change(whole(1)),
+    "max_steps": change(whole(0)),
+    # Algorithm
+    "batch_size": change(whole(1, 2**20)),
+    "k": keep(whole(1)),
+    "loss": keep(one_of("non_saturating", "hinge", "least_squares", "wasserstein"), before="non_saturating"),
+    "label_smoothing": change(below_one(), before=0.0),
+    "gradient_penalty": keep(one_of("none", "r1", "wgan-gp"), before="none"),
+    "penalty_weight": change(above_zero()),
+    "penalty_every": keep(whole(1, 1000)),
+    # Augmentation and averaging
+    "augment": change(augmentation(), before="none"),
+    "ema_decay": keep(below_one(), before=0.0),
+    # Optimizers and learning rates
+    "optimizer": keep(one_of("adam", "rmsprop", "momentum", "sgd", "adagrad")),
+    "learning_rate": change(above_zero()),
+    "d_learning_rate": change(zero_or_more(), before=0.0),
+    "g_learning_rate": change(zero_or_more(), before=0.0),
+    "rate_decay_from": change(fraction(), before=1.0),
+    "beta1": keep(below_one()),
+    "beta2": keep(below_one()),
+    "decay": keep(below_one()),
+    "momentum": keep(below_one()),
+    "initial_accumulator": keep(above_zero()),
+    "epsilon": keep(above_zero()),
+    # Computation
+    "precision": always(change(one_of("auto", "float32", "bfloat16", "float16"), before="float32")),
+    "seed": always(keep(whole(0))),
+    # Output
+    "sample_every": change(whole(0)),
+    "train_samples": change(whole(1, 10000)),
+    "checkpoint_every": change(whole(0)),
+    "grid_columns": always(change(whole(0, 10000))),
+    "keep_checkpoints": change(whole(1)),
+    "keep_every": change(whole(0)),
+    "on_nan": change(one_of("rollback", "stop")),
+    "log_every": change(whole(1)),
+    # Workers
     "worker_timeout": whole(1, 10**6),
-    "metrics_every": whole(0, on_resume="change"),
-    "metrics_samples": whole(2, 10**6, on_resume="change"),
-    "inception_graph": path(),
-    "best_metric": one_of("auto", "swd", "fid", "kid", on_resume="change"),
-    "checkpoint": Rule(str, lambda value: value in ("best", "latest") or value.isdecimal(), "best, latest, or a step"),
-    "num_samples": whole(1),
-    "single": one_of(0, 1),
-    "sample_seed": whole(0),
-    "classes": Rule(
-        str, lambda value: "\0" not in value, "'' for all, or names of class folders with commas between them"
-    ),
-    "evaluate": one_of(0, 1),
-    "evaluate_samples": whole(2, 10**6),
+    # Metrics
+    "metrics_every": change(whole(0)),
+    "metrics_samples": change(whole(2, 10**6)),
+    "inception_graph": always(path_or_none()),
+    "best_metric": change(string("auto, or the name of a metric", bool)),
+    # Sampling
+    "checkpoint": sampling(step_or("best", "latest")),
+    "num_samples": sampling(whole(1)),
+    "single": sampling(switch()),
+    "sample_seed": sampling(whole(0)),
+    "classes": sampling(string("'' for all, or names of class folders with commas between them")),
+    "evaluate": sampling(switch()),
+    "evaluate_samples": sampling(whole(2, 10**6)),
 }
 
-NETWORK = {
-    "image_size": one_of(8, 16, 32, 64, 128, 256, 512, 1024, on_resume="keep"),
-    "channels": one_of(3, 1, on_resume="keep"),
-    "z_dim": whole(1, 2**16, on_resume="keep"),
-    "filters": whole(1, 2**12, on_resume="keep"),
-    "max_filters": whole(1, 2**12, on_resume="keep"),
-    "kernel": whole(2, 15, on_resume="keep"),
-    "upsample": one_of("smooth", "transposed", on_resume="keep", before="transposed"),
-    "downsample": one_of("average", "stride", on_resume="keep"),
-    "d_norm": one_of("batch", "spectral", "layer", "none", on_resume="keep", before="batch"),
-    "conditional": one_of(0, 1, on_resume="keep", before=0),
-    "activation": one_of("leaky_relu", "relu", "elu", "tanh", on_resume="keep"),
-    "leak": fraction(on_resume="keep"),
-    "init": one_of("normal", "truncated_normal", "uniform", "glorot", "he", on_resume="keep"),
-    "init_stddev": above_zero(on_resume="keep"),
-    "bn_momentum": fraction(on_resume="keep"),
-    "bn_epsilon": number(lambda value: 2e-5 <= value <= 1, "from 0.00002 to 1", on_resume="keep"),
-    "sync_batch_norm": one_of(1, 0, on_resume="change", before=1),
+# Settings of the networks, in the order of model/params.py. Sampling reads them from the checkpoint.
+NETWORK: Dict[str, Rule] = {
+    # Networks
+    "image_size": keep(one_of(8, 16, 32, 64, 128, 256, 512, 1024)),
+    "channels": keep(one_of(3, 1)),
+    "conditional": keep(switch(), before=0),
+    "z_dim": keep(whole(1, 2**16)),
+    "filters": keep(whole(1, 2**12)),
+    "max_filters": keep(whole(1, 2**12)),
+    # Layers
+    "kernel": keep(whole(2, 15)),
+    "upsample": keep(one_of("smooth", "transposed"), before="transposed"),
+    "downsample": keep(one_of("average", "stride")),
+    "activation": keep(one_of("leaky_relu", "relu", "elu", "tanh")),
+    "leak": keep(below_one()),
+    # Initialisation
+    "init": keep(one_of("normal", "truncated_normal", "uniform", "glorot", "he")),
+    "init_stddev": keep(above_zero()),
+    # Normalisation
+    "d_norm": keep(one_of("batch", "spectral", "layer", "none"), before="batch"),
+    "bn_momentum": keep(below_one()),
+    "bn_epsilon": keep(number(lambda value: 2e-5 <= value <= 1, "from 0.00002 to 1")),
+    "sync_batch_norm": change(switch(), before=1),
 }
+
+ALL = dict(RUN, **NETWORK)
 
 
 def check(name, value, rule, place):
-    """Return `value` as the rule's type, or raise a UserError that names the setting, the value and the choices."""
-    wrong = UserError("%s: %s = %r is not possible; it must be %s" % (place, name, value, rule.choices))
-    if isinstance(value, bool) and name in SWITCHES:
-        value = int(value)
-    if name == "checkpoint" and type(value) is int:  # a step, written without quotes
-        value = str(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float) if rule.kind is float else rule.kind):
-        raise wrong
+    """Return `value` converted to the rule's type; raise UserError with place, setting, value and choices."""
+    invalid = UserError(f"{place}: {name} = {quoted(value)} is invalid; expected {rule.choices}")
+    if type(value) not in rule.types:
+        raise invalid
     try:
-        value = rule.kind(value)
-        allowed = rule.allows(value)
-    except OverflowError:  # a whole number too large for a float
-        raise wrong
+        converted = rule.kind(value)
+        allowed = rule.allows(converted)
+    except (OverflowError, ValueError):  # a whole number with more digits than a float or a text can have
+        raise invalid
     if not allowed:
-        raise wrong
-    return value
+        raise invalid
+    return converted
 
 
 def parse(name, text, rule, place):
-    """Return the command line's `text` as the rule's type, checked."""
+    """Return the command line's `text` as the rule's type, checked as by `check`."""
     try:
         value = rule.kind(text)
     except ValueError:
-        raise UserError("%s: %s = %r is not possible; it must be %s" % (place, name, text, rule.choices))
+        raise UserError(f"{place}: {name} = {quoted(text)} is invalid; expected {rule.choices}")
     return check(name, value, rule, place)
+
+
+def plain(value):
+    """Return a value as it is typed on the command line."""
+    return "''" if value == "" else str(value)
+
+
+def quoted(value, width=60):
+    """Return a value for a message: as Python writes it, on one line, cut after `width` characters."""
+    try:
+        return clipped(repr(value), width)
+    except ValueError:  # Python does not convert whole numbers of more than 4300 digits to text
+        return "(a number too long to show)"
+
+
+def clipped(text, width=60):
+    """Return `text` for a message, cut after `width` characters."""
+    return text if len(text) <= width else text[:width] + "..."
+
+
+def suggestion(name, names, cure="see `python main.py --help`"):
+    """Return the end of a message about an unknown name: '; did you mean <one of names>?', or the cure."""
+    spellings = {known.lower(): known for known in names}
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), list(spellings), 1, 0.5)
+    return f"; did you mean {spellings[close[0]]}?" if close else f"; {cure}"

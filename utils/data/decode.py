@@ -1,7 +1,7 @@
-"""A picture file in, a record out: an array of pixels that always has the same shape.
+"""Decode a picture file to a record: an array of pixels whose shape is the same for all pictures.
 
-Decoding is Pillow's; this file decides what a person expects to see of each kind of picture. It imports neither
-TensorFlow nor the settings, for it also runs in worker processes.
+Pillow decodes; this module decides how each kind of picture is shown: crop, orientation, transparency, depth. It
+imports neither TensorFlow nor the settings, because it also runs in the decoding processes.
 """
 
 import errno
@@ -14,37 +14,38 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps
 
-# Formats that Pillow knows by sight only, or opens with the help of another program.
+# Formats that Pillow only identifies, or opens by starting another program.
 _NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
 
-# Pictures by name that Pillow does not read, or not everywhere: such a file is a picture missed, no file passed over.
-_MISSED = {".avif", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".jxl", ".nef", ".raf", ".raw", ".svg"}
+# Extensions of picture formats that Pillow does not read, or not in every version. Such a file is reported as unusable,
+# not ignored.
+_UNSUPPORTED = {".avif", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".jxl", ".nef", ".raf", ".raw", ".svg"}
 
 
 class Recipe(NamedTuple):
-    """Everything that decides what the record of a given file is."""
+    """Everything that determines the record of a given file."""
 
     size: int  # height and width
     channels: int  # 3 or 1
-    crop: str  # "center": the centre square; "pad": all of it, with borders; "stretch": all of it, out of shape
-    background: Tuple[int, ...]  # what shines through where a picture is transparent, and fills borders: R, G, B
+    crop: str  # "center": the centre square; "pad": the whole, with borders; "stretch": the whole, distorted
+    background: Tuple[int, ...]  # R, G, B: the colour behind transparent pictures and of borders
 
 
 class NotAPictureError(Exception):
-    """The content of a file is nothing that Pillow reads."""
+    """The content of the file is not a picture format that Pillow reads."""
 
 
 class BadPictureError(Exception):
-    """A picture cannot be used; the text says why."""
+    """The picture is unusable; the text says why."""
 
 
 def decode(path, recipe):
     """Return the picture in the file `path`, str or bytes, as [size, size, channels] uint8.
 
-    Raise NotAPictureError, BadPictureError, or OSError with an `errno` where the file itself cannot be read.
+    Raise NotAPictureError, BadPictureError, or OSError with an `errno` if the file itself cannot be read.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata, and on pictures that are merely large
+        warnings.simplefilter("ignore")  # Pillow's warnings about metadata and large pictures
         try:
             with open(path, "rb") as file, _open(file) as picture:
                 picture = _to_mode(_upright(_shrunk(picture, recipe)), recipe)
@@ -55,14 +56,14 @@ def decode(path, recipe):
             if error.errno in (None, errno.EINVAL):  # EINVAL: a header that points before the start of the file
                 raise BadPictureError(str(error))
             raise
-        except Exception as error:  # Pillow's plugins raise what they like on a broken file
-            raise BadPictureError("%s: %s" % (type(error).__name__, error))
+        except Exception as error:  # on a broken file, Pillow's plugins raise any type of exception
+            raise BadPictureError(f"{type(error).__name__}: {error}")
 
 
 def claims_to_be_a_picture(path):
-    """Say whether a file's name ends like a picture's."""
-    ending = os.path.splitext(os.fsdecode(path))[1].lower()
-    return ending in _MISSED or Image.registered_extensions().get(ending, "PDF") not in _NOT_READ
+    """Return whether a file's name has the extension of a picture format."""
+    extension = os.path.splitext(os.fsdecode(path))[1].lower()
+    return extension in _UNSUPPORTED or Image.registered_extensions().get(extension, "PDF") not in _NOT_READ
 
 
 def _open(file):
@@ -71,16 +72,16 @@ def _open(file):
     try:
         picture = Image.open(file)
     except Image.UnidentifiedImageError:
-        raise NotAPictureError("not in a format that Pillow %s reads" % PIL.__version__)
+        raise NotAPictureError(f"not in a format that Pillow {PIL.__version__} reads")
     except Image.DecompressionBombError as error:
         raise BadPictureError(str(error))
     if picture.format in _NOT_READ:
-        raise NotAPictureError("%s is not a picture format that is read here" % picture.format)
+        raise NotAPictureError(f"{picture.format} is not read as a picture format")
     return picture
 
 
 def _shrunk(picture, recipe):
-    """Let a JPEG be decoded at a half, a quarter or an eighth of its size, where twice the record is left."""
+    """Load the picture; a JPEG at 1/2, 1/4 or 1/8 of its size if at least twice the record's size remains."""
     side = max(picture.size) if recipe.crop == "pad" else min(picture.size)
     scale = 2.0 * recipe.size / side
     if scale < 1:
@@ -90,17 +91,17 @@ def _shrunk(picture, recipe):
 
 
 def _upright(picture):
-    """Turn a picture as its EXIF orientation says; one whose EXIF is broken stays as it is."""
-    if picture.format == "TIFF":  # Pillow has turned it, and some versions keep the orientation all the same
+    """Rotate or mirror a picture as its EXIF orientation says; with broken EXIF it is left as stored."""
+    if picture.format == "TIFF":  # Pillow has rotated it already, and some versions leave the EXIF tag in place
         return picture
     try:
         return ImageOps.exif_transpose(picture)
-    except Exception:  # metadata is no reason to lose a picture, and Pillow raises what it likes on it
+    except Exception:  # of any type; broken metadata is not a reason to lose the picture
         return picture
 
 
 def _to_mode(picture, recipe):
-    """Return the picture in mode RGB, or L where recipe.channels is 1."""
+    """Return the picture in mode RGB, or L if recipe.channels is 1, on the background where it is transparent."""
     mode = "RGB" if recipe.channels == 3 else "L"
     if picture.mode == "F" or picture.mode.startswith("I"):
         picture = _in_eight_bits(picture)
@@ -123,16 +124,16 @@ def _in_eight_bits(picture):
 
 
 def _to_eight_bits(values):
-    """Bring grey values of more than 8 bits, [H, W], to uint8.
+    """Convert grey values of more than 8 bits, [H, W], to uint8.
 
-    Whole numbers are taken as 16 bits, fractions as 0..1, or as 0..255 where they pass 1. What does not fit has no
-    agreed white, and is stretched from its least to its greatest value.
+    Integers are read as 16 bits; floats as 0..1, or as 0..255 if some exceed 1. Values outside these ranges have no
+    standard white level and are stretched from their minimum to their maximum.
     """
-    whole = values.dtype.kind != "f"
+    integers = values.dtype.kind != "f"
     values = np.asarray(values, np.float64)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    white = 65535.0 if whole else 1.0 if high <= 1 else 255.0
+    white = 65535.0 if integers else 1.0 if high <= 1 else 255.0
     if low < 0 or high > white:
         values, white = values - low, max(high - low, 1e-300)
     return np.uint8(np.clip(np.nan_to_num(values * (255.0 / white)) + 0.5, 0, 255))
@@ -152,8 +153,8 @@ def _fitted(picture, recipe):
     if recipe.crop == "pad":
         scale = size / max(width, height)
         inner = tuple(max(1, round(scale * length)) for length in (width, height))
-        grey = Image.new("RGB", (1, 1), recipe.background).convert(picture.mode)
-        sheet = Image.new(picture.mode, (size, size), grey.getpixel((0, 0)))
+        border = Image.new("RGB", (1, 1), recipe.background).convert(picture.mode).getpixel((0, 0))
+        sheet = Image.new(picture.mode, (size, size), border)
         sheet.paste(_resize(picture, inner, None), ((size - inner[0]) // 2, (size - inner[1]) // 2))
         return sheet
     if recipe.crop == "stretch":
@@ -164,5 +165,5 @@ def _fitted(picture, recipe):
 
 
 def _resize(picture, size, box):
-    # A reduction of more than threefold is done by a box filter first, which no eye tells from Lanczos throughout.
+    # Reductions by more than 3 start with a box filter: faster, and visually the same as Lanczos throughout.
     return picture.resize(size, Image.LANCZOS, box=box, reducing_gap=3.0)

@@ -1,6 +1,7 @@
-"""Processes that decode pictures, on all cores. One that a file brings down takes no other file with it.
+"""Processes that decode pictures, on all cores. A file that crashes its process costs only itself.
 
-`concurrent.futures` does not tell which task broke its pool, and leaves its processes behind when this one is killed.
+`concurrent.futures` cannot do this: it does not report which task broke its pool, and its processes survive when this
+one is killed.
 """
 
 import collections
@@ -15,20 +16,30 @@ from utils.data import decode
 from utils.data.records import checksums, to_record
 from utils.errors import UserError
 
-# A message holds so many files, or so many bytes of files, whichever comes first. Of small ones, a message each would
-# take about as long as the decoding; of large ones, the last message would keep one process at work while the others
-# are done.
-_FILES, _BYTES = 32, 200000
-_AHEAD = 2  # messages that a process has before it, so that it never waits for the next
+# A chunk of tasks is sent at once: this many files, or this many bytes of files, whichever comes first. With a message
+# for each small file, sending would take as long as decoding; with many large files in the last chunk, one process
+# would still be decoding it when the others are done.
+_CHUNK_FILES, _CHUNK_BYTES = 32, 200000
+_AHEAD = 2  # chunks queued for each process, so that it never waits for the next one
+_WINDOWS = os.name == "nt"
+_MOST_ON_WINDOWS = 60  # processes: more pipes cannot be waited for at once there
+
+
+class Job(NamedTuple):
+    """What is the same for all files."""
+
+    folder: str  # the files' paths are relative to it
+    records_path: str  # the file that records are written to
+    recipe: decode.Recipe
 
 
 class Outcome(NamedTuple):
-    """What became of a file."""
+    """The result for one file."""
 
-    kind: str  # "picture", "other" (no picture at all), "bad" (one that cannot be used), "unread", or "disk"
+    kind: str  # "picture", "other" (not a picture), "bad" (an unusable picture), "unread", or "disk"
     checksum: Optional[int]  # of the record of a "picture"
-    # Why the others are none. "unread" is a file that may be readable the next time; "disk" a record that could not be
-    # written, which is no fault of the file's.
+    # Why it is not a "picture". "unread": the file may be readable the next time. "disk": the record could not be
+    # written, which is not the file's fault.
     reason: str
 
 
@@ -37,100 +48,131 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def decode_all(tasks, folder, records_path, recipe, processes):
-    """Decode files below `folder`, and write the record of each into its slot, of the file `records_path`.
+def processes_for(files):
+    """Return how many processes to use for a number of files, at least 1."""
+    return max(1, min(files, cores(), _MOST_ON_WINDOWS if _WINDOWS else files))
 
-    tasks: iterable of (path, slot, size of the file, ...). Yields (task, Outcome) as they come. Raise UserError where
-    no process can be started.
+
+def decode_all(tasks, job, processes):
+    """Decode files in several processes, and write the record of each into its slot of the records file.
+
+    tasks: iterable of (path, slot, file size, ...). Yield (task, Outcome) in the order of completion. Raise UserError
+    if no process can be started.
     """
-    messages = _messages(tasks)
-    again = collections.deque()  # messages that a process had before it when it died, cut up into single tasks
-    workers = {}  # each by its pipe
-
-    def start():
-        worker = _Worker(folder, records_path, recipe)
-        workers[worker.pipe] = worker
-        fill(worker)
-
-    def fill(worker):
-        while len(worker.messages) < _AHEAD:
-            message = again.popleft() if again else next(messages, None)
-            if message is None:
-                break
-            worker.give(message)
-
+    pool = _Pool(tasks, job)
     try:
         for _ in range(processes):
-            start()
-        while any(worker.messages for worker in workers.values()):
-            for pipe in multiprocessing.connection.wait([p for p, w in workers.items() if w.messages]):
-                worker = workers[pipe]
-                try:
-                    outcomes = pipe.recv()
-                except (EOFError, OSError):
-                    del workers[pipe]
-                    worker.end()
-                    if not worker.ready:
-                        how = worker.how_it_ended()
-                        raise UserError("the processes that decode pictures end at once (%s); is memory short?" % how)
-                    first, *others = worker.messages
-                    if len(first) == 1:
-                        reason = "decoding it ended the process (%s)" % worker.how_it_ended()
-                        yield first[0], Outcome("unread", None, reason)
-                    else:  # one of these; which, their decoding one by one will show
-                        others.insert(0, first)
-                    again.extend([task] for message in others for task in message)
-                    start()
-                    continue
-                if not worker.ready:
-                    worker.ready = True  # that was all it said
-                    continue
-                yield from zip(worker.messages.popleft(), (Outcome(*outcome) for outcome in outcomes))
-                fill(worker)
+            pool.start_process()
+        while pool.busy():
+            for process in pool.wait():
+                yield from pool.results(process)
     finally:
-        for worker in workers.values():
-            worker.end()
+        pool.close()
 
 
-def _messages(tasks):
-    """Yield the tasks in lists, each as much as a process should be given at a time."""
-    message, size = [], 0
+def _chunks(tasks):
+    """Yield the tasks in lists, each as many as are sent to a process at once."""
+    chunk, size = [], 0
     for task in tasks:
-        message.append(task)
+        chunk.append(task)
         size += task[2]
-        if len(message) == _FILES or size > _BYTES:
-            yield message
-            message, size = [], 0
-    if message:
-        yield message
+        if len(chunk) == _CHUNK_FILES or size > _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
-class _Worker:
-    """A process, and the messages that were given to it and are not answered."""
+class _Pool:
+    """The decoding processes, and the chunks of tasks that are not done yet."""
 
-    def __init__(self, *arguments):
-        context = multiprocessing.get_context("spawn")  # a fork would have TensorFlow's threads locked for ever
-        self.messages = collections.deque()
-        self.ready = False
-        self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, *arguments), daemon=True)
-        # Ctrl-C is for the parent; a new process inherits what is blocked at its start.
-        blocked = hasattr(signal, "pthread_sigmask") and signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    def __init__(self, tasks, job):
+        self._job = job
+        self._new_chunks = _chunks(tasks)
+        self._retries = collections.deque()  # chunks of one task each, whose process exited before it answered
+        self._processes = {}  # by their pipes
+
+    def start_process(self):
+        process = _Process(self._job)
+        self._processes[process.pipe] = process
+        self._fill(process)
+
+    def _fill(self, process):
+        while len(process.chunks) < _AHEAD:
+            chunk = self._retries.popleft() if self._retries else next(self._new_chunks, None)
+            if chunk is None:
+                break
+            process.send(chunk)
+
+    def busy(self):
+        """Return whether results are still to come."""
+        return any(process.chunks for process in self._processes.values())
+
+    def wait(self):
+        """Wait for an answer, or for the end of a process; return the processes concerned."""
+        pipes = [pipe for pipe, process in self._processes.items() if process.chunks]
+        return [self._processes[pipe] for pipe in multiprocessing.connection.wait(pipes)]
+
+    def results(self, process):
+        """Yield (task, Outcome) of the chunk that a process has finished, or of the file that crashed it."""
         try:
+            outcomes = process.receive()
+        except (EOFError, OSError):
+            yield from self._replace(process)
+            return
+        if outcomes is not None:
+            yield from zip(process.chunks.popleft(), outcomes)
+            self._fill(process)
+
+    def _replace(self, process):
+        """Start another process for one that has exited; yield the Outcome of the file that crashed it, if known."""
+        del self._processes[process.pipe]
+        process.end()
+        if not process.ready:
+            raise UserError(f"decoding processes exit at once ({process.exit_reason()}); out of memory?")
+        first, *others = process.chunks
+        if len(first) == 1:
+            yield first[0], Outcome("unread", None, f"decoding it crashed ({process.exit_reason()})")
+        else:  # one of these files; decoding them one by one will show which
+            others.insert(0, first)
+        self._retries.extend([task] for chunk in others for task in chunk)
+        self.start_process()
+
+    def close(self):
+        """End all processes, whatever they are doing."""
+        for process in self._processes.values():
+            process.end()
+
+
+class _Process:
+    """A decoding process, and the chunks that were sent to it and are not answered yet."""
+
+    def __init__(self, job):
+        context = multiprocessing.get_context("spawn")  # after a fork, locks held by TensorFlow's threads stay locked
+        self.chunks = collections.deque()
+        self.ready = False  # whether it has started up
+        self.pipe, child_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(child_end, job), daemon=True)
+        with _interrupts_blocked():
             self._process.start()
-        finally:
-            if blocked is not False:
-                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        theirs.close()  # so that the end of the process is the end of the pipe
+        child_end.close()  # so that the pipe closes when the process exits
 
-    def give(self, message):
-        self.messages.append(message)
-        with contextlib.suppress(OSError):  # it died; reading from it will tell
-            self.pipe.send([task[:2] for task in message])
+    def send(self, chunk):
+        self.chunks.append(chunk)
+        with contextlib.suppress(OSError):  # it has exited; `receive` will report it
+            self.pipe.send([task[:2] for task in chunk])
 
-    def how_it_ended(self):
+    def receive(self):
+        """Return the Outcomes of the first chunk, or None if it has only started up; EOFError if it has exited."""
+        message = self.pipe.recv()
+        if self.ready:
+            return message
+        self.ready = True
+        return None
+
+    def exit_reason(self):
         code = self._process.exitcode
-        return "signal %d" % -code if code is not None and code < 0 else "exit code %s" % code
+        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
     def end(self):
         """End the process, whatever it is doing."""
@@ -139,23 +181,45 @@ class _Worker:
         self._process.join()
 
 
-def _work(pipe, folder, records_path, recipe):
-    """Decode what comes through the pipe, until its other end is closed or the process there is gone."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)  # libtiff and others write their remarks there
-    folder, parent = os.fsencode(folder), os.getppid()
-    with open(records_path, "r+b", buffering=0) as records, contextlib.suppress(EOFError, OSError):
+@contextlib.contextmanager
+def _interrupts_blocked():
+    """Block Ctrl-C while a process starts: it inherits that, so that Ctrl-C reaches only this process."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: see _serve
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(pipe, job):
+    """Decode the files that come through the pipe, until its other end is closed or the parent process is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows, where it could not be blocked
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff and other libraries print to standard error
+    is_orphan, folder = _orphan_check(), os.fsencode(job.folder)
+    with open(job.records_path, "r+b", buffering=0) as records, contextlib.suppress(EOFError, OSError):
         pipe.send("ready")
         while True:
             outcomes = []
             for path, slot in pipe.recv():
-                if os.getppid() != parent:  # it was killed, and with it goes the right to write
+                if is_orphan():  # parent is gone: another run may own the file now
                     return
-                outcomes.append(_decode_one(os.path.join(folder, path), records, slot, recipe))
+                outcomes.append(decode_to_slot(os.path.join(folder, path), slot, records, job.recipe))
             pipe.send(outcomes)
 
 
-def _decode_one(path, records, slot, recipe):
+def _orphan_check():
+    """Return a function that returns whether the parent process has exited."""
+    if _WINDOWS and hasattr(multiprocessing, "parent_process"):  # there, getppid() never changes
+        return lambda: not multiprocessing.parent_process().is_alive()
+    parent = os.getppid()
+    return lambda: os.getppid() != parent
+
+
+def decode_to_slot(path, slot, records, recipe):
+    """Decode one file, and write its record into a slot of the open file `records`; return the Outcome."""
     try:
         record = to_record(decode.decode(path, recipe))
     except decode.NotAPictureError as error:

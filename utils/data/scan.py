@@ -1,4 +1,4 @@
-"""Walk pics_dir: which files are there, how large, and how old. What is in them is not looked at here."""
+"""Walk pics_dir: which files it holds, their sizes and modification times. Contents are not read here."""
 
 import os
 import stat
@@ -6,67 +6,72 @@ from typing import NamedTuple
 
 from utils.errors import UserError
 
-LAYOUT = "pictures belong in it as <class>/<n>.jpg"
+LAYOUT = "it should hold pictures as <class>/<n>.jpg"
 
 
 class File(NamedTuple):
     """A file below pics_dir."""
 
-    path: bytes  # relative to pics_dir: bytes, for names need not be text
+    path: bytes  # relative to pics_dir; bytes, because a file name need not be valid text
     size: int
     mtime_ns: int
 
 
 class Scan:
-    """The files below a folder, links followed; iterate over it once, then ask it what was passed over."""
+    """The files below a folder; links are followed. Iterate over it once, then read what was ignored."""
 
     def __init__(self, pics_dir):
-        """Raise UserError where pics_dir is no folder, or cannot be listed."""
+        """Raise UserError if pics_dir is not a folder or cannot be listed."""
         self.hidden = 0  # files and folders with a leading dot, and pipes, devices and sockets
-        self.unreadable = []  # (path, reason) of folders that cannot be listed, and of links that lead nowhere
+        self.unreadable = []  # (path, reason) of folders that cannot be listed and of broken links
         self._root = os.fsencode(pics_dir)
         try:
             with os.scandir(self._root):
                 pass
         except FileNotFoundError:
-            raise UserError("pics_dir = %s does not exist; %s" % (pics_dir, LAYOUT))
+            raise UserError(f"pics_dir = {pics_dir} does not exist; {LAYOUT}")
         except NotADirectoryError:
-            raise UserError("pics_dir = %s is not a folder; %s" % (pics_dir, LAYOUT))
+            raise UserError(f"pics_dir = {pics_dir} is not a folder; {LAYOUT}")
         except OSError as error:
-            raise UserError("pics_dir = %s cannot be read (%s); change its permissions" % (pics_dir, error.strerror))
+            raise UserError(f"pics_dir = {pics_dir} cannot be read ({error.strerror}); change its permissions")
 
     def __iter__(self):
         """Yield each File, in no particular order."""
         top = os.stat(self._root)
-        # A stack, not recursion, for folders can be nested deeper than Python's. With each folder go its ancestors: a
-        # link back to one of them would be walked for ever.
+        # A stack, not recursion: folders can be nested deeper than Python's recursion limit. Each folder is kept with
+        # its ancestors, because following a link back to one of them would never end.
         folders = [(b"", frozenset([(top.st_dev, top.st_ino)]))]
         while folders:
             folder, ancestors = folders.pop()
-            try:
-                with os.scandir(os.path.join(self._root, folder)) as entries:
-                    for entry in entries:
-                        path = os.path.join(folder, entry.name)
-                        status = self._status(entry, path)
-                        if status is None:
-                            continue
-                        if stat.S_ISREG(status.st_mode):
-                            yield File(path, status.st_size, status.st_mtime_ns % 2**63)  # as much as SQLite holds
-                        elif (status.st_dev, status.st_ino) not in ancestors:
-                            folders.append((path, ancestors | {(status.st_dev, status.st_ino)}))
-            except OSError as error:
-                self.unreadable.append((folder, "folder: %s" % error.strerror))
+            for path, status in self._entries(folder):
+                if stat.S_ISREG(status.st_mode):
+                    yield File(path, status.st_size, status.st_mtime_ns % 2**63)  # the largest integer of SQLite
+                elif (status.st_dev, status.st_ino) not in ancestors:
+                    folders.append((path, ancestors | {(status.st_dev, status.st_ino)}))
+
+    def _entries(self, folder):
+        """Yield (path, stat) of the files and folders directly in a folder, without the ignored ones."""
+        try:
+            with os.scandir(os.path.join(self._root, folder)) as entries:
+                for entry in entries:
+                    path = os.path.join(folder, entry.name)
+                    status = self._status(entry, path)
+                    if status is not None:
+                        yield path, status
+        except OSError as error:
+            self.unreadable.append((folder, f"folder: {error.strerror}"))
 
     def _status(self, entry, path):
-        """Return the stat of a file or folder to be looked at; None for any other entry, which is counted."""
+        """Return the stat of a file or folder; None for an entry to ignore, which is counted."""
         if entry.name.startswith(b"."):
             self.hidden += 1
             return None
         try:
             status = entry.stat()
+            if stat.S_ISDIR(status.st_mode) and not status.st_ino:  # Windows: only os.stat has a folder's identity
+                status = os.stat(os.path.join(self._root, path))
         except FileNotFoundError:
-            reason = "a link that leads nowhere" if entry.is_symlink() else "gone"
-            self.unreadable.append((path, reason))
+            self.unreadable.append((path, "broken link" if entry.is_symlink() else "removed"))
             return None
         except OSError as error:  # such as a link to itself
             self.unreadable.append((path, error.strerror))

@@ -1,7 +1,6 @@
-"""What a run leaves to read: checkpoints/history.csv and the TensorBoard logs."""
+"""The numbers of a run as files: checkpoints/history.csv and TensorBoard's logs."""
 
 import contextlib
-import errno
 import itertools
 import os
 import socket
@@ -10,12 +9,11 @@ import time
 import tensorflow.compat.v1 as tf
 
 from utils.errors import reason_of
-from utils.metrics import measure
-from utils.output import pictures as images
+from utils.output import files
 
 HISTORY = "history.csv"
-# The last ones are empty in rows of steps at which nothing was measured.
-COLUMNS = (
+# The columns that are filled at every logged step.
+STEP_COLUMNS = (
     "step",
     "epoch",
     "pictures_seen",
@@ -26,121 +24,125 @@ COLUMNS = (
     "pictures_per_second",
     "seconds",
     "data_wait",
-    *measure.COLUMNS,
+)
+_TAGS = (
+    ("loss/discriminator", "d_loss"),
+    ("loss/generator", "g_loss"),
+    ("probability/D_of_real", "d_real"),
+    ("probability/D_of_fake", "d_fake"),
+    ("pictures_per_second", "pictures_per_second"),
 )
 
 
-class Logs:
+class History:
     """Writes a row of history.csv and a point in TensorBoard for each logged step."""
 
-    def __init__(self, folder, step):
-        """Go on behind `step`: what history.csv and TensorBoard have of later steps is dropped."""
-        self._path = os.path.join(folder, HISTORY)
-        self._cut_back(step)
+    def __init__(self, folder, step, columns):
+        """Continue after `step`; rows and points of later steps are dropped.
+
+        columns: the names of the metrics, whose columns come last and are empty where nothing was measured. Columns
+        that only an existing history.csv has are kept after them.
+        """
+        self._path, self._metrics = os.path.join(folder, HISTORY), columns
+        header, rows = _read(self._path, (*STEP_COLUMNS, *columns))
+        self._columns = (*STEP_COLUMNS, *columns, *(name for name in header if name not in (*STEP_COLUMNS, *columns)))
+        kept = [self._line(row) for row in rows if int(row["step"]) <= step]
+        text = "".join(line + "\n" for line in [",".join(self._columns), *kept])
+        files.write(self._path, text.encode())
         self._events = Events(os.path.join(folder, "logs"))
         self._events.add(step + 1, session_log=tf.SessionLog(status=tf.SessionLog.START))
 
-    def _cut_back(self, step):
-        kept = [",".join(COLUMNS)]
-        if os.path.exists(self._path):
-            with open(self._path, encoding="utf-8", errors="replace") as file:
-                for line in file:
-                    values = line.rstrip("\n").split(",")
-                    if line.endswith("\n") and _is_row(values) and int(values[0]) <= step:
-                        kept.append(",".join(values + [""] * (len(COLUMNS) - len(values))))
-        images.write(self._path, "".join(line + "\n" for line in kept).encode())
+    def _line(self, row):
+        return ",".join(_short(row.get(name, "")) for name in self._columns)
 
     def write_row(self, row):
-        """Add a dict with the keys COLUMNS, but for what was not measured."""
-        _append(self._path, ",".join(_short(row.get(name, "")) for name in COLUMNS) + "\n")
-        values = [
-            tf.Summary.Value(tag=tag, simple_value=row[name])
-            for tag, name in (
-                ("loss/discriminator", "d_loss"),
-                ("loss/generator", "g_loss"),
-                ("probability/D_of_real", "d_real"),
-                ("probability/D_of_fake", "d_fake"),
-                ("pictures_per_second", "pictures_per_second"),
-                *(("quality/" + name, name) for name in measure.COLUMNS if name in row),
-            )
-        ]
+        """Add a row, a dict of numbers with the keys STEP_COLUMNS and those of the metrics that were measured."""
+        files.append_line(self._path, self._line(row))
+        tags = [*_TAGS, *((f"quality/{name}", name) for name in self._metrics if name in row)]
+        values = [tf.Summary.Value(tag=tag, simple_value=row[name]) for tag, name in tags]
         self._events.add(row["step"], summary=tf.Summary(value=values))
 
     def write_grid(self, step, png, shape):
-        """Show a sample grid, PNG bytes of shape [H, W, C], in TensorBoard."""
+        """Show a sample grid in TensorBoard; png: the bytes of its file, shape: its [H, W, C]."""
         height, width, channels = shape
         picture = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
         self._events.add(step, summary=tf.Summary(value=[tf.Summary.Value(tag="samples", image=picture)]))
 
     def close(self):
+        """Close TensorBoard's file; history.csv is open only while a row is written."""
         self._events.close()
 
 
 class Events:
-    """A file of TensorBoard events, each written when it comes.
+    """A file of TensorBoard events, each written at once.
 
-    `tf.summary.FileWriter` writes from a thread of its own: on a full disk that thread dies, its traceback goes to the
-    terminal, and what comes later is dropped without a word.
+    `tf.summary.FileWriter` writes from a thread of its own: on a full disk that thread dies with a traceback, and all
+    later events are lost without an error.
     """
 
     def __init__(self, folder):
         self._folder, self._writer = folder, None
 
     def add(self, step, **content):
-        """Write an event; raise OSError where that fails: the next one then begins another file."""
-        with self._errors_of_writing():
+        """Write an event; raise OSError if that fails: the next event then begins another file."""
+        with self._failures_as_os_errors():
             if self._writer is None:
                 os.makedirs(self._folder, exist_ok=True)
-                name = "events.out.tfevents.%010d.%s.%d.%d"
-                name %= time.time(), socket.gethostname(), os.getpid(), next(_NUMBERS)
+                name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
+                name += f".{next(_NUMBERS):04d}"  # TensorBoard reads the files in the order of their names
                 self._writer = tf.io.TFRecordWriter(os.path.join(self._folder, name))
                 self._writer.write(tf.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
             self._writer.write(tf.Event(wall_time=time.time(), step=step, **content).SerializeToString())
             self._writer.flush()
 
     def close(self):
+        """Close the file; raise OSError if that fails."""
         if self._writer is not None:
-            with self._errors_of_writing():
+            with self._failures_as_os_errors():
                 self._writer.close()
             self._writer = None
 
     @contextlib.contextmanager
-    def _errors_of_writing(self):
+    def _failures_as_os_errors(self):
         try:
             yield
         except OSError:
             self._writer = None
             raise
-        except Exception as error:  # OpError, RuntimeError, IndexError: that depends on error and TensorFlow's version
+        except Exception as error:  # OpError, RuntimeError or IndexError, depending on failure and TensorFlow version
             self._writer = None
-            raise OSError("TensorBoard's events: %s" % reason_of(error))
+            raise OSError(f"TensorBoard's events: {reason_of(error)}")
 
 
-_NUMBERS = itertools.count()  # of the files of events of this process
+_NUMBERS = itertools.count()  # of this process's event files
+
+
+def _read(path, columns):
+    """Return the column names of a history.csv and its whole rows, as dicts of text; `columns` if it has no header.
+
+    A row is a step and numbers, some of them empty. Damaged lines are dropped.
+    """
+    if not os.path.exists(path):
+        return columns, []
+    with open(path, encoding="utf-8", errors="replace") as file:
+        lines = [line.rstrip("\n").split(",") for line in file if line.endswith("\n")]
+    header = tuple(lines[0]) if lines and _is_header(lines[0]) else columns
+    # Earlier versions had shorter rows: without metrics, and without data_wait.
+    lengths = {min(len(header), length) for length in (len(header), len(STEP_COLUMNS), len(STEP_COLUMNS) - 1)}
+    return header, [dict(zip(header, values)) for values in lines if len(values) in lengths and _is_row(values)]
+
+
+def _is_header(names):
+    return names[0] == "step" and len(set(names)) == len(names) and all(name.isidentifier() for name in names)
 
 
 def _is_row(values):
-    """Say whether these can be a row: a step and numbers, some empty; one of an earlier version has fewer of them."""
     try:
         [float(value) for value in values if value]
-        earlier = len(COLUMNS) - len(measure.COLUMNS)
-        return values[0].isdecimal() and len(values) in (earlier - 1, earlier, len(COLUMNS))
     except ValueError:
         return False
-
-
-def _append(path, line):
-    """Add a line to a file: all of it, or nothing."""
-    data = line.encode()
-    with open(path, "ab", buffering=0) as file:
-        length = file.seek(0, os.SEEK_END)
-        try:
-            if file.write(data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            file.truncate(length)
-            raise OSError(error.errno, error.strerror, path)
+    return values[0].isdecimal()
 
 
 def _short(value):
-    return "%.6g" % value if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,28 +1,25 @@
-"""Pictures out: from the generator's numbers to grids and PNG files."""
+"""From float pictures to uint8, grids and PNG."""
 
 import io
 import math
-import os
-import sys
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 
 def to_uint8(images):
-    """Turn float pictures in [-1, 1], of any shape, into uint8 in 0..255, rounded; what is not a number becomes 0."""
+    """Turn float pictures in [-1, 1], of any shape, into uint8 in 0..255, rounded; NaN becomes 0."""
     return np.uint8(np.clip(np.nan_to_num(images * 127.5 + 127.5) + 0.5, 0, 255))
 
 
-def central(pictures, size):
-    """Cut the middle out of each of [N, H, W, C]: [N, size, size, C]."""
+def center_crop(pictures, size):
+    """Return the centres of pictures [N, H, W, C], H and W at least `size`: [N, size, size, C]."""
     top, left = (pictures.shape[1] - size) // 2, (pictures.shape[2] - size) // 2
     return np.ascontiguousarray(pictures[:, top : top + size, left : left + size])
 
 
 def blank(count, picture_shape, columns=0):
-    """Return a white sheet for `count` pictures of shape [H, W, C], [rows * H, columns * W, C] uint8, and its columns.
+    """Return a white sheet, [rows * H, columns * W, C] uint8, for `count` pictures [H, W, C], and its columns.
 
     columns 0: as many as rows, or one more.
     """
@@ -33,14 +30,14 @@ def blank(count, picture_shape, columns=0):
 
 
 def place(sheet, columns, number, picture):
-    """Put a picture, [H, W, C] uint8, onto a sheet at the place of this number, counted row by row."""
+    """Copy a picture, [H, W, C] uint8, into cell `number` of a sheet, counted row by row."""
     height, width, _ = picture.shape
     top, left = number // columns * height, number % columns * width
     sheet[top : top + height, left : left + width] = picture
 
 
 def grid(images, columns=0):
-    """Lay pictures [N, H, W, C] uint8 out on a sheet: see `blank`."""
+    """Return a sheet, see `blank`, with the pictures [N, H, W, C] uint8."""
     sheet, columns = blank(len(images), images.shape[1:], columns)
     for number, image in enumerate(images):
         place(sheet, columns, number, image)
@@ -48,38 +45,7 @@ def grid(images, columns=0):
 
 
 def png(image):
-    """Encode [H, W, C] uint8, C 1 or 3, as PNG: bytes."""
+    """Return the PNG file, bytes, of a picture [H, W, C] uint8 with C 1 or 3."""
     buffer = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def write(path, data):
-    """Write bytes to `path`, so that under this name there is never half of them."""
-    with open(path + ".part", "wb") as file:
-        file.write(data)
-    os.replace(path + ".part", path)
-
-
-def write_samples(chunks, count, folder, name, single, columns):
-    """Write `count` pictures, which come in chunks [n, H, W, C] uint8, as the grid <name>.png in `folder`.
-
-    single: also each as <name>/<name>_<number>.png. Returns a line that says what was written.
-    """
-    sheet_path, single_folder = os.path.join(folder, name + ".png"), os.path.join(folder, name)
-    if single:
-        os.makedirs(single_folder, exist_ok=True)
-    sheet, number = None, 0
-    with tqdm(total=count, unit=" pictures", file=sys.stdout, disable=not sys.stdout.isatty()) as bar:
-        for chunk in chunks:
-            if sheet is None:
-                sheet, columns = blank(count, chunk.shape[1:], columns)
-            for picture in chunk:
-                place(sheet, columns, number, picture)
-                if single:
-                    write(os.path.join(single_folder, "%s_%05d.png" % (name, number)), png(picture))
-                number += 1
-            bar.update(len(chunk))
-    write(sheet_path, png(sheet))
-    more = ", and each by itself in %s" % single_folder if single else ""
-    return "%d pictures in %s%s" % (count, sheet_path, more)

@@ -1,88 +1,69 @@
-"""What a run shows on the terminal: a tqdm bar, or plain lines where the output is no terminal."""
+"""The progress of a run on the terminal: a tqdm bar, or plain lines where the output is not a terminal."""
 
 import math
 import shutil
 import sys
-import time
 
 from tqdm import tqdm
 
+_WIDE = 100  # columns from which the bar shows the epoch and the last measurement, too
+
 
 class Progress:
-    """Counts steps up to `total`, from `done`; each is worth `pictures` real pictures. Not shown, it only counts."""
+    """Shows each step of a RunState."""
 
-    def __init__(self, done, total, pictures, log_every, shown=True):
-        self._pictures, self._log_every, self._shown = pictures, log_every, shown
-        self._done, self._total = done, total
-        self._started, self._first = time.time(), done
-        self.measured = ""  # the last measure of quality, in words: shown beside the losses
-        self.waited = 0.0  # seconds spent waiting for pictures: to be added to
-        self._window = [(self._started, done, 0.0)]  # (time, step, waited) of the last logged steps
+    def __init__(self, state, log_every, shown=True):
+        """log_every: steps between two plain lines. shown: whether anything is shown."""
+        self._total, self._log_every, self._shown = state.total, log_every, shown
         self._bar = None
-        if sys.stdout.isatty() and shown:
-            form = "{percentage:3.0f}%|{bar}| {remaining}{postfix}"  # the bar gets what columns are left over
-            self._bar = tqdm(total=total, initial=done, file=sys.stdout, bar_format=form, dynamic_ncols=True)
+        self._measured = ""  # the last measurement that a plain line has told
 
-    @property
-    def seconds(self):
-        """Seconds since the start."""
-        return time.time() - self._started
+    def start(self, state):
+        """Show the bar, where the output is a terminal."""
+        if sys.stdout.isatty() and self._shown:
+            form = "{percentage:3.0f}%|{bar}| {remaining}{postfix}"  # the bar gets the columns that are left
+            self._bar = tqdm(
+                total=self._total, initial=state.step, file=sys.stdout, bar_format=form, dynamic_ncols=True
+            )
 
-    @property
-    def pictures_per_second(self):
-        """Real pictures a second, over the last logged steps."""
-        then, step, _ = self._window[0]
-        return self._pictures * (self._done - step) / max(time.time() - then, 1e-9)
-
-    @property
-    def data_wait(self):
-        """The share of the time spent waiting for pictures, 0 to 1, over the last logged steps."""
-        then, _, waited = self._window[0]
-        return min(1.0, (self.waited - waited) / max(time.time() - then, 1e-9))
-
-    def update(self, row):
-        """Show that a step is finished, and add to its row what it took; row: see logs.COLUMNS."""
-        step = self._done = row["step"]
-        row["pictures_per_second"], row["seconds"] = self.pictures_per_second, self.seconds
-        row["data_wait"] = self.data_wait
-        epoch = math.ceil(row["epoch"])
+    def show(self, state):
+        """Show that a step is finished; the state's row has the columns of history.STEP_COLUMNS."""
         if self._bar is not None:
-            # Short, so that 80 columns show all of it.
-            words = "epoch {} " if shutil.get_terminal_size().columns >= 100 else ""
-            words += "step {step}: D {d_loss:.2f} G {g_loss:.3g} D(x) {d_real:.2f} D(G(z)) {d_fake:.2f} "
-            words += "{pictures_per_second:.0f}/s wait {data_wait:.0%}"
-            words += " " + self.measured if shutil.get_terminal_size().columns >= 100 else ""
-            self._bar.set_postfix_str(words.format(epoch, **row), refresh=False)
+            wide = shutil.get_terminal_size().columns >= _WIDE
+            text = f"{_epoch(state)} {_numbers(state)} {state.measured}" if wide else _numbers(state)
+            self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(1)
-        elif self._shown and (step % self._log_every == 0 or step == self._total):
-            words = "epoch {} step {step}, loss D {d_loss:.2f} G {g_loss:.2f}, D(x) {d_real:.2f} D(G(z)) {d_fake:.2f}, "
-            words += "{pictures_per_second:.0f} pictures/s, waited for data {data_wait:.0%}, "
-            words += self.measured + ", " if self.measured else ""
-            words += "{} left"
-            left = (self._total - step) * self.seconds / (step - self._first)
-            print(words.format(epoch, tqdm.format_interval(left), **row), flush=True)
-        if step % self._log_every == 0:
-            self._window = [*self._window[-4:], (time.time(), step, self.waited)]
+        elif self._shown and (state.step % self._log_every == 0 or state.step == self._total):
+            self._print_line(state)
 
-    def say(self, line):
-        """Print a line, above the bar if there is one."""
-        if self._bar is not None:
-            self._bar.clear()
-        if self._shown:
-            print(line, flush=True)
+    def _print_line(self, state):
+        if state.measured != self._measured:
+            self._measured = state.measured
+            print(f"quality: {state.measured}", flush=True)
+        seconds_left = (state.total - state.step) * state.row["seconds"] / (state.step - state.first_step)
+        print(f"{_epoch(state)} {_numbers(state)} {tqdm.format_interval(seconds_left)} left", flush=True)
 
-    def go_back(self, step):
-        """Count from `step` again."""
-        self._done = self._first = step
-        self._started = time.time()
-        self._window = [(self._started, step, self.waited)]
+    def roll_back(self, state):
+        """Show the earlier step that the run continues from."""
         if self._bar is not None:
             self._bar.reset()
-            self._bar.update(step)
+            self._bar.update(state.step)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
+    def close(self):
+        """Leave the bar as it is, and let later lines come below it."""
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
+
+
+def _epoch(state):
+    return f"epoch {math.ceil(state.row['epoch'])}"
+
+
+def _numbers(state):
+    """Return the numbers of a step, short enough for a line of 80 columns."""
+    row = state.row
+    text = f"step {state.step}: D {row['d_loss']:.2f} G {row['g_loss']:.3g} "
+    text += f"D(x) {row['d_real']:.2f} D(G(z)) {row['d_fake']:.2f} {row['pictures_per_second']:.0f}/s"
+    # The share of time spent waiting for pictures is worth a place only where it is not 0.
+    return text + (f" wait {row['data_wait']:.0%}" if row["data_wait"] >= 0.005 else "")

@@ -1,11 +1,14 @@
-"""Words to the terminal that always go well, whatever name is in them and whether or not anybody still reads."""
+"""Output streams that never raise: odd file names, narrow encodings, closed pipes."""
 
+import contextlib
 import os
 import sys
 
+from tqdm import tqdm
+
 
 class _Forgiving:
-    """A text stream whose writing never fails: once its reader is gone (`| head`, a lost terminal), it is silent."""
+    """A text stream that turns silent once its reader has gone (`| head`, a closed terminal)."""
 
     def __init__(self, stream):
         self._stream = stream
@@ -14,18 +17,19 @@ class _Forgiving:
         try:
             return self._stream.write(text)
         except OSError:
-            self._fall_silent()
+            self._turn_silent()
             return len(text)
 
     def flush(self):
         try:
             self._stream.flush()
         except OSError:
-            self._fall_silent()
+            self._turn_silent()
 
-    def _fall_silent(self):
+    def _turn_silent(self):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
+        with contextlib.suppress(OSError):  # of a stream without a file descriptor
+            os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)
 
     def __getattr__(self, name):
@@ -33,11 +37,28 @@ class _Forgiving:
 
 
 def make_forgiving():
-    """Let neither lost readers nor odd file names end the program: to be called once, before the first word."""
+    """Make standard output and standard error never raise; to be called once, before anything is printed.
+
+    A character that the encoding lacks (such as Windows' cp1252) is shown as its escape: \\u65e5.
+    """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, _Forgiving):
             continue
+        if stream is None:  # the process was started without it (pythonw.exe, 2>&-)
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (for the life of the process)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, _Forgiving(stream))
+
+
+def warn(text, fresh_line=False):
+    """Print a line for the user to standard error; fresh_line: below the progress bar that may be shown."""
+    newline = "\n" if fresh_line else ""
+    print(f"{newline}main.py: {text}", file=sys.stderr, flush=True)
+
+
+def say(text):
+    """Print a line for the user to standard output, above the progress bar that may be shown."""
+    tqdm.write(text, file=sys.stdout)
+    sys.stdout.flush()

@@ -1,52 +1,36 @@
-"""Several machines that train one run together, and several devices of one: the strategy, the session, what they tell.
+"""Data-parallel training by TensorFlow's distribution strategies: devices of one machine, and several workers.
 
-Without others, on one device, there is no strategy, and the graph and the session are the plain ones.
+On one device there is no strategy, and the graph and the session are the plain ones. TensorFlow is imported inside the
+functions, so that this module can be imported before `start.import_tensorflow`.
 """
 
 import contextlib
-import socket
-import threading
 import time
 
 from utils.errors import RunError, UserError, reason_of
-from utils.runtime import devices as precision
-
-_WATCH = 3  # seconds from one look for the others to the next
+from utils.runtime.devices import gpus, keep_bfloat16_unfused, take_memory_as_needed
+from utils.runtime.peers import Peers, start_server
 
 
 class Workers:
-    """All processes that train together, this one among them; alone, every call is trivial."""
+    """All processes that train one run, seen from this one; a single process gathers from and waits for itself only.
+
+    number, count: of this worker, from 0, and of all; worker 0 is the chief. replicas, own_replicas: the devices of all
+    workers and of this one.
+    """
 
     def __init__(self, task, timeout, devices=None):
-        """task: a tf_config.Task, or None. timeout: seconds to wait for another worker.
+        """task: a tf_config.Task, or None for a single process. timeout: seconds to wait for another worker.
 
-        devices: those to use where there is no task; None: all GPUs, of which each worker with a task takes all, too.
+        devices: the names of those to use without a task; None: all GPUs, which each worker with a task always uses.
         """
-        import tensorflow.compat.v1 as tf
-
         self.task, self._timeout = task, timeout
-        self._places = {}  # (address, port) of the other workers, by their numbers, as they were found
-        self._lost = []  # words for the workers that have ended
         self.number, self.count = (task.number, len(task.jobs)) if task else (0, 1)
         self.is_chief = self.number == 0
-        self._strategy, self.replicas = None, 1
-        devices = precision.gpus() if devices is None else devices
-        if not hasattr(tf.distribute.MirroredStrategy, "run"):  # TensorFlow 1: one device, as ever
-            if task:
-                raise UserError(
-                    "TF_CONFIG names several workers, who need TensorFlow 2, and this is %s; unset it to train alone"
-                    % tf.__version__
-                )
-        elif task or len(devices) > 1:
-            precision.take_memory_as_needed()
-            # By ways that keep the order of what they add up: NCCL's does not in a graph like this one.
-            if task:
-                ring = tf.distribute.experimental.CollectiveCommunication.RING
-                self._strategy = tf.distribute.experimental.MultiWorkerMirroredStrategy(ring)
-            else:
-                by_one = tf.distribute.ReductionToOneDevice()
-                self._strategy = tf.distribute.MirroredStrategy(devices, cross_device_ops=by_one)
-            self.replicas = self._strategy.num_replicas_in_sync
+        self._peers = Peers(task, timeout) if task else None
+        self._session = None
+        self._strategy = _strategy_of(task, gpus() if devices is None else devices)
+        self.replicas = self._strategy.num_replicas_in_sync if self._strategy else 1
         self.own_replicas = self.replicas // self.count
 
     def scope(self):
@@ -54,21 +38,41 @@ class Workers:
         return self._strategy.scope() if self._strategy else contextlib.ExitStack()
 
     def rows(self, batch_size):
-        """Return the slice of the batch of all replicas, of batch_size pictures each, that this process takes."""
-        mine = self.own_replicas * batch_size
-        return slice(self.number * mine, (self.number + 1) * mine)
+        """Return this worker's slice of the global batch, of batch_size pictures for each replica."""
+        own = self.own_replicas * batch_size
+        return slice(self.number * own, (self.number + 1) * own)
 
     def describe(self, batch_size):
-        """Return the line that says who trains."""
-        words = "%d devices" % self.own_replicas
+        """Return the line that gives the global batch and its split."""
+        split = f"{self.own_replicas} devices"
         if self.count > 1:
-            words = "%d workers" % self.count
-            words += " of %d devices" % self.own_replicas if self.own_replicas > 1 else ""
-            words += ", this is %s" % self.task.name(self.number)
-        return "Global batch: %d pictures, %d on each of %s." % (self.replicas * batch_size, batch_size, words)
+            split = f"{self.count} workers" + (f" of {split}" if self.own_replicas > 1 else "")
+            split += f"; this is {self.task.name(self.number)}"
+        return f"Global batch: {self.replicas * batch_size} pictures, {batch_size} on each of {split}."
 
-    def _add_up(self, tensors):
-        """Return the sums of tensors over all workers; of several replicas in one only the first counts."""
+    def build_gather(self):
+        """Add the operation of `gather` to the default graph.
+
+        The graph must still be empty, so that workers with different settings, too, find it at the same place.
+        """
+        import tensorflow.compat.v1 as tf
+
+        if self.count > 1:
+            self._own_number = tf.placeholder(tf.int64, [])
+            (self._numbers,) = self._sum([self._own_number * tf.one_hot(self.number, self.count, dtype=tf.int64)])
+
+    def build_broadcast(self, variables):
+        """Add the operation of `broadcast` for these variables to the default graph."""
+        import tensorflow.compat.v1 as tf
+
+        if self.count > 1:
+            values = [variable.read_value() for variable in variables]
+            sums = self._sum(values if self.is_chief else [tf.zeros_like(value) for value in values])
+            with self._strategy.scope():
+                self._broadcast = tf.group(*(variable.assign(value) for variable, value in zip(variables, sums)))
+
+    def _sum(self, tensors):
+        """Return the sums of tensors over all workers; a worker's first replica counts, its others give zeros."""
         import tensorflow.compat.v1 as tf
 
         strategy = self._strategy
@@ -83,143 +87,99 @@ class Workers:
             sums = [strategy.extended.reduce_to(tf.distribute.ReduceOp.SUM, part, part) for part in parts]
         return [strategy.experimental_local_results(total)[0] for total in sums]
 
-    def prepare_to_tell(self):
-        """Add to the default graph, still empty, what `tell` needs: its place there is the same for any settings."""
-        import tensorflow.compat.v1 as tf
-
-        if self.count > 1:
-            self._number_told = tf.placeholder(tf.int64, [])
-            (self._told,) = self._add_up([self._number_told * tf.one_hot(self.number, self.count, dtype=tf.int64)])
-
-    def prepare_to_follow(self, variables):
-        """Add to the default graph, not yet finalised, what `follow_chief` needs to give these variables values."""
-        import tensorflow.compat.v1 as tf
-
-        if self.count > 1:
-            values = [variable.read_value() for variable in variables]
-            totals = self._add_up(values if self.is_chief else [tf.zeros_like(value) for value in values])
-            with self._strategy.scope():
-                self._follow = tf.group(*(v.assign(total) for v, total in zip(variables, totals)))
-
     @contextlib.contextmanager
     def session(self, config):
-        """Give a tf.Session; with several workers, when all of them are there, and as long as none is seen to end."""
+        """Give a tf.Session, which `gather` and the like use from then on.
+
+        With several workers: once all can be reached, and closed as soon as one has ended.
+        """
         import tensorflow.compat.v1 as tf
 
         if self.count == 1:
-            with tf.Session(config=config) as session:
-                yield session
+            with tf.Session(config=config) as self._session:
+                yield self._session
             return
         config = self._strategy.update_config_proto(config)
         config.operation_timeout_in_ms = 1000 * self._timeout
-        server = self._start_server(config)
-        self._await_others()
-        with tf.Session(server.target, config=config) as session:
-            over = threading.Event()
-            watch = threading.Thread(target=self._watch, args=(session, over), daemon=True)
-            watch.start()
-            try:
-                yield session
-            finally:
-                over.set()
+        keep_bfloat16_unfused(config)
+        server = start_server(self.task, config)
+        self._peers.await_all()
+        with tf.Session(server.target, config=config) as self._session, self._peers.watch(self._session):
+            yield self._session
 
-    def _start_server(self, config):
-        import tensorflow.compat.v1 as tf
+    def gather(self, number):
+        """Return the whole numbers, below 2^63, with which all workers call this, as a list in their order."""
+        if self.count == 1:
+            return [number]
+        return self._session.run(self._numbers, {self._own_number: number}).tolist()
 
-        jobs = {}
-        for (kind, _), address in zip(self.task.jobs, self.task.addresses):
-            jobs.setdefault(kind, []).append(address)
-        kind, index = self.task.jobs[self.number]
-        try:
-            server = tf.train.Server(tf.train.ClusterSpec(jobs), kind, index, config=config)
-        except tf.errors.OpError as error:
-            raise UserError(
-                "%s cannot listen there (%s); is its port in use, by a worker of an earlier run perhaps?"
-                % (self.task.name(self.number), reason_of(error))
-            )
-        return server
+    def agree(self, number):
+        """Return the largest of the whole numbers with which all workers call this."""
+        return max(self.gather(number))
 
-    def _await_others(self):
-        began, told = time.time(), None
-        missing = self._unreachable(range(self.count))
-        while missing:
-            if time.time() - began > self._timeout:
-                raise RunError("%s did not come within %d s; start all workers" % (missing[0], self._timeout))
-            if told is None or time.time() - told > 10:
-                print("Waiting for %s." % ", ".join(missing), flush=True)
-                told = time.time()
-            time.sleep(0.5)
-            missing = self._unreachable(range(self.count))
+    def barrier(self):
+        """Wait until all workers call this."""
+        self.gather(0)
 
-    def _unreachable(self, numbers):
-        """Return words for those of the other workers at whose address nobody listens."""
-        missing = []
-        for number in numbers:
-            if number != self.number:
-                host, _, port = self.task.addresses[number].rpartition(":")
-                try:
-                    place = self._places.get(number, (host.strip("[]"), int(port)))
-                    with socket.create_connection(place, timeout=5) as connection:
-                        self._places[number] = connection.getpeername()[:2]  # no name server is asked again
-                except (OSError, UnicodeError):  # UnicodeError: of a name that cannot be one
-                    missing.append(self.task.name(number))
-        return missing
-
-    def _watch(self, session, over):
-        """End the session when a worker has ended: TensorFlow notices that at once, after minutes, or not at all."""
-        # The chief looks for everyone, the others for the chief: few connections, and each failure reaches all.
-        numbers = range(self.count) if self.is_chief else [0]
-        missing = []
-        while not over.wait(_WATCH):
-            missing_before, missing = missing, self._unreachable(numbers)
-            lost = [name for name in missing if name in missing_before]
-            if lost and not over.is_set():
-                self._lost = lost
-                session.close()  # which cancels the step that waits for them
-                return
-
-    def tell(self, session, number):
-        """Tell all workers a whole number; return those that all have told, in their order."""
-        return session.run(self._told, {self._number_told: number}).tolist() if self.count > 1 else [number]
-
-    def follow_chief(self, session):
-        """Give the variables of `prepare_to_follow` the values that they have on the chief."""
+    def broadcast(self):
+        """Give the variables of `build_broadcast` the values that they have on the chief."""
         if self.count > 1:
-            session.run(self._follow)
+            self._session.run(self._broadcast)
 
-    def refuse_different(self, session, number):
-        """Raise UserError where another worker has another number, of 63 bits, for what it is about to do."""
-        numbers = self.tell(session, number)
-        others = [self.task.name(n) for n, theirs in enumerate(numbers) if theirs != numbers[0]]
-        if others:
-            self.tell(session, 0)  # lest one that ends before the others know seem lost to them
-            raise UserError(
-                "%s has other settings or other pictures than %s; give all workers the same"
-                % (others[0], self.task.name(0))
-            )
+    def refuse_different(self, fingerprint):
+        """Raise UserError on all workers if their fingerprints, numbers below 2^63, differ."""
+        fingerprints = self.gather(fingerprint)
+        different = [number for number, other in enumerate(fingerprints) if other != fingerprints[0]]
+        if different:
+            self.barrier()  # an early exit would look like a crash to the others
+            name, chief = self.task.name(different[0]), self.task.name(0)
+            raise UserError(f"{name} has different settings or pictures from {chief}; they must match")
 
     @contextlib.contextmanager
     def failures_named(self):
         """Turn the failure of another worker, inside this context, into a RunError that names it."""
         import tensorflow.compat.v1 as tf
 
-        of_others = [getattr(tf.errors, name + "Error") for name in ("Unavailable", "Cancelled", "Aborted")]
-        of_others += [tf.errors.FailedPreconditionError, tf.errors.InternalError]
         try:
             yield
-        except (tf.errors.OpError, RuntimeError) as error:  # a session that `_watch` has closed is a RuntimeError
-            if self.count == 1:
+        except (tf.errors.OpError, RuntimeError) as error:  # RuntimeError: the session was closed by Peers.watch
+            failure = self._failure_behind(error) if self.count > 1 else None
+            if failure is None:
                 raise
-            time.sleep(0 if self._lost else 1)  # so that one that has just been killed is found missing
-            lost = self._unreachable(range(self.count)) or self._lost
-            if lost:
-                what = "%s %s ended" % (", ".join(lost), "has" if len(lost) == 1 else "have")
-            elif isinstance(error, tf.errors.DeadlineExceededError):
-                what = "some worker has not answered for %d s" % self._timeout
-            elif isinstance(error, tuple(of_others)):
-                what = "a worker has failed (%s)" % reason_of(error)
-            else:
-                raise
-            raise RunError(
-                "%s; see what it printed, then start all workers again: they go on from the last checkpoint" % what
+            raise RunError(f"{failure}; see its output, then restart all workers: they resume from the last checkpoint")
+
+    def _failure_behind(self, error):
+        """Return the failure of another worker that this error comes from, in words, or None."""
+        import tensorflow.compat.v1 as tf
+
+        time.sleep(0 if self._peers.lost else 1)  # so that a worker that has just been killed is already unreachable
+        lost = self._peers.unreachable() or self._peers.lost
+        if lost:
+            return f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} ended"
+        if isinstance(error, tf.errors.DeadlineExceededError):
+            return f"some worker has not answered for {self._timeout} s"
+        names = ("Unavailable", "Cancelled", "Aborted", "FailedPrecondition", "Internal")
+        if isinstance(error, tuple(getattr(tf.errors, f"{name}Error") for name in names)):
+            return f"a worker has failed ({reason_of(error)})"
+        return None
+
+
+def _strategy_of(task, devices):
+    """Return the tf.distribute.Strategy for these workers or devices; None for a single device."""
+    import tensorflow.compat.v1 as tf
+
+    if not hasattr(tf.distribute.MirroredStrategy, "run"):  # TensorFlow 1: always one device
+        if task:
+            raise UserError(
+                f"TF_CONFIG lists several workers, which requires TensorFlow 2; this is {tf.__version__}; unset it to "
+                "train with one process"
             )
+        return None
+    if not task and len(devices) <= 1:
+        return None
+    take_memory_as_needed()
+    # Both keep the order in which values are reduced; NCCL does not in a graph like this one.
+    if task:
+        ring = tf.distribute.experimental.CollectiveCommunication.RING
+        return tf.distribute.experimental.MultiWorkerMirroredStrategy(ring)
+    return tf.distribute.MirroredStrategy(devices, cross_device_ops=tf.distribute.ReductionToOneDevice())

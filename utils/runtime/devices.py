@@ -1,84 +1,91 @@
-"""Which numbers the convolutions and matrix products are computed with; TensorFlow's own graph rewriters change them.
+"""What a run computes on and with: GPUs, their memory, and the precision of convolutions and matrix products.
 
-Weights, statistics of batch norm, losses and optimizers stay float32. float16 has so few exponents that small gradients
-would be 0 in it: there the loss is scaled up, and gradients down again (Micikevicius et al. 2018, arXiv 1710.03740), by
-a constant, lest checkpoints differ. bfloat16 has as many as float32 (Kalamkar et al. 2019, arXiv 1905.12322).
+TensorFlow's own graph rewriters lower the precision. Weights, batch-norm statistics, losses and optimizers stay
+float32. float16 has so few exponent bits that small gradients would become 0: there the loss is scaled up, and the
+gradients down again (Micikevicius et al. 2018, arXiv 1710.03740), by a constant, so that checkpoints do not differ.
+bfloat16 has as many exponent bits as float32 (Kalamkar et al. 2019, arXiv 1905.12322).
+
+TensorFlow is imported inside the functions, so that this module can be imported before `start.import_tensorflow`.
 """
 
+import contextlib
 import re
 
 from utils.errors import UserError
 
 LOSS_SCALE = {"float32": 1.0, "bfloat16": 1.0, "float16": 1024.0}
-_CPU = "/proc/cpuinfo"  # Linux; where there is none, nothing is known, and float32 is computed
+_CPUINFO = "/proc/cpuinfo"  # Linux only; without it the processor's instructions are unknown, and float32 is used
 
 
 def gpus():
     """Return the names of the GPUs that TensorFlow can use."""
     import tensorflow.compat.v1 as tf
 
-    return ["/gpu:%d" % i for i in range(len(tf.config.experimental.list_physical_devices("GPU")))]
+    return [f"/gpu:{i}" for i in range(len(tf.config.experimental.list_physical_devices("GPU")))]
 
 
 def take_memory_as_needed():
-    """Have TensorFlow take no more of a GPU's memory than it needs, also where `session_config` comes too late."""
+    """Make TensorFlow allocate GPU memory only as needed, for cases where `session_config` comes too late."""
     import tensorflow.compat.v1 as tf
 
     for device in tf.config.experimental.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)
 
 
-def processor_flags(path=_CPU):
-    """Return the set of what the processor says that it has."""
+def processor_flags(path=_CPUINFO):
+    """Return the set of instruction set names that the processor reports; empty if unknown."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return set(re.findall(r"\S+", (re.findall(r"^flags\s*:(.*)$", file.read(), re.MULTILINE) or [""])[0]))
+            match = re.search(r"^flags\s*:(.*)$", file.read(), re.MULTILINE)
     except OSError:
         return set()
+    return set(match.group(1).split()) if match else set()
 
 
-def choose(wanted, has_gpu=None, flags=None):
-    """Return 'float32', 'bfloat16' (on a processor) or 'float16' (on a GPU) for what is wanted, which may be 'auto'.
+def choose_precision(wanted, has_gpu=None, flags=None):
+    """Return 'float32', 'bfloat16' (on a CPU) or 'float16' (on a GPU) for the setting `wanted`, which may be 'auto'.
 
-    Raise UserError where it cannot be. has_gpu, flags: of the processor; None: those of this machine.
+    has_gpu, flags: of the machine; None: of this one. Raise UserError if it cannot compute with what is wanted.
     """
     import tensorflow.compat.v1 as tf
 
     has_gpu = bool(gpus()) if has_gpu is None else has_gpu
     flags = processor_flags() if flags is None else flags
-    can = hasattr(tf.ConfigProto().graph_options.rewrite_options, "auto_mixed_precision_onednn_bfloat16")
+    can_lower = hasattr(tf.ConfigProto().graph_options.rewrite_options, "auto_mixed_precision_onednn_bfloat16")
     if wanted == "auto":
-        if has_gpu and can:
-            return "float16"
-        return "bfloat16" if can and _is_native(flags) and not has_gpu else "float32"
+        if has_gpu:
+            return "float16" if can_lower else "float32"
+        return "bfloat16" if can_lower and _has_bfloat16(flags) else "float32"
     reason = ""
-    if wanted != "float32" and not can:
-        reason = "needs TensorFlow 2.12 or later, and this is %s" % tf.__version__
+    if wanted != "float32" and not can_lower:
+        reason = f"requires TensorFlow 2.12 or later; this is {tf.__version__}"
     elif wanted == "float16" and not has_gpu:
-        reason = "needs a GPU"
+        reason = "requires a GPU"
     elif wanted == "bfloat16" and has_gpu:
-        reason = "is for processors, and this is a GPU, for which 'auto' takes float16"
+        reason = "is for CPUs; this machine has a GPU, on which 'auto' chooses float16"
     elif wanted == "bfloat16" and "avx512f" not in flags:
-        reason = "needs a processor with AVX-512"
+        reason = "requires a processor with AVX-512"
     if reason:
-        raise UserError("precision = %r %s; set it to 'auto' or 'float32' in params.py" % (wanted, reason))
+        raise UserError(f"precision = {wanted!r} {reason}; set it to 'auto' or 'float32' in params.py")
     return wanted
 
 
-def _is_native(flags):
+def _has_bfloat16(flags):
     return bool(flags & {"avx512_bf16", "amx_bf16"})
 
 
-def describe(chosen, flags=None):
-    """Return the line that says what is computed with."""
-    words = {"bfloat16": "bfloat16", "float16": "float16, with scaled losses", "float32": "float32"}[chosen]
-    if chosen == "bfloat16" and not _is_native(processor_flags() if flags is None else flags):
-        words += ", for which this processor has no instructions: float32 is quicker"
-    return "Convolutions are computed in %s." % words
+def describe_precision(chosen, flags=None):
+    """Return the line that names the precision; flags: as in `choose_precision`."""
+    note = ""
+    if chosen == "float16":
+        note = ", with scaled losses"
+    if chosen == "bfloat16" and not _has_bfloat16(processor_flags() if flags is None else flags):
+        note = ", emulated on this CPU; float32 is faster"
+    return f"Convolutions are computed in {chosen}{note}."
 
 
 def session_config(chosen):
-    """Return the tf.ConfigProto of a session that computes so; a GPU's memory is taken as it is needed."""
+    """Return the tf.ConfigProto of a session with this precision; it allocates GPU memory as needed."""
     import tensorflow.compat.v1 as tf
 
     config = tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))
@@ -88,3 +95,24 @@ def session_config(chosen):
     if chosen == "float16":
         options.auto_mixed_precision = options.ON
     return config
+
+
+def keep_bfloat16_unfused(config):
+    """Turn off the rewriter that fuses convolutions with their biases, if the config asks for bfloat16.
+
+    In the session of a tf.train.Server, unlike in a local one, TensorFlow 2.21 refuses the fused bfloat16 operations.
+    """
+    options = config.graph_options.rewrite_options
+    if options.auto_mixed_precision_onednn_bfloat16 == options.ON:
+        options.remapping = options.OFF
+
+
+@contextlib.contextmanager
+def out_of_memory_named(name, value):
+    """Turn a lack of memory inside this context into a UserError that names the setting to lower."""
+    import tensorflow.compat.v1 as tf
+
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        raise UserError(f"out of memory with {name} = {value}; lower it in params.py")

@@ -1,57 +1,151 @@
-"""A lock between processes, which ends with the process that holds it, however that ends."""
+"""Locks between processes, which end with the process that holds them, even after kill -9.
+
+They are the operating system's file locks, taken by the library `filelock`. Never by its soft locks, which are files
+that outlive a killed process. A file system without locks gives a warning, and the work continues unlocked.
+"""
 
 import contextlib
+import errno
+import inspect
 import os
 import socket
+import stat
+import sys
+import tempfile
+
+import filelock
 
 from utils.errors import UserError
 
-try:
-    import fcntl
-except ImportError:  # Windows: there, two runs at once are not kept apart
-    fcntl = None
+_KernelLock = filelock.WindowsFileLock if sys.platform == "win32" else filelock.UnixFileLock
+# Versions with this option would otherwise replace a missing lock of the system with a soft one.
+_HAS_FALLBACK = "fallback_to_soft" in inspect.signature(_KernelLock.__init__).parameters
+_UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+_POLL_SECONDS = 0.2
+
+
+class _UnsupportedError(Exception):
+    """The file system has no locks; the text gives the reason."""
 
 
 @contextlib.contextmanager
-def locked(path, waiting):
-    """Hold the lock that is the file `path`; where another process has it, call waiting() once and wait."""
-    with open(path, "ab") as file:
-        if fcntl:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                waiting()
-                fcntl.flock(file, fcntl.LOCK_EX)
+def locked(path, on_wait):
+    """Hold the lock that is the file `path`; where another process holds it, call on_wait() once and wait."""
+    with contextlib.ExitStack() as stack:
+        try:
+            lock = _try_lock(path)
+            if lock is None:
+                on_wait()
+                lock = _new_lock(path)
+                lock.acquire(poll_interval=_POLL_SECONDS)
+            stack.callback(lock.release)
+        except _UnsupportedError as error:
+            _warn(f"{os.path.dirname(path)} is on a file system without locks ({error}); do not start two runs at once")
         yield
 
 
 class WriterLock:
-    """What a process holds as long as it is the only training run on the checkpoints in a folder."""
+    """The right of one training run to write to a folder of checkpoints, held until its process ends.
+
+    The lock is the file training.lock; training.lock.txt names its holder for the message to another run.
+    """
 
     def __init__(self, folder):
-        """Take the lock; raise UserError where another process has it."""
-        self._folder, self._path, self._file = folder, os.path.join(folder, "training.lock"), None
+        """Take the lock; raise UserError if another process holds it."""
+        self._folder, self._path = folder, os.path.join(folder, "training.lock")
+        self._lock = self._locked_file = None
+        self._warned = False
         self.hold()
 
     def hold(self):
-        """See that it is still held, and take it anew where the folder has vanished; raise UserError as above."""
+        """Check that the lock is held, and take it again if its folder was replaced; raise UserError as above."""
         with contextlib.suppress(FileNotFoundError):
-            if self._file and os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
+            if self._lock and os.path.samestat(self._locked_file, os.stat(self._path)):
                 return
+        if self._lock:
+            self._lock.release()
+            self._lock = None
         os.makedirs(self._folder, exist_ok=True)
-        file = open(self._path, "a+", encoding="utf-8", errors="replace")  # noqa: SIM115  (held for the process's life)
-        if fcntl:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                who = file.read(200).strip() or "just starting"
-                raise UserError(
-                    "checkpoints_dir = %s is in use by another training run (%s); wait for its end, or start a run of "
-                    "its own with other --checkpoints_dir and --samples_dir" % (self._folder, who)
-                )
-        self._file = file
-        with contextlib.suppress(OSError):  # only for that message; it is the lock that counts
-            file.truncate(0)
-            file.write("process %d on %s\n" % (os.getpid(), socket.gethostname()))
-            file.flush()
+        self._locked_file = _create(
+            self._path
+        )  # before it is locked: if it is replaced meanwhile, the next call sees it
+        try:
+            self._lock = _try_lock(self._path)
+        except _UnsupportedError as error:
+            self._warn_once(error)
+            return
+        if self._lock is None:
+            raise UserError(
+                f"checkpoints_dir = {self._folder} is in use by another training run ({self._holder()}); wait for its "
+                "end, or start a separate run with different --checkpoints_dir and --samples_dir"
+            )
+        with contextlib.suppress(OSError), open(self._path + ".txt", "w", encoding="utf-8") as file:
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")  # only for the message above
+
+    def _holder(self):
+        try:
+            with open(self._path + ".txt", encoding="utf-8", errors="replace") as file:
+                return file.read(200).strip() or "just starting"
+        except OSError:
+            return "just starting"
+
+    def _warn_once(self, error):
+        if not self._warned:
+            _warn(
+                f"checkpoints_dir = {self._folder} is on a file system without locks ({error}); do not start a second "
+                "training run there"
+            )
+        self._warned = True
+
+
+def _create(path):
+    """Create the file `path` if it does not exist; return its os.stat."""
+    with open(path, "ab"):
+        return os.stat(path)
+
+
+def _new_lock(path):
+    # The mode that the umask gives: filelock 3.12 would make the file writable by its owner only.
+    mode = stat.S_IMODE(_create(path).st_mode)
+    options = {"fallback_to_soft": False} if _HAS_FALLBACK else {}
+    return _KernelLock(path, mode=mode, thread_local=False, **options)
+
+
+def _try_lock(path):
+    """Return the held lock that is the file `path`, or None if another process holds it.
+
+    Raise _UnsupportedError where the file system has no locks, OSError where the file cannot be opened.
+    """
+    lock = _new_lock(path)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        _check_support(os.path.dirname(path))
+        return None
+    except NotImplementedError:  # filelock 3.12, for ENOSYS
+        raise _UnsupportedError(os.strerror(errno.ENOSYS))
+    except OSError as error:
+        if error.errno in _UNSUPPORTED:
+            raise _UnsupportedError(error.strerror)
+        raise
+    return lock
+
+
+def _check_support(folder):
+    """Raise _UnsupportedError where not even a new file can be locked.
+
+    filelock 3.12 reports a file system without locks (EOPNOTSUPP) as a lock that is held by another process.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as aside:
+            lock = _new_lock(os.path.join(aside, "lock"))
+            lock.acquire(blocking=False)
+            lock.release()
+    except filelock.Timeout:
+        raise _UnsupportedError(os.strerror(errno.EOPNOTSUPP))
+    except OSError:  # a full disk, say: that does not tell
+        pass
+
+
+def _warn(text):
+    print(f"main.py: {text}", file=sys.stderr, flush=True)

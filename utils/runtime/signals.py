@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that the loop asks for, instead of an exception in the middle of a step."""
+"""Ctrl-C and SIGTERM as a flag that the loop polls, instead of an exception in the middle of a step."""
 
 import contextlib
 import os
@@ -8,36 +8,45 @@ import threading
 
 
 def ignore_hangup():
-    """Go on when the terminal is closed."""
+    """Keep training when the terminal is closed; Windows has no SIGHUP."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def _say(words):
-    with contextlib.suppress(OSError):  # nobody may be reading any more
-        os.write(2, b"\nmain.py: " + words + b"\n")
+def _say(text):
+    with contextlib.suppress(OSError):  # standard error may be closed
+        os.write(2, b"\nmain.py: " + text + b"\n")
 
 
 class StopSignals:
-    """Within this context, SIGINT and SIGTERM set `received`; a second one ends the process at once.
+    """Within this context, a first signal sets `received` to its number; a second one ends the process at once.
 
     Python runs a handler only between two of its own instructions, so not while a session runs. What it does at once is
-    write the signal's number to a socket (`signal.set_wakeup_fd`): a thread waits there, and is not held up.
+    write the signal's number to a socket (`signal.set_wakeup_fd`): a thread reads it there, undisturbed by the session.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    # SIGBREAK is Windows' Ctrl-Break.
+    SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
 
     def __init__(self):
-        self.received = None
+        self.received = 0
 
     def __enter__(self):
+        self._watcher = None
+        try:
+            self._start_watcher()
+            handler = _do_nothing
+        except (OSError, ValueError):  # Windows connects two TCP sockets, which a firewall can forbid
+            handler = self._handle  # a second signal then has to wait for the end of a session's run
+        self._former = {number: signal.signal(number, handler) for number in self.SIGNALS}
+        return self
+
+    def _start_watcher(self):
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
-        self._former = {number: signal.signal(number, lambda *_: None) for number in self.SIGNALS}
         self._former_fd = signal.set_wakeup_fd(self._writer.fileno())
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
 
     def _watch(self):
         while True:
@@ -47,18 +56,27 @@ class StopSignals:
                 if number in self.SIGNALS:
                     self._receive(number)
 
+    def _handle(self, number, _):
+        self._receive(number)
+
     def _receive(self, number):
-        if self.received is not None:
-            _say(b"stopped at once; the last checkpoint is safe")
+        if self.received:
+            _say(b"stopped without saving this step; the last checkpoint is intact")
             os._exit(128 + number)
         self.received = number
-        _say(b"finishing this step and saving; a second signal stops at once, without that")
+        _say(b"finishing this step, then saving; interrupt again to quit without saving")
 
     def __exit__(self, *error):
-        signal.set_wakeup_fd(self._former_fd)
+        if self._watcher:
+            signal.set_wakeup_fd(self._former_fd)
         for number, handler in self._former.items():
             signal.signal(number, handler)
-        self._writer.send(b"\0")
-        self._thread.join()
-        self._reader.close()
-        self._writer.close()
+        if self._watcher:
+            self._writer.send(b"\0")
+            self._watcher.join()
+            self._reader.close()
+            self._writer.close()
+
+
+def _do_nothing(*_):
+    """Handle a signal whose number the watching thread reads."""

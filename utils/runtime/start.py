@@ -1,5 +1,6 @@
 """Import TensorFlow: without its start-up notices, and with the faster of its two sets of CPU kernels."""
 
+import contextlib
 import importlib
 import os
 import sys
@@ -10,28 +11,44 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def import_tensorflow():
-    """Import TensorFlow, silently unless the environment sets TF_CPP_MIN_LOG_LEVEL.
+    """Import TensorFlow, silently unless the environment sets TF_CPP_MIN_LOG_LEVEL; raise UserError if that fails.
 
-    That variable alone is not enough, for some notices come before TensorFlow 2 looks at it
+    That variable alone is not enough, because some notices are printed before TensorFlow 2 reads it
     (github.com/tensorflow/tensorflow/issues/100442), so nothing reaches standard error during the import.
     """
-    # TensorFlow 2 takes oneDNN's kernels by itself only where the processor has AVX-512. With AVX2 alone a step of the
+    # By default TensorFlow 2 uses oneDNN's kernels only on processors with AVX-512. With AVX2 alone a step of the
     # default network took 4.5 s without and 3.0 s with them (batch_size 64, two cores of Zen 3, TensorFlow 2.21).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if LEVEL in os.environ:
         _import()
         return
     os.environ[LEVEL] = "3"
-    with open(os.devnull, "w") as nowhere:
-        sys.stderr.flush()
+    with _silent_stderr():
+        _import().logging.set_verbosity("ERROR")
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    """Discard what is written to file descriptor 2, by C++ code too."""
+    try:
         terminal = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            _import().logging.set_verbosity("ERROR")
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
+    except OSError:  # the process was started without a standard error (pythonw.exe, 2>&-): nothing to silence
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            _flush()
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        _flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
+def _flush():
+    if sys.stderr is not None:
+        sys.stderr.flush()
 
 
 def _import():
@@ -39,4 +56,4 @@ def _import():
         return importlib.import_module("tensorflow.compat.v1")
     except ImportError as error:
         reason = str(error).strip().split("\n")[0]
-        raise UserError("TensorFlow cannot be imported (%s); `pip install -r requirements.txt` installs it" % reason)
+        raise UserError(f"TensorFlow cannot be imported ({reason}); `pip install -r requirements.txt` installs it")

@@ -1,104 +1,107 @@
-"""Words for what is going wrong in a run, where the numbers show it: each said once, until it is over.
+"""Warnings about what goes wrong in a run, where the numbers show it: each is given once, until it is over.
 
-Goodfellow 2016, arXiv 1701.00160, section 5, on collapse; the thresholds are such that a run that goes well is silent.
+On mode collapse: Goodfellow 2016, arXiv 1701.00160, section 5. The thresholds are such that a healthy run is silent.
 """
 
 import collections
 
 import numpy as np
 
-from utils.metrics.measure import COARSE
+from utils.metrics import measure
 from utils.training.guard import rates
 
-WON_STEPS = 500  # that D must have been right all the time
-COLLAPSE_FROM = 1000  # steps; before that, samples are alike because they are all blurs
-IN_A_ROW = 2  # measurings that must agree
-STALE = 20  # measurings without a better one
+WON_STEPS = 500  # steps in which D must have classified every picture correctly
+COLLAPSE_FROM = 1000  # the first step at which collapse is told; before it all samples are similar blurs
+IN_A_ROW = 2  # measurements that must agree
+STALE = 20  # measurements without an improvement
 
 
 class Diagnosis:
-    """Looks at losses and at what was measured, and returns lines to be shown."""
+    """Looks at losses and measurements, and returns warnings."""
 
     def __init__(self, run):
         self._run = run
         self._won = collections.deque(maxlen=WON_STEPS)
         self._in_a_row = collections.Counter()
-        self._told = set()
+        self._given = set()
 
-    def of_step(self, row):
-        """Return the lines that a step's row, see logs.COLUMNS, gives rise to."""
+    def of_losses(self, row):
+        """Return the warnings that a step's row, see history.STEP_COLUMNS, gives rise to."""
         self._won.append(self._has_won(row))
-        return self._tell(
+        return self._warn(
             "won",
             len(self._won) == WON_STEPS and all(self._won),
-            "D has won: for %d steps it has told every real picture from every sample, and G learns nothing from that. "
-            "%s in params.py." % (WON_STEPS, self._against_winning()),
+            f"D has won: it has classified every picture correctly for {WON_STEPS} steps, so G gets no useful "
+            f"gradient. {self._against_winning()} in params.py.",
         )
 
     def _has_won(self, row):
         run = self._run
         if run.loss == "non_saturating":
             return row["d_fake"] < 0.01 and row["d_real"] > 0.99 * (1 - run.label_smoothing)
-        if run.loss == "wasserstein":  # its output is not bounded, and says nothing of the kind
+        if run.loss == "wasserstein":  # its logits are not bounded: no value means that D has won
             return False
-        return row["d_loss"] < 0.01  # both margins kept, or both labels met
+        return row["d_loss"] < 0.01  # both margins are kept, or both labels met
 
     def _against_winning(self):
         run = self._run
         cures = ["augment = 'color,translation,cutout'"] if run.augment == "none" else []
-        cures.append("d_learning_rate = %g" % ((run.d_learning_rate or run.learning_rate) / 2))
+        cures.append(f"d_learning_rate = {(run.d_learning_rate or run.learning_rate) / 2:g}")
         if run.loss == "non_saturating" and not run.label_smoothing:
             cures.append("label_smoothing = 0.1")
         return "Add pictures, or try " + " or ".join(cures)
 
     def of_measured(self, step, measured, reals, best):
-        """Return the lines that a measure.Measured gives rise to; reals: [N, H, W, C] uint8; best: a record.Best."""
-        alike, real_alike = measured.values["ms_ssim"], measured.real_ms_ssim
+        """Return the warnings of a measure.Measured; reals: [N, H, W, C] uint8; best: a manifest.Best."""
+        similarity, real_similarity = measured.values["ms_ssim"], measured.real_ms_ssim
         flat, real_flat = saturated(measured.samples), saturated(reals)
-        lines = self._tell(
+        warnings = self._warn(
             "collapsed",
-            step >= COLLAPSE_FROM and alike > real_alike + 0.5 * (1 - real_alike),
-            "Samples have collapsed onto few pictures: their MS-SSIM is %.2f, that of real ones %.2f. Start a new "
-            "run, with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
-            % (alike, real_alike),
+            step >= COLLAPSE_FROM and similarity > real_similarity + 0.5 * (1 - real_similarity),
+            f"Mode collapse: the MS-SSIM of samples is {similarity:.2f}, that of real pictures {real_similarity:.2f}. "
+            "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py.",
             IN_A_ROW,
         )
-        lines += self._tell(
+        warnings += self._warn(
             "saturated",
             flat > 0.5 + 0.5 * real_flat,
-            "Samples saturate: %.0f%% of their pixels are at the ends of the range, %.0f%% of real ones. Lower "
-            "%s in params.py." % (100 * flat, 100 * real_flat, rates(self._run)),
+            f"Samples saturate: {100 * flat:.0f}% of their values are at the ends of the range, {100 * real_flat:.0f}% "
+            f"of those of real pictures. Lower {rates(self._run)} in params.py.",
             IN_A_ROW,
         )
-        return lines + self._of_best(step, measured.values, best)
+        return warnings + self._of_best(step, measured.values, best)
 
     def _of_best(self, step, values, best):
-        if best.metric in COARSE:
+        if measure.metric_named(best.metric).coarse:
             since = step - best.step
-            found = "Samples have been worse for %d steps: %s was %.4g at step %d, and is %.4g now"
-            found %= (since, best.metric, best.value, best.step, values[best.metric])
+            problem = (
+                f"Samples have been worse for {since} steps: {best.metric} was {best.value:.4g} at step {best.step} "
+                f"and is {values[best.metric]:.4g} now"
+            )
         else:
             since = step - best.least_step
-            found = "Nothing has improved for %d steps: %s was least, %.4g, at step %d"
-            found %= (since, best.metric, best.least, best.least_step)
-        return self._tell(
+            problem = (
+                f"No improvement for {since} steps: {best.metric} was lowest at step {best.least_step}, "
+                f"{best.least:.4g}"
+            )
+        return self._warn(
             "stale",
             since >= STALE * self._run.metrics_every and 3 * since >= step,
-            "%s. The best checkpoint is kept, and sampling takes it; stop here, or set rate_decay_from = 0.5 or %s in "
-            "params.py." % (found, rates(self._run, 1)),
+            f"{problem}. Sampling uses the best checkpoint. Stop here, or set rate_decay_from = 0.5 or "
+            f"{rates(self._run, 1)} in params.py.",
         )
 
-    def _tell(self, name, is_so, line, in_a_row=1):
-        self._in_a_row[name] = self._in_a_row[name] + 1 if is_so else 0
-        if not is_so:
-            self._told.discard(name)
+    def _warn(self, name, condition, warning, in_a_row=1):
+        self._in_a_row[name] = self._in_a_row[name] + 1 if condition else 0
+        if not condition:
+            self._given.discard(name)
             return []
-        if self._in_a_row[name] < in_a_row or name in self._told:
+        if self._in_a_row[name] < in_a_row or name in self._given:
             return []
-        self._told.add(name)
-        return [line]
+        self._given.add(name)
+        return [warning]
 
 
 def saturated(pictures):
-    """Return the share of values of uint8 pictures that are as dark or as bright as can be."""
+    """Return the share of the values of uint8 pictures that are at either end of the range."""
     return float(np.mean((pictures <= 1) | (pictures >= 254)))

@@ -1,8 +1,7 @@
-"""Look at a run's folders before anything is written: can they be written, and whose work is in them?"""
+"""The folders of a run, before anything is written: whether they can be written, and whose files are in them."""
 
 import os
 import re
-import tempfile
 
 from utils.errors import UserError
 from utils.output.history import HISTORY
@@ -10,49 +9,43 @@ from utils.output.history import HISTORY
 _GRIDS = r"train_\d+\.png$|reals\.png$"
 
 
-def make_writable(name, folder):
-    """Create the folder of the setting `name`, and try it out."""
-    try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError("%s = %s cannot be written (%s); choose another folder" % (name, folder, error.strerror))
-
-
-def refuse_work_of_others(samples_dir, checkpoints_dir):
-    """Raise UserError where a new run would write over what an earlier one left."""
+def refuse_files_of_others(samples_dir, checkpoints_dir):
+    """Raise UserError where a new run would overwrite the files of an earlier one."""
     for setting, folder, pattern in (
         ("samples_dir", samples_dir, _GRIDS),
-        # Of the very first checkpoint a kill may have left pieces; all others were somebody's.
-        ("checkpoints_dir", checkpoints_dir, r"dcgan-[1-9]\d*\.|logs$|%s$" % re.escape(HISTORY)),
+        # A kill may have left parts of the very first checkpoint; all others belong to a run.
+        ("checkpoints_dir", checkpoints_dir, rf"dcgan-[1-9]\d*\.|logs$|{re.escape(HISTORY)}$"),
     ):
         left = sorted(name for name in _names(folder) if re.match(pattern, name))
         if left:
-            _refuse("%s = %s holds %s" % (setting, folder, left[-1]), checkpoints_dir)
-
-
-def _refuse(found, checkpoints_dir):
-    raise UserError(
-        "%s of an earlier run, but there is no checkpoint in %s to go on from; move its files away, or start a new run "
-        "with other --samples_dir and --checkpoints_dir" % (found, checkpoints_dir)
-    )
+            raise UserError(
+                f"{setting} = {folder} holds {left[-1]} of an earlier run, but there is no checkpoint in "
+                f"{checkpoints_dir} to resume from; move its files away, or start a new run with other --samples_dir "
+                "and --checkpoints_dir"
+            )
 
 
 def refuse_grids_of_others(then, now):
-    """Raise UserError where a run that goes on would write its grids among those of another.
+    """Raise UserError where a resumed run would write its grids among those of another one.
 
     then, now: its run settings, as recorded (a dict) and of today. The two folders may have been moved together.
     """
     if "samples_dir" not in then or "checkpoints_dir" not in then:
         return
-    way_then = os.path.relpath(then["samples_dir"], then["checkpoints_dir"])
-    way_now = os.path.relpath(now.samples_dir, now.checkpoints_dir)
-    if way_then != way_now and any(re.match(_GRIDS, name) for name in _names(now.samples_dir)):
+    recorded = _from_one_to_the_other(then["checkpoints_dir"], then["samples_dir"])
+    today = _from_one_to_the_other(now.checkpoints_dir, now.samples_dir)
+    if recorded != today and any(re.match(_GRIDS, name) for name in _names(now.samples_dir)):
         raise UserError(
-            "samples_dir = %s holds grids of another run; those of this one are in %s: give that, or an empty folder"
-            % (now.samples_dir, then["samples_dir"])
+            f"samples_dir = {now.samples_dir} holds grids of another run; those of this one are in "
+            f"{then['samples_dir']}: give that, or an empty folder"
         )
+
+
+def _from_one_to_the_other(start, path):
+    try:
+        return os.path.relpath(path, start)
+    except ValueError:  # on different drives of Windows
+        return path
 
 
 def _names(folder):

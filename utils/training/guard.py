@@ -1,93 +1,49 @@
-"""When a run goes wrong by itself: losses or weights that are no numbers any more. Back to the last good checkpoint.
+"""Watches for divergence: losses or weights that are NaN or infinite.
 
-Not to the same course again: with other noise, and half the learning rate. Both follow from how many such rollbacks
-there were, which is written into the checkpoint's JSON, so that they are counted however often a run is restarted.
+The run then returns to its last checkpoint, with different noise and half the learning rate, so that it does not
+diverge the same way. Both follow from the number of rollbacks, which is saved in the checkpoint's JSON, so that they
+are counted over all restarts.
 """
 
 import collections
 import math
-import os
-import sys
 
-from utils.errors import RunError
-from utils.output import pictures as images
-
-MOST = 3  # rollbacks in a run
-POST_MORTEM = "post-mortem.txt"
-_ROWS = 20  # last steps that a post-mortem lists
+MAX_ROLLBACKS = 3  # in a run
+_ROWS = 20  # the last steps that a post-mortem lists
+_COLUMNS = ("d_loss", "g_loss", "d_real", "d_fake")
 
 
 def rates(run, rollbacks=0):
-    """Return words for the learning rates of a run after so many rollbacks, each of which has halved them."""
+    """Return the learning rates of a run after so many rollbacks, each of which halves them, as text."""
     d, g = ((rate or run.learning_rate) * 0.5**rollbacks for rate in (run.d_learning_rate, run.g_learning_rate))
-    return "learning_rate = %g" % d if d == g else "d_learning_rate = %g and g_learning_rate = %g" % (d, g)
+    return f"learning_rate = {d:g}" if d == g else f"d_learning_rate = {d:g} and g_learning_rate = {g:g}"
 
 
 class Guard:
-    """Looks at each step, and takes the run back where one went wrong."""
+    """Checks each step, and remembers the last ones for a post-mortem."""
 
-    def __init__(self, session, graph, batches, pictures, outputs, run, restore):
-        """restore: given how many rollbacks there were, goes back to the newest good checkpoint; returns its Found."""
-        self._restore = restore
-        self._session, self._graph, self._batches, self._pictures = session, graph, batches, pictures
-        self._outputs, self._run = outputs, run
+    def __init__(self, session, graph, generator):
+        """graph: the TrainGraph; generator: the SampledGenerator."""
+        self._session, self._graph, self._generator = session, graph, generator
         self._rows = collections.deque(maxlen=_ROWS)
 
-    def is_sound(self, row, weights, averages):
-        """Say whether the losses of a step are numbers.
-
-        weights: and all weights, too; averages: and the averaged G with the statistics that it is saved with.
-        """
-        self._rows.append(row)
-        if not math.isfinite(row["d_loss"] + row["g_loss"]):
+    def is_finite(self, state, due):
+        """Return whether the losses are finite; and where something is Due, all weights and the averaged G, too."""
+        self._rows.append(state.row)
+        if not math.isfinite(state.row["d_loss"] + state.row["g_loss"]):
             return False
-        if weights and not self._session.run(self._graph.sound):
+        if (due.row or due.save or due.measure) and not self._session.run(self._graph.is_finite):
             return False
-        return not averages or self._outputs.is_sound(row["step"])
+        return not (due.save or due.measure) or self._generator.is_finite(state.step)
 
-    def go_back(self):
-        """Take the run back to the newest good checkpoint; return (step, pictures seen) of that.
-
-        Raise RunError where it is not to go back any more.
-        """
-        step = self._rows[-1]["step"]
-        past = self._outputs.state.rollbacks
-        wrong = "step %d: losses or weights are no longer numbers" % step
-        if self._run.on_nan == "stop" or len(past) >= MOST:
-            after = ", after %d rollbacks" % len(past) if past else ""
-            raise RunError(
-                "%s%s; nothing was saved of it, and the checkpoint of step %d is good. %s says more; lower %s in "
-                "params.py"
-                % (wrong, after, self._outputs.saved_step, self._write_post_mortem(wrong, past), rates(self._run))
-            )
-        self._outputs.rolled_back(self._restore(len(past) + 1), step)
+    def forget(self):
+        """Forget the last steps: they have been undone."""
         self._rows.clear()
-        step, seen = (int(n) for n in self._session.run([self._graph.step, self._graph.pictures_seen]))
-        self._session.run(self._batches.initializer, {self._batches.start: seen})
-        words = "\nmain.py: %s; back to step %d, with other noise and %s (rollback %d of at most %d)"
-        print(words % (wrong, step, rates(self._run, len(past) + 1), len(past) + 1, MOST), file=sys.stderr)
-        return step, seen
 
-    def _write_post_mortem(self, wrong, past):
-        """Write what is known about the end of a run; return the path, or why there is none."""
-        if not self._outputs.writes:
-            return "%s of the chief" % POST_MORTEM
-        row = self._rows[-1]
-        lines = [wrong, rates(self._run, len(past))]
-        for number, step in enumerate(past):
-            lines.append("rollback %d: from step %d, %s" % (number + 1, step, rates(self._run, number)))
+    def post_mortem(self, run, rollbacks):
+        """Return lines about the end of a run that diverged; rollbacks: the steps of those before."""
+        lines = [f"step {self._rows[-1]['step']}: losses or weights are NaN or infinite", rates(run, len(rollbacks))]
+        for number, step in enumerate(rollbacks):
+            lines.append(f"rollback {number + 1}: from step {step}, {rates(run, number)}")
         lines += ["", "the last steps:", "step, d_loss, g_loss, D(x), D(G(z))"]
-        lines += ["%d, %g, %g, %g, %g" % tuple(r[n] for n in _SHOWN) for r in self._rows]
-        lines += ["", "the pictures of the last step:"]
-        count = self._run.k * self._batches.size
-        for index in self._batches.order.take(max(0, row["pictures_seen"] - count), count):
-            lines.append(" or ".join(self._pictures.paths_of(index)) or "(not known any more)")
-        path = os.path.join(self._run.checkpoints_dir, POST_MORTEM)
-        try:
-            images.write(path, "\n".join([*lines, ""]).encode("utf-8", "backslashreplace"))
-        except OSError as error:
-            return "%s cannot be written (%s), or it" % (path, error.strerror)
-        return path
-
-
-_SHOWN = ("step", "d_loss", "g_loss", "d_real", "d_fake")
+        return lines + [", ".join([str(row["step"]), *(f"{row[name]:g}" for name in _COLUMNS)]) for row in self._rows]

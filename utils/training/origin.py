@@ -1,49 +1,168 @@
-"""Weights of another run as the start of a new one: `init_from`."""
+"""Where a run starts from: a checkpoint (Resumed), the weights of another run (Pretrained), or random weights (Fresh).
+
+An origin holds the folders of the run and their lock. It gives all variables their first values, and after a divergence
+those of the newest good checkpoint. Only the chief of several workers has one of these; the others have a Follower and
+get all values from the chief.
+"""
+
+import os
 
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import select as choice
-from utils.checkpoints import store as checkpoint
+from utils.checkpoints import manifest, select, store
+from utils.data.scan import Scan
 from utils.errors import UserError
+from utils.output import files
+from utils.runtime.lock import WriterLock
+from utils.training import folders
 
 _NETWORKS = ("generator/", "discriminator/")
-_OF_NO_MATTER = ("init", "init_stddev", "bn_momentum", "sync_batch_norm")  # to weights that are there already
+_IRRELEVANT_FOR_WEIGHTS = ("init", "init_stddev", "bn_momentum", "sync_batch_norm")
 
 
-class Donor:
-    """The run that a new one gets its weights from."""
+def open_origin(settings, is_chief):
+    """Check and lock the folders of a run; return where it starts from.
 
-    def __init__(self, folder, network):
-        """Choose a checkpoint in `folder`; raise UserError where its network is another than `network`."""
-        self._folder = folder
+    Raise UserError, before anything is written, where a folder is wrong, in use, or has files of another run.
+    """
+    run = settings.run
+    Scan(run.pics_dir)  # raises UserError where there is no such folder
+    if not is_chief:
+        files.make_writable("cache_dir", run.cache_dir)
+        return Follower()
+    if not os.path.isdir(run.checkpoints_dir):
+        folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
+    for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
+        files.make_writable(name, getattr(run, name))
+    lock = WriterLock(run.checkpoints_dir)
+    newest = select.newest_good(run.checkpoints_dir)
+    if newest:
+        select.warn_damaged(newest)
+        print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
+        folders.refuse_grids_of_others(newest.manifest.run, run)
+        return Resumed(run, lock, newest)
+    folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
+    return Pretrained(settings, lock) if run.init_from else Fresh(run, lock)
+
+
+class Fresh:
+    """Random weights."""
+
+    def __init__(self, run, lock):
+        """lock: the WriterLock of the run's checkpoints_dir."""
+        self._folder, self.lock = run.checkpoints_dir, lock
+        self.newest = None  # the select.Selected that the run continues from
+        self.saved = manifest.Saved()  # to continue from
+
+    def announce_changed(self, pictures):
+        """Say so where the training pictures are not those that the run was trained on."""
+        before = self.saved.pictures
+        if before not in ("", pictures.fingerprint):
+            print(
+                f"The training pictures have changed ({before.split()[0]} before, {pictures.n} now); resuming, but not "
+                "bit-exactly.",
+                flush=True,
+            )
+
+    def build(self, graph, classes):
+        """Add the savers to the default graph; graph: the TrainGraph; classes: names of the classes, () for none."""
+        self._graph = graph
+        self._variables = [v for v in tf.global_variables() if v is not graph.counters.rollbacks]
+        self.saver = tf.train.Saver(self._variables, max_to_keep=None)
+
+    def start(self, session):
+        """Give the variables, just initialised, their first values."""
+        session.run(self._graph.start_average)
+
+    def return_to_newest(self, session, rollbacks):
+        """Give the variables the values of the newest good checkpoint; return it, a Selected.
+
+        rollbacks: how many the run has had, with this one.
+        """
+        self.newest = select.require_newest_good(self._folder)
+        select.warn_damaged(self.newest)
+        self._restore(session, rollbacks)
+        return self.newest
+
+    def _restore(self, session, rollbacks):
+        store.restore(session, self.saver, self.newest.checkpoint, self._variables)
+        session.run(self._graph.set_rollbacks, {self._graph.new_rollbacks: rollbacks})
+
+
+class Resumed(Fresh):
+    """A checkpoint of the same run."""
+
+    def __init__(self, run, lock, newest):
+        """newest: the select.Selected to resume from."""
+        super().__init__(run, lock)
+        self.newest = newest
+        self.saved = newest.manifest.saved._replace(best=select.best_of(newest))
+
+    def start(self, session):
+        """Give all variables the values of the checkpoint."""
+        self._restore(session, len(self.newest.manifest.saved.rollbacks))
+
+
+class Pretrained(Fresh):
+    """The weights of another run, `init_from`; optimizers and counters start fresh."""
+
+    def __init__(self, settings, lock):
+        """Raise UserError where init_from has no good checkpoint, or a different network."""
+        super().__init__(settings.run, lock)
+        self._init_from = settings.run.init_from
         try:
-            self._choice = choice.choose(folder, "best")
+            self._source = select.select(self._init_from, "best")
         except UserError as error:
-            raise UserError("init_from: %s" % str(error).replace("checkpoints_dir", "init_from"))
+            raise UserError(f"init_from: {str(error).replace('checkpoints_dir', 'init_from')}")
+        network = settings.network
         different = [
-            "%s is %s there and %s here" % (name, then, now)
-            for name, then, now in zip(network._fields, self._choice.record.network, network)
-            if then != now and name not in _OF_NO_MATTER
+            f"{name} is {theirs} there and {ours} here"
+            for name, theirs, ours in zip(network._fields, self._source.manifest.network, network)
+            if theirs != ours and name not in _IRRELEVANT_FOR_WEIGHTS
         ]
         if different:
             raise UserError(
-                "init_from = %s has another network: %s; set these alike in model/params.py"
-                % (folder, ", ".join(different))
+                f"init_from = {self._init_from} has a different network: {', '.join(different)}; set these alike in "
+                "model/params.py"
             )
 
-    def prepare(self, classes):
-        """Prepare the default graph, not yet finalised; raise UserError where there are more or fewer classes."""
-        theirs = self._choice.record.state.classes
+    def build(self, graph, classes):
+        """Add the savers to the default graph; raise UserError where the number of classes is different."""
+        super().build(graph, classes)
+        theirs = self._source.manifest.saved.classes
         if len(classes) != len(theirs):
             raise UserError(
-                "init_from = %s knows %d classes, %s, and here are %d; make as many folders in pics_dir"
-                % (self._folder, len(theirs), ", ".join(theirs), len(classes))
+                f"init_from = {self._init_from} has {len(theirs)} classes ({', '.join(theirs)}), this run "
+                f"{len(classes)}; make as many folders in pics_dir"
             )
-        self._variables = [v for v in tf.global_variables() if v.op.name.startswith(_NETWORKS)]
-        self._saver = tf.train.Saver(self._variables)
+        self._weights = [v for v in tf.global_variables() if v.op.name.startswith(_NETWORKS)]
+        self._weights_saver = tf.train.Saver(self._weights)
 
-    def give(self, session):
-        """Give G and D of `session` these weights; return a line that says so. Optimizers and counters start anew."""
-        checkpoint.restore(session, self._saver, self._choice.checkpoint, self._variables)
-        step, path = self._choice.checkpoint
-        return "A new run, from the weights of step %d (%s), %s." % (step, self._choice.words, path)
+    def start(self, session):
+        """Give G and D the weights of the other run."""
+        checkpoint = self._source.checkpoint
+        store.restore(session, self._weights_saver, checkpoint, self._weights)
+        description = self._source.description
+        print(f"New run, from the weights of step {checkpoint.step} ({description}), {checkpoint.path}.", flush=True)
+        super().start(session)
+
+
+class Follower:
+    """The origin on a worker that is not the chief: it gets all values from the chief."""
+
+    newest, saved = None, manifest.Saved()
+
+    def announce_changed(self, pictures):
+        """Do nothing: the chief says it."""
+
+    def build(self, graph, classes):
+        """Remember the graph."""
+        self._graph = graph
+
+    def start(self, session):
+        """Initialise as the chief does; its values come by broadcast."""
+        session.run(self._graph.start_average)
+
+    def return_to_newest(self, session, rollbacks):
+        """Do nothing: the values come by broadcast."""
+        return None

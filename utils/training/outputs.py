@@ -1,171 +1,147 @@
-"""What training writes while it runs: checkpoints, sample grids, history.csv and TensorBoard logs."""
+"""What a run writes while it trains: checkpoints, sample grids, history.csv and TensorBoard logs."""
 
 import os
-import sys
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import manifest as record
-from utils.checkpoints import store as checkpoint
-from utils.output import pictures as images
-from utils.output.history import Logs
-from utils.sampling import pictures as sampling
+from utils.checkpoints import manifest, store
+from utils.metrics import measure
+from utils.output import files, history, pictures
+from utils.output.terminal import warn
+from utils.sampling import latents
 
 
 class Outputs:
-    """Writes a run's files. Asked twice for the same step, it writes once.
+    """Writes the files of a run; asked twice for the same step, it writes once.
 
-    Where writing fails (a full disk, a folder that is gone) it says so and training goes on: the next interval is the
-    next try.
+    A failure (a full disk, a folder that is gone) is a warning, and training continues: it is retried at the next
+    interval.
     """
 
-    writes = True  # whether it writes at all
-
-    def __init__(self, session, sampler, saver, settings, labels, step, state, found, writer_lock):
-        """Go on behind `step` with the record.State `state`; found: the checkpoint.Found it comes from, or None.
-
-        labels: [n] int32, of the classes of all pictures.
-        """
-        self._writer_lock = writer_lock
-        self._passed_over = [damaged.step for damaged, _ in found.damaged] if found else []
-        self._session, self._sampler, self._saver, self._settings = session, sampler, saver, settings
-        self._run, self._folder = settings.run, settings.run.checkpoints_dir
+    def __init__(self, session, generator, settings, origin, state):
+        """generator: the SampledGenerator; origin: the run's Origin; state: the RunState to continue from."""
+        self._session, self._generator, self._settings, self._origin = session, generator, settings, origin
+        self._run = settings.run
         # All grids of a run show the same noise.
-        count, all_classes = self._run.train_samples, list(range(len(state.classes)))
-        z = sampling.noise(self._run.seed, sampling.TRAINING_GRID, count, settings.network.z_dim)
-        self._z, self._labels, columns = sampling.rows_of_classes(z, count, all_classes)
+        z = latents.noise(self._run.seed, latents.TRAINING_GRID, self._run.train_samples, settings.network.z_dim)
+        classes = list(range(len(state.saved.classes)))
+        self._z, self._labels, columns = latents.rows_of_classes(z, self._run.train_samples, classes)
         self._columns = columns or self._run.grid_columns
-        self._labels_of_all = labels
-        self._refreshed = None  # the step whose weights the averaged G's statistics belong to
-        self._first_step = step
-        self.state = self._saved_state = state
-        self.saved_step = step if found else None  # of the newest checkpoint
-        # Of the newest grid. Those due at later steps were written before their checkpoint; the first one, after it.
-        self._grid_step = step if found and step else None
-        self._logs = None
+        self._history = None
+        self._continue_from(state, origin.newest)
 
-    def save(self, step):
-        """Save a checkpoint of `step`; return whether it stands."""
-        if step != self.saved_step:
-            self._attempt("the checkpoint of step %d" % step, self._save, step)
-            if step != self.saved_step:  # nor is it the best one then, for which the one before would go
-                self.state = self.state._replace(best=self._saved_state.best)
-        elif self.state != self._saved_state:
-            self._attempt("the record of step %d" % step, self._write_record, checkpoint.at(self._folder, step))
-        return step == self.saved_step
+    def _continue_from(self, state, newest):
+        """Continue after a checkpoint, a Selected, or with None from the start."""
+        self._first_step, self._saved = state.step, state.saved
+        self.saved_step = state.step if newest else None  # of the newest checkpoint
+        # Grids are written before the checkpoint of their step; only that of step 0 after it.
+        self._grid_step = state.step if newest and state.step else None
+        self._damaged = [damaged.checkpoint.step for damaged in newest.damaged] if newest else []
 
-    def _write_record(self, saved):
-        text = record.dumps(self._settings, saved.step, tf.__version__, self.state)
-        checkpoint.rewrite_record(saved, text)
-        self._saved_state = self.state
+    def save(self, state):
+        """Save a checkpoint of the state's step, or rewrite its JSON if only that has changed.
 
-    def _save(self, step):
-        run = self._run
-        self._refresh(step)
-        self._writer_lock.hold()  # which is gone if the folder is, and another run may have it now
-        text = record.dumps(self._settings, step, tf.__version__, self.state)
-        best = self.state.former + ((self.state.best.step,) if self.state.best else ())
-        keep = checkpoint.Keep(run.keep_checkpoints, run.keep_every, best, self._passed_over)
-        checkpoint.save(self._session, self._saver, self._folder, step, text, keep)
-        self._saved_state = self.state
-        self._passed_over = [s for s in self._passed_over if s > step]  # the others are gone, or good again
-        self.saved_step = step
+        Return whether a checkpoint of this step exists.
+        """
+        if state.step != self.saved_step:
+            self._attempt(f"the checkpoint of step {state.step}", self._save, state)
+            if state.step != self.saved_step:  # an unsaved step cannot be the best
+                state.saved = state.saved._replace(best=self._saved.best)
+        elif state.saved != self._saved:
+            self._attempt(f"the manifest of step {state.step}", self._rewrite_manifest, state)
+        return state.step == self.saved_step
 
-    def rolled_back(self, found, wrong_step):
-        """Go on behind a checkpoint.Found again, and have it remember that the run went wrong at wrong_step."""
-        newest = found.checkpoint
-        self._passed_over += [damaged.step for damaged, _ in found.damaged]
+    def _save(self, state):
+        run, saved = self._run, state.saved
+        self._generator.refresh(state.step)
+        self._origin.lock.hold()  # lost if the folder was replaced, where another run may have it now
+        best = saved.former + ((saved.best.step,) if saved.best else ())
+        keep = store.Keep(run.keep_checkpoints, run.keep_every, best, tuple(self._damaged))
+        checkpoint = store.at(run.checkpoints_dir, state.step)
+        store.save(self._session, self._origin.saver, checkpoint, self._manifest(state), keep)
+        self._saved, self.saved_step = saved, state.step
+        self._damaged = [step for step in self._damaged if step > state.step]  # the others are removed, or good again
+
+    def _rewrite_manifest(self, state):
+        store.rewrite_manifest(store.at(self._run.checkpoints_dir, state.step), self._manifest(state))
+        self._saved = state.saved
+
+    def _manifest(self, state):
+        return manifest.dumps(self._settings, state.step, tf.__version__, state.saved)
+
+    def roll_back(self, state, newest):
+        """Continue from a checkpoint, a Selected, and record there that the run diverged."""
+        damaged = self._damaged
         self.close()
-        self._logs = None
-        self._first_step = self.saved_step = self._grid_step = newest.step
-        self._refreshed = None
-        rollbacks, then = (*self.state.rollbacks, wrong_step), found.record.state
-        best = checkpoint.best_of(found)
-        self.state = self.state._replace(rollbacks=rollbacks, best=best, former=then.former)
-        self._attempt("the rollback", self._write_record, newest)
+        self._continue_from(state, newest)
+        self._saved = newest.manifest.saved  # which does not have this rollback yet
+        self._damaged = damaged + self._damaged
+        self._grid_step = state.step
+        self._attempt("the rollback", self._rewrite_manifest, state)
 
-    def write_grid(self, step):
+    def write_grid(self, state):
         """Write samples/train_<step>.png."""
-        if step != self._grid_step:
-            self._attempt("the grid of step %d" % step, self._write_grid, step)
+        if state.step != self._grid_step:
+            self._attempt(f"the grid of step {state.step}", self._write_grid, state.step)
 
     def _write_grid(self, step):
-        self._refresh(step)
-        pictures = np.concatenate(list(sampling.pictures(self._session, self._sampler, self._z, self._labels)))
-        sheet, png = self._write_sheet("train_%08d.png" % step, pictures, self._columns)
-        self._open_logs().write_grid(step, png, sheet.shape)
+        sheet = pictures.grid(self._generator.samples(step, self._z, self._labels), self._columns)
+        png = self._write_sheet(f"train_{step:08d}.png", sheet)
+        self._open_history().write_grid(step, png, sheet.shape)
         self._grid_step = step
 
-    def write_reals(self, batches, n):
-        """Write samples/reals.png: what the network gets of n pictures. After it, batches must be initialised anew."""
-        self._attempt("reals.png", self._write_reals, batches, min(n, self._run.train_samples))
+    def write_reals(self, reals):
+        """Write samples/reals.png: pictures as the networks get them; reals: [N, H, W, C] float32 in [-1, 1]."""
+        sheet = pictures.grid(pictures.to_uint8(reals), self._run.grid_columns)
+        self._attempt("reals.png", self._write_sheet, "reals.png", sheet)
 
-    def _write_reals(self, batches, count):
-        self._session.run(batches.initializer, {batches.start: 0})
-        rounds = -(-count // int(batches.images.shape[0]))
-        reals = np.concatenate([self._session.run(batches.images) for _ in range(rounds)])
-        self._write_sheet("reals.png", images.to_uint8(reals[:count]), self._run.grid_columns)
+    def write_row(self, state):
+        """Write the state's row into history.csv and TensorBoard."""
+        self._attempt(f"the log of step {state.step}", self._write_row, state.row)
 
-    def is_sound(self, step):
-        """Say whether the generator that samples come from is made of finite numbers, its statistics among them."""
-        self._refresh(step)
-        return bool(self._session.run(self._sampler.sound))
-
-    def measure(self, step, measurer):
-        """Return what a measure.Measurer finds of the generator that samples come from."""
-        self._refresh(step)
-        return measurer(self._session, self._sampler)
-
-    def _refresh(self, step):
-        if step != self._refreshed:
-            sampling.refresh(self._session, self._sampler, self._settings.network.z_dim, self._labels_of_all)
-            self._refreshed = step
-
-    def write_row(self, row):
-        """Write a row of numbers, a dict with the keys of logs.COLUMNS."""
-        self._attempt("the log of step %d" % row["step"], lambda: self._open_logs().write_row(row))
+    def _write_row(self, row):
+        self._open_history().write_row(row)
 
     def close(self):
-        """Close the logs."""
-        if self._logs is not None:
-            self._attempt("the logs", self._logs.close)
+        """Close history.csv and the TensorBoard logs."""
+        if self._history is not None:
+            self._attempt("the logs", self._history.close)
+            self._history = None
 
     def _attempt(self, what, write, *arguments):
         try:
             write(*arguments)
         except OSError as error:
-            safe = "what was saved before is safe" if write == self._save else "training goes on"
-            print("\nmain.py: %s cannot be written (%s); %s" % (what, error, safe), file=sys.stderr)
+            consequence = "earlier checkpoints are intact" if write == self._save else "training continues"
+            warn(f"{what} cannot be written ({error}); {consequence}", True)
 
-    def _write_sheet(self, name, pictures, columns):
-        sheet = images.grid(pictures, columns)
-        png = images.png(sheet)
-        images.write(os.path.join(self._run.samples_dir, name), png)
-        return sheet, png
+    def _write_sheet(self, name, sheet):
+        png = pictures.png(sheet)
+        files.write(os.path.join(self._run.samples_dir, name), png)
+        return png
 
-    def _open_logs(self):
-        # Only now, when a first checkpoint stands: whoever finds logs finds what they are the logs of.
-        if self._logs is None:
-            self._logs = Logs(self._run.checkpoints_dir, self._first_step)
-        return self._logs
+    def _open_history(self):
+        # Only when the first checkpoint exists: logs without one would belong to no run.
+        if self._history is None:
+            self._history = history.History(self._run.checkpoints_dir, self._first_step, measure.columns())
+        return self._history
 
 
-class NoOutputs(Outputs):
-    """What a worker that is not the chief has in their place: it keeps step with the chief, and writes nothing."""
+class NoOutputs:
+    """The outputs of a worker that is not the chief: none. Its weights and statistics stay equal to the chief's."""
 
-    writes = False
+    def __init__(self, generator):
+        """generator: the SampledGenerator."""
+        self._generator = generator
+        self.saved_step = None
 
-    def save(self, step):
+    def save(self, state):
         """Give the averaged G the statistics that the chief saves."""
-        self._refresh(step)
-        self.saved_step = step
+        self._generator.refresh(state.step)
+        self.saved_step = state.step
         return True
 
-    def rolled_back(self, found, wrong_step):
-        """Count the rollback; found is None."""
-        self._refreshed = None
-        self.state = self.state._replace(rollbacks=(*self.state.rollbacks, wrong_step))
+    def roll_back(self, state, newest):
+        """Do nothing."""
 
-    def _attempt(self, what, write, *arguments):
-        pass
+    write_grid = write_reals = write_row = close = lambda self, *_: None

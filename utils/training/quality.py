@@ -1,71 +1,77 @@
-"""How good the samples of a run are, as it goes on: measure them, know the best checkpoint, say what goes wrong."""
+"""The quality of a run's samples while it trains: measures them, chooses the best checkpoint, gives warnings."""
 
 import math
-import sys
 
 from utils.checkpoints.manifest import Best
 from utils.errors import reason_of
-from utils.metrics import measure
+from utils.metrics import ranking
+from utils.output.terminal import say, warn
 from utils.training.diagnosis import Diagnosis
 
 
 class Quality:
-    """Measures a run's samples where its settings ask for it. What fails here never ends the run."""
+    """Measures the samples where the schedule asks for it. A failure here never ends the run."""
 
-    def __init__(self, measurer, outputs, run):
-        """measurer: a measure.Measurer, or None where metrics_every is 0, or another worker measures.
-
-        outputs: the run's Outputs.
-        """
-        self._measurer, self._outputs, self._run = measurer, outputs, run
-        self._metric = measure.metric_of(run)
+    def __init__(self, measurer, generator, run):
+        """measurer: a measure.Measurer, or None where nothing is measured; generator: the SampledGenerator."""
+        self._measurer, self._generator = measurer, generator
+        self._metric = ranking.metric_of(run)
         self._diagnosis = Diagnosis(run)
         self._reals = None
-        self.words = ""  # what was measured last
 
-    def is_due(self, step, last):
-        """Say whether to measure at this step; last: whether it is to be saved as the last one of this process."""
-        every = self._run.metrics_every
-        return every > 0 and (last or step % every == 0)
+    def watch(self, state):
+        """Give warnings where the losses show that something goes wrong."""
+        for warning in self._diagnosis.of_losses(state.row):
+            say(warning)
 
-    def look(self, row, progress):
-        """Look at a step's losses, and say so where they show that something goes wrong."""
-        for line in self._diagnosis.of_step(row):
-            progress.say(line)
-
-    def measure(self, row, progress):
-        """Measure the samples, and add the figures to the step's row; return whether they are the best so far."""
-        if self._measurer is None:  # the chief does it
+    def measure(self, state):
+        """Measure the samples and add the results to the state's row; return whether they are the best so far."""
+        if self._measurer is None:
             return False
         try:
-            measured = self._outputs.measure(row["step"], self._measurer)
+            self._generator.refresh(state.step)
+            measured = self._measurer(self._generator.session, self._generator.sampler)
             if self._reals is None:
                 self._reals = self._measurer.reals()
-        except Exception as error:  # whatever a metric stumbles over
-            words = "\nmain.py: the quality at step %d cannot be measured (%s); training goes on"
-            print(words % (row["step"], reason_of(error)), file=sys.stderr)
-            self.words = ""
+        except Exception as error:  # a metric may raise anything
+            reason = reason_of(error)
+            warn(f"the quality at step {state.step} cannot be measured ({reason}); training continues", True)
+            state.measured = ""
             return False
-        row.update(measured.values)
-        self.words = "%s %.4g" % (self._metric, measured.values[self._metric])
-        best, is_best = self._best(row["step"], measured.values[self._metric])
-        self._outputs.state = self._outputs.state._replace(best=best)
-        progress.measured = self.words
-        for line in self._diagnosis.of_measured(row["step"], measured, self._reals, best) if best else []:
-            progress.say(line)
+        value = measured.values[self._metric.name]
+        state.row.update(measured.values)
+        state.measured = f"{self._metric.name} {value:.4g}"
+        is_best = self._choose_best(state, value)
+        best = state.saved.best
+        for warning in self._diagnosis.of_measured(state.step, measured, self._reals, best) if best else []:
+            say(warning)
         return is_best
 
-    def _best(self, step, value):
-        """Return the Best of the run so far, or None, and whether it is this step's."""
-        state, of = self._outputs.state, self._measurer.of
-        best = state.best
-        if best and (best.metric, best.of) != (self._metric, of):
-            self._outputs.state = state._replace(best=None, former=(*state.former, best.step))
+    def _choose_best(self, state, value):
+        """Record the best checkpoint of the run in `state.saved`; return whether it is that of this step."""
+        best, of = state.saved.best, self._measurer.of
+        if best and (best.metric, best.of) != (self._metric.name, of):  # values that cannot be compared with this one
+            state.saved = state.saved._replace(best=None, former=(*state.saved.former, best.step))
             best = None
         if best is None:
-            new = Best(step, self._metric, of, value, value, step)
-            return (new, True) if math.isfinite(value) else (None, False)
-        is_best = measure.better(self._metric, value, best.least)
-        if value < best.least:
-            best = best._replace(least=value, least_step=step)
-        return (best._replace(step=step, value=value) if is_best else best), is_best
+            is_best = math.isfinite(value)
+            best = Best(state.step, self._metric.name, of, value, value, state.step) if is_best else None
+        else:
+            is_best = ranking.is_as_good(self._metric, value, best.least)
+            if ranking.improves(self._metric, value, best.least):
+                best = best._replace(least=value, least_step=state.step)
+            if is_best:
+                best = best._replace(step=state.step, value=value)
+        state.saved = state.saved._replace(best=best)
+        return is_best
+
+
+class NoQuality:
+    """The quality on a worker other than the chief, which alone measures and warns."""
+
+    def watch(self, state):
+        """Do nothing."""
+
+    def measure(self, state):
+        """Return False: this step is not the best so far."""
+        return False

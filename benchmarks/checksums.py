@@ -1,0 +1,121 @@
+"""Print a checksum of all variables after some steps: it must not change when the code is only rearranged.
+
+    python benchmarks/checksums.py --out before --program ../the/old/checkout
+    python benchmarks/checksums.py --out after
+    python benchmarks/checksums.py --out after --start before
+
+Each row of CASES is trained from scratch in float32 on the same machine, and its last checkpoint and grid are hashed.
+On TensorFlow 2 a fresh start depends only on the order of the seeded operations. On TensorFlow 1.15 every operation of
+the graph shifts the initial weights: compare there with --start, which resumes from the step-0 checkpoints of an
+earlier --out. The last two cases need TensorFlow 2.
+"""
+
+import argparse
+import glob
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+from benchmarks.scaling import free_ports  # noqa: E402
+
+CASES = {
+    "default": "",
+    "conditional": "--conditional 1",
+    "r1, layer norm": "--gradient_penalty r1 --d_norm layer",
+    "wasserstein, wgan-gp": "--loss wasserstein --gradient_penalty wgan-gp --d_norm none",
+    "hinge, spectral norm": "--d_norm spectral --loss hinge",
+    "two devices": "",
+    "two workers": "",
+}
+DEVICES = "two devices"  # which is run with two logical CPU devices in place of two GPUs
+WORKERS = "two workers"
+# main.py with two devices of the CPU; TensorFlow makes as many as the session's configuration says.
+TWO_DEVICES = """
+import sys
+from utils.runtime import devices
+devices.gpus = lambda: ["/cpu:0", "/cpu:1"]
+session_config = devices.session_config
+def with_two(precision):
+    config = session_config(precision)
+    config.device_count["CPU"] = 2
+    return config
+devices.session_config = with_two
+import main
+sys.exit(main.main(sys.argv[1:]))
+"""
+
+
+def command(case, folder, arguments):
+    """Return the command that trains `case`, its folders below `folder`."""
+    start = [arguments.python, "-c", TWO_DEVICES] if case == DEVICES else [arguments.python, "main.py"]
+    options = ["--pics_dir", os.path.abspath(arguments.pictures), "--precision", "float32"]
+    options += ["--max_steps", str(arguments.steps), "--sample_every", "0", "--metrics_every", "0"]
+    options += ["--keep_every", "1000000"]  # the checkpoint of step 0
+    for name in ("samples", "checkpoints", "cache"):
+        options += ["--%s_dir" % name, os.path.join(folder, name)]
+    return [*start, *options, *CASES[case].split()]
+
+
+def train(case, folder, arguments):
+    """Train `case`; raise SystemExit where that fails."""
+    processes = []
+    workers = 2 if case == WORKERS else 1
+    addresses = ["127.0.0.1:%d" % port for port in free_ports(workers)]
+    for index in range(workers):
+        environment = dict(os.environ)
+        if workers > 1:
+            task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            environment["TF_CONFIG"] = json.dumps(task)
+        where = folder if index == 0 else os.path.join(folder, "second")
+        with open(os.path.join(folder, "log%d.txt" % index), "w") as log:
+            process = subprocess.Popen(
+                command(case, where, arguments), cwd=arguments.program, env=environment, stdout=log, stderr=log
+            )
+        processes.append(process)
+    if any([process.wait() for process in processes]):  # noqa: C419  (wait for all of them)
+        raise SystemExit("%s failed: see %s" % (case, os.path.join(folder, "log0.txt")))
+
+
+def checksum(folder, step):
+    """Return (of all variables, of the grid) of a finished run: 12 hexadecimal digits each."""
+    reader = tf.train.load_checkpoint(os.path.join(folder, "checkpoints", "dcgan-%d" % step))
+    digest = hashlib.sha256()
+    for name in sorted(reader.get_variable_to_shape_map()):
+        digest.update(name.encode() + np.ascontiguousarray(reader.get_tensor(name)).tobytes())
+    with open(os.path.join(folder, "samples", "train_%08d.png" % step), "rb") as file:
+        return digest.hexdigest()[:12], hashlib.sha256(file.read()).hexdigest()[:12]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", default=[], help="some of %s; all without" % ", ".join(CASES))
+    parser.add_argument("--out", required=True, help="folder for the runs; a case that is in it is replaced")
+    parser.add_argument("--start", help="an earlier --out, from whose checkpoints of step 0 to resume")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--program", default=ROOT, help="folder of main.py")
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--pictures", default=os.path.join(ROOT, "pics"))
+    arguments = parser.parse_args()
+    cases = arguments.cases or [c for c in CASES if c not in (DEVICES, WORKERS) or not tf.__version__.startswith("1.")]
+    print("%-22s %-12s %-12s  (step %d, TensorFlow %s)" % ("", "variables", "grid", arguments.steps, tf.__version__))
+    for case in cases:
+        folder = os.path.join(os.path.abspath(arguments.out), case)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(os.path.join(folder, "checkpoints"))
+        if arguments.start:
+            for path in glob.glob(os.path.join(glob.escape(arguments.start), case, "checkpoints", "dcgan-0.*")):
+                shutil.copy(path, os.path.join(folder, "checkpoints"))
+        train(case, folder, arguments)
+        print("%-22s %-12s %-12s" % (case, *checksum(folder, arguments.steps)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

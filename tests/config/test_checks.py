@@ -1,0 +1,127 @@
+"""Settings that do not go together. No TensorFlow here."""
+
+import ntpath
+import os
+from types import SimpleNamespace
+
+import pytest
+from params_copy import Copy
+
+from utils.config import checks
+
+WGAN = ["--loss", "wasserstein"]
+INSIDE = "is inside pics_dir = pics, where every picture is trained on; choose a folder outside it"
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return Copy(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "argv, expected",
+    (
+        (
+            WGAN,
+            "loss = 'wasserstein' needs a gradient penalty, without which D's output grows without bounds; set "
+            "gradient_penalty = 'wgan-gp' or 'r1', or another loss, in params.py",
+        ),
+        (
+            ["--gradient_penalty", "wgan-gp"],
+            "gradient_penalty = 'wgan-gp' needs the gradient of each picture alone, but d_norm = 'batch' mixes the "
+            "pictures of a batch; set d_norm = 'layer', 'spectral' or 'none' in model/params.py",
+        ),
+        (
+            ["--loss", "hinge", "--label_smoothing", "0.1"],
+            "label_smoothing = 0.1 has no effect with loss = 'hinge', which has no labels; set label_smoothing = 0, or "
+            "loss = 'non_saturating' or 'least_squares', in params.py",
+        ),
+        (
+            [*WGAN, "--gradient_penalty", "r1", "--label_smoothing", "0.25"],
+            "label_smoothing = 0.25 has no effect with loss = 'wasserstein', which has no labels; set label_smoothing "
+            "= 0, or loss = 'non_saturating' or 'least_squares', in params.py",
+        ),
+        (
+            ["--penalty_every", "4"],
+            "penalty_every = 4 has no effect with gradient_penalty = 'none'; set penalty_every = 1, or a "
+            "gradient_penalty, in params.py",
+        ),
+        (
+            ["--max_filters", "8"],
+            "max_filters = 8 is less than filters = 32; raise max_filters or lower filters in model/params.py",
+        ),
+        (
+            ["--crop", "random", "--load_size", "63"],
+            "load_size = 63 is less than image_size = 64, the size of the windows cut from it; raise load_size, or set "
+            "it to 0, in params.py",
+        ),
+        (
+            ["--inception_graph", "no/such.pb"],
+            "inception_graph = no/such.pb is not a file; set it to the path of the Inception network, or to '', in "
+            "params.py",
+        ),
+        (
+            ["--inception_graph", "model"],
+            "inception_graph = model is not a file; set it to the path of the Inception network, or to '', in "
+            "params.py",
+        ),
+        (["--samples_dir", "pics/out"], f"samples_dir = pics/out {INSIDE}"),
+        (["--checkpoints_dir", "pics"], f"checkpoints_dir = pics {INSIDE}"),
+        (["--cache_dir", "pics/a/../b"], f"cache_dir = pics/b {INSIDE}"),
+        (["--pics_dir", "samples"], f"samples_dir = samples {INSIDE.replace('pics,', 'samples,')}"),
+    ),
+)
+def test_what_does_not_go_together_is_refused(copy, argv, expected):
+    assert copy.refuse(*argv).replace(copy.root + os.sep, "").replace(os.sep, "/") == expected
+    assert copy.resolve(*argv, "--isTrain", "0").run.isTrain == 0  # sampling uses none of these
+
+
+@pytest.mark.parametrize(
+    "argv",
+    (
+        [],
+        [*WGAN, "--gradient_penalty", "wgan-gp", "--d_norm", "layer", "--penalty_every", "4"],
+        [*WGAN, "--gradient_penalty", "r1"],
+        ["--label_smoothing", "0.1"],
+        ["--loss", "least_squares", "--label_smoothing", "0.1"],
+        ["--max_filters", "32"],
+        ["--crop", "random", "--load_size", "64"],
+        ["--crop", "random", "--load_size", "0"],
+        ["--crop", "center", "--load_size", "10"],
+        ["--inception_graph", "params.py", "--best_metric", "fid"],
+        ["--samples_dir", "pics of mine"],
+        ["--pics_dir", "samples/pics"],
+    ),
+)
+def test_what_goes_together_is_accepted(copy, argv):
+    assert copy.resolve(*argv).run.isTrain == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+def test_a_link_into_pics_dir_is_seen(copy):
+    (copy.folder / "pics").mkdir()
+    os.symlink(str(copy.folder / "pics"), str(copy.folder / "link"))
+    assert "is inside pics_dir" in copy.refuse("--samples_dir", "link/out")
+
+
+def test_the_first_problem_is_reported(copy):
+    message = copy.refuse(*WGAN, "--max_filters", "8")
+    assert "wasserstein" in message and "max_filters" not in message
+
+
+@pytest.mark.parametrize(
+    "path, folder, expected",
+    (
+        ("D:\\out", "C:\\pics", False),
+        ("C:\\pics\\out", "C:\\pics", True),
+        ("c:\\PICS\\out", "C:/pics", True),
+        ("C:\\pics2", "C:\\pics", False),
+        ("C:\\pics", "C:\\", True),
+        ("D:\\pics", "C:\\", False),
+        ("\\\\server\\share\\a", "C:\\pics", False),
+    ),
+)
+def test_folders_on_windows(monkeypatch, path, folder, expected):
+    """Imitated: os.path is that of Windows, with its drives."""
+    monkeypatch.setattr(checks, "os", SimpleNamespace(path=ntpath, sep="\\"))
+    assert checks._is_inside(path, folder) is expected

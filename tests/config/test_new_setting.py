@@ -1,0 +1,83 @@
+"""A new setting is one commented line in a params file and one rule: tried in a copy of the program."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from params_copy import Copy
+
+# What a contributor writes ...
+PARAMS = ("mirror = 0\n", "mirror = 0\n\n# Standard deviation of the blur, in pixels. 0: none.\nblur = 0.0\n")
+RULE = ('    "mirror": change(switch()),\n', '    "mirror": change(switch()),\n    "blur": change(zero_or_more()),\n')
+
+# ... and what must follow from it.
+SCRIPT = """
+import contextlib, io, json, types
+from utils.checkpoints import manifest
+from utils.config import settings, startup
+
+argv = ["--blur", "1.5"]
+run, network = given = settings.resolve(argv)
+default = settings.resolve([])
+help = io.StringIO()
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(help):
+    settings.resolve(["--help", "pictures"])
+try:
+    settings.resolve(["--blur", "-1"])
+except settings.UserError as error:
+    refusal = str(error)
+saved = types.SimpleNamespace(run=dict(default.run._asdict()), network=default.network)
+before = types.SimpleNamespace(run={k: v for k, v in saved.run.items() if k != "blur"}, network=default.network)
+print(json.dumps({
+    "values": [default.run.blur, run.blur],
+    "help": help.getvalue(),
+    "refusal": refusal,
+    "start": startup.describe(given, argv),
+    "start of defaults": startup.describe(default, []),
+    "all": startup.describe(default, ["--show_settings"]),
+    "resumed": manifest.compare(saved, given),
+    "resumed from before": manifest.compare(before, given),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """What the changed copy does."""
+    folder = tmp_path_factory.mktemp("copy")
+    program = Copy(folder)
+    shutil.copytree(os.path.join(ROOT, "utils"), str(folder / "utils"), ignore=shutil.ignore_patterns("__pycache__"))
+    program.edit(*PARAMS)
+    program.edit(*RULE, file="utils/config/schema.py")
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout.decode())
+
+
+def test_it_is_read_and_checked(seen):
+    assert seen["values"] == [0.0, 1.5]
+    expected = "command line: blur = -1.0 is invalid; expected a number, 0 or more, at most 1000000"
+    assert seen["refusal"] == expected
+
+
+def test_it_is_in_help(seen):
+    expected = (
+        "  --blur 0.0 [a number, 0 or more, at most 1000000]\n      Standard deviation of the blur, in pixels. 0: none."
+    )
+    assert expected in seen["help"]
+
+
+def test_it_is_printed_at_the_start(seen):
+    assert "  Command line:  blur = 1.5" in seen["start"].split("\n")
+    assert "blur" not in seen["start of defaults"] and "mirror = 0, blur = 0.0," in seen["all"]
+
+
+def test_a_resumed_run_is_compared(seen):
+    refused, changed = seen["resumed"]
+    assert refused == [] and len(changed) == 1 and changed[0].startswith("blur was 0.0 ")
+    assert seen["resumed from before"] == [[], []]

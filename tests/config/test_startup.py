@@ -1,0 +1,151 @@
+"""What is printed first. No TensorFlow here."""
+
+import os
+
+import pytest
+from params_copy import Copy
+
+from utils.config import help, schema, settings, startup
+
+DEFAULTS = "  Settings:      all at their defaults; --show_settings lists them"
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return Copy(tmp_path)
+
+
+def lines_of(copy, *argv):
+    """Return the lines printed at the start, with / for the folder of main.py."""
+    text = startup.describe(copy.resolve(*argv), list(argv), copy.root)
+    return text.replace(copy.root + os.sep, "/").replace(os.sep, "/").split("\n")
+
+
+def unwrapped(lines):
+    """Return lines as one, for where they are broken depends on the length of paths."""
+    return " ".join(" ".join(lines).split())
+
+
+def test_training(copy):
+    assert lines_of(copy) == [
+        "Training for 300 epochs on the pictures in /pics",
+        "  Sample grids:  /samples/train_<step>.png, every 100 steps",
+        "  Checkpoints:   /checkpoints, with history.csv",
+        "  Picture cache: /checkpoints/cache",
+        "  To stop:       Ctrl-C saves and stops; the same command resumes",
+        DEFAULTS,
+    ]
+
+
+def test_sampling(copy):
+    assert lines_of(copy, "--isTrain", "0") == [
+        "Making 64 pictures with the best checkpoint in /checkpoints",
+        "  Grid:          /samples/sample_<step>_seed0.png",
+        DEFAULTS,
+    ]
+    argv = ["--isTrain", "0", "--num_samples", "1", "--single", "1", "--sample_seed", "7", "--checkpoint", "2000"]
+    assert lines_of(copy, *argv) == [
+        "Making 1 picture with step 2000 in /checkpoints",
+        "  Grid:          /samples/sample_<step>_seed7.png",
+        "  Single files:  /samples/sample_<step>_seed7/",
+        "  Command line:  checkpoint = 2000, num_samples = 1, single = 1,",
+        "                 sample_seed = 7",
+    ]
+
+
+def test_evaluating(copy):
+    assert lines_of(copy, "--isTrain", "0", "--evaluate", "1", "--checkpoint", "latest") == [
+        "Evaluating the latest checkpoint in /checkpoints",
+        "  Pictures:      /pics",
+        "  Comparison:    /samples/nearest_<step>.png",
+        "  Picture cache: /checkpoints/cache",
+        "  Command line:  checkpoint = latest, evaluate = 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "argv, expected",
+    (
+        (["--max_steps", "7"], "Training to step 7 on the pictures in /pics"),
+        (["--epochs", "1"], "Training for 1 epoch on the pictures in /pics"),
+        (["--pics_dir", "a b"], "Training for 300 epochs on the pictures in /a b"),
+        (["--sample_every", "0"], "  Sample grids:  /samples/train_<step>.png, at the start and at the end"),
+        (["--sample_every", "1"], "  Sample grids:  /samples/train_<step>.png, every step"),
+        (["--samples_dir=s"], "  Sample grids:  /s/train_<step>.png, every 100 steps"),
+        (["--checkpoints-dir=c"], "  Checkpoints:   /c, with history.csv"),
+        (["--cache_dir", "d"], "  Picture cache: /d"),
+    ),
+)
+def test_what_happens_and_where(copy, argv, expected):
+    lines = lines_of(copy, *argv)
+    assert expected in lines
+    # A folder is said once, other settings by their names, too.
+    assert len(lines) == 6 and lines[5] == (
+        DEFAULTS if "dir" in argv[0] else f"  Command line:  {argv[0][2:]} = {argv[1]}"
+    )
+
+
+def test_settings_of_the_command_line_and_changed_ones(copy):
+    copy.edit("epochs = 300", "epochs = 600")
+    copy.edit("batch_size = 8", "batch_size = 16")
+    copy.edit("filters = 32", "filters = 48", "model/params.py")
+    copy.edit("num_samples = 64", "num_samples = 9")
+    copy.edit('samples_dir = "samples"', 'samples_dir = "s"')
+    copy.edit('inception_graph = ""', 'inception_graph = "params.py"')
+    lines = lines_of(copy, "--batch-size", "32", "--learning_rate=0.0003", "--init_from", "other")
+    assert unwrapped(lines[5:]) == (
+        "Command line: init_from = /other, batch_size = 32, learning_rate = 0.0003 "
+        "Changed in params.py: epochs = 600, inception_graph = /params.py "
+        "Changed in model/params.py: filters = 48"
+    )
+    lines = lines_of(copy, "--isTrain", "0")
+    assert unwrapped(lines[2:]) == "Changed in params.py: inception_graph = /params.py, num_samples = 9"
+
+
+def test_settings_without_effect_are_named(copy):
+    assert lines_of(copy, "--num_samples", "3", "--single=1", "--isTrain", "1")[5:] == [
+        DEFAULTS,
+        "  Ignored (only for sampling): num_samples = 3, single = 1",
+    ]
+    assert lines_of(copy, "--isTrain", "0", "--filters", "8", "--epochs", "2", "--pics_dir", "x")[2:] == [
+        DEFAULTS,
+        "  Ignored (only for training): filters = 8, epochs = 2",
+    ]
+
+
+@pytest.mark.parametrize("argv", ([], ["--isTrain", "0"], ["--isTrain", "0", "--evaluate", "1"]))
+def test_show_settings_lists_all_in_the_sections_of_the_files(copy, argv):
+    lines = lines_of(copy, *argv, "--show_settings")
+    plain = lines_of(copy, *argv)
+    assert lines[: len(plain)] == plain
+    text = "\n".join(lines[len(plain) :])
+    position = -1
+    for (file, title), entries in help.sections_of(settings.read_files()).items():
+        mark = {"training": " (only for training)", "sampling": " (only for sampling)"}
+        used = {schema.ALL[name].when for name in entries}
+        unused = "training" if "--isTrain" in argv else "sampling"
+        assert text.index(f"{title}, in {file}{mark[unused] if used == {unused} else ''}\n") > position
+        for name in entries:
+            position = text.index(f" {name} = ", position + 1)
+    values = dict(copy.resolve(*argv).run._asdict(), **copy.resolve(*argv).network._asdict())
+    for name, value in values.items():
+        shown = "''" if value == "" else str(value).replace(copy.root + os.sep, "/").replace(os.sep, "/")
+        assert f"{name} = {shown}," in text + "," or f"{name} = {shown}\n" in text
+    assert max(map(len, lines)) <= 80
+
+
+def test_lines_fit_80_columns_where_paths_allow_it():
+    every = [word for name in schema.ALL if not schema.ALL[name].is_path for word in ("--" + name, _example(name))]
+    for argv in (every, [*every, "--isTrain", "0"], [*every, "--isTrain", "0", "--evaluate", "0"]):
+        lines = startup.describe(settings.resolve([*argv, "--show_settings"]), argv).split("\n")
+        for line in lines:
+            assert len(line) <= 80 or settings.ROOT in line, line
+    long = os.sep + "long" * 30
+    lines = startup.describe(settings.resolve(["--init_from", long]), ["--init_from", long]).split("\n")
+    assert f"  Command line:  init_from = {os.path.abspath(long)}" in lines
+    assert startup._joined(["a" * 40, "b" * 35], "  ", 2) == ["  " + "a" * 40 + ", " + "b" * 35]  # with a comma, 80
+    assert startup._joined(["a" * 40, "b" * 36], "  ", 2) == ["  " + "a" * 40 + ",", "  " + "b" * 36]
+
+
+def _example(name):
+    return str(getattr(settings.resolve([]).run, name, None) or getattr(settings.resolve([]).network, name, 0))

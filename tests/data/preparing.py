@@ -1,0 +1,65 @@
+"""Helpers of the tests that prepare pictures."""
+
+import csv
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils.data import pool, prepare
+from utils.data.decode import Recipe
+from utils.errors import UserError
+
+RECIPE = Recipe(size=16, channels=3, crop="center", background=(255, 255, 255))
+
+
+def own_folders(run, pics, tmp_path):
+    """Return run settings for the pictures in `pics`, with empty folders for checkpoints and cache."""
+    for name in ("checkpoints", "cache"):
+        (tmp_path / name).mkdir()
+    return run._replace(
+        pics_dir=str(pics), checkpoints_dir=str(tmp_path / "checkpoints"), cache_dir=str(tmp_path / "cache")
+    )
+
+
+def decode_here(tasks, job, processes):
+    """As pool.decode_all, in this process: starting others takes most of a test's time."""
+    with open(job.records_path, "r+b", buffering=0) as records:
+        for task in tasks:
+            path = os.path.join(os.fsencode(job.folder), task[0])
+            yield task, pool.decode_to_slot(path, task[1], records, job.recipe)
+
+
+def load(run, recipe=RECIPE):
+    """Return the pictures, [n, H, W, C] uint8, and the Summary."""
+    pictures, summary = prepare.prepare_pictures(run, recipe)
+    return pictures.records.take(np.arange(pictures.n)), summary
+
+
+def refused(run):
+    """Return the line of the UserError."""
+    with pytest.raises(UserError) as raised:
+        prepare.prepare_pictures(run, RECIPE)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def skipped(run):
+    """Return skipped.csv as {path: reason}."""
+    with open(os.path.join(run.checkpoints_dir, "skipped.csv"), newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["path", "reason"]
+    return dict(rows)
+
+
+def in_cache(run, ending):
+    """Return the path of the one file of the cache with this ending."""
+    (name,) = [name for name in os.listdir(run.cache_dir) if name.endswith(ending)]
+    return os.path.join(run.cache_dir, name)
+
+
+def gradient_png(path, seed=0):
+    """Write a small gradient picture, different for each seed."""
+    slope = np.add.outer(np.arange(20), np.arange(20)) * (3 + seed % 3) % 256
+    Image.fromarray(np.uint8(slope)).convert("RGB").save(str(path))

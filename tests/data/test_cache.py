@@ -1,0 +1,281 @@
+"""The cache under damage, full disks and several runs: nothing wrong is trained on, and nothing is lost for good."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import threading
+
+import numpy as np
+import pytest
+from conftest import gradient
+from PIL import Image
+from preparing import RECIPE, decode_here, in_cache, load, own_folders
+
+from utils.data import cache, pool, prepare
+from utils.errors import UserError
+
+RECORD = 16 * 16 * 3  # bytes
+
+
+@pytest.fixture
+def run(tiny, pics, tmp_path):
+    """Run settings for `pics`, with folders of their own."""
+    return own_folders(tiny.run, pics, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    """Decode in this process: see test_pool.py for decoding in others."""
+    monkeypatch.setattr(pool, "decode_all", decode_here)
+
+
+# --- Damage --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", (0, 1, 5 * RECORD + 100))
+def test_truncated_records_are_decoded_again(run, length):
+    before, _ = load(run)
+    os.truncate(in_cache(run, ".records"), length)
+    after, summary = load(run)
+    assert np.array_equal(before, after)
+    assert summary.decoded == 12 - length // RECORD
+    assert summary.damage.endswith(f"was truncated; decoding {summary.decoded} pictures again")
+
+
+def test_overwritten_records_are_never_used(run, capsys):
+    before, _ = load(run)
+    path = in_cache(run, ".records")
+    with open(path, "r+b") as file:
+        file.write(os.urandom(os.path.getsize(path)))
+    pictures, summary = prepare.prepare_pictures(run, RECIPE)
+    assert summary.decoded == 0
+    assert np.array_equal(pictures.records.take(np.arange(12)), before)
+    error = f"\nmain.py: {in_cache(run, '.sqlite')}: damaged records were found; rebuilding them\n"
+    assert capsys.readouterr().err == error  # once
+    assert np.array_equal(load(run)[0], before)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_damaged_record_whose_picture_is_gone_is_one_line(run, pics):
+    pictures, _ = prepare.prepare_pictures(run, RECIPE)
+    path = in_cache(run, ".records")
+    with open(path, "r+b") as file:
+        file.write(bytes(os.path.getsize(path)))
+    shutil.rmtree(str(pics / "red"))
+    with pytest.raises(UserError, match="a picture to rebuild it from was removed or changed; run again to repair"):
+        pictures.records.take(np.arange(12))
+    assert len(load(run)[0]) == 6  # and the cure works
+
+
+@pytest.mark.parametrize(
+    "rubbish", (b"rubbish" * 1000, b"", b"SQLite format 3\0" + b"\xff" * 5000), ids=("text", "empty", "a header")
+)
+def test_an_overwritten_index_is_made_again(run, rubbish):
+    before, _ = load(run)
+    with open(in_cache(run, ".sqlite"), "wb") as file:
+        file.write(rubbish)
+    after, summary = load(run)
+    assert summary.decoded == 12 and np.array_equal(before, after)
+    assert ("is damaged" in summary.damage) == bool(rubbish)
+
+
+def test_an_index_damaged_inside_never_gives_a_wrong_picture(run):
+    """Every kilobyte of it in turn."""
+    before, _ = load(run)
+    path = in_cache(run, ".sqlite")
+    with open(path, "rb") as file:
+        whole = file.read()
+    for start in range(0, len(whole), 1024):
+        with open(path, "wb") as file:
+            file.write(whole[:start] + b"\x55" * 1024 + whole[start + 1024 :])
+        assert np.array_equal(load(run)[0], before), start
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_in_the_index_never_costs_a_picture_nor_a_start(run):
+    before, _ = load(run)
+    path = in_cache(run, ".sqlite")
+    with open(path, "rb") as file:
+        whole = file.read()
+    rng = np.random.RandomState(0)
+    used = np.flatnonzero(np.frombuffer(whole, np.uint8))  # most of the file is zeros
+    for place in [*range(100), *rng.choice(used, 100)]:
+        with open(path, "wb") as file:
+            file.write(whole[:place] + bytes([whole[place] ^ (1 << rng.randint(8))]) + whole[place + 1 :])
+        records, summary = load(run)
+        assert np.array_equal(records, before) and summary.unusable == [], place
+
+
+def test_a_damaged_record_is_one_line_even_without_the_index(run):
+    pictures, _ = prepare.prepare_pictures(run, RECIPE)
+    with open(in_cache(run, ".records"), "r+b") as file:
+        file.write(bytes(RECORD * 12))
+    os.remove(in_cache(run, ".sqlite"))
+    with pytest.raises(UserError, match="is damaged, and a picture to rebuild it from was removed or changed"):
+        pictures.records.take(np.arange(12))
+    assert pictures.paths_of(0) == [] and len(load(run)[0]) == 12
+
+
+def test_an_index_of_a_later_version_is_made_anew(run):
+    load(run)
+    with sqlite3.connect(in_cache(run, ".sqlite")) as database:
+        database.execute("PRAGMA user_version = 77")
+    database.close()
+    _, summary = load(run)
+    assert summary.decoded == 12 and "another version" in summary.damage
+
+
+@pytest.mark.parametrize("message", cache._NO_DAMAGE)
+def test_an_index_that_is_not_damaged_is_kept(run, monkeypatch, message):
+    """A full disk, a lock, a read error: one line, and nothing is removed."""
+    load(run)
+
+    def fail(self, files):
+        raise sqlite3.OperationalError(f"{message} (5)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.Index, "compare", fail)
+        with pytest.raises(UserError, match=r"cannot be written \(.*\); free some space or choose another folder"):
+            load(run)
+    assert load(run)[1].decoded == 0
+
+
+# --- Space -----------------------------------------------------------------------------------------------------------
+
+
+def touch(pics, seconds):
+    """Give all pictures another modification time, so that they are decoded again."""
+    for path in pics.rglob("*.jpg"):
+        os.utime(str(path), (seconds, seconds))
+
+
+def test_unused_records_are_removed_in_the_end(run, pics, monkeypatch):
+    """The file of records is written anew when most of it is unused, and a reader of the old one continues."""
+    monkeypatch.setattr(cache, "SLACK", 10)
+    pictures, _ = prepare.prepare_pictures(run, RECIPE)
+    before, paths = pictures.records.take(np.arange(12)), set()
+    for i in range(4):
+        paths.add(in_cache(run, ".records"))
+        for path in pics.rglob("1.jpg"):
+            path.unlink()
+        touch(pics, i)
+        records, _ = load(run)
+        assert np.array_equal(records, before[[0, 2, 3, 4, 5, 6, 8, 9, 10, 11]])
+    size = os.path.getsize(in_cache(run, ".records"))
+    assert len(paths) > 1 and size <= (2 * 10 + 10 + 10) * RECORD
+    monkeypatch.setattr(pictures.records, "_rebuild", None)  # which would be called for an overwritten record
+    assert np.array_equal(pictures.records.take(np.arange(12)), before)
+
+
+def test_a_cache_that_cannot_be_compacted_is_used_as_it_is(run, pics, monkeypatch):
+    monkeypatch.setattr(cache, "SLACK", 0)
+    load(run)
+    for path in list(pics.rglob("*.jpg"))[:8]:
+        path.unlink()
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache.Cache, "_copy", full)
+    assert len(load(run)[0]) == 4
+
+
+# --- Several runs ----------------------------------------------------------------------------------------------------
+
+
+def test_two_runs_preparing_at_once_both_end_right(run, capsys):
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(load(run))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (one, first), (two, second) = results
+    assert np.array_equal(one, two) and len(one) == 12
+    assert sorted([first.decoded, second.decoded]) == [0, 12]
+
+
+def test_waiting_for_another_run_is_said(run, monkeypatch, capsys):
+    @contextlib.contextmanager
+    def busy(path, on_wait):
+        assert path.startswith(run.cache_dir) and path.endswith(".lock")
+        on_wait()
+        yield
+
+    monkeypatch.setattr(cache, "locked", busy)
+    load(run)
+    assert capsys.readouterr().out.startswith("Another run is preparing these pictures; waiting for it.\n")
+
+
+def test_a_reader_is_not_disturbed_by_the_next_run(run, pics, monkeypatch):
+    pictures, _ = prepare.prepare_pictures(run, RECIPE)
+    before = pictures.records.take(np.arange(12))
+    for path in pics.rglob("*.jpg"):
+        Image.fromarray(gradient(20, 20, (0.1, 0.1, 0.1))).save(str(path))
+    assert load(run)[1].decoded == 12
+    monkeypatch.setattr(pictures.records, "_rebuild", None)  # which would be called for an overwritten record
+    assert np.array_equal(pictures.records.take(np.arange(12)), before)
+
+
+# --- Windows: a file that another run has open cannot be removed -----------------------------------------------------
+
+
+@pytest.fixture
+def open_elsewhere(monkeypatch):
+    """Return a set of paths whose removal fails as on Windows while another process has them open."""
+    paths, remove = set(), os.remove
+
+    def refuse(path):
+        if path in paths:
+            # There, its fourth argument is the winerror 32, which makes errno 13 of the first.
+            raise PermissionError(13, "The process cannot access the file because it is being used", path, 32)
+        remove(path)
+
+    monkeypatch.setattr(os, "remove", refuse)
+    return paths
+
+
+def test_compacting_under_a_reader_on_windows(run, pics, monkeypatch, open_elsewhere):
+    monkeypatch.setattr(cache, "SLACK", 0)
+    pictures, _ = prepare.prepare_pictures(run, RECIPE)
+    before, old = pictures.records.take(np.arange(12)), in_cache(run, ".records")
+    open_elsewhere.add(old)
+    for seconds in (1, 2, 3):
+        touch(pics, seconds)
+        assert np.array_equal(load(run)[0], before)
+    names = [name for name in os.listdir(run.cache_dir) if name.endswith(".records")]
+    assert len(names) == 2 and os.path.basename(old) in names  # the old one, and the one in use
+    monkeypatch.setattr(pictures.records, "_rebuild", None)
+    assert np.array_equal(pictures.records.take(np.arange(12)), before)
+    open_elsewhere.clear()  # the reader has ended: the next run tidies up
+    assert np.array_equal(load(run)[0], before) and in_cache(run, ".records") != old
+
+
+def test_a_damaged_index_under_a_reader_on_windows(run, monkeypatch, open_elsewhere):
+    """The next run starts a new index, and does not overwrite the records that it could not remove."""
+    pictures, _ = prepare.prepare_pictures(run, RECIPE)
+    before, path = pictures.records.take(np.arange(12)), in_cache(run, ".records")
+    with open(in_cache(run, ".sqlite"), "wb") as file:
+        file.write(b"rubbish" * 1000)
+    open_elsewhere.add(path)
+    with open(path, "r+b") as file:
+        content = file.read()
+    records, summary = load(run)
+    assert summary.decoded == 12 and "is damaged" in summary.damage and np.array_equal(records, before)
+    with open(path, "rb") as file:
+        assert file.read(len(content)) == content
+    monkeypatch.setattr(pictures.records, "_rebuild", None)
+    assert np.array_equal(pictures.records.take(np.arange(12)), before)
+
+
+def test_a_damaged_index_that_is_open_on_windows_is_one_line(run, open_elsewhere):
+    load(run)
+    path = in_cache(run, ".sqlite")
+    with open(path, "wb") as file:
+        file.write(b"rubbish" * 1000)
+    open_elsewhere.add(path)
+    with pytest.raises(UserError, match=r"^cache_dir = .* cannot be written \(.*being used.*\)"):
+        load(run)
+    open_elsewhere.clear()
+    assert load(run)[1].decoded == 12

@@ -1,0 +1,233 @@
+"""Decoding in processes: every file is answered once, and one that crashes its process costs no other file."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import odd_files
+import pytest
+from conftest import ROOT, gradient
+from PIL import Image
+from preparing import RECIPE, load, own_folders, refused, skipped
+
+from utils.data import pool, prepare, report
+from utils.data.decode import decode
+from utils.data.records import checksums, record_bytes, to_record
+
+# Run by every Python process at its start: opening one of these files kills the process.
+CRASH = """
+import os
+from PIL import Image
+
+opened = Image.open
+
+def crash(file, *more):
+    if os.path.basename(os.fsencode(file.name)) in {names!r}:
+        os.kill(os.getpid(), 11)
+    return opened(file, *more)
+
+Image.open = crash
+"""
+
+
+@pytest.fixture
+def run(tiny, pics, tmp_path):
+    """Run settings for `pics`, with folders of their own."""
+    return own_folders(tiny.run, pics, tmp_path)
+
+
+@pytest.fixture
+def at_start(tmp_path, monkeypatch):
+    """Given Python code, have new processes run it at their start."""
+
+    def write(code):
+        (tmp_path / "start").mkdir()
+        (tmp_path / "start" / "sitecustomize.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "start"))
+
+    return write
+
+
+@pytest.mark.slow
+def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
+    """More files than in the chunks on the way; those that crash are at the start, in the middle and at the end."""
+    names, records = [b"%03d.png" % i for i in range(150)], tmp_path / "records"
+    for i, name in enumerate(names):
+        Image.fromarray(gradient(8, 8, (i / 150.0, 0.5, 0.5))).save(os.path.join(str(tmp_path), os.fsdecode(name)))
+    crashing = {names[0], names[70], names[149]}
+    at_start(CRASH.format(names=crashing))
+    records.write_bytes(b"")
+    recipe = RECIPE._replace(size=8)
+    tasks = [(name, 2 * i, 100, "more") for i, name in enumerate(names)]
+    results = dict(pool.decode_all(iter(tasks), pool.Job(str(tmp_path), str(records), recipe), 2))
+    assert set(results) == set(tasks)
+    content = np.zeros((300, record_bytes((8, 8, 3))), np.uint8)
+    content.ravel()[: records.stat().st_size] = np.frombuffer(records.read_bytes(), np.uint8)
+    for task, outcome in results.items():
+        if task[0] in crashing:
+            assert outcome == pool.Outcome("unread", None, "decoding it crashed (signal 11)")
+            continue
+        record = to_record(decode(os.path.join(str(tmp_path), os.fsdecode(task[0])), recipe))
+        assert np.array_equal(content[task[1]], record)
+        assert outcome == pool.Outcome("picture", checksums(record[None])[0], "")
+    assert multiprocessing.active_children() == []
+
+
+def test_a_decoder_that_crashes_costs_one_picture(run, at_start):
+    at_start(CRASH.format(names={b"1.jpg", b"4.jpg"}))
+    records, summary = load(run)
+    assert len(records) == 8 and len(summary.unusable) == 4
+    assert set(skipped(run).values()) == {"decoding it crashed (signal 11)"}
+
+
+def test_processes_that_cannot_start_are_not_blamed_on_the_pictures(run, at_start, monkeypatch):
+    at_start("import os\nos._exit(7)\n")
+    assert refused(run) == "decoding processes exit at once (exit code 7); out of memory?"
+    monkeypatch.undo()
+    assert load(run)[1].decoded == 12
+
+
+def test_odd_files_are_sorted_out(run, pics):
+    for path in pics.rglob("*.jpg"):
+        path.unlink()
+    usable, unusable, others = odd_files.usable(), odd_files.unusable(), odd_files.others()
+    for folder, files in (("good", usable), ("bad", unusable), ("other", others)):
+        (pics / folder).mkdir(parents=True)
+        for name, content in files.items():
+            (pics / folder / name).write_bytes(content[0] if isinstance(content, tuple) else content)
+    os.symlink("nowhere", str(pics / "dead.jpg"))
+    (pics / ".hidden").write_bytes(b"")
+    pictures, summary = prepare.prepare_pictures(run, RECIPE)
+    assert pictures.n == len(pictures.records) == len(usable) and pictures.classes == ["good"]
+    assert sum(summary.ignored.values()) == len(others) and summary.hidden == 1
+    reasons = skipped(run)
+    assert set(reasons) == {os.path.join("bad", name) for name in unusable} | {"dead.jpg"}
+    assert all(unusable[os.path.basename(path)][1] in reason for path, reason in reasons.items() if "bad" in path)
+    text = report.describe(pictures, summary, run)
+    assert f"Unusable, left out: {len(unusable) + 1}\n" in text
+    assert "  dead.jpg: broken link\n" in text and text.count("  bad") == 4 and "... all are listed in" in text
+    assert "Ignored: 5 other files (" in text and ".txt 1" in text and "1 hidden" in text
+    # The next run has all that from the cache, and lists it again.
+    _, summary = prepare.prepare_pictures(run, RECIPE)
+    assert summary.decoded == 0 and len(summary.unusable) == len(unusable) + 1 and skipped(run) == reasons
+
+
+def test_names_that_are_not_text(run, pics):
+    folder = os.path.join(os.fsencode(str(pics)), b"\xff\xfe class")
+    os.mkdir(folder)
+    for name, content in ((b"\xfd.jpg", odd_files.saved(odd_files.motif(), "JPEG")), (b"\xfc\n.jpg", b"no")):
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(content)
+    pictures, summary = prepare.prepare_pictures(run, RECIPE)
+    assert len(pictures.records) == 13 and pictures.classes[-1] == "\udcff\udcfe class"
+    assert list(skipped(run)) == [os.path.join("\\udcff\\udcfe class", "\\udcfc\n.jpg")]
+    report.describe(pictures, summary, run).encode("utf-8", "backslashreplace")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are those of Unix")
+@pytest.mark.parametrize("limit", (3000, 30000))
+def test_a_full_disk_is_one_line_and_no_partial_record_is_used(run, limit):
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        line = refused(run if limit == 3000 else more_pictures(run))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert f"cache_dir = {run.cache_dir} cannot be written (" in line and "free some space" in line
+    records, summary = load(run)
+    for record, path in zip(records, sorted(os.listdir(os.path.join(run.pics_dir, "blue")))):
+        assert np.array_equal(record, decode(os.path.join(run.pics_dir, "blue", path), RECIPE))
+    assert summary.damage == ""
+
+
+def more_pictures(run):
+    for i in range(60):
+        Image.fromarray(gradient(10 + i, 20)).save(os.path.join(run.pics_dir, "red", f"more {i}.png"))
+    return run
+
+
+# --- The life of the processes ---------------------------------------------------------------------------------------
+
+
+def test_processes_end_with_their_work(run):
+    load(run)
+    deadline = time.time() + 10
+    while multiprocessing.active_children() and time.time() < deadline:
+        time.sleep(0.05)
+    assert multiprocessing.active_children() == []
+
+
+def test_decoding_processes_do_not_import_tensorflow():
+    code = "import sys, utils.data, utils.data.pool; print(sorted(n for n in sys.modules if n.startswith('tensor')))"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT).strip() == b"[]"
+
+
+def test_without_signal_masks_as_on_windows(run, monkeypatch):
+    monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
+    assert load(run)[1].decoded == 12
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signal masks are Unix's")
+def test_the_signal_mask_is_as_before(run):
+    load(run)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_not_more_processes_than_windows_can_wait_for(monkeypatch):
+    monkeypatch.setattr(pool, "cores", lambda: 128)
+    assert (pool.processes_for(0), pool.processes_for(5), pool.processes_for(1000)) == (1, 5, 128)
+    monkeypatch.setattr(pool, "_WINDOWS", True)
+    assert (pool.processes_for(0), pool.processes_for(5), pool.processes_for(1000)) == (1, 5, 60)
+
+
+# A parent, killed while its child watches by pool._orphan_check; the child writes what it sees to a file.
+PARENT = """
+import multiprocessing, sys, time
+from utils.data import pool
+
+def watch(path, windows):
+    pool._WINDOWS = windows
+    is_orphan = pool._orphan_check()
+    states = [is_orphan()]
+    with open(path, "w") as file:
+        file.write("started")
+    deadline = time.time() + 30
+    while not is_orphan() and time.time() < deadline:
+        time.sleep(0.02)
+    with open(path, "w") as file:
+        file.write(f"{states[0]} then {is_orphan()}")
+
+if __name__ == "__main__":
+    multiprocessing.get_context("spawn").Process(target=watch, args=(sys.argv[1], sys.argv[2] == "1")).start()
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills as on Unix")
+@pytest.mark.parametrize("windows", (False, True), ids=("by parent id", "as on windows"))
+def test_a_child_notices_that_its_parent_was_killed(tmp_path, windows):
+    if windows and not hasattr(multiprocessing, "parent_process"):
+        pytest.skip("from Python 3.8 on")
+    script, result = tmp_path / "parent.py", tmp_path / "result"
+    script.write_text(PARENT)
+    environment = dict(os.environ, PYTHONPATH=ROOT)
+    parent = subprocess.Popen([sys.executable, str(script), str(result), str(int(windows))], env=environment)
+    try:
+        wait_for(result, "started")
+    finally:
+        parent.kill()
+        parent.wait()
+    wait_for(result, "False then True")
+
+
+def wait_for(path, text):
+    deadline = time.time() + 30
+    while not path.exists() or path.read_text() != text:
+        assert time.time() < deadline, path.read_text() if path.exists() else "nothing was written"
+        time.sleep(0.02)

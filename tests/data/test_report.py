@@ -1,0 +1,96 @@
+"""What the user reads about the pictures: lines at the start, skipped.csv, and refusals of one line."""
+
+import collections
+import os
+
+import numpy as np
+import pytest
+from conftest import InMemory
+from preparing import decode_here, load, own_folders, refused, skipped
+
+from utils.data import Pictures, pool, report
+
+
+@pytest.fixture
+def run(tiny, pics, tmp_path):
+    """Run settings for `pics`, with folders of their own."""
+    return own_folders(tiny.run, pics, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    monkeypatch.setattr(pool, "decode_all", decode_here)
+
+
+def pictures_of(labels, classes):
+    return Pictures(InMemory(np.zeros((len(labels), 2, 2, 3), np.uint8)), np.int32(labels), classes, "", None)
+
+
+NOTHING = report.Summary([], collections.Counter(), 0, 0, 0.0, "")
+
+
+def test_everything_that_is_left_out_is_said(run):
+    summary = report.Summary(
+        unusable=[(f"{i}.jpg", "why") for i in range(6)],
+        ignored=collections.Counter({".txt": 5, ".db": 4, ".mp4": 3, "no extension": 2, ".x": 1}),
+        hidden=7,
+        decoded=1,
+        seconds=1.25,
+        damage="it was damaged",
+    )
+    lines = report.describe(pictures_of([0, 1, 1, -1, 1], ["a", "b"]), summary, run).split("\n")
+    assert lines == [
+        f"5 pictures in {run.pics_dir}: a 1, b 3, no class 1",
+        "Ignored: 15 other files (.txt 5, .db 4, .mp4 3, no extension 2, ...), 7 hidden.",
+        "Unusable, left out: 6",
+        *[f"  {i}.jpg: why" for i in range(5)],
+        f"  ... all are listed in {os.path.join(run.checkpoints_dir, 'skipped.csv')}",
+        "Cache repaired: it was damaged.",
+        f"Prepared 1 file in 1.2 s; the cache is in {run.cache_dir}.",
+    ]
+
+
+def test_nothing_to_say_is_one_line(run):
+    assert report.describe(pictures_of([0] * 4, ["a"]), NOTHING, run) == f"4 pictures in {run.pics_dir}: a 4"
+
+
+def test_fewer_pictures_than_a_batch(run):
+    lines = report.describe(pictures_of([0], ["a"]), NOTHING, run).split("\n")
+    assert lines[0] == f"1 picture in {run.pics_dir}: a 1"
+    assert lines[1:] == ["Fewer pictures than batch_size = 4: batches repeat pictures; add pictures or lower it."]
+
+
+def test_many_classes_are_cut_short(run):
+    classes = [f"c{i:02d}" for i in range(30)]
+    line = report.describe(pictures_of(list(range(30)), classes), NOTHING, run)
+    assert line.endswith("c18 1, c19 1, ... (30 classes)")
+
+
+def test_without_usable_pictures_folder_kinds_and_layout_are_named(run, pics):
+    for path in pics.rglob("*.jpg"):
+        path.unlink()
+    line = f"pics_dir = {pics} holds no usable pictures; it should hold pictures as <class>/<n>.jpg"
+    assert refused(run) == line
+    for name in ("a.txt", "b.txt", "c.mp4", ".x"):
+        (pics / name).write_bytes(b"x")
+    assert "holds no usable pictures, 3 other files (.txt 2, .mp4 1), 1 hidden; it should hold" in refused(run)
+    (pics / "red" / "1.jpg").write_bytes(b"<html>")
+    line = refused(run)
+    assert "holds no usable pictures, 1 unusable (such as red/1.jpg: not in a format" in line
+    assert "skipped.csv lists why; it should hold pictures as <class>/<n>.jpg" in line
+    assert list(skipped(run)) == ["red/1.jpg"]
+
+
+def test_more_unusable_ones_than_max_bad(run, pics):
+    for i in range(4):
+        (pics / "red" / f"bad {i}.jpg").write_bytes(b"no")
+    assert len(load(run._replace(max_bad=0.25))[1].unusable) == 4  # of 16: not more than a quarter
+    line = refused(run._replace(max_bad=0.24))
+    assert "holds 12 usable pictures, 4 unusable (such as red/bad 0.jpg: " in line
+    assert "that is more than max_bad = 0.24; " in line and "skipped.csv lists why" in line
+    assert refused(run._replace(max_bad=0.0))
+
+
+def test_a_skipped_csv_that_cannot_be_written_is_named(run):
+    os.mkdir(os.path.join(run.checkpoints_dir, "skipped.csv"))
+    assert f"skipped.csv in checkpoints_dir = {run.checkpoints_dir} cannot be written (" in refused(run)

@@ -1,0 +1,74 @@
+"""What `evaluate` prints and writes. See also tests/program/test_best.py."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from small import FakeSampler, write_inception
+
+from utils.checkpoints import manifest
+from utils.metrics import measure
+from utils.metrics.evaluate import Evaluator
+
+
+@pytest.fixture
+def tiny(tiny, tmp_path, pics):
+    folders = {name: str(tmp_path / name) for name in ("samples_dir", "checkpoints_dir", "cache_dir")}
+    (tmp_path / "samples_dir").mkdir()
+    return tiny._replace(run=tiny.run._replace(pics_dir=str(pics), evaluate_samples=10, **folders))
+
+
+def evaluated(settings, tmp_path, capsys, state=None):
+    """Evaluate fake samples as of the checkpoint of step 7; return what was printed, as lines."""
+    path = tmp_path / "dcgan-7.json"
+    path.write_text(manifest.dumps(settings, 7, "2.21.0", state or manifest.Saved()))
+    assert json.loads(path.read_text())["step"] == 7
+    evaluator = Evaluator(settings.run, manifest.read(str(path)))
+    sampler = FakeSampler(np.random.RandomState(1).randint(0, 256, (12, 16, 16, 3)).astype(np.uint8))
+    evaluator.evaluate(sampler, sampler, 7)
+    return capsys.readouterr().out.split("\n")
+
+
+def test_what_is_printed_and_written(tiny, tmp_path, capsys):
+    lines = evaluated(tiny, tmp_path, capsys)
+    start = lines.index("N = 10 samples against 10 pictures, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale")
+    swd, ms_ssim, missing, where, sheet, distances = lines[start + 1 : start + 7]
+    assert swd.startswith("  swd ") and "(lower is better; at N = 5 it is " in swd and "for real against real)" in swd
+    assert ms_ssim.startswith("  ms_ssim ") and "(real pictures: 0." in ms_ssim and "1 = all samples are" in ms_ssim
+    assert missing == "Not measured, without inception_graph: fid, kid, precision, recall."
+    assert where.startswith("inception_graph must name the file") and where.endswith("nothing is downloaded")
+    path = tmp_path / "samples_dir" / "nearest_00000007.png"
+    assert sheet == f"10 samples, each beside its nearest training pictures: {path}"
+    assert distances.startswith("RMS pixel difference to the nearest one: ") and distances.endswith("0: memorised")
+    with Image.open(str(path)) as picture:
+        assert picture.size == (2 * (5 * 16 + 4), 5 * 16)
+    assert (tmp_path / "samples_dir" / "skipped.csv").exists() and not (tmp_path / "checkpoints_dir").exists()
+
+
+def test_every_metric_of_the_table_is_printed(tiny, tmp_path, capsys, monkeypatch):
+    def brightness(reals, fakes):
+        return 0.25
+
+    def reference(measured, reals):
+        return f"of {len(measured.samples)} against {len(reals)}"
+
+    row = measure.Metric("brightness", brightness, measure.HIGHER, reference=reference)
+    monkeypatch.setattr(measure, "METRICS", (*measure.METRICS, row))
+    graph = write_inception(tmp_path / "small.pb")
+    lines = evaluated(tiny._replace(run=tiny.run._replace(inception_graph=graph)), tmp_path, capsys)
+    names = [line.split()[0] for line in lines if line.startswith("  ") and line.endswith(")")]
+    assert names == ["swd", "ms_ssim", "fid", "kid", "precision", "recall", "brightness"]
+    assert "  brightness     0.2500   (higher is better; of 10 against 10)" in lines
+    assert not [line for line in lines if line.startswith("Not measured")]
+
+
+def test_pictures_are_prepared_as_for_training(tiny, tmp_path, capsys):
+    """The present crop does not count, and different pictures are announced."""
+    trained = tiny._replace(run=tiny.run._replace(crop="pad"))
+    path = tmp_path / "dcgan-7.json"
+    path.write_text(manifest.dumps(trained, 7, "2.21.0", manifest.Saved(pictures="99 ffffffffffffffff")))
+    Evaluator(tiny.run._replace(crop="stretch"), manifest.read(str(path)))
+    assert "These are not the pictures that it was trained on." in capsys.readouterr().out
+    lines = evaluated(trained, tmp_path, capsys)
+    assert [line for line in lines if "crop = pad" in line] and "These are not the pictures" not in "\n".join(lines)

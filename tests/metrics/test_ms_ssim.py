@@ -1,0 +1,24 @@
+"""MS-SSIM: its scales, and its values for equal, similar and unrelated pictures."""
+
+import numpy as np
+import pytest
+
+from utils.metrics import ms_ssim
+
+
+def test_scales_of_ms_ssim():
+    assert [len(ms_ssim.scales(size)) for size in (8, 16, 32, 64, 128, 176, 1024)] == [1, 1, 2, 3, 4, 5, 5]
+    assert ms_ssim.scales(256) == pytest.approx(np.array(ms_ssim.WEIGHTS) / 1.0001)
+    assert sum(ms_ssim.scales(64)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("size", (8, 16, 64))
+@pytest.mark.parametrize("channels", (1, 3))
+def test_ms_ssim(size, channels):
+    pictures = np.random.RandomState(0).randint(0, 256, (6, size, size, channels)).astype(np.uint8)
+    measure = ms_ssim.MsSsim((size, size, channels))
+    assert measure(np.repeat(pictures[:1], 6, axis=0)) == pytest.approx(1, abs=1e-5)
+    noise = measure(pictures)
+    assert noise < 0.3
+    alike = np.uint8(0.9 * pictures[:1] + 0.1 * pictures)
+    assert noise < measure(alike) < 1

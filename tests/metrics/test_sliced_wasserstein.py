@@ -1,0 +1,85 @@
+"""The sliced Wasserstein distance against hand-made cases."""
+
+import numpy as np
+import pytest
+
+from utils.metrics import sliced_wasserstein
+from utils.metrics.sliced_wasserstein import Descriptors
+
+
+@pytest.fixture
+def random():
+    return np.random.RandomState(0)
+
+
+@pytest.fixture
+def pictures(random):
+    """Smooth pictures, all distinct: [40, 32, 32, 3] uint8."""
+    coarse = random.randint(0, 256, (40, 4, 4, 3)).astype(np.uint8)
+    return np.repeat(np.repeat(coarse, 8, axis=1), 8, axis=2)
+
+
+@pytest.mark.parametrize("size", (16, 32, 64))
+def test_the_bands_of_a_pyramid_add_up(random, size):
+    pictures = random.uniform(0, 255, (2, size, size, 3)).astype(np.float32)
+    bands = sliced_wasserstein.laplacian_pyramid(pictures)
+    assert [band.shape[1] for band in bands] == [s for s in (64, 32, 16) if s <= size]
+    whole = bands[-1]
+    for band in reversed(bands[:-1]):
+        whole = sliced_wasserstein.upsampled(whole) + band
+    assert whole == pytest.approx(pictures, abs=1e-3)
+
+
+def test_a_flat_picture_has_no_detail():
+    fine, coarse = sliced_wasserstein.laplacian_pyramid(np.full((1, 32, 32, 1), 100, np.float32))
+    assert fine == pytest.approx(np.zeros((1, 32, 32, 1)), abs=1e-3)
+    assert coarse == pytest.approx(np.full((1, 16, 16, 1), 100.0), abs=1e-3)
+
+
+def test_the_sliced_distance_of_sets(pictures, random):
+    own = Descriptors(pictures)
+    assert own.distance(Descriptors(pictures)) == 0
+    assert own.distance(Descriptors(pictures[::-1])) < 60  # the same set, other patches of it
+    noisy = np.uint8(np.clip(pictures + random.normal(0, 60, pictures.shape), 0, 255))
+    slightly = np.uint8(np.clip(pictures + random.normal(0, 6, pictures.shape), 0, 255))
+    one = np.repeat(pictures[:1], 40, axis=0)
+    near, far, collapsed = (own.distance(Descriptors(x)) for x in (slightly, noisy, one))
+    assert 0 < near < far and collapsed > 100
+
+
+def test_the_sliced_distance_of_known_projections():
+    a, b = Descriptors.__new__(Descriptors), Descriptors.__new__(Descriptors)
+    a.levels = [np.array([[0.0, 1.0, 2.0]]), np.array([[0.0, 0.0, 0.0]])]
+    b.levels = [np.array([[1.0, 2.0, 3.0]]), np.array([[0.0, 0.0, 3.0]])]
+    assert a.distance(b) == pytest.approx(1000 * (1.0 + 1.0) / 2)
+
+
+def test_patches_are_normalised(random):
+    band = random.normal(5, 3, (6, 16, 16, 2)).astype(np.float32)
+    tops, lefts = random.randint(10, size=(2, 6, sliced_wasserstein.PATCHES))
+    plain = sliced_wasserstein.patches(band, tops, lefts)
+    assert plain.shape == (6 * sliced_wasserstein.PATCHES, 7 * 7 * 2)
+    last = band[5, tops[5, -1] : tops[5, -1] + 7, lefts[5, -1] : lefts[5, -1] + 7]
+    assert np.array_equal(plain[-1], last.reshape(-1))
+    found = sliced_wasserstein.normalised(plain, 2)
+    assert (found[-1] * plain[:, ::2].std()).reshape(-1, 2)[:, 0] == pytest.approx(
+        last[..., 0].reshape(-1) - plain[:, ::2].mean(), abs=1e-3
+    )
+    by_channel = found.reshape(-1, 2)
+    assert by_channel.mean(axis=0) == pytest.approx([0, 0], abs=1e-4)
+    assert by_channel.std(axis=0) == pytest.approx([1, 1], abs=1e-4)
+    assert np.isfinite(sliced_wasserstein.normalised(np.zeros((9, 49), np.float32), 1)).all()
+
+
+def test_chunks_give_the_same_descriptors(pictures, monkeypatch):
+    whole = Descriptors(pictures).levels
+    monkeypatch.setattr(sliced_wasserstein, "CHUNK", 7 * 32 * 32 * 3)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, Descriptors(pictures).levels))
+
+
+@pytest.mark.parametrize("size", (8, 16, 64))
+@pytest.mark.parametrize("channels", (1, 3))
+def test_descriptors_of_every_size_and_channel_count(random, size, channels):
+    pictures = random.randint(0, 256, (4, size, size, channels)).astype(np.uint8)
+    assert Descriptors(pictures).distance(Descriptors(pictures)) == 0
+    assert Descriptors(pictures).distance(Descriptors(255 - pictures // 2)) > 0

@@ -1,0 +1,78 @@
+"""Output streams that never raise."""
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from utils.output import terminal
+
+PRINT = """
+import sys
+from utils.output.terminal import make_forgiving, warn
+make_forgiving()
+make_forgiving()
+{body}
+"""
+
+
+def run(body, **options):
+    """Run a program that prints; return its CompletedProcess, with bytes."""
+    environment = dict(os.environ, PYTHONPATH=ROOT, **options.pop("env", {}))
+    options = dict({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, **options)
+    return subprocess.run([sys.executable, "-c", PRINT.format(body=body)], env=environment, timeout=60, **options)
+
+
+@pytest.mark.parametrize("encoding, seen", (("cp1252", b"caf\xe9 \\u65e5"), ("ascii", b"caf\\xe9 \\u65e5")))
+def test_a_console_with_few_characters_shows_escapes(encoding, seen):
+    done = run("print('caf\\u00e9 \\u65e5')\nwarn('\\u65e5')", env={"PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stdout.strip()) == (0, seen)
+    assert done.stderr.strip() == b"main.py: \\u65e5"
+
+
+def test_a_file_name_that_is_no_text_can_be_printed():
+    done = run("import os; print(os.fsdecode(b'a\\xff.jpg'))")
+    assert (done.returncode, done.stdout.strip()) == (0, b"a\\udcff.jpg")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are closed as on Unix")
+def test_a_reader_that_has_gone_ends_nothing():
+    reader, writer = os.pipe()
+    os.close(reader)
+    body = "for i in range(3): print('x' * 100000, flush=True)\nprint('reached', file=sys.stderr)"
+    done = run(body, stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"reached\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors are closed as on Unix")
+def test_a_program_without_standard_streams_runs(tmp_path):
+    """As started with `>&- 2>&-`, or by pythonw.exe, where sys.stdout and sys.stderr are None."""
+    path = str(tmp_path / "done")
+    body = f"print('x'); warn('y'); sys.stdout.flush(); open({path!r}, 'w').close()"
+    subprocess.check_call(
+        ["sh", "-c", '"$0" -c "$1" >&- 2>&-', sys.executable, PRINT.format(body=body)],
+        env=dict(os.environ, PYTHONPATH=ROOT),
+    )
+    assert os.path.exists(path)
+
+
+def test_a_stream_without_a_descriptor_turns_silent(monkeypatch):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError("no space")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    terminal.make_forgiving()
+    print("lost")
+    sys.stdout.flush()
+
+
+def test_a_warning_names_the_program_and_can_start_below_a_bar(capsys):
+    terminal.warn("a folder is gone")
+    terminal.warn("a folder is gone", fresh_line=True)
+    assert capsys.readouterr().err == "main.py: a folder is gone\n\nmain.py: a folder is gone\n"

@@ -1,0 +1,150 @@
+"""Locks between processes: who holds them, what a kill leaves, a folder that is replaced, file systems without them."""
+
+import errno
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+
+import pytest
+from conftest import ROOT
+
+from utils.errors import UserError
+from utils.runtime import lock
+
+fcntl = pytest.importorskip("fcntl", reason="locks of other processes are imitated with fcntl")
+
+# Programs that hold a lock until their standard input is closed.
+WRITER = """
+import sys
+from utils.runtime import lock
+held = lock.WriterLock(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+LOCKED = """
+import sys
+from utils.runtime import lock
+with lock.locked(sys.argv[1], lambda: None):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def start():
+    """Given a script and a path, starts a process that holds a lock; ends it with the test."""
+    started = []
+
+    def start(script, path):
+        environment = dict(os.environ, PYTHONPATH=ROOT)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        process = subprocess.Popen([sys.executable, "-c", script, str(path)], env=environment, **pipes)
+        started.append(process)
+        assert process.stdout.readline() == b"held\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def test_a_second_run_is_refused_with_the_name_of_the_first_and_a_kill_leaves_nothing(tmp_path, start):
+    process = start(WRITER, tmp_path)
+    with pytest.raises(UserError) as caught:
+        lock.WriterLock(str(tmp_path))
+    who = f"process {process.pid} on {socket.gethostname()}"
+    assert f"checkpoints_dir = {tmp_path} is in use by another training run ({who}); wait" in str(caught.value)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    lock.WriterLock(str(tmp_path))
+    assert (tmp_path / "training.lock.txt").read_text().startswith(f"process {os.getpid()} on ")
+
+
+@pytest.mark.parametrize("text", (None, b"", b"\xff\n"))
+def test_a_holder_that_has_not_written_its_name(tmp_path, start, text):
+    start(WRITER, tmp_path)
+    (tmp_path / "training.lock.txt").unlink()
+    if text is not None:
+        (tmp_path / "training.lock.txt").write_bytes(text)
+    with pytest.raises(UserError, match=r"another training run \((just starting|\ufffd)\)"):
+        lock.WriterLock(str(tmp_path))
+
+
+def test_a_folder_that_was_removed_is_locked_again(tmp_path, start):
+    folder = tmp_path / "checkpoints"
+    held = lock.WriterLock(str(folder))
+    held.hold()
+    shutil.rmtree(str(folder))
+    held.hold()
+    assert (folder / "training.lock").exists()
+    with pytest.raises(UserError, match=f"process {os.getpid()} on"):
+        lock.WriterLock(str(folder))
+
+
+def test_a_folder_that_was_replaced_is_noticed(tmp_path, start):
+    folder = tmp_path / "checkpoints"
+    held = lock.WriterLock(str(folder))
+    os.rename(str(folder), str(tmp_path / "moved"))
+    process = start(WRITER, folder)
+    with pytest.raises(UserError, match=f"process {process.pid} on"):
+        held.hold()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    held.hold()
+    with pytest.raises(UserError, match=f"process {os.getpid()} on"):
+        lock.WriterLock(str(folder))
+
+
+def test_a_lock_is_waited_for_and_announced_once(tmp_path, start):
+    path = str(tmp_path / "cache.lock")
+    process = start(LOCKED, path)
+    calls = []
+
+    def on_wait():
+        calls.append(process.poll())
+        threading.Timer(0.5, process.stdin.close).start()
+
+    with lock.locked(path, on_wait):
+        assert process.wait(timeout=10) == 0
+    assert calls == [None]
+    with lock.locked(path, lambda: pytest.fail("nobody holds it")):
+        pass
+
+
+def test_the_umask_decides_who_may_lock(tmp_path):
+    former = os.umask(0o002)
+    try:
+        with lock.locked(str(tmp_path / "cache.lock"), None):
+            assert stat.S_IMODE((tmp_path / "cache.lock").stat().st_mode) == 0o664
+    finally:
+        os.umask(former)
+
+
+@pytest.mark.parametrize("number", (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK))
+def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch, capsys, number):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    held = lock.WriterLock(str(tmp_path))
+    held.hold()
+    (line,) = capsys.readouterr().err.strip().split("\n")  # once, however often it saves
+    assert line.startswith(f"main.py: checkpoints_dir = {tmp_path} is on a file system without locks (")
+    with lock.locked(str(tmp_path / "cache.lock"), lambda: pytest.fail("nobody holds it")):
+        lock.WriterLock(str(tmp_path))
+    assert f"main.py: {tmp_path} is on a file system without locks (" in capsys.readouterr().err
+    assert sorted(os.listdir(str(tmp_path))) == ["cache.lock", "training.lock"]
+
+
+def test_other_errors_are_not_taken_for_missing_locks(tmp_path):
+    (tmp_path / "cache.lock").mkdir()
+    with pytest.raises(OSError), lock.locked(str(tmp_path / "cache.lock"), None):
+        pass

@@ -1,0 +1,85 @@
+"""Where a run is, and what is due at a step."""
+
+import pytest
+
+from utils.checkpoints.manifest import Saved
+from utils.training import state as states
+from utils.training.state import Due, Pace, RunState, Schedule
+
+
+@pytest.fixture
+def state():
+    """The state of a run of 100 steps, two updates of D with 4 pictures in each, at step 10 with 40 pictures."""
+    return RunState(10, 80, 100, Saved(), Pace(n=40, pictures_per_step=8, log_every=2))
+
+
+def results(step):
+    """Return the results of the updates of D and G that end a step."""
+    d = {"d_loss": 1.5, "d_real": 0.75, "d_fake": 0.25, "pictures_seen": 8 * step}
+    return d, {"g_loss": 2.5, "step": step}
+
+
+def test_a_step_makes_a_row(state):
+    state.advance(*results(11))
+    assert (state.step, state.pictures_seen) == (11, 88)
+    timeless = {name: value for name, value in state.row.items() if name not in TIMES}
+    assert timeless == {
+        "step": 11, "epoch": 2.2, "pictures_seen": 88, "d_loss": 1.5, "g_loss": 2.5, "d_real": 0.75, "d_fake": 0.25
+    }  # fmt: skip
+
+
+TIMES = ("pictures_per_second", "seconds", "data_wait")
+
+
+def test_throughput_is_that_of_the_last_logged_steps(state, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(states.time, "time", lambda: now[0])
+    state.restart_clock()
+    rows = []
+    for step in range(11, 41):
+        now[0] += 0.5 if step <= 30 else 0.25
+        state.waited += 0.125
+        state.advance(*results(step))
+        rows.append(state.row)
+    assert rows[0]["pictures_per_second"] == 16 and rows[0]["data_wait"] == 0.25 and rows[0]["seconds"] == 0.5
+    assert rows[-1]["pictures_per_second"] == 32 and rows[-1]["data_wait"] == 0.5  # the last 10 steps are twice as fast
+    assert rows[-1]["seconds"] == 20 * 0.5 + 10 * 0.25
+
+
+def test_a_rollback_restarts_the_clock(state, monkeypatch):
+    monkeypatch.setattr(states.time, "time", lambda: 5000.0)
+    saved = Saved(rollbacks=(10,))
+    state.roll_back(6, 48, saved)
+    assert (state.step, state.pictures_seen, state.first_step, state.saved) == (6, 48, 6, saved)
+    monkeypatch.setattr(states.time, "time", lambda: 5002.0)
+    state.advance(*results(7))
+    assert state.row["seconds"] == 2 and state.row["pictures_per_second"] == 4
+
+
+NOTHING = Due(row=False, grid=False, measure=False, save=False)
+
+
+@pytest.mark.parametrize(
+    "step, stop, expected",
+    (
+        (11, 0, NOTHING),
+        (12, 0, NOTHING._replace(row=True)),
+        (15, 0, NOTHING._replace(grid=True)),
+        (21, 0, NOTHING._replace(row=True, measure=True)),  # a measurement has a row, log_every or not
+        (25, 0, NOTHING._replace(grid=True, save=True)),
+        (11, 15, NOTHING._replace(measure=True, save=True)),  # at a signal no grid and no row
+        (101, 0, NOTHING._replace(grid=True, measure=True, save=True)),  # at the end, whatever the intervals
+    ),
+)
+def test_what_is_due(settings, state, step, stop, expected):
+    run = settings.run._replace(log_every=4, sample_every=5, checkpoint_every=25, metrics_every=7)
+    state.step, state.total = step, 101
+    assert Schedule(run).at(state, stop) == expected
+
+
+def test_what_is_switched_off_is_due_at_the_end_alone(settings, state):
+    run = settings.run._replace(sample_every=0, checkpoint_every=0, metrics_every=0)
+    state.step = 51
+    assert Schedule(run).at(state, 0) == NOTHING
+    state.step = state.total
+    assert Schedule(run).at(state, 0) == Due(row=True, grid=True, measure=False, save=True)

@@ -1,0 +1,147 @@
+"""Kinds of rules: what a setting may be, when it is used, and whether a resumed run may change it.
+
+schema.py has one rule for each setting.
+"""
+
+import math
+import os
+from typing import Any, Callable, NamedTuple, Tuple
+
+from PIL import ImageColor
+
+AUGMENTATIONS = ("color", "translation", "cutout")
+
+
+class Rule(NamedTuple):
+    """What a setting may be."""
+
+    kind: type  # int, float or str
+    types: Tuple[type, ...]  # accepted in a params file; the value is then converted to `kind`
+    allows: Callable[[Any], bool]  # whether a value of `kind` is valid
+    choices: str  # the same in words: "expected ..."
+    is_path: bool = False  # relative to the folder of main.py
+    when: str = "training"  # "training", "sampling" or "always": when the setting has an effect
+    # What a later run on the same checkpoint may do: "keep" the value; "change" it, which is reported; or change it
+    # silently ("free"), because it does not affect what is learnt.
+    on_resume: str = "free"
+    before: Any = None  # the value of runs saved before the setting existed; None: every saved run has it
+
+
+# --- Modifiers: when a setting is used, and what a resumed run may do with it ---
+
+
+def sampling(rule):
+    """Mark a setting that is used when sampling only."""
+    return rule._replace(when="sampling")
+
+
+def always(rule):
+    """Mark a setting that is used both when training and when sampling."""
+    return rule._replace(when="always")
+
+
+def keep(rule, before=None):
+    """Mark a setting that a resumed run must keep. before: its value in runs saved before it existed."""
+    return rule._replace(on_resume="keep", before=before)
+
+
+def change(rule, before=None):
+    """Mark a setting that a resumed run may change, which is reported. before: see `keep`."""
+    return rule._replace(on_resume="change", before=before)
+
+
+# --- Kinds ---
+
+
+def whole(lowest, highest=2**31 - 1):
+    """A whole number in a range; both ends are allowed."""
+    bounds = f"{lowest} or more" if highest == 2**31 - 1 else f"from {lowest} to {highest}"
+    return Rule(int, (int,), lambda value: lowest <= value <= highest, f"a whole number, {bounds}")
+
+
+def number(allows, choices):
+    """A finite number; choices: the condition in words."""
+    return Rule(float, (int, float), lambda value: math.isfinite(value) and allows(value), f"a number, {choices}")
+
+
+def above_zero():
+    """A number in (0, 1e6]."""
+    return number(lambda value: 0 < value <= 1e6, "above 0, at most 1000000")
+
+
+def zero_or_more():
+    """A number in [0, 1e6]."""
+    return number(lambda value: 0 <= value <= 1e6, "0 or more, at most 1000000")
+
+
+def fraction():
+    """A number in [0, 1]."""
+    return number(lambda value: 0 <= value <= 1, "from 0 to 1")
+
+
+def below_one():
+    """A number in [0, 1): the decay of an average, which at 1 would never change."""
+    return number(lambda value: 0 <= value < 1, "from 0 to less than 1")
+
+
+def one_of(*choices):
+    """One of the given values, which are all of one type."""
+    words = f"{', '.join(map(str, choices[:-1]))} or {choices[-1]}"
+    return Rule(type(choices[0]), (type(choices[0]),), lambda value: value in choices, words)
+
+
+def switch():
+    """0 or 1; False and True are accepted in a params file."""
+    return Rule(int, (int, bool), lambda value: value in (0, 1), "0 or 1")
+
+
+def string(choices, allows=lambda value: True):
+    """A text without NUL that passes `allows`; choices: the condition in words."""
+    return Rule(str, (str,), lambda value: "\0" not in value and allows(value), choices)
+
+
+def step_or(*names):
+    """One of the names, or a step; in a params file a step may be written without quotes."""
+    rule = string(f"{', '.join(names)}, or a step", lambda value: value in names or value.isdecimal())
+    return rule._replace(types=(str, int))
+
+
+def folder():
+    """A folder; it need not exist yet."""
+    rule = string("the name of a folder", lambda value: bool(value.strip()) and _is_encodable(value))
+    return rule._replace(is_path=True)
+
+
+def path_or_none():
+    """A path, or '' for none."""
+    return string("a path, or '' for none", _is_encodable)._replace(is_path=True)
+
+
+def _is_encodable(name):
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # half of a surrogate pair: no file can have this name
+        return False
+    return True
+
+
+def colour():
+    """A colour that Pillow reads, without an alpha channel."""
+
+    def allows(value):
+        try:
+            return len(ImageColor.getrgb(value)) == 3
+        except ValueError:
+            return False
+
+    return string("a colour without transparency, such as white, #ffffff or rgb(255, 255, 255)", allows)
+
+
+def augmentation():
+    """'auto', 'none', or different AUGMENTATIONS with commas between them."""
+
+    def allows(value):
+        names = value.replace(" ", "").split(",")
+        return value in ("auto", "none") or (set(names) <= set(AUGMENTATIONS) and len(set(names)) == len(names))
+
+    return string(f"auto, none, or some of {', '.join(AUGMENTATIONS)} with commas between them", allows)

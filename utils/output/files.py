@@ -1,0 +1,73 @@
+"""Files that are never half written, lines that are written whole, and folders that can be written to."""
+
+import contextlib
+import errno
+import os
+import tempfile
+
+from utils.errors import UserError
+
+# What file systems answer that cannot do it at all, for files or for folders, among them some network ones.
+_NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def write(path, data):
+    """Write bytes to `path` so that under this name there is never a half of them; raise OSError if that fails."""
+    part = path + ".part"
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+        os.replace(part, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.remove(part)
+        raise
+
+
+def append_line(path, line):
+    """Add a line, given without its end, to a file: all of it or, with an OSError, nothing."""
+    data = line.encode() + b"\n"
+    with open(path, "ab", buffering=0) as file:
+        length = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            file.truncate(length)
+            raise OSError(error.errno, error.strerror, path)
+
+
+def make_writable(setting, folder):
+    """Create the folder that a setting names and write to it as a test; raise UserError if that fails."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{setting} = {folder} cannot be written ({error.strerror}); choose another folder")
+
+
+def fsync_file(path):
+    """Wait until the contents of a file are on the disk; raise OSError if they cannot get there."""
+    with open(path, "r+b") as file:  # Windows refuses (EBADF) a file that is open for reading only
+        _fsync(file.fileno())
+
+
+def fsync_folder(path):
+    """Wait until the names of the files in a folder are on the disk, where the system can do that: not on Windows."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except PermissionError:  # Windows opens no folders; elsewhere it may be writable but not readable
+        return
+    try:
+        _fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fsync(descriptor):
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FSYNC:
+            raise

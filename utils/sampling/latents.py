@@ -1,0 +1,46 @@
+"""What G is given: the noise z of each use, and the classes of conditional samples."""
+
+import difflib
+
+import numpy as np
+
+from utils.errors import UserError
+
+# One key per use of the noise, mixed with the seed: no two uses share their z.
+TRAINING_GRID, SAMPLES, STATISTICS, MEASURING = 0, 1, 2, 3
+
+
+def noise(seed, use, count, z_dim):
+    """Return z, [count, z_dim] float32, uniform in [-1, 1). The rows of a smaller count are the first of a larger one.
+
+    use: one of the keys above.
+    """
+    return np.random.RandomState([seed, use]).uniform(-1.0, 1.0, (count, z_dim)).astype(np.float32)
+
+
+def rows_of_classes(z, count, chosen):
+    """Return (z, labels, columns) for a grid of at least `count` samples with one row per chosen class.
+
+    z: [N, z_dim] float32, N >= count. chosen: class indices; if empty, the result is the first `count` rows of z,
+    labels of 0, and columns = 0. Otherwise each row of the grid has the same z, so that columns compare the classes.
+    """
+    if not chosen:
+        return z[:count], np.zeros(count, np.int32), 0
+    columns = -(-count // len(chosen))
+    return np.tile(z[:columns], (len(chosen), 1)), np.repeat(np.int32(chosen), columns), columns
+
+
+def chosen_classes(text, classes):
+    """Return the indices of the classes named in `text`, such as 'role,person'; '' means all of them.
+
+    Raise UserError if the network is unconditional (classes is empty), or for an unknown name.
+    """
+    wanted = [text] if text in classes else [name.strip() for name in text.split(",") if name.strip()]
+    if wanted and not classes:
+        raise UserError(f"classes = {text!r}, but this network is unconditional; train with conditional = 1")
+    for name in wanted:
+        if name not in classes:
+            close = difflib.get_close_matches(name, classes, 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise UserError(f"classes: no class {name!r}; the classes are {', '.join(classes)}{hint}")
+    return [classes.index(name) for name in wanted] or list(range(len(classes)))

@@ -1,0 +1,65 @@
+"""What a run says and leaves at its end."""
+
+import os
+import sys
+
+from utils.output import files
+from utils.training.guard import rates
+
+POST_MORTEM = "post-mortem.txt"
+
+
+def announce_finished(run, step):
+    """Say that no step is left to do."""
+    goal = f"max_steps = {run.max_steps}" if run.max_steps else f"epochs = {run.epochs}"
+    print(
+        f"This run is finished: step {step}, {goal}. Increase it to continue training, or sample with --isTrain 0.",
+        flush=True,
+    )
+
+
+def report(parts, state, saved_step, stop):
+    """Say how a run has ended; return the exit code: after a signal 128 and its number, as shells expect.
+
+    parts: the run.Parts; saved_step: the step of the newest checkpoint; stop: the signal, or 0.
+    """
+    run, workers = parts.settings.run, parts.workers
+    if saved_step != state.step:
+        good = f"the checkpoint of step {saved_step} is good, in {run.checkpoints_dir}"
+        print(f"main.py: steps after {saved_step} were not saved; {good}", file=sys.stderr, flush=True)
+        return 1
+    ended = f"{'Finished' if state.step == state.total else 'Stopped'} at step {state.step}"
+    if state.measured:
+        ended += f" ({state.measured})"
+    if not workers.is_chief:
+        print(f"{ended}; {workers.task.name(0)} has written everything.", flush=True)
+    elif state.step < state.total:
+        print(f"{ended}, saved in {run.checkpoints_dir}; the same command resumes it.", flush=True)
+    else:
+        print(f"{ended}. The grids are in {run.samples_dir}; --isTrain 0 draws more samples.", flush=True)
+    return 128 + stop if state.step < state.total else 0
+
+
+def of_divergence(problem, state, saved_step, run, post_mortem):
+    """Return the line for a run that diverged and may not go back any more; post_mortem: where that is, or None."""
+    past = len(state.saved.rollbacks)
+    after = f", after {past} rollbacks" if past else ""
+    return (
+        f"{problem}{after}; nothing was saved of it, and the checkpoint of step {saved_step} is good. See "
+        f"{post_mortem or f'{POST_MORTEM} of the chief'}; lower {rates(run)} in params.py"
+    )
+
+
+def write_post_mortem(parts, state, guard):
+    """Write what is known about the end of a run that diverged; return the path, or why there is none."""
+    run, batches, pictures = parts.settings.run, parts.batches, parts.pictures
+    lines = [*guard.post_mortem(run, state.saved.rollbacks), "", "the pictures of the last step:"]
+    count = run.k * batches.size
+    for index in batches.order.take(max(0, state.pictures_seen - count), count):
+        lines.append(" or ".join(pictures.paths_of(index)) or "(not in the cache any more)")
+    path = os.path.join(run.checkpoints_dir, POST_MORTEM)
+    try:
+        files.write(path, "\n".join([*lines, ""]).encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        return f"{path} (which cannot be written: {error.strerror})"
+    return path

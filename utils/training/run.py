@@ -1,0 +1,178 @@
+"""A training run: everything that the loop in main.py works with, opened and closed as one object."""
+
+import contextlib
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from utils.checkpoints import manifest, select
+from utils.data.batches import errors_named
+from utils.errors import RunError
+from utils.metrics.measure import Measurer
+from utils.output.progress import Progress
+from utils.output.terminal import warn
+from utils.runtime import devices
+from utils.runtime.signals import StopSignals
+from utils.training import ending
+from utils.training.averaged import SampledGenerator
+from utils.training.guard import MAX_ROLLBACKS, Guard, rates
+from utils.training.outputs import NoOutputs, Outputs
+from utils.training.quality import NoQuality, Quality
+from utils.training.state import Pace, RunState, Schedule
+
+
+class Parts(NamedTuple):
+    """What a run is made of."""
+
+    settings: Any  # config.settings.Settings
+    workers: Any  # runtime.cluster.Workers
+    pictures: Any  # the training Pictures
+    origin: Any  # where it starts from: see origin.py
+    batches: Any  # data.batches.Batches, in the default graph
+    graph: Any  # model.train_graph.TrainGraph, in the default graph
+    sampler: Any  # model.sample_graph.Sampler, in the default graph
+
+    @property
+    def classes(self):
+        """The names of the classes that are learnt, in the order of their labels; () for none."""
+        return tuple(self.pictures.classes) if self.settings.network.conditional else ()
+
+
+@contextlib.contextmanager
+def open_run(parts):
+    """Complete and finalize the default graph, open the session, give all variables their values; yield the Run.
+
+    Raise UserError where workers have different settings or pictures, RunError where another worker fails.
+    """
+    run, workers = parts.settings.run, parts.workers
+    with workers.scope():
+        initializer = tf.global_variables_initializer()
+    parts.origin.build(parts.graph, parts.classes)
+    workers.build_broadcast(tf.global_variables())
+    measures = run.metrics_every and workers.is_chief
+    measurer = Measurer(parts.pictures, parts.settings, run.metrics_samples) if measures else None
+    tf.get_default_graph().finalize()
+
+    opening = workers.session(devices.session_config(run.precision))
+    with workers.failures_named(), errors_named(parts.batches), opening as session, StopSignals() as signals:
+        workers.refuse_different(manifest.fingerprint(parts.settings, parts.pictures.fingerprint))
+        session.run(initializer)
+        parts.origin.start(session)
+        workers.broadcast()
+        opened = Run(session, parts, measurer, signals)
+        with contextlib.closing(opened.progress):
+            yield opened
+
+
+class Run:
+    """What the loop works with: session, graph and state, and those that look after the run."""
+
+    def __init__(self, session, parts, measurer, signals):
+        """parts: the Parts; measurer: a measure.Measurer or None; signals: the StopSignals."""
+        run, self._parts = parts.settings.run, parts
+        self.session, self.workers, self.signals, self.k = session, parts.workers, signals, run.k
+        waited = {"waited": parts.batches.waited}
+        self.graph = parts.graph._replace(d_updates=[dict(update, **waited) for update in parts.graph.d_updates])
+        self.state = self._first_state()
+        self.schedule = Schedule(run)
+        self._generator = SampledGenerator(session, parts.sampler, parts.pictures.labels)
+        self.guard = Guard(session, self.graph, self._generator)
+        self.progress = Progress(self.state, run.log_every, shown=self.workers.is_chief)
+        if self.workers.is_chief:
+            self.outputs = Outputs(session, self._generator, parts.settings, parts.origin, self.state)
+            self.quality = Quality(measurer, self._generator, run)
+        else:
+            self.outputs, self.quality = NoOutputs(self._generator), NoQuality()
+
+    def _first_state(self):
+        """Return the RunState at the start of this process."""
+        run, pictures = self._parts.settings.run, self._parts.pictures
+        pace = Pace(pictures.n, run.k * self._parts.batches.size, run.log_every)
+        step, seen, rollbacks = self._counters()
+        total = run.max_steps or step + math.ceil((run.epochs * pace.n - seen) / pace.pictures_per_step)
+        saved = self._parts.origin.saved._replace(pictures=pictures.fingerprint, classes=self._parts.classes)
+        if not self.workers.is_chief:
+            saved = saved._replace(rollbacks=(0,) * rollbacks)  # only the chief knows at which steps
+        return RunState(step, seen, total, saved, pace)
+
+    def _counters(self):
+        """Return (step, pictures seen, rollbacks), as the graph counts them."""
+        counters = self.graph.counters
+        fetches = [counters.step, counters.pictures_seen, counters.rollbacks]
+        return tuple(int(value) for value in self.session.run(fetches))
+
+    def is_finished(self):
+        """Return whether no step is left, and say so."""
+        if self.state.step < self.state.total:
+            return False
+        ending.announce_finished(self._parts.settings.run, self.state.step)
+        return True
+
+    def begin(self):
+        """Write what exists before the first step; return whether there is a checkpoint.
+
+        With one, even of step 0, the same command resumes the run, however it ends from here on.
+        """
+        if not self.outputs.save(self.state):
+            return False
+        if self.workers.is_chief:
+            self.outputs.write_reals(self._first_reals())
+        self.outputs.write_grid(self.state)
+        self._restart_batches()
+        self.state.restart_clock()
+        self.progress.start(self.state)
+        return True
+
+    def _first_reals(self):
+        """Return the first pictures of the run, at most as many as a grid has: [N, H, W, C] float32 in [-1, 1]."""
+        batches = self._parts.batches
+        count = min(self._parts.pictures.n, self._parts.settings.run.train_samples)
+        self.session.run(batches.initializer, {batches.start: 0})
+        rounds = math.ceil(count / int(batches.images.shape[0]))
+        return np.concatenate([self.session.run(batches.images) for _ in range(rounds)])[:count]
+
+    def _restart_batches(self):
+        """Let the stream of batches continue after the pictures seen so far."""
+        batches = self._parts.batches
+        self.session.run(batches.initializer, {batches.start: self.state.pictures_seen})
+
+    def roll_back(self):
+        """Return to the newest good checkpoint, with different noise and half the learning rate.
+
+        Raise RunError where on_nan forbids it, or after MAX_ROLLBACKS.
+        """
+        state, run, past = self.state, self._parts.settings.run, self.state.saved.rollbacks
+        problem = f"step {state.step}: losses or weights are NaN or infinite"
+        if run.on_nan == "stop" or len(past) >= MAX_ROLLBACKS:
+            post_mortem = ending.write_post_mortem(self._parts, state, self.guard) if self.workers.is_chief else None
+            raise RunError(ending.of_divergence(problem, state, self.outputs.saved_step, run, post_mortem))
+        saved = state.saved._replace(rollbacks=(*past, state.step))
+        newest = self._parts.origin.return_to_newest(self.session, len(saved.rollbacks))
+        self.workers.broadcast()
+        if newest:
+            saved = saved._replace(best=select.best_of(newest), former=newest.manifest.saved.former)
+        step, seen, _ = self._counters()
+        state.roll_back(step, seen, saved)
+        self._restart_batches()
+        self._generator.forget()
+        self.guard.forget()
+        self.outputs.roll_back(state, newest)
+        self.progress.roll_back(state)
+        number = len(saved.rollbacks)
+        warn(
+            f"{problem}; back to step {step}, with different noise and {rates(run, number)} (rollback {number} of at "
+            f"most {MAX_ROLLBACKS})",
+            True,
+        )
+
+    def end(self, stop):
+        """Close the run after its last step and say how it ended; return the exit code.
+
+        stop: the signal that ended it, or 0.
+        """
+        self.progress.close()
+        self.outputs.close()
+        self.workers.barrier()  # an early exit would look like a crash to the others
+        return ending.report(self._parts, self.state, self.outputs.saved_step, stop)

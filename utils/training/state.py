@@ -1,0 +1,94 @@
+"""All that changes while a run trains, beside the variables of its graph; and what is due at a step."""
+
+import time
+from typing import NamedTuple
+
+_WINDOW = 5  # logged steps that the throughput is averaged over
+
+
+class Pace(NamedTuple):
+    """What turns steps into pictures, epochs and throughput."""
+
+    n: int  # pictures in the data set
+    pictures_per_step: int  # real pictures, on all workers
+    log_every: int  # steps between two points of the throughput
+
+
+class RunState:
+    """Where a run is. The loop owns it, and hands it to everything that works for the loop."""
+
+    def __init__(self, step, pictures_seen, total, saved, pace):
+        """step, pictures_seen: finished so far. total: the last step. saved: a manifest.Saved. pace: a Pace."""
+        self.step, self.pictures_seen, self.total = step, pictures_seen, total
+        self.waited = 0.0  # seconds this process has waited for pictures
+        self.row = {}  # the numbers of the last step, by the columns of history.csv
+        self.measured = ""  # the last measurement of the quality, as text
+        self.saved = saved  # what the JSON of the next checkpoint says
+        self._pace = pace
+        self.restart_clock()
+
+    def restart_clock(self):
+        """Measure time and throughput from now on."""
+        self.first_step, self._started = self.step, time.time()
+        self._window = [(self._started, self.step, self.waited)]
+
+    def advance(self, d, g):
+        """Take over the results of a step: of the last update of D, and of the update of G."""
+        self.step, self.pictures_seen = int(g["step"]), int(d["pictures_seen"])
+        self.row = {
+            "step": self.step,
+            "epoch": self.pictures_seen / self._pace.n,
+            "pictures_seen": self.pictures_seen,
+            "g_loss": float(g["g_loss"]),
+            **{name: float(d[name]) for name in ("d_loss", "d_real", "d_fake")},
+            **self._throughput(),
+        }
+
+    def _throughput(self):
+        """Return pictures_per_second and data_wait, a share of the time, over the last steps; and seconds in all."""
+        now, (then, step, waited) = time.time(), self._window[0]
+        seconds = max(now - then, 1e-9)
+        if _is_multiple(self.step, self._pace.log_every):
+            self._window = [*self._window[1 - _WINDOW :], (now, self.step, self.waited)]
+        return {
+            "pictures_per_second": self._pace.pictures_per_step * (self.step - step) / seconds,
+            "seconds": now - self._started,
+            "data_wait": min(1.0, (self.waited - waited) / seconds),
+        }
+
+    def roll_back(self, step, pictures_seen, saved):
+        """Continue from an earlier step."""
+        self.step, self.pictures_seen, self.saved = step, pictures_seen, saved
+        self.restart_clock()
+
+
+class Due(NamedTuple):
+    """What is to be done at a step."""
+
+    row: bool  # write a row of history.csv
+    grid: bool  # write a grid of samples
+    measure: bool  # measure the quality of the samples
+    save: bool  # save a checkpoint
+
+
+class Schedule:
+    """Decides what is due at a step, by the run settings."""
+
+    def __init__(self, run):
+        self._run = run
+
+    def at(self, state, stop):
+        """Return what is Due at the state's step; stop: the signal by which the run stops there, or 0."""
+        run, step = self._run, state.step
+        is_last = step == state.total or stop > 0
+        return Due(
+            row=_is_multiple(step, run.log_every) or _is_multiple(step, run.metrics_every),
+            grid=_is_multiple(step, run.sample_every) or step == state.total,
+            measure=run.metrics_every > 0 and (is_last or _is_multiple(step, run.metrics_every)),
+            save=is_last or _is_multiple(step, run.checkpoint_every),
+        )
+
+
+def _is_multiple(step, every):
+    """Return whether something done every so many steps, 0 for never, is done at this one."""
+    return every > 0 and step % every == 0
