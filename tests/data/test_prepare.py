@@ -113,7 +113,7 @@ def test_every_recipe_has_a_cache_of_its_own(run):
 
 
 def test_caches_of_earlier_versions_stay_valid(run):
-    """Names and tables that caches had before: whoever changes them makes every user decode all pictures again."""
+    """A change of these names or tables makes every user decode all pictures again."""
     load(run)
     stem = "16x16x3-dca478e46161"  # of ../some pics and RECIPE
     assert sorted(os.listdir(run.cache_dir)) == [stem + "-0.records", stem + ".lock", stem + ".sqlite"]
