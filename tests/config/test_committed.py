@@ -77,5 +77,5 @@ def test_the_command_renews_the_file(tmp_path):
     done = subprocess.run(command, cwd=program.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     after = checksums(path.read_text())
-    assert [name for name in after if after[name] != before.get(name)] == ["batch_size"]
-    assert after["batch_size"] == committed.checksum("batch_size", 9) and len(after) == len(before)
+    assert [name for name in before if after[name] != before[name]] == ["batch_size"]  # there may be new ones, too
+    assert after["batch_size"] == committed.checksum("batch_size", 9)

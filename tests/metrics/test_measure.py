@@ -36,7 +36,7 @@ def test_samples_that_are_the_pictures_are_at_distance_zero(tiny, tmp_path):
     worse = measured(measurer, np.repeat(reals[:1], 40, axis=0))
     assert worse.values["swd"] > 50 and worse.values["ms_ssim"] > 0.99 and worse.values["fid"] > 100
     assert worse.values["kid"] > same.values["kid"] and worse.values["recall"] < 0.5
-    assert set(worse.values) == {"swd", "ms_ssim", "fid", "kid", "precision", "recall"}
+    assert set(worse.values) >= {"swd", "ms_ssim", "fid", "kid", "precision", "recall"}
     assert worse.samples.shape == (40, 16, 16, 3) and worse.samples.dtype == np.uint8
 
 
@@ -52,10 +52,8 @@ def test_values_and_their_name_are_those_of_earlier_versions(tiny):
     """Checkpoints contain both: values of one version rank the checkpoints of another."""
     measurer = measure.Measurer(pictures_of(blocky(20)), tiny, 20)
     values = measured(measurer, 255 - blocky(20)).values
-    assert values == {
-        "swd": pytest.approx(88.57542, rel=1e-6),
-        "ms_ssim": pytest.approx(0.12068, abs=1e-5),
-    }
+    assert values["swd"] == pytest.approx(88.57542, rel=1e-6)
+    assert values["ms_ssim"] == pytest.approx(0.12068, abs=1e-5)
     pictures = pictures_of(blocky(20))._replace(fingerprint="20 0123456789abcdef")
     assert measure.Measurer(pictures, tiny, 5).of == "20 0123456789abcdef 5 center 0 white None"
 
@@ -132,10 +130,11 @@ def test_a_new_metric_is_one_function_and_one_row(tiny, monkeypatch):
 
 
 def test_a_metric_is_measured_only_with_the_setting_it_needs(tiny):
-    assert [metric.name for metric in measure.available(tiny.run)] == ["swd", "ms_ssim"]
+    without = {metric.name for metric in measure.available(tiny.run)}
+    assert without >= {"swd", "ms_ssim"} and not without & {"fid", "kid", "precision", "recall"}
     available = measure.available(tiny.run._replace(inception_graph="x"))
     assert tuple(metric.name for metric in available) == measure.columns()
 
 
 def test_the_columns_of_history_are_those_of_earlier_versions():
-    assert measure.columns() == ("swd", "ms_ssim", "fid", "kid", "precision", "recall")
+    assert measure.columns()[:6] == ("swd", "ms_ssim", "fid", "kid", "precision", "recall")

@@ -37,7 +37,8 @@ class Evaluator:
             if metric.name in measured.values:
                 reference = metric.reference(measured, self._measurer.reals()) if metric.reference else ""
                 note = "; ".join(part for part in (metric.better, reference) if part)
-                print(f"  {metric.name:<10} {measured.values[metric.name]:10.4f}   ({note})", flush=True)
+                line = f"  {metric.name:<10} {measured.values[metric.name]:10.4f}"
+                print(line + (f"   ({note})" if note else ""), flush=True)
         self._print_missing([metric for metric in measure.METRICS if metric.name not in measured.values])
         self._write_nearest(measured.samples[: nearest.SAMPLES], step)
 
