@@ -64,9 +64,7 @@ def train(settings, task):
 
         # The pictures. Each evaluation of batches.images takes the next batch.
         pictures = data.load(settings, listing=workers.is_chief)
-        if network.conditional:
-            data.require_classes(pictures, run, origin.saved.classes if origin.newest else None)
-        origin.announce_changed(pictures)
+        origin.check_pictures(pictures, settings)
         if workers.replicas > 1:
             print(workers.describe(run.batch_size), flush=True)
         print(devices.describe_precision(run.precision), flush=True)

@@ -29,7 +29,7 @@ class Trainer:
         """Feed from `pictures`, or from memory if there are none."""
         import tensorflow.compat.v1 as tf
 
-        from model import train_graph as gan
+        from model.train_graph import Reals, build_train_graph
         from utils.data.batches import build_batches
 
         run, network = resolved
@@ -44,7 +44,7 @@ class Trainer:
                 noise = np.random.RandomState(0).uniform(-1, 1, (run.batch_size, size, size, network.channels))
                 # A variable: what follows from a constant, TensorFlow would compute beforehand.
                 images = tf.Variable(noise, trainable=False, dtype=tf.float32).read_value()
-            self._graph = gan.build_train_graph(images, network, run, 1000)
+            self._graph = build_train_graph(Reals(images, 1000), network, run)
             self.session = tf.Session(graph=graph)
             self.session.run(tf.global_variables_initializer())
             if pictures:

@@ -202,7 +202,7 @@ def test_what_a_resumed_run_may_change():
 
 def test_values_of_runs_saved_before_a_setting_existed_are_valid():
     befores = {name: rule for name, rule in schema.ALL.items() if rule.before is not None}
-    assert len(befores) == 13
+    assert {"loss", "ema_decay", "upsample"} < set(befores)
     for name, rule in befores.items():
         assert schema.check(name, rule.before, rule, "here") == rule.before and rule.on_resume != "free"
 

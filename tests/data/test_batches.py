@@ -68,7 +68,7 @@ def test_batches_are_scaled_labelled_and_start_anywhere(graph, choose):
 
 
 def test_the_order_is_that_of_earlier_versions():
-    """Whoever changes it breaks the exact resume of every run there is."""
+    """A change here breaks the exact resume of all existing runs."""
     assert Order(10, 0).take(0, 20).tolist() == [8, 2, 4, 3, 6, 0, 9, 1, 5, 7, 0, 9, 3, 4, 5, 7, 8, 6, 1, 2]
     assert Order(1000, 123).take(10**12 + 5, 5).tolist() == [192, 323, 897, 82, 835]
 

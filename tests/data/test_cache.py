@@ -117,7 +117,7 @@ def test_a_damaged_record_is_one_line_even_without_the_index(run):
     assert pictures.paths_of(0) == [] and len(load(run)[0]) == 12
 
 
-def test_an_index_of_a_later_version_is_made_anew(run):
+def test_an_index_of_a_later_version_is_replaced(run):
     load(run)
     with sqlite3.connect(in_cache(run, ".sqlite")) as database:
         database.execute("PRAGMA user_version = 77")
@@ -157,7 +157,7 @@ def touch(pics, seconds):
 
 
 def test_unused_records_are_removed_in_the_end(run, pics, monkeypatch):
-    """The file of records is written anew when most of it is unused, and a reader of the old one continues."""
+    """The file of records is rewritten when most of it is unused, and a reader of the old one continues."""
     monkeypatch.setattr(cache, "SLACK", 10)
     pictures, _ = prepare.prepare_pictures(run, RECIPE)
     before, paths = pictures.records.take(np.arange(12)), set()

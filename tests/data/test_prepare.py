@@ -1,6 +1,7 @@
 """From a folder to the pictures of a run: each file is decoded once, with the right label, and odd files are listed."""
 
 import os
+import pathlib
 import shutil
 
 import numpy as np
@@ -113,7 +114,7 @@ def test_every_recipe_has_a_cache_of_its_own(run):
 
 
 def test_caches_of_earlier_versions_stay_valid(run):
-    """Names and tables that caches had before: whoever changes them makes every user decode all pictures again."""
+    """A change of these names or tables makes every user decode all pictures again."""
     load(run)
     stem = "16x16x3-dca478e46161"  # of ../some pics and RECIPE
     assert sorted(os.listdir(run.cache_dir)) == [stem + "-0.records", stem + ".lock", stem + ".sqlite"]
@@ -167,6 +168,19 @@ def test_a_cache_folder_with_an_odd_name(run, name):
     os.mkdir(folder)
     pictures, _ = prepare.prepare_pictures(run._replace(cache_dir=folder), RECIPE)
     assert pictures.paths_of(7) == ["red/1.jpg"]
+
+
+@pytest.mark.parametrize(
+    "path, uri",
+    (
+        (pathlib.PurePosixPath("/a b/c#d?.sqlite"), "file:///a%20b/c%23d%3F.sqlite?mode=ro"),
+        (pathlib.PureWindowsPath("C:\\a b\\c.sqlite"), "file:///C:/a%20b/c.sqlite?mode=ro"),
+        (pathlib.PureWindowsPath("\\\\server\\share\\c.sqlite"), "file:////server/share/c.sqlite?mode=ro"),
+    ),
+    ids=("unix", "drive", "share"),
+)
+def test_uris_are_of_the_form_that_sqlite_documents(path, uri):
+    assert index.read_only_uri(path) == uri
 
 
 def test_a_file_that_could_not_be_read_is_tried_again(run, pics):

@@ -5,7 +5,7 @@ import pytest
 
 from utils.data.records import Records, checksums, record_bytes, to_record
 
-SHAPE = (5, 5, 3)  # 75 bytes, not a whole number of words
+SHAPE = (5, 5, 3)  # 75 bytes, not a multiple of 4
 
 
 @pytest.fixture

@@ -75,6 +75,14 @@ def test_precision_and_recall(random):
     assert precision_and_recall(reals, spread)[0] == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.parametrize("k, points", ((1, [-0.9, -1.1, 16.9, 17.1]), (2, [-1.9, -2.1, 17.9, 18.1])))
+def test_a_point_is_within_if_no_farther_than_the_kth_neighbour(k, points):
+    """The farthest radius left of 0 is k, and that of 10, whose k-th neighbour is 4 - k, is 6 + k."""
+    references = np.float64([[0], [1], [2], [3], [10]])
+    within = [distances.share_within(np.float64([[point]]), references, k) for point in points]
+    assert within == [1, 0, 1, 0]
+
+
 def test_squared_distances(random):
     x, y = random.normal(size=(5, 3)), random.normal(size=(4, 3))
     expected = [[np.sum((a - b) ** 2) for b in y] for a in x]

@@ -1,7 +1,5 @@
 """What `evaluate` prints and writes. See also tests/program/test_best.py."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,11 +17,10 @@ def tiny(tiny, tmp_path, pics):
     return tiny._replace(run=tiny.run._replace(pics_dir=str(pics), evaluate_samples=10, **folders))
 
 
-def evaluated(settings, tmp_path, capsys, state=None):
-    """Evaluate fake samples as of the checkpoint of step 7; return what was printed, as lines."""
+def evaluated(settings, tmp_path, capsys, trained=None, pictures=""):
+    """Evaluate fake samples as of step 7 of a run with the settings `trained`; return what was printed, as lines."""
     path = tmp_path / "dcgan-7.json"
-    path.write_text(manifest.dumps(settings, 7, "2.21.0", state or manifest.Saved()))
-    assert json.loads(path.read_text())["step"] == 7
+    path.write_text(manifest.dumps(trained or settings, 7, "2.21.0", manifest.Saved(pictures=pictures)))
     evaluator = Evaluator(settings.run, manifest.read(str(path)))
     sampler = FakeSampler(np.random.RandomState(1).randint(0, 256, (12, 16, 16, 3)).astype(np.uint8))
     evaluator.evaluate(sampler, sampler, 7)
@@ -64,11 +61,13 @@ def test_every_metric_of_the_table_is_printed(tiny, tmp_path, capsys, monkeypatc
 
 
 def test_pictures_are_prepared_as_for_training(tiny, tmp_path, capsys):
-    """The present crop does not count, and different pictures are announced."""
-    trained = tiny._replace(run=tiny.run._replace(crop="pad"))
-    path = tmp_path / "dcgan-7.json"
-    path.write_text(manifest.dumps(trained, 7, "2.21.0", manifest.Saved(pictures="99 ffffffffffffffff")))
-    Evaluator(tiny.run._replace(crop="stretch"), manifest.read(str(path)))
-    assert "These are not the pictures that it was trained on." in capsys.readouterr().out
-    lines = evaluated(trained, tmp_path, capsys)
-    assert [line for line in lines if "crop = pad" in line] and "These are not the pictures" not in "\n".join(lines)
+    """The present crop and mirror do not count."""
+    trained = tiny._replace(run=tiny.run._replace(crop="pad", mirror=1))
+    lines = evaluated(tiny._replace(run=tiny.run._replace(crop="stretch")), tmp_path, capsys, trained)
+    assert [line for line in lines if "crop = pad, mirror = 1;" in line]
+
+
+@pytest.mark.parametrize("pictures, announced", (("", False), ("99 ffffffffffffffff", True)))
+def test_different_pictures_are_announced(tiny, tmp_path, capsys, pictures, announced):
+    lines = evaluated(tiny, tmp_path, capsys, pictures=pictures)
+    assert ("These are not the pictures that it was trained on." in lines) == announced

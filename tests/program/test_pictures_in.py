@@ -3,6 +3,7 @@
 import glob
 import os
 import signal
+import time
 
 import numpy as np
 import odd_files
@@ -53,7 +54,7 @@ def test_a_cache_damaged_during_training(program):
     options = ["--max_steps", "100000", "--log_every", "1", "--train_samples", "12"]
     process = program.start(*options)
     try:
-        wait_for(process.stdout, "step 3,")
+        wait_for(process.stdout, "step 3:")
         assert_reals_show(program, Recipe(16, 3, "center", (255, 255, 255)))
         overwrite_records(program)
         assert process.stderr.readline() == "\n"
@@ -73,9 +74,14 @@ def test_a_cache_damaged_during_training(program):
     assert lines[0].startswith("main.py: the cache ") and "was removed or changed; run again" in lines[0]
 
 
-def wait_for(stream, text):
+def wait_for(stream, text, seconds=120):
     """Read lines until one that contains `text`."""
-    assert any(text in line for line in stream)
+    deadline = time.time() + seconds
+    for line in stream:
+        if text in line:
+            return
+        assert time.time() < deadline, f"no line contains {text!r}"
+    raise AssertionError(f"the program ended without {text!r}")
 
 
 @pytest.mark.slow

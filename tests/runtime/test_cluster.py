@@ -311,7 +311,7 @@ def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_
     assert "Global batch: 8 pictures, 4 on each of 2 workers; this is worker 1 (127.0.0.1" in two.out(1)
     # Only the chief writes, except that each worker prepares its own pictures.
     assert [name for name in FOLDERS if (program.folder / f"second {name}").exists()] == ["cache"]
-    assert "step 10," in two.out(0) and "step 10," not in two.out(1)
+    assert "step 10:" in two.out(0) and "step 10:" not in two.out(1)
     assert last_row(program) == ["12", "8", "96"]  # 12 pictures, all of them seen 8 times
     grids = ["reals.png", "train_00000000.png", "train_00000012.png"]
     assert sorted(p.name for p in program.samples.iterdir()) == grids

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from model import train_graph as gan
+from model.train_graph import Reals, build_train_graph
 from utils.errors import UserError
 from utils.runtime import devices
 
@@ -65,7 +65,7 @@ def losses_and_types(kind, tiny):
         tf.set_random_seed(1)
         images = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
         network = tiny.network._replace(init="glorot")
-        ends = gan.build_train_graph(images, network, tiny.run, 40, loss_scale=devices.LOSS_SCALE[kind])
+        ends = build_train_graph(Reals(images, 40), network, tiny.run, devices.LOSS_SCALE[kind])
         with tf.Session(config=devices.session_config(kind)) as session:
             session.run(tf.global_variables_initializer())
             weights = np.random.RandomState(0)
@@ -112,4 +112,4 @@ def test_the_precision_is_printed_and_may_change_on_resume(program):
         assert "requires TensorFlow 2.12 or later" in program.refuse("--max_steps", "4", "--precision", "bfloat16")
     elif "avx512f" in devices.processor_flags():
         out = program.train("--max_steps", "4", "--precision", "bfloat16")
-        assert "Convolutions are computed in bfloat16" in out and "precision is float32 there and bfloat16 now" in out
+        assert "Convolutions are computed in bfloat16" in out and "precision was float32 and is bfloat16 now" in out

@@ -1,5 +1,6 @@
 """Locks between processes: who holds them, what a kill leaves, a folder that is replaced, file systems without them."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -142,6 +143,14 @@ def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch, capsys,
         lock.WriterLock(str(tmp_path))
     assert f"main.py: {tmp_path} is on a file system without locks (" in capsys.readouterr().err
     assert sorted(os.listdir(str(tmp_path))) == ["cache.lock", "training.lock"]
+
+
+def test_a_lock_file_that_may_not_be_written_is_an_error_but_for_the_administrator(tmp_path):
+    (tmp_path / "cache.lock").write_bytes(b"")
+    (tmp_path / "cache.lock").chmod(0o400)
+    refused = contextlib.ExitStack() if os.geteuid() == 0 else pytest.raises(PermissionError)
+    with refused, lock.locked(str(tmp_path / "cache.lock"), None):
+        pass
 
 
 def test_other_errors_are_not_taken_for_missing_locks(tmp_path):

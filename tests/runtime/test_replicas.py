@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from model import replicas
-from model import train_graph as gan
+from model.train_graph import Reals, build_train_graph
 from utils.runtime import cluster
 
 NEEDS_TF2 = pytest.mark.skipif(tf.__version__.startswith("1."), reason="several replicas need TensorFlow 2")
@@ -26,7 +26,7 @@ def steps_of(count, tiny, checkpoint, changes, steps=3):
         with workers.scope():
             images = tf.random.stateless_uniform([8, 16, 16, 3], [3, 4], minval=-1.0)
             labels = tf.constant([0, 1, 2, 2, 1, 0, 0, 1], tf.int32)
-            ends = gan.build_train_graph(images, network, run, 40, labels, (5, 5, 10))
+            ends = build_train_graph(Reals(images, 40, labels, (5, 5, 10)), network, run)
             initializer = tf.global_variables_initializer()
         variables = tf.global_variables()
         saver = tf.train.Saver(variables)

@@ -147,9 +147,17 @@ def paths_of(index_path, checksum):
 
     Empty if the database is gone or damaged.
     """
-    uri = pathlib.Path(os.path.abspath(index_path)).as_uri() + "?mode=ro"
+    uri = read_only_uri(pathlib.Path(os.path.abspath(index_path)))
     try:
         with contextlib.closing(sqlite3.connect(uri, timeout=60, uri=True)) as db:
             return [path for (path,) in db.execute("SELECT path FROM files WHERE checksum = ?", [checksum])]
     except sqlite3.Error:
         return []
+
+
+def read_only_uri(path):
+    """Return the URI with which SQLite opens the file `path`, an absolute pathlib path, without creating it."""
+    uri = path.as_uri()
+    if not uri.startswith("file:///"):  # Windows' //server/share/...: SQLite accepts it as a path, not as a server
+        uri = uri.replace("file://", "file:////", 1)
+    return uri + "?mode=ro"

@@ -105,8 +105,9 @@ def _create(path):
 
 
 def _new_lock(path):
-    # The mode that the umask gives: filelock 3.12 would make the file writable by its owner only.
-    mode = stat.S_IMODE(_create(path).st_mode)
+    # The mode that the umask gives: filelock 3.12 would make the file writable by its owner only. filelock 4 demands
+    # that the owner may read and write it.
+    mode = stat.S_IMODE(_create(path).st_mode) | stat.S_IRUSR | stat.S_IWUSR
     options = {"fallback_to_soft": False} if _HAS_FALLBACK else {}
     return _KernelLock(path, mode=mode, thread_local=False, **options)
 

@@ -10,6 +10,7 @@ import os
 import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import manifest, select, store
+from utils.data import require_classes
 from utils.data.scan import Scan
 from utils.errors import UserError
 from utils.output import files
@@ -54,8 +55,10 @@ class Fresh:
         self.newest = None  # the select.Selected that the run continues from
         self.saved = manifest.Saved()  # to continue from
 
-    def announce_changed(self, pictures):
-        """Say so where the training pictures are not those that the run was trained on."""
+    def check_pictures(self, pictures, settings):
+        """Raise UserError where the class folders do not fit; say so where a resumed run had other pictures."""
+        if settings.network.conditional:
+            require_classes(pictures, settings.run, self.saved.classes if self.newest else None)
         before = self.saved.pictures
         if before not in ("", pictures.fingerprint):
             print(
@@ -147,21 +150,16 @@ class Pretrained(Fresh):
         super().start(session)
 
 
-class Follower:
-    """The origin on a worker that is not the chief: it gets all values from the chief."""
+class Follower(Fresh):
+    """The origin on a worker that is not the chief: it holds no folder, and gets all values from the chief."""
 
-    newest, saved = None, manifest.Saved()
-
-    def announce_changed(self, pictures):
-        """Do nothing: the chief says it."""
+    def __init__(self):
+        """Nothing to hold."""
+        self.newest, self.saved = None, manifest.Saved()
 
     def build(self, graph, classes):
         """Remember the graph."""
         self._graph = graph
-
-    def start(self, session):
-        """Initialise as the chief does; its values come by broadcast."""
-        session.run(self._graph.start_average)
 
     def return_to_newest(self, session, rollbacks):
         """Do nothing: the values come by broadcast."""
