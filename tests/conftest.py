@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import forked
 import numpy as np
 import pytest
 from PIL import Image
@@ -87,7 +88,7 @@ class InMemory:
 
 
 class Program:
-    """A copy of the program in a folder of its own, run by `python main.py`."""
+    """A copy of the program in a folder of its own, run by `python main.py` or as a fork that does the same."""
 
     def __init__(self, folder, pics):
         self.folder = folder
@@ -105,38 +106,41 @@ class Program:
         main = [sys.executable, str(self.folder / "main.py")]
         return [*main, *TINY, "--init", "glorot", "--metrics_every", "0", *arguments]
 
-    def start(self, *arguments):
-        """Start it; return the process, its output to be read as text."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-            env=ENVIRONMENT,
-        )
+    def start(self, *arguments, cwd=None, env=ENVIRONMENT, preexec_fn=None, forks=True):
+        """Start it with a tiny network; return the process, with its output as text files.
+
+        A fork (see forked.py) is quicker. forks=False is for what a fork could hide: the import of TensorFlow, and the
+        end of a Python process. An environment or limits of its own always get a real start; only TF_CONFIG is read
+        by main.py itself, after the imports.
+        """
+        command = self.command(*arguments)
+        changed = {name for name, _ in set(env.items()) ^ set(ENVIRONMENT.items())}
+        if forks and forked.IS_POSSIBLE and not preexec_fn and changed <= {"TF_CONFIG"}:
+            return forked.ForkedProcess(command[1:], cwd or os.getcwd(), env)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
+        return subprocess.Popen(command, cwd=cwd, env=env, preexec_fn=preexec_fn, **pipes)
 
     def run(self, *arguments, **options):
-        """Run it with a tiny network from another folder; return the process with its output as text."""
-        options = dict({"env": ENVIRONMENT}, **options)
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=str(self.folder.parent),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-            timeout=300,
-            **options,
-        )
+        """Run it with a tiny network from another folder; return the finished process with its output as text.
 
-    def train(self, *arguments):
-        """Run it, and see that it succeeded without a word on standard error."""
-        done = self.run(*arguments)
+        options: of `start`.
+        """
+        process = self.start(*arguments, cwd=str(self.folder.parent), **options)
+        try:
+            output, error = process.communicate(timeout=300)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, error)
+
+    def train(self, *arguments, **options):
+        """Run it, check that it succeeded with nothing on standard error; return its standard output."""
+        done = self.run(*arguments, **options)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
         return done.stdout
 
-    def refuse(self, *arguments):
-        """Run it, and see that it refused with one line and exit code 2; return the line."""
-        done = self.run(*arguments)
+    def refuse(self, *arguments, **options):
+        """Run it, check that it refused with one line and exit code 2; return the line."""
+        done = self.run(*arguments, **options)
         lines = done.stderr.strip().split("\n")
         assert done.returncode == 2 and len(lines) == 1 and lines[0].startswith("main.py: "), done.stdout + done.stderr
         return lines[0]

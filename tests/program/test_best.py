@@ -151,24 +151,6 @@ def test_a_run_from_the_weights_of_another(trained, program):
     assert ours.get_tensor("step") == ours.get_tensor("pictures_seen") == 0
 
 
-@pytest.mark.parametrize(
-    "arguments, expected",
-    (
-        ("--loss wasserstein", "loss = 'wasserstein' needs a gradient penalty"),
-        ("--gradient_penalty wgan-gp", "but d_norm = 'batch' mixes the pictures"),
-        ("--loss hinge --label_smoothing 0.1", "label_smoothing = 0.1 has no effect with loss = 'hinge'"),
-        ("--penalty_every 4", "penalty_every = 4 has no effect with gradient_penalty = 'none'"),
-        ("--best_metric fid", "best_metric = 'fid' needs inception_graph"),
-        ("--best_metric psnr", "best_metric = 'psnr' is invalid; expected auto, swd, fid or kid"),
-        ("--inception_graph no/such.pb", "no/such.pb is not a file; set it to the path"),
-        ("--augment colour", "augment = 'colour' is invalid; expected auto, none, or some of color"),
-    ),
-)
-def test_what_does_not_go_together_is_refused(program, arguments, expected):
-    assert expected in program.refuse(*arguments.split())
-    assert not list(program.checkpoints.glob("dcgan-*")) if program.checkpoints.exists() else True
-
-
 def test_a_metric_that_fails_ends_nothing_and_what_goes_wrong_is_said(program):
     """A failing metric, and a D that has won, are put into the copy."""
     for name, line, fault in (

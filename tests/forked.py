@@ -1,0 +1,110 @@
+"""Start main.py as a fork of a process that has TensorFlow imported already, which saves more than half of a start.
+
+multiprocessing's fork server imports TensorFlow once for all tests, without ever opening a session, and forks a child
+for each run. The child takes over the arguments, environment, folder and output that `python main.py` would have, and
+is a process like any other: it can be signalled, stopped, killed, limited, and ends with an exit code.
+"""
+
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import threading
+from unittest import mock
+
+IS_POSSIBLE = sys.platform == "linux"  # on macOS, system libraries may crash in a forked process
+
+_PRELOADED = ("tensorflow.compat.v1", "numpy", "PIL.Image", "PIL.ImageOps", "tqdm")
+# As utils/runtime/start.py has it when it imports TensorFlow, which reads these variables only once.
+_AT_IMPORT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
+
+
+class ForkedProcess:
+    """A run of main.py, with the part of subprocess.Popen's interface that tests use; its output is read as text."""
+
+    def __init__(self, arguments, cwd, environment):
+        """arguments: the path of main.py and its own arguments."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(_PRELOADED))
+        (out, its_out), (error, its_error) = (context.Pipe(duplex=False) for _ in range(2))
+        self.args, self.returncode = arguments, None
+        self._process = context.Process(target=_run, args=(arguments, cwd, environment, its_out, its_error))
+        with mock.patch.dict(os.environ, dict(_AT_IMPORT, **environment), clear=True):
+            self._process.start()  # and the fork server before the first one
+        self.pid = self._process.pid
+        its_out.close()
+        its_error.close()
+        self.stdout, self.stderr = _reader(out), _reader(error)
+
+    def poll(self):
+        """Return the exit code, negative for the signal that killed the process, or None while it runs."""
+        self.returncode = self._process.exitcode
+        return self.returncode
+
+    def wait(self, timeout=None):
+        """Wait for the end of the process; return its exit code, or raise subprocess.TimeoutExpired."""
+        self._process.join(timeout)
+        if self.poll() is None:
+            raise subprocess.TimeoutExpired(self.args, timeout)
+        return self.returncode
+
+    def communicate(self, timeout=None):
+        """Return what is left to be read of standard output and standard error, once the process has ended."""
+        texts = {}
+        readers = [
+            threading.Thread(target=lambda file=file: texts.update({file: file.read()}), daemon=True)
+            for file in (self.stdout, self.stderr)
+            if not file.closed
+        ]
+        for reader in readers:
+            reader.start()
+        self.wait(timeout)
+        for reader in readers:
+            reader.join(timeout)
+            if reader.is_alive():
+                raise subprocess.TimeoutExpired(self.args, timeout)
+        return texts.get(self.stdout, ""), texts.get(self.stderr, "")
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        if self.poll() is None:
+            self._process.kill()
+
+
+def _reader(connection):
+    """Return the reading end of a pipe as a text file."""
+    file = os.fdopen(os.dup(connection.fileno()))
+    connection.close()
+    return file
+
+
+def _run(arguments, cwd, environment, out, error):
+    """In the forked process: run main.py as `python main.py` would."""
+    sys.stdout = sys.__stdout__ = _writer(out, sys.__stdout__, 1)
+    sys.stderr = sys.__stderr__ = _writer(error, sys.__stderr__, 2)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    # Only what a new Python would find: the modules beside main.py, and nothing of the repository's.
+    tests = os.path.dirname(os.path.abspath(__file__))
+    hidden = tuple(path for path in sys.path if path == os.path.dirname(tests) or path.startswith(tests))
+    sys.path[:] = [os.path.dirname(arguments[0])] + [path for path in sys.path if path not in hidden]
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("utils", "model", "params", "conftest"):
+            del sys.modules[name]
+    sys.argv = list(arguments)
+    sys.dont_write_bytecode = True  # a test may edit a module twice within the second that tells its bytecode's age
+    runpy.run_path(arguments[0], run_name="__main__")
+
+
+def _writer(connection, former, descriptor):
+    """Let a file descriptor be the writing end of a pipe; return a text file for it that is like the former one."""
+    os.dup2(connection.fileno(), descriptor)
+    connection.close()
+    file = os.fdopen(descriptor, "w", encoding=former.encoding, errors=former.errors, closefd=False)
+    file.reconfigure(line_buffering=former.line_buffering)
+    return file

@@ -1,0 +1,75 @@
+"""What a run of the program leaves behind, and how to wait for it."""
+
+import csv
+import time
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from conftest import contents
+
+
+def folders(name):
+    """Return arguments that give a run folders of its own, below the program's."""
+    return ["--samples_dir", f"{name}/s", "--checkpoints_dir", f"{name}/c"]
+
+
+def read_until(stream, text, seconds=120):
+    """Read lines up to one that contains `text`."""
+    deadline = time.time() + seconds
+    for line in stream:
+        if text in line:
+            return
+        assert time.time() < deadline, f"no line contains {text!r}"
+    raise AssertionError(f"the output ended without {text!r}")
+
+
+def wait_for(process, condition, seconds=120):
+    """Wait until condition() is true, while the process runs."""
+    deadline = time.time() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.time() < deadline, "it did not happen in time"
+        time.sleep(0.001)
+
+
+def steps_of(folder):
+    """Return the steps of the checkpoints in a folder."""
+    return sorted(int(path.name[6:-5]) for path in folder.glob("dcgan-*.json"))
+
+
+def rows(folder):
+    """Return the rows of history.csv, each a dict of texts."""
+    with open(str(folder / "history.csv"), newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def last_step(folder):
+    """Return the step of the last whole row of history.csv, while it may be written; 0 without one."""
+    try:
+        return int((folder / "history.csv").read_bytes().rsplit(b"\n", 2)[1].split(b",")[0])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def variables(folder, step):
+    """Return {name: value} of all variables in a checkpoint."""
+    reader = tf.train.load_checkpoint(str(folder / f"dcgan-{step}"))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def untimed(folder):
+    """Return the rows of history.csv without the columns that depend on the time a step took."""
+    timed = {"pictures_per_second", "seconds", "data_wait"}
+    return [{name: text for name, text in row.items() if name not in timed} for row in rows(folder)]
+
+
+def assert_same_run(program, one, two, step):
+    """Two runs, each in its `folders`, ended alike: every variable bit for bit, history, and grids."""
+    one, two = program.folder / one, program.folder / two
+    first, second = variables(one / "c", step), variables(two / "c", step)
+    assert set(first) == set(second)
+    assert {"step", "draw_index", "pictures_seen", "generator/4x4/batch_norm/moving_mean"} < set(first)
+    assert any("optimizer" in name and "kernel" in name for name in first)
+    assert [name for name in first if not np.array_equal(first[name], second[name])] == []
+    assert untimed(one / "c") == untimed(two / "c") != []
+    assert contents(one / "s") == contents(two / "s")

@@ -1,0 +1,103 @@
+"""What the command answers at once: help, settings that are refused, what the machine lacks.
+
+Starts with an environment or limits of their own are real ones (see conftest.Program.start).
+"""
+
+import re
+import sys
+
+import pytest
+from conftest import ENVIRONMENT
+
+
+def test_errors_in_settings_are_one_line(program):
+    assert "did you mean batch_size?" in program.refuse("--batchsize", "3", forks=False)
+    assert "did you mean sampling?" in program.refuse("--help", "samplin")
+    assert "no checkpoint in checkpoints_dir = %s" % program.checkpoints in program.refuse("--isTrain", "0")
+    assert "pics_dir = %s does not exist" % (program.folder / "pisc") in program.refuse("--pics_dir", "pisc")
+    (program.folder / "file").write_text("")
+    assert "samples_dir = %s cannot be written" % (program.folder / "file") in program.refuse("--samples_dir", "file")
+    text = (program.folder / "params.py").read_text()
+    (program.folder / "params.py").write_text(text.replace("epochs =", "epoch ="))
+    assert re.search(r"params.py line \d+: unknown setting epoch; did you mean epochs\?", program.refuse())
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    (
+        ("--loss wasserstein", "loss = 'wasserstein' needs a gradient penalty"),
+        ("--gradient_penalty wgan-gp", "but d_norm = 'batch' mixes the pictures"),
+        ("--loss hinge --label_smoothing 0.1", "label_smoothing = 0.1 has no effect with loss = 'hinge'"),
+        ("--penalty_every 4", "penalty_every = 4 has no effect with gradient_penalty = 'none'"),
+        ("--best_metric fid", "best_metric = 'fid' needs inception_graph"),
+        ("--best_metric psnr", "best_metric = 'psnr' is invalid; expected auto, swd, fid or kid"),
+        ("--inception_graph no/such.pb", "no/such.pb is not a file; set it to the path"),
+        ("--augment colour", "augment = 'colour' is invalid; expected auto, none, or some of color"),
+    ),
+)
+def test_settings_that_contradict_each_other_are_refused(program, arguments, expected):
+    assert expected in program.refuse(*arguments.split())
+    assert not program.checkpoints.exists() or not list(program.checkpoints.glob("dcgan-*"))
+
+
+def test_a_new_run_does_not_touch_files_of_an_earlier_one(program):
+    program.samples.mkdir()
+    (program.samples / "train_00000700.png").write_bytes(b"dear")
+    line = program.refuse("--max_steps", "1")
+    assert "holds train_00000700.png of an earlier run, but there is no checkpoint in" in line
+    assert "--samples_dir and --checkpoints_dir" in line
+    (program.samples / "train_00000700.png").unlink()
+    program.checkpoints.mkdir()
+    (program.checkpoints / "history.csv").write_text("dear")
+    assert "holds history.csv of an earlier run" in program.refuse("--max_steps", "1")
+    assert (program.checkpoints / "history.csv").read_text() == "dear"
+
+
+@pytest.fixture
+def with_tensorflow(tmp_path):
+    """Given Python code, returns an environment in which it stands in the place of TensorFlow."""
+
+    def write(code):
+        (tmp_path / "bad" / "tensorflow").mkdir(parents=True)
+        (tmp_path / "bad" / "tensorflow" / "__init__.py").write_text(code)
+        return dict(ENVIRONMENT, PYTHONPATH=str(tmp_path / "bad"))
+
+    return write
+
+
+def test_help_and_errors_do_not_import_tensorflow(program, with_tensorflow):
+    environment = with_tensorflow("raise SystemExit('TensorFlow was imported')")
+    done = program.run("--help", env=environment)
+    assert done.returncode == 0 and "--batch_size" in done.stdout and done.stderr == ""
+    done = program.run("--help", "sampling", env=environment)
+    assert done.returncode == 0 and "--num_samples" in done.stdout and done.stderr == ""
+    assert program.run("--batchsize", "3", env=environment).returncode == 2
+    assert program.run("--help", "samplin", env=environment).returncode == 2
+    assert "TensorFlow was imported" in program.run(env=environment).stderr  # the trap works
+
+
+def test_no_tensorflow_is_one_line(program, with_tensorflow):
+    done = program.run(env=with_tensorflow("raise ImportError('no such thing')"))
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "TensorFlow cannot be imported (no such thing); `pip install -r requirements.txt`" in done.stderr
+
+
+@pytest.mark.slow
+def test_tensorflows_notices_are_printed_on_request(program):
+    done = program.run("--max_steps", "1", env=dict(ENVIRONMENT, TF_CPP_MIN_LOG_LEVEL="0"))
+    assert done.returncode == 0 and done.stderr != ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+def test_too_little_memory_names_batch_size(program):
+    import resource
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
+
+    arguments = ("--max_steps", "1", "--batch_size", "50000", "--image_size", "256")
+    done = program.run(*arguments, preexec_fn=limit)
+    lines = done.stderr.strip().split("\n")
+    assert done.returncode == 2 and len(lines) == 1, done.stderr
+    assert lines[0].startswith("main.py: out of memory with batch_size = 50000")

@@ -1,0 +1,114 @@
+"""What a signal does, a second one, a closed terminal, and a reader of the output that is gone."""
+
+import re
+import signal
+import time
+
+import pytest
+from runs import last_step, read_until, rows, steps_of, wait_for
+
+from utils.checkpoints import select
+
+pytestmark = pytest.mark.slow
+
+# A step that takes many seconds.
+HEAVY = ["--batch_size", "1500", "--image_size", "64", "--filters", "32", "--sample_every", "0"]
+
+
+@pytest.mark.parametrize("number, code, forks", ((signal.SIGINT, 130, False), (signal.SIGTERM, 143, True)))
+def test_a_signal_saves_and_the_same_command_resumes(program, number, code, forks):
+    """SIGINT to a real start, SIGTERM to a fork."""
+    process = program.start("--max_steps", "100000", "--log_every", "1", forks=forks)
+    try:
+        read_until(process.stdout, "step 5:")
+        process.send_signal(number)
+        output, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    told = "main.py: finishing this step, then saving; interrupt again to quit without saving"
+    assert (process.returncode, error.strip()) == (code, told)
+    step = int(re.search(r"Stopped at step (\d+), saved in (.*); the same command resumes it.", output).group(1))
+    assert step >= 5 and (program.checkpoints / ("dcgan-%d.json" % step)).exists()
+    output = program.train("--max_steps", str(step + 2), "--log_every", "1")
+    assert "Resuming from step %d" % step in output
+    assert [row["step"] for row in rows(program.checkpoints)] == [str(i + 1) for i in range(step + 2)]
+
+
+def test_a_second_signal_quits_without_saving(program):
+    process = program.start("--max_steps", "100000", "--log_every", "1", "--checkpoint_every", "5")
+    try:
+        read_until(process.stdout, "step 7:")
+        process.send_signal(signal.SIGINT)
+        assert (
+            process.stderr.readline() == "\n" and "interrupt again to quit without saving" in process.stderr.readline()
+        )
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode in (143, 130)  # 130: the step was done before the second came
+    assert "Resuming from step" in program.train("--max_steps", "5")
+
+
+@pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
+def test_a_second_signal_quits_even_inside_a_session_run(program, number, code):
+    process = program.start("--max_steps", "100", *HEAVY)
+    try:
+        wait_for(process, (program.samples / "train_00000000.png").exists)
+        time.sleep(2)  # now it is in its first update
+        started = time.time()
+        process.send_signal(number)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(number)
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == code and time.time() - started < 5
+    finally:
+        process.kill()
+    assert "interrupt again to quit without saving" in error
+    assert "stopped without saving this step; the last checkpoint is intact" in error
+    assert select.newest_good(str(program.checkpoints)).checkpoint.step == 0
+
+
+def test_a_second_signal_quits_when_nobody_reads_any_more(program):
+    """As with `python main.py 2>&1 | tee log`, of which Ctrl-C ends tee first."""
+    process = program.start("--max_steps", "100", *HEAVY)
+    try:
+        wait_for(process, (program.samples / "train_00000000.png").exists)
+        process.stdout.close()
+        process.stderr.close()
+        time.sleep(2)
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        assert process.wait(timeout=10) == 130
+    finally:
+        process.kill()
+
+
+def test_a_reader_that_leaves_does_not_end_training(program):
+    """`python main.py | head -n 3`, and `| tee` which Ctrl-C ends first. A real start."""
+    process = program.start("--max_steps", "100000", "--log_every", "1", forks=False)
+    try:
+        read_until(process.stdout, "epoch")
+        process.stdout.close()
+        wait_for(process, lambda: last_step(program.checkpoints) >= 20)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+    finally:
+        process.kill()
+    assert max(steps_of(program.checkpoints)) >= 20
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
+def test_a_closed_terminal_does_not_end_training(program):
+    process = program.start("--max_steps", "2000", "--log_every", "1")
+    try:
+        wait_for(process, lambda: last_step(program.checkpoints) >= 3)
+        process.send_signal(signal.SIGHUP)
+        wait_for(process, lambda: last_step(program.checkpoints) >= 20)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 143
