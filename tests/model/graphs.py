@@ -1,8 +1,11 @@
 """Training graphs of the tiny network, for the tests of model/."""
 
+import contextlib
+
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from model.sample_graph import build_sampler
 from model.train_graph import Reals, build_train_graph
 
 
@@ -36,3 +39,15 @@ def built(tiny, **changes):
     images = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
     labels = tf.constant([0, 1, 2, 2], tf.int32)
     return build_train_graph(Reals(images, 40, labels, (5, 5, 10)), network, run), run, network
+
+
+@contextlib.contextmanager
+def started(settings):
+    """Give a session at the start of a run: (session, graph ends, list of drawn batches, sampler)."""
+    images, drawn = numbered_batches(settings.run, settings.network)
+    ends = build_train_graph(Reals(images, 40), settings.network, settings.run)
+    sampler = build_sampler(settings.network, averaged=True)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(ends.start_average)
+        yield session, ends, drawn, sampler

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from conftest import read
-from graphs import built, moved, numbered_batches, values_of
+from graphs import built, moved, started, values_of
 
 from model.sample_graph import build_sampler
-from model.train_graph import Reals, build_train_graph
 from utils.sampling import latents
 from utils.sampling.pictures import generate, refresh
 
@@ -15,13 +14,8 @@ from utils.sampling.pictures import generate, refresh
 @pytest.fixture
 def trained(graph, tiny):
     """A session with the tiny training graph: (session, graph ends, list of drawn batches, sampler)."""
-    images, drawn = numbered_batches(tiny.run, tiny.network)
-    ends = build_train_graph(Reals(images, 40), tiny.network, tiny.run)
-    sampler = build_sampler(tiny.network, averaged=True)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        session.run(ends.start_average)
-        yield session, ends, drawn, sampler
+    with started(tiny) as parts:
+        yield parts
 
 
 def test_the_average_follows_g_as_its_formula_says(trained, tiny):

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from conftest import InMemory, read
-from graphs import built, moved, numbered_batches, values_of
+from graphs import built, moved, numbered_batches, started, values_of
 
 from model import noise
-from model.sample_graph import build_sampler
 from model.train_graph import Reals, build_train_graph
 from utils.data import Pictures
 from utils.data.batches import Order, build_batches
@@ -16,13 +15,8 @@ from utils.data.batches import Order, build_batches
 @pytest.fixture
 def trained(graph, tiny):
     """A session with the tiny training graph: (session, graph ends, list of drawn batches, sampler)."""
-    images, drawn = numbered_batches(tiny.run, tiny.network)
-    ends = build_train_graph(Reals(images, 40), tiny.network, tiny.run)
-    sampler = build_sampler(tiny.network, averaged=True)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        session.run(ends.start_average)
-        yield session, ends, drawn, sampler
+    with started(tiny) as parts:
+        yield parts
 
 
 def test_a_d_update_moves_d_alone(trained):
@@ -83,6 +77,7 @@ def test_a_variable_of_neither_network_is_named(graph, tiny):
         build_train_graph(Reals(images, 40), tiny.network, tiny.run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", (32, 64, 128, 256))
 @pytest.mark.parametrize("channels", (1, 3))
 def test_every_size_trains(graph, tiny, size, channels):
@@ -116,6 +111,7 @@ def test_a_step_draws_exactly_k_batches(graph, tiny, k):
         assert following.tolist() == expected.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss, penalty, d_norm",
     (
