@@ -108,7 +108,7 @@ def run_steps(run):
             continue
         run.quality.watch(state)
         if stop:
-            run.outputs.save(state)  # first of all: whoever sent the signal may not wait long
+            run.outputs.save(state)  # first: the sender of the signal may not wait long
         is_best = due.measure and run.quality.measure(state)
         if due.row:
             run.outputs.write_row(state)
