@@ -71,8 +71,8 @@ def train(settings, task):
 
         # The static graph: G and D (model/generator.py, model/discriminator.py), their losses and their updates.
         tf.set_random_seed(run.seed)
-        batches = build_batches(pictures, settings, run.batch_size * workers.replicas, workers.rows(run.batch_size))
         workers.build_gather()
+        batches = build_batches(pictures, settings, run.batch_size * workers.replicas, workers.rows(run.batch_size))
         with workers.scope():
             counts = pictures.class_counts() if network.conditional else ()
             reals = Reals(batches.images, pictures.n, batches.labels, counts)
