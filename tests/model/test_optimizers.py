@@ -56,6 +56,7 @@ def test_each_optimizer_and_its_settings(graph, tiny, name):
         assert session.run(x) == pytest.approx(optimizer_by_hand(run, gradients), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ("adam", "rmsprop", "momentum", "sgd", "adagrad"))
 @pytest.mark.parametrize("size, channels", ((16, 3), (32, 1)))
 def test_every_optimizer_trains(graph, tiny, name, size, channels):

@@ -9,6 +9,8 @@ import pytest
 from conftest import Program
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ["--max_steps", "12", "--metrics_every", "4", "--metrics_samples", "8", "--keep_checkpoints", "1"]
 OPTIONS += ["--conditional", "1", "--checkpoint_every", "5", "--log_every", "6", "--train_samples", "6"]
 
