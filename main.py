@@ -54,7 +54,7 @@ def train(settings, task):
     # Settings, the precision of this machine, and the other workers if there are some.
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
     settings, network = settings._replace(run=run), settings.network
-    ranking.metric_of(run)  # raises UserError where best_metric cannot be measured
+    ranking.metric_of(run)  # raises UserError if best_metric cannot be measured
     workers = cluster.Workers(task, run.worker_timeout)
     signals.ignore_hangup()
 
@@ -151,7 +151,7 @@ def sample(settings):
     with devices.out_of_memory_named(amount, getattr(run, amount)), tf.Session(config=config) as session:
         selected = select.restore_selected(session, saver, sampler.variables, selected, run.checkpoint)
         step, path = selected.checkpoint
-        print(f"Sampling from step {step} ({selected.description}), {path}, with its network.", flush=True)
+        print(f"Sampling from step {step} ({selected.description}) and with its network, {path}.", flush=True)
         if evaluator:
             evaluator.evaluate(session, sampler, step)
         else:

@@ -7,7 +7,8 @@
 Each row of CASES is trained from scratch in float32 on the same machine, and its last checkpoint and grid are hashed.
 On TensorFlow 2 a fresh start depends only on the order of the seeded operations. On TensorFlow 1.15 every operation of
 the graph shifts the initial weights: compare there with --start, which resumes from the step-0 checkpoints of an
-earlier --out. The last two cases need TensorFlow 2.
+earlier --out. The last two cases need TensorFlow 2. --program must be a checkout that has utils/runtime/; older ones
+can be compared without "two devices".
 """
 
 import argparse

@@ -40,9 +40,10 @@ def discriminator(images, network, classes=None):
                 # [N, 32, 32, 32], [N, 16, 16, 64], [N, 8, 8, 128], [N, 4, 4, 256]
         with tf.variable_scope("logit"):
             features = tf.reshape(x, [-1, 4 * 4 * x.shape[-1]])  # [N, 4096]
-            logits = layers.dense(features, 1, Weights(init, True, spectral))  # [N, 1]
+            logits = layers.dense(features, 1, Weights(init, use_bias=True, spectral=spectral))  # [N, 1]
             if classes is None:
                 return logits
             # The projection: the inner product of the picture's summed features and the learnt vector of its class.
-            embedding = layers.dense(classes, x.shape[-1], Weights(init, False, spectral), "classes")  # [N, 256]
+            embedding_weights = Weights(init, use_bias=False, spectral=spectral)
+            embedding = layers.dense(classes, x.shape[-1], embedding_weights, "classes")  # [N, 256]
             return logits + tf.reduce_sum(embedding * tf.reduce_sum(x, [1, 2]), axis=1, keepdims=True)

@@ -13,12 +13,8 @@ POWER_ITERATIONS = "power_iterations"
 
 
 def normalise(x, network):
-    """Normalise D's feature maps, [N, H, W, C], as d_norm says; 'spectral' normalises kernels, in layers.py."""
-    if network.d_norm == "batch":
-        return batch_norm(x, network)
-    if network.d_norm == "layer":
-        return layer_norm(x, network.bn_epsilon)
-    return x
+    """Normalise D's feature maps, [N, H, W, C], as d_norm says."""
+    return D_NORMS[network.d_norm](x, network)
 
 
 def spectral_norm(kernel):
@@ -94,3 +90,12 @@ def _update_averages(pairs, momentum):
         # A sum, not a difference: with momentum 0 no rounding of the old value may remain.
         update = average.assign(momentum * average + (1.0 - momentum) * value)
         tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
+
+
+# What each d_norm does to feature maps; 'spectral' normalises the kernels instead, in layers.py.
+D_NORMS = {
+    "batch": batch_norm,
+    "layer": lambda x, network: layer_norm(x, network.bn_epsilon),
+    "spectral": lambda x, network: x,
+    "none": lambda x, network: x,
+}

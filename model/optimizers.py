@@ -51,7 +51,7 @@ def minimise(optimizer, loss, variables, loss_scale):
     """
     gradients = optimizer.compute_gradients(loss * (loss_scale / replicas.count()), variables)
     gradients = [(gradient / loss_scale, variable) for gradient, variable in gradients]
-    # Where a tf.distribute strategy creates variables, it opens the name scope anew inside the open one.
+    # Where a tf.distribute strategy creates variables, it opens the name scope again inside the open one.
     scope = optimizer.get_name()
     with tf.variable_scope(scope, auxiliary_name_scope=not replicas.is_one_of_several()):
         return optimizer.apply_gradients(gradients)

@@ -55,7 +55,7 @@ class TrainGraph(NamedTuple):
         return self.d_updates[index % len(self.d_updates)]
 
 
-class _Parts(NamedTuple):
+class _Context(NamedTuple):
     """What both updates are built from."""
 
     reals: Reals
@@ -78,13 +78,13 @@ def build_train_graph(reals, network, run, loss_scale=1.0):
     counters = Counters(counter("step"), counter("draw_index"), counter("pictures_seen"), counter("rollbacks"))
     new_rollbacks = tf.placeholder(tf.int64, [], "new_rollbacks")
     d_optimizer, g_optimizer = optimizers.build_optimizers(run, reals.n, counters)
-    parts = _Parts(reals, network, run, counters, loss_scale)
+    context = _Context(reals, network, run, counters, loss_scale)
 
-    d_updates = replicas.on_all(lambda: _build_d_updates(parts, d_optimizer))
+    d_updates = replicas.on_all(lambda: _build_d_updates(context, d_optimizer))
     # Only G's own pass may move G's batch-norm averages: once a step, and in no race with another update of them.
     of_d_pass = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     average, start_average = build_average(run.ema_decay)
-    g_update = replicas.on_all(lambda: _build_g_update(parts, g_optimizer, average, of_d_pass))
+    g_update = replicas.on_all(lambda: _build_g_update(context, g_optimizer, average, of_d_pass))
     # Now every variable exists.
     return TrainGraph(
         d_updates=d_updates[:1] + d_updates[1:] * (run.penalty_every - 1),
@@ -97,32 +97,32 @@ def build_train_graph(reals, network, run, loss_scale=1.0):
     )
 
 
-def _fakes(parts, draws, use):
+def _fakes(context, draws, use):
     """Return G's pictures as D sees them, [batch_size, H, W, C] float32, and their classes or None."""
-    classes = draws.classes(use) if parts.network.conditional else None
-    z = draws.z(parts.network.z_dim, use)
-    images = generator(z, parts.network, classes, training=True)
+    classes = draws.classes(use) if context.network.conditional else None
+    z = draws.z(context.network.z_dim, use)
+    images = generator(z, context.network, classes, training=True)
     return draws.augmented(images, use), classes
 
 
-def _real_batch(parts):
+def _real_batch(context):
     """Return this replica's real pictures, [batch_size, H, W, C] float32, and their classes or None."""
-    reals, batch_size = parts.reals, parts.run.batch_size
+    reals, batch_size = context.reals, context.run.batch_size
     images = replicas.rows(reals.images, batch_size, of_all=False)
-    if not parts.network.conditional:
+    if not context.network.conditional:
         return images, None
     return images, tf.one_hot(replicas.rows(reals.labels, batch_size, of_all=False), len(reals.class_counts))
 
 
-def _build_d_updates(parts, optimizer):
+def _build_d_updates(context, optimizer):
     """Build the updates of D on one replica: with the gradient penalty and, where it is not in each, without it."""
-    run, draws = parts.run, parts.draws()
-    real_images, real_classes = _real_batch(parts)
+    run, draws = context.run, context.draws()
+    real_images, real_classes = _real_batch(context)
     with tf.name_scope("d_pass"):
-        fake_images, fake_classes = _fakes(parts, draws, "D's update")
+        fake_images, fake_classes = _fakes(context, draws, "D's update")
         real_images = draws.augmented(real_images, "real pictures")
-        real_logits = discriminator(real_images, parts.network, real_classes)
-        fake_logits = discriminator(fake_images, parts.network, fake_classes)
+        real_logits = discriminator(real_images, context.network, real_classes)
+        fake_logits = discriminator(fake_images, context.network, fake_classes)
         d_loss = losses.d_loss(run.loss, real_logits, fake_logits, run.label_smoothing)
         d_real = tf.reduce_mean(tf.nn.sigmoid(real_logits))
         d_fake = tf.reduce_mean(tf.nn.sigmoid(fake_logits))
@@ -130,37 +130,37 @@ def _build_d_updates(parts, optimizer):
         if run.gradient_penalty != "none":
 
             def judge(images):  # the logits of the real pictures are known already
-                return real_logits if images is real_images else discriminator(images, parts.network, real_classes)
+                return real_logits if images is real_images else discriminator(images, context.network, real_classes)
 
             penalty = losses.PENALTIES[run.gradient_penalty](judge, real_images, fake_images, draws.uniform)
             minimised = [d_loss + run.penalty_weight * run.penalty_every * penalty]
             minimised += [d_loss] if run.penalty_every > 1 else []
     power_iterations = norms.power_iterations()
     measured = dict(zip(("d_loss", "d_real", "d_fake"), replicas.mean([d_loss, d_real, d_fake])))
-    return [dict(measured, **_d_train(parts, optimizer, loss, power_iterations)) for loss in minimised]
+    return [dict(measured, **_d_train(context, optimizer, loss, power_iterations)) for loss in minimised]
 
 
-def _d_train(parts, optimizer, loss, power_iterations):
+def _d_train(context, optimizer, loss, power_iterations):
     """Return the update of D that lowers `loss`; the counters advance after everything that reads them."""
-    train = optimizers.minimise(optimizer, loss, trainables()[1], parts.loss_scale)
+    train = optimizers.minimise(optimizer, loss, trainables()[1], context.loss_scale)
     with tf.control_dependencies([train]):
-        moved = [parts.counters.draw_index.assign_add(1), *(u.assign(next_u) for u, next_u in power_iterations)]
-        seen = parts.counters.pictures_seen.assign_add(parts.run.batch_size * replicas.count())
+        moved = [context.counters.draw_index.assign_add(1), *(u.assign(next_u) for u, next_u in power_iterations)]
+        seen = context.counters.pictures_seen.assign_add(context.run.batch_size * replicas.count())
     return {"train": tf.group(train, *moved), "pictures_seen": seen}
 
 
-def _build_g_update(parts, optimizer, average, of_d_pass):
+def _build_g_update(context, optimizer, average, of_d_pass):
     """Build the update of G on one replica.
 
     average: pairs of averaging.build_average. of_d_pass: updates of G's batch-norm averages that are not to be run.
     """
-    run, counters, draws = parts.run, parts.counters, parts.draws()
+    run, counters, draws = context.run, context.counters, context.draws()
     with tf.name_scope("g_pass"):
-        fake_images, fake_classes = _fakes(parts, draws, "G's update")
-        g_loss = losses.g_loss(run.loss, discriminator(fake_images, parts.network, fake_classes))
+        fake_images, fake_classes = _fakes(context, draws, "G's update")
+        g_loss = losses.g_loss(run.loss, discriminator(fake_images, context.network, fake_classes))
     (mean_g_loss,) = replicas.mean([g_loss])
     batch_norm_updates = [u for u in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if u not in of_d_pass]
-    train = optimizers.minimise(optimizer, g_loss, trainables()[0], parts.loss_scale)
+    train = optimizers.minimise(optimizer, g_loss, trainables()[0], context.loss_scale)
     done = [train, *batch_norm_updates, *average_updates(average, run.ema_decay, counters.step, train)]
     with tf.control_dependencies(done):
         moved = counters.draw_index.assign_add(1)

@@ -13,7 +13,7 @@ def counter(name):
 
 
 def trainables():
-    """Return G's and D's trainable variables; raise ValueError where one belongs to neither of them."""
+    """Return G's and D's trainable variables; raise ValueError if one belongs to neither of them."""
     scopes = (GENERATOR + "/", DISCRIMINATOR + "/")
     strays = [v.name for v in tf.trainable_variables() if not v.name.startswith(scopes)]
     if strays:

@@ -34,8 +34,8 @@ def test_it_names_the_versions(settings):
     "change, expected",
     (
         (lambda data: data.update(format=99), "written by a later version of this program (format 99"),
-        (lambda data: data.update(format="1"), "not the manifest of a checkpoint"),
-        (lambda data: data.pop("step"), "not the manifest of a checkpoint"),
+        (lambda data: data.update(format="1"), "not the JSON of a checkpoint"),
+        (lambda data: data.pop("step"), "not the JSON of a checkpoint"),
         (lambda data: data["network"].pop("filters"), "its settings are not those of this version"),
         (lambda data: data.update(run=[]), "its settings are not those of this version"),
         (lambda data: data["network"].update(filters=-1), "filters = -1 is invalid"),
@@ -120,3 +120,16 @@ def test_every_change_of_a_byte_is_noticed(tmp_path, settings):
         path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
         with contextlib.suppress(UserError):
             assert manifest.read(str(path)) == there  # a space became another kind of space
+
+
+def test_workers_about_to_do_the_same_have_the_same_fingerprint(settings):
+    """Everything that a resumed run must keep or may change with a notice is compared, and the pictures."""
+    fingerprint = manifest.fingerprint(settings, "pictures")
+    assert 0 <= fingerprint < 2**63
+    for name, rule in schema.RUN.items():
+        value = "elsewhere" if rule.kind is str else getattr(settings.run, name) + 1
+        changed = manifest.fingerprint(settings._replace(run=settings.run._replace(**{name: value})), "pictures")
+        assert (changed == fingerprint) == (rule.on_resume == "free"), name
+    network = settings.network._replace(filters=33)
+    assert manifest.fingerprint(settings._replace(network=network), "pictures") != fingerprint
+    assert manifest.fingerprint(settings, "other pictures") != fingerprint

@@ -171,7 +171,7 @@ def test_a_record_of_another_step_is_refused(saved, tmp_path):
     saved[0](5)
     os.rename(str(tmp_path / "dcgan-5.json"), str(tmp_path / "dcgan-6.json"))
     os.rename(str(tmp_path / "dcgan-5.index"), str(tmp_path / "dcgan-6.index"))
-    with pytest.raises(UserError, match="is the manifest of step 5"):
+    with pytest.raises(UserError, match="belongs to step 5"):
         select.newest_good(str(tmp_path))
 
 
@@ -324,7 +324,7 @@ def test_every_nth_stays_for_good(saved, tmp_path):
     assert [each.step for each in store.find(str(tmp_path))] == [0, 10, 20, 22, 24]
 
 
-def test_a_later_version_is_refused_not_damaged_steps(saved, tmp_path):
+def test_a_later_version_is_refused_not_skipped(saved, tmp_path):
     saved[0](5)
     saved[0](6)
     text = (tmp_path / "dcgan-6.json").read_text()

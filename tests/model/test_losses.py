@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from model import layers, losses, optimizers
+from model import augment, layers, losses, norms, optimizers
+from utils.config import rules as kinds
 from utils.config import schema
 
 
@@ -134,7 +135,17 @@ def test_wgan_gp_is_measured_between_real_and_fake_pictures(graph):
         ("gradient_penalty", schema.RUN, ["none", *losses.PENALTIES]),
         ("optimizer", schema.RUN, list(optimizers.OPTIMIZERS)),
         ("activation", schema.NETWORK, list(layers.ACTIVATIONS)),
+        ("d_norm", schema.NETWORK, list(norms.D_NORMS)),
     ),
 )
 def test_the_tables_of_the_model_are_what_the_settings_allow(setting, rules, names):
     assert sorted(re.split(", | or ", rules[setting].choices)) == sorted(names)
+
+
+def test_the_augmentations_are_what_the_setting_allows():
+    assert kinds.AUGMENTATIONS == augment.KINDS
+
+
+def test_a_loss_without_a_row_is_refused():
+    with pytest.raises(KeyError, match="no_such_loss"):
+        losses.g_loss("no_such_loss", None)

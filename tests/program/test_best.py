@@ -49,7 +49,7 @@ def test_what_was_measured_is_written(trained):
     assert 0 < float(rows["4"]["ms_ssim"]) <= 1 and rows["4"]["fid"] == ""
     assert (
         "step 6: " in trained.said
-        and "quality: swd 9\n" in trained.said
+        and "quality at step 4: swd 9\n" in trained.said
         and "Finished at step 12 (swd 9)." in trained.said
     )
     best = state_of(trained, 12)["best"]
@@ -137,7 +137,7 @@ def test_one_class_is_nothing_to_tell_apart(program):
 def test_a_run_from_the_weights_of_another(trained, program):
     source = ["--init_from", str(trained.checkpoints)]
     line = program.refuse(*source)
-    assert "init_from = " in line and "conditional is 1 there and 0 here" in line
+    assert "init_from = " in line and "conditional is 1 in init_from and 0 in this run" in line
     assert "no checkpoint in init_from = " in program.refuse("--init_from", str(program.folder / "pics"))
     new_run = ["--max_steps", "1", "--keep_checkpoints", "2", "--samples_dir", "s", "--checkpoints_dir", "c"]
     done = trained.train(*OPTIONS, *source, *new_run)

@@ -51,7 +51,7 @@ def test_after_a_rollback_the_run_continues_and_resumes_exactly(program):
         program.folder / "model" / "train_graph.py",
         "        d_real = tf.reduce_mean(tf.nn.sigmoid(real_logits))\n",
     )
-    fault = "        fault = tf.equal(parts.counters.rollbacks, 0) & tf.equal(parts.counters.step, 19)\n"
+    fault = "        fault = tf.equal(context.counters.rollbacks, 0) & tf.equal(context.counters.step, 19)\n"
     fault += "        d_loss += tf.where(fault, float('nan'), 0.0)\n"
     assert line in path.read_text()
     path.write_text(path.read_text().replace(line, fault + line))

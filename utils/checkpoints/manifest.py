@@ -77,7 +77,7 @@ def _checksum(data):
 
 
 def read(path):
-    """Return the Manifest in the JSON file `path`; raise UserError where it is damaged, or of a later version."""
+    """Return the Manifest in the JSON file `path`; raise UserError if it is damaged, or of a later version."""
     data = _read_json(path)
     run, network = data.get("run"), data.get("network")
     if isinstance(run, dict) and isinstance(network, dict):
@@ -97,7 +97,7 @@ def _read_json(path):
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error})")
     if not isinstance(data, dict) or type(data.get("format")) is not int or type(data.get("step")) is not int:
-        raise UserError(f"{path} is not the manifest of a checkpoint")
+        raise UserError(f"{path} is not the JSON of a checkpoint")
     if data["format"] > FORMAT:
         raise LaterVersionError(
             f"{path} was written by a later version of this program (format {data['format']}, this one reads up to "
@@ -157,7 +157,7 @@ def compare(manifest, settings):
 
 
 def check_same_run(manifest, checkpoint_path, settings):
-    """Return the line that announces that the run of `manifest` is resumed; raise UserError where it is another run."""
+    """Return the line that announces that the run of `manifest` is resumed; raise UserError if it is another run."""
     refused, changed = compare(manifest, settings)
     new_run = "other --checkpoints_dir and --samples_dir start a new run"
     if refused:

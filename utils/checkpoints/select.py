@@ -28,7 +28,7 @@ class Selected(NamedTuple):
 def newest_good(folder):
     """Return the newest good checkpoint in `folder`, a Selected; None where there is no checkpoint at all.
 
-    Raise UserError where there are some, but none is good.
+    Raise UserError if there are some, but none is good.
     """
     checkpoints, damaged = store.find(folder), []
     for checkpoint in reversed(checkpoints):
@@ -40,7 +40,7 @@ def newest_good(folder):
             damaged.append(Damaged(checkpoint, str(error)))
         else:
             return Selected(checkpoint, manifest, "the latest", _still_existing(damaged, folder))
-    if store.find(folder) != checkpoints:  # a running training has saved some and removed others meanwhile
+    if store.find(folder) != checkpoints:  # a training run in progress has saved some and removed others meanwhile
         return newest_good(folder)
     if not any(os.path.exists(checkpoint.json) for checkpoint in checkpoints) and len(checkpoints) <= 1:
         return None  # the remains of the very first save, when it was killed: nothing is lost
@@ -52,7 +52,7 @@ def newest_good(folder):
 
 
 def _still_existing(damaged, folder):
-    """Return those that a running training has not removed meanwhile."""
+    """Return those that a training run in progress has not removed meanwhile."""
     existing = store.find(folder)
     return tuple(each for each in damaged if each.checkpoint in existing)
 
@@ -64,7 +64,7 @@ def warn_damaged(selected):
 
 
 def require_newest_good(folder):
-    """Return the newest good checkpoint in `folder`, a Selected; raise UserError where there is none."""
+    """Return the newest good checkpoint in `folder`, a Selected; raise UserError if there is none."""
     selected = newest_good(folder)
     if selected:
         return selected
@@ -90,7 +90,7 @@ def best_of(selected):
 
 
 def select(folder, wanted):
-    """Return the checkpoint `wanted` in `folder`, a Selected; raise UserError where there is none.
+    """Return the checkpoint `wanted` in `folder`, a Selected; raise UserError if there is none.
 
     wanted: 'best', 'latest' or a step. Without a best one, or where that is damaged, it is the latest.
     """
@@ -110,7 +110,7 @@ def select(folder, wanted):
         return Selected(checkpoint, store.verify(checkpoint), description)
     except UserError as error:
         if store.find(folder)[-1] != latest.checkpoint and not os.path.exists(checkpoint.json):
-            return select(folder, wanted)  # a running training has a better one now
+            return select(folder, wanted)  # a training run in progress has a better one now
         warn(f"the best checkpoint: {error}; using the latest")
     return latest
 
@@ -132,7 +132,7 @@ def _of_step(folder, step):
 
 
 def restore_selected(session, saver, variables, selected, wanted):
-    """Restore a Selected; if a running training has removed it meanwhile, select `wanted` anew. Return which it was."""
+    """Restore a Selected; return it, or what `wanted` means now if a training run has removed it meanwhile."""
     while True:
         try:
             store.restore(session, saver, selected.checkpoint, variables)

@@ -61,12 +61,12 @@ def find(folder):
 
 
 def verify(checkpoint):
-    """Read every byte of a checkpoint and return its Manifest; raise UserError where anything is wrong with it."""
+    """Read every byte of a checkpoint and return its Manifest; raise UserError if anything is wrong with it."""
     if not os.path.exists(checkpoint.json):
         raise UserError(f"{checkpoint.path} is incomplete (no .json: an interrupted or running save)")
     manifest = manifests.read(checkpoint.json)
     if manifest.step != checkpoint.step:
-        raise UserError(f"{checkpoint.json} is the manifest of step {manifest.step}")
+        raise UserError(f"{checkpoint.json} belongs to step {manifest.step}")
     with _damage_named(checkpoint.path):
         _read_back(checkpoint.path)
     return manifest
@@ -85,7 +85,7 @@ def _damage_named(path):
 def save(session, saver, checkpoint, manifest_text, keep):
     """Save all of the saver's variables as `checkpoint`, then remove older ones.
 
-    keep: a Keep; damaged checkpoints are removed once this one is complete. Raise OSError where saving fails; the older
+    keep: a Keep; damaged checkpoints are removed once this one is complete. Raise OSError if saving fails; the older
     checkpoints are then untouched.
     """
     temporary = os.path.join(checkpoint.folder, _SAVING)
@@ -109,7 +109,10 @@ def save(session, saver, checkpoint, manifest_text, keep):
         _prune(checkpoint, keep)
     except (OSError, tf.errors.OpError) as error:
         reason = reason_of(error)
-        warn(f"the checkpoint of step {checkpoint.step} is saved, but older ones cannot be removed ({reason})", True)
+        warn(
+            f"the checkpoint of step {checkpoint.step} is saved, but older ones cannot be removed ({reason})",
+            fresh_line=True,
+        )
 
 
 def _publish(temporary, checkpoint):
@@ -164,7 +167,7 @@ def _step_of(name):
 
 
 def restore(session, saver, checkpoint, variables):
-    """Load `variables` from a checkpoint; raise UserError where one is missing or has another shape.
+    """Load `variables` from a checkpoint; raise UserError if one is missing or has another shape.
 
     `Saver.restore` accepts a wrong shape of a resource variable silently, so shapes are compared first.
     """

@@ -18,8 +18,8 @@ INTRODUCTION = (
     "all of them at the start."
 )
 TOPICS = (
-    "Topics: --help with a word below shows these settings; --help training, --help sampling or --help all shows all "
-    "of that kind; --help with the name of a setting shows one."
+    "Topics: --help with a word below shows these settings; --help training, --help sampling and --help all show "
+    "all of them; --help with the name of a setting shows one."
 )
 BRACKETS = "Each setting with its current value, and in brackets the values allowed."
 

@@ -79,7 +79,7 @@ def _undecodable_line(path):
 def _parse(text, shown):
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the \p in "C:\pics" is no escape, and keeps its backslash
+            warnings.simplefilter("ignore")  # the \p in "C:\pics" is not an escape, and keeps its backslash
             return ast.parse(text)
     except SyntaxError as error:
         source = (text.split("\n")[error.lineno - 1 :] or [""])[0].strip() if error.lineno else ""

@@ -16,7 +16,7 @@ class Progress:
         """log_every: steps between two plain lines. shown: whether anything is shown."""
         self._total, self._log_every, self._shown = state.total, log_every, shown
         self._bar = None
-        self._measured = ""  # the last measurement that a plain line has told
+        self._measured_at = state.measured_at  # the step of the last measurement that was printed
 
     def start(self, state):
         """Show the bar, where the output is a terminal."""
@@ -37,9 +37,9 @@ class Progress:
             self._print_line(state)
 
     def _print_line(self, state):
-        if state.measured != self._measured:
-            self._measured = state.measured
-            print(f"quality: {state.measured}", flush=True)
+        if state.measured and state.measured_at != self._measured_at:
+            self._measured_at = state.measured_at
+            print(f"quality at step {state.measured_at}: {state.measured}", flush=True)
         seconds_left = (state.total - state.step) * state.row["seconds"] / (state.step - state.first_step)
         print(f"{_epoch(state)} {_numbers(state)} {tqdm.format_interval(seconds_left)} left", flush=True)
 

@@ -66,9 +66,8 @@ class WriterLock:
             self._lock.release()
             self._lock = None
         os.makedirs(self._folder, exist_ok=True)
-        self._locked_file = _create(
-            self._path
-        )  # before it is locked: if it is replaced meanwhile, the next call sees it
+        # Before it is locked: if it is replaced meanwhile, the next call notices.
+        self._locked_file = _create(self._path)
         try:
             self._lock = _try_lock(self._path)
         except _UnsupportedError as error:
@@ -138,13 +137,13 @@ def _check_support(folder):
     filelock 3.12 reports a file system without locks (EOPNOTSUPP) as a lock that is held by another process.
     """
     try:
-        with tempfile.TemporaryDirectory(dir=folder) as aside:
+        with tempfile.TemporaryDirectory(prefix=".lock-test-", dir=folder) as aside:
             lock = _new_lock(os.path.join(aside, "lock"))
             lock.acquire(blocking=False)
             lock.release()
     except filelock.Timeout:
         raise _UnsupportedError(os.strerror(errno.EOPNOTSUPP))
-    except OSError:  # a full disk, say: that does not tell
+    except OSError:  # such as a full disk, which says nothing about locks
         pass
 
 

@@ -11,7 +11,7 @@ from utils.metrics import measure
 from utils.training.guard import rates
 
 WON_STEPS = 500  # steps in which D must have classified every picture correctly
-COLLAPSE_FROM = 1000  # the first step at which collapse is told; before it all samples are similar blurs
+COLLAPSE_FROM = 1000  # the first step at which collapse is reported; before it all samples are similar blurs
 IN_A_ROW = 2  # measurements that must agree
 STALE = 20  # measurements without an improvement
 

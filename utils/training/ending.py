@@ -41,7 +41,7 @@ def report(parts, state, saved_step, stop):
 
 
 def of_divergence(problem, state, saved_step, run, post_mortem):
-    """Return the line for a run that diverged and may not go back any more; post_mortem: where that is, or None."""
+    """Return the line for a run that diverged and may not roll back again; post_mortem: where that is, or None."""
     past = len(state.saved.rollbacks)
     after = f", after {past} rollbacks" if past else ""
     return (
@@ -56,7 +56,7 @@ def write_post_mortem(parts, state, guard):
     lines = [*guard.post_mortem(run, state.saved.rollbacks), "", "the pictures of the last step:"]
     count = run.k * batches.size
     for index in batches.order.take(max(0, state.pictures_seen - count), count):
-        lines.append(" or ".join(pictures.paths_of(index)) or "(not in the cache any more)")
+        lines.append(" or ".join(pictures.paths_of(index)) or "(no longer in the cache)")
     path = os.path.join(run.checkpoints_dir, POST_MORTEM)
     try:
         files.write(path, "\n".join([*lines, ""]).encode("utf-8", "backslashreplace"))

@@ -10,7 +10,7 @@ _GRIDS = r"train_\d+\.png$|reals\.png$"
 
 
 def refuse_files_of_others(samples_dir, checkpoints_dir):
-    """Raise UserError where a new run would overwrite the files of an earlier one."""
+    """Raise UserError if a new run would overwrite the files of an earlier one."""
     for setting, folder, pattern in (
         ("samples_dir", samples_dir, _GRIDS),
         # A kill may have left parts of the very first checkpoint; all others belong to a run.
@@ -26,7 +26,7 @@ def refuse_files_of_others(samples_dir, checkpoints_dir):
 
 
 def refuse_grids_of_others(then, now):
-    """Raise UserError where a resumed run would write its grids among those of another one.
+    """Raise UserError if a resumed run would write its grids among those of another one.
 
     then, now: its run settings, as recorded (a dict) and of today. The two folders may have been moved together.
     """

@@ -24,10 +24,10 @@ _IRRELEVANT_FOR_WEIGHTS = ("init", "init_stddev", "bn_momentum", "sync_batch_nor
 def open_origin(settings, is_chief):
     """Check and lock the folders of a run; return where it starts from.
 
-    Raise UserError, before anything is written, where a folder is wrong, in use, or has files of another run.
+    Raise UserError if a folder is wrong, in use, or has files of another run, before any file of that run is changed.
     """
     run = settings.run
-    Scan(run.pics_dir)  # raises UserError where there is no such folder
+    Scan(run.pics_dir)  # raises UserError if there is no such folder
     if not is_chief:
         files.make_writable("cache_dir", run.cache_dir)
         return Follower()
@@ -56,16 +56,9 @@ class Fresh:
         self.saved = manifest.Saved()  # to continue from
 
     def check_pictures(self, pictures, settings):
-        """Raise UserError where the class folders do not fit; say so where a resumed run had other pictures."""
+        """Raise UserError if a conditional network cannot learn the class folders."""
         if settings.network.conditional:
-            require_classes(pictures, settings.run, self.saved.classes if self.newest else None)
-        before = self.saved.pictures
-        if before not in ("", pictures.fingerprint):
-            print(
-                f"The training pictures have changed ({before.split()[0]} before, {pictures.n} now); resuming, but not "
-                "bit-exactly.",
-                flush=True,
-            )
+            require_classes(pictures, settings.run)
 
     def build(self, graph, classes):
         """Add the savers to the default graph; graph: the TrainGraph; classes: names of the classes, () for none."""
@@ -101,6 +94,18 @@ class Resumed(Fresh):
         self.newest = newest
         self.saved = newest.manifest.saved._replace(best=select.best_of(newest))
 
+    def check_pictures(self, pictures, settings):
+        """Raise UserError if the class folders are not those of the run; say so if its pictures have changed."""
+        if settings.network.conditional:
+            require_classes(pictures, settings.run, self.saved.classes)
+        before = self.saved.pictures
+        if before not in ("", pictures.fingerprint):
+            print(
+                f"The training pictures have changed ({before.split()[0]} before, {pictures.n} now); resuming, but not "
+                "bit-exactly.",
+                flush=True,
+            )
+
     def start(self, session):
         """Give all variables the values of the checkpoint."""
         self._restore(session, len(self.newest.manifest.saved.rollbacks))
@@ -110,7 +115,7 @@ class Pretrained(Fresh):
     """The weights of another run, `init_from`; optimizers and counters start fresh."""
 
     def __init__(self, settings, lock):
-        """Raise UserError where init_from has no good checkpoint, or a different network."""
+        """Raise UserError if init_from has no good checkpoint, or a different network."""
         super().__init__(settings.run, lock)
         self._init_from = settings.run.init_from
         try:
@@ -119,7 +124,7 @@ class Pretrained(Fresh):
             raise UserError(f"init_from: {str(error).replace('checkpoints_dir', 'init_from')}")
         network = settings.network
         different = [
-            f"{name} is {theirs} there and {ours} here"
+            f"{name} is {theirs} in init_from and {ours} in this run"
             for name, theirs, ours in zip(network._fields, self._source.manifest.network, network)
             if theirs != ours and name not in _IRRELEVANT_FOR_WEIGHTS
         ]
@@ -130,12 +135,12 @@ class Pretrained(Fresh):
             )
 
     def build(self, graph, classes):
-        """Add the savers to the default graph; raise UserError where the number of classes is different."""
+        """Add the savers to the default graph; raise UserError if the number of classes is different."""
         super().build(graph, classes)
         theirs = self._source.manifest.saved.classes
         if len(classes) != len(theirs):
             raise UserError(
-                f"init_from = {self._init_from} has {len(theirs)} classes ({', '.join(theirs)}), this run "
+                f"init_from = {self._init_from} has {len(theirs)} classes ({', '.join(theirs)}), but this run has "
                 f"{len(classes)}; make as many folders in pics_dir"
             )
         self._weights = [v for v in tf.global_variables() if v.op.name.startswith(_NETWORKS)]
@@ -150,15 +155,14 @@ class Pretrained(Fresh):
         super().start(session)
 
 
-class Follower(Fresh):
+class Follower:
     """The origin on a worker that is not the chief: it holds no folder, and gets all values from the chief."""
 
-    def __init__(self):
-        """Nothing to hold."""
-        self.newest, self.saved = None, manifest.Saved()
+    newest, saved = None, manifest.Saved()
+    check_pictures, start = Fresh.check_pictures, Fresh.start  # as for random weights
 
     def build(self, graph, classes):
-        """Remember the graph."""
+        """Remember the graph; there is nothing to save."""
         self._graph = graph
 
     def return_to_newest(self, session, rollbacks):

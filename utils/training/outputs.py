@@ -48,7 +48,7 @@ class Outputs:
             if state.step != self.saved_step:  # an unsaved step cannot be the best
                 state.saved = state.saved._replace(best=self._saved.best)
         elif state.saved != self._saved:
-            self._attempt(f"the manifest of step {state.step}", self._rewrite_manifest, state)
+            self._attempt(f"the JSON of step {state.step}", self._rewrite_manifest, state)
         return state.step == self.saved_step
 
     def _save(self, state):
@@ -113,7 +113,7 @@ class Outputs:
             write(*arguments)
         except OSError as error:
             consequence = "earlier checkpoints are intact" if write == self._save else "training continues"
-            warn(f"{what} cannot be written ({error}); {consequence}", True)
+            warn(f"{what} cannot be written ({error}); {consequence}", fresh_line=True)
 
     def _write_sheet(self, name, sheet):
         png = pictures.png(sheet)
@@ -144,4 +144,11 @@ class NoOutputs:
     def roll_back(self, state, newest):
         """Do nothing."""
 
-    write_grid = write_reals = write_row = close = lambda self, *_: None
+    def write_grid(self, state):
+        """Do nothing."""
+
+    def write_row(self, state):
+        """Do nothing."""
+
+    def close(self):
+        """Do nothing."""

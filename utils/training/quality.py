@@ -17,7 +17,6 @@ class Quality:
         self._measurer, self._generator = measurer, generator
         self._metric = ranking.metric_of(run)
         self._diagnosis = Diagnosis(run)
-        self._reals = None
 
     def watch(self, state):
         """Give warnings where the losses show that something goes wrong."""
@@ -31,19 +30,17 @@ class Quality:
         try:
             self._generator.refresh(state.step)
             measured = self._measurer(self._generator.session, self._generator.sampler)
-            if self._reals is None:
-                self._reals = self._measurer.reals()
         except Exception as error:  # a metric may raise anything
             reason = reason_of(error)
-            warn(f"the quality at step {state.step} cannot be measured ({reason}); training continues", True)
+            warn(f"the quality at step {state.step} cannot be measured ({reason}); training continues", fresh_line=True)
             state.measured = ""
             return False
         value = measured.values[self._metric.name]
         state.row.update(measured.values)
-        state.measured = f"{self._metric.name} {value:.4g}"
+        state.measured, state.measured_at = f"{self._metric.name} {value:.4g}", state.step
         is_best = self._choose_best(state, value)
         best = state.saved.best
-        for warning in self._diagnosis.of_measured(state.step, measured, self._reals, best) if best else []:
+        for warning in self._diagnosis.of_measured(state.step, measured, self._measurer.reals(), best) if best else []:
             say(warning)
         return is_best
 

@@ -16,10 +16,10 @@ from utils.output.terminal import warn
 from utils.runtime import devices
 from utils.runtime.signals import StopSignals
 from utils.training import ending
-from utils.training.averaged import SampledGenerator
 from utils.training.guard import MAX_ROLLBACKS, Guard, rates
 from utils.training.outputs import NoOutputs, Outputs
 from utils.training.quality import NoQuality, Quality
+from utils.training.sampled import SampledGenerator
 from utils.training.state import Pace, RunState, Schedule
 
 
@@ -44,7 +44,7 @@ class Parts(NamedTuple):
 def open_run(parts):
     """Complete and finalize the default graph, open the session, give all variables their values; yield the Run.
 
-    Raise UserError where workers have different settings or pictures, RunError where another worker fails.
+    Raise UserError if workers have different settings or pictures, RunError where another worker fails.
     """
     run, workers = parts.settings.run, parts.workers
     with workers.scope():
@@ -141,7 +141,7 @@ class Run:
     def roll_back(self):
         """Return to the newest good checkpoint, with different noise and half the learning rate.
 
-        Raise RunError where on_nan forbids it, or after MAX_ROLLBACKS.
+        Raise RunError if on_nan forbids it, or after MAX_ROLLBACKS.
         """
         state, run, past = self.state, self._parts.settings.run, self.state.saved.rollbacks
         problem = f"step {state.step}: losses or weights are NaN or infinite"
@@ -164,7 +164,7 @@ class Run:
         warn(
             f"{problem}; back to step {step}, with different noise and {rates(run, number)} (rollback {number} of at "
             f"most {MAX_ROLLBACKS})",
-            True,
+            fresh_line=True,
         )
 
     def end(self, stop):

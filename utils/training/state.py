@@ -22,7 +22,8 @@ class RunState:
         self.step, self.pictures_seen, self.total = step, pictures_seen, total
         self.waited = 0.0  # seconds this process has waited for pictures
         self.row = {}  # the numbers of the last step, by the columns of history.csv
-        self.measured = ""  # the last measurement of the quality, as text
+        self.measured = ""  # the last measurement of the quality, as text; "" if it failed
+        self.measured_at = step  # the step of that
         self.saved = saved  # what the JSON of the next checkpoint says
         self._pace = pace
         self.restart_clock()
@@ -46,8 +47,8 @@ class RunState:
 
     def _throughput(self):
         """Return pictures_per_second and data_wait, a share of the time, over the last steps; and seconds in all."""
-        now, (then, step, waited) = time.time(), self._window[0]
-        seconds = max(now - then, 1e-9)
+        now, (start, step, waited) = time.time(), self._window[0]
+        seconds = max(now - start, 1e-9)
         if _is_multiple(self.step, self._pace.log_every):
             self._window = [*self._window[1 - _WINDOW :], (now, self.step, self.waited)]
         return {

@@ -21,7 +21,7 @@ class SampledGenerator:
             self._refreshed = step
 
     def forget(self):
-        """Refresh the statistics anew at the next use: the weights have been replaced."""
+        """Refresh the statistics again at the next use: the weights have been replaced."""
         self._refreshed = None
 
     def samples(self, step, z, labels):
