@@ -3,6 +3,7 @@
 import glob
 import os
 import signal
+import time
 
 import numpy as np
 import odd_files
@@ -40,6 +41,7 @@ def test_ctrl_c_while_preparing_is_one_line(program):
     process = program.start("--max_steps", "1")
     try:
         read_until(process.stdout, "Preparing")
+        time.sleep(0.5)  # now the files are being decoded
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     finally:
