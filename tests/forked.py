@@ -5,6 +5,7 @@ for each run. The child takes over the arguments, environment, folder and output
 is a process like any other: it can be signalled, stopped, killed, limited, and ends with an exit code.
 """
 
+import atexit
 import multiprocessing
 import os
 import runpy
@@ -98,7 +99,10 @@ def _run(arguments, cwd, environment, out, error):
             del sys.modules[name]
     sys.argv = list(arguments)
     sys.dont_write_bytecode = True  # a test may edit a module twice within the second that tells its bytecode's age
-    runpy.run_path(arguments[0], run_name="__main__")
+    try:
+        runpy.run_path(arguments[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()  # multiprocessing ends its children without; TensorFlow removes temporary files there
 
 
 def _writer(connection, former, descriptor):
