@@ -5,7 +5,7 @@ import pytest
 from small import FakeSampler, blocky, pictures_of, write_inception
 
 from utils.metrics import measure
-from utils.metrics.features import Inception
+from utils.metrics.inception import Inception
 from utils.sampling import latents
 
 

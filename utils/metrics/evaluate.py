@@ -4,7 +4,7 @@ import os
 
 from utils import data
 from utils.config.settings import Settings
-from utils.metrics import features, measure, nearest
+from utils.metrics import inception, measure, nearest
 from utils.output import files
 from utils.output.pictures import png
 
@@ -48,7 +48,7 @@ class Evaluator:
             names = ", ".join(metric.name for metric in metrics)
             print(f"Not measured, without {' and '.join(sorted(needs))}: {names}.", flush=True)
         if "inception_graph" in needs:
-            print(features.WHERE, flush=True)
+            print(inception.WHERE, flush=True)
 
     def _write_nearest(self, samples, step):
         size, records = self._settings.network.image_size, self._pictures.records

@@ -9,7 +9,7 @@ from typing import Any, Callable, NamedTuple, Optional
 import numpy as np
 
 from utils.data.batches import Order
-from utils.metrics import distances, features, ms_ssim
+from utils.metrics import distances, inception, ms_ssim
 from utils.metrics.picture_set import PictureSet
 from utils.metrics.sliced_wasserstein import Descriptors
 from utils.output.pictures import center_crop
@@ -130,7 +130,7 @@ class Measurer:
         self.labels = pictures.labels[self._indices]
         self._z = latents.noise(run.seed, latents.MEASURING, self.count, network.z_dim)
         self._ms_ssim = ms_ssim.MsSsim((network.image_size, network.image_size, network.channels))
-        self._inception = features.Inception(run.inception_graph) if run.inception_graph else None
+        self._inception = inception.Inception(run.inception_graph) if run.inception_graph else None
         recipe = (self.count, run.crop, run.load_size, run.background, self._inception and self._inception.hash)
         # What is compared: only values of the same comparison rank checkpoints. Checkpoints contain it.
         self.of = " ".join([pictures.fingerprint, *map(str, recipe)])
@@ -142,7 +142,7 @@ class Measurer:
     def _real_set(self):
         if self._reals is None:
             pictures = center_crop(self._pictures.records.take(self._indices), self._network.image_size)
-            cached = functools.partial(features.cached, self._inception, folder=self._run.cache_dir)
+            cached = functools.partial(inception.cached, self._inception, folder=self._run.cache_dir)
             self._reals = PictureSet(pictures, self._ms_ssim, cached)
         return self._reals
 

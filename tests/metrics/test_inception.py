@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from small import FakeSampler, blocky, pictures_of, write_inception
 
 from utils.errors import UserError
-from utils.metrics import features
+from utils.metrics import inception
 from utils.metrics.measure import Measurer
 
 
@@ -17,7 +17,7 @@ def small_inception(tmp_path):
 
 
 def test_features_are_those_of_the_graph(small_inception):
-    network, pictures = features.Inception(small_inception), blocky()
+    network, pictures = inception.Inception(small_inception), blocky()
     values = network(pictures)
     assert values.shape == (40, 12)
     assert values[0, :3] == pytest.approx(pictures[0, :8, :8].mean(axis=(0, 1)), rel=0.1)
@@ -28,8 +28,8 @@ def test_features_are_those_of_the_graph(small_inception):
 def test_features_of_the_real_pictures_are_cached(tiny, small_inception, tmp_path, monkeypatch):
     cache, calls = tmp_path / "cache", []
     settings = tiny._replace(run=tiny.run._replace(inception_graph=small_inception, cache_dir=str(cache)))
-    plain = features.Inception.__call__
-    monkeypatch.setattr(features.Inception, "__call__", lambda self, x: calls.append(len(x)) or plain(self, x))
+    plain = inception.Inception.__call__
+    monkeypatch.setattr(inception.Inception, "__call__", lambda self, x: calls.append(len(x)) or plain(self, x))
 
     def measured(pictures):
         sampler = FakeSampler(blocky())
@@ -48,9 +48,9 @@ def test_features_of_the_real_pictures_are_cached(tiny, small_inception, tmp_pat
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(small_inception, tmp_path):
-    network = features.Inception(small_inception)
+    network = inception.Inception(small_inception)
     (tmp_path / "file").write_bytes(b"")
-    values = features.cached(network, blocky(), str(tmp_path / "file" / "cache"))
+    values = inception.cached(network, blocky(), str(tmp_path / "file" / "cache"))
     assert values == pytest.approx(network(blocky()))
 
 
