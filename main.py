@@ -46,7 +46,7 @@ def train(settings, task):
     from model.train_graph import Reals, build_train_graph
     from utils import data
     from utils.data.batches import build_batches
-    from utils.metrics import ranking
+    from utils.metrics import features, ranking
     from utils.runtime import cluster, devices, signals
     from utils.training.origin import open_origin
     from utils.training.run import Parts, open_run
@@ -54,7 +54,7 @@ def train(settings, task):
     # Settings, the precision of this machine, and the other workers if there are some.
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
     settings, network = settings._replace(run=run), settings.network
-    ranking.metric_of(run)  # raises UserError if best_metric cannot be measured
+    ranking.metric_of(run, features.network_of(run))  # raises UserError if best_metric cannot be measured
     workers = cluster.Workers(task, run.worker_timeout)
     signals.ignore_hangup()
 
@@ -110,6 +110,7 @@ def run_steps(run):
         if stop:
             run.outputs.save(state)  # first: the sender of the signal may not wait long
         is_best = due.measure and run.quality.measure(state)
+        due = run.end_if_stale(due, stop)  # with stop_when_stale, this may be the last step
         if due.row:
             run.outputs.write_row(state)
         if due.grid:

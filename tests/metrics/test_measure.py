@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from small import FakeSampler, blocky, pictures_of, write_inception
 
-from utils.metrics import measure
-from utils.metrics.inception import Inception
+from utils.metrics import features, measure
+from utils.metrics.features import open_network
 from utils.sampling import latents
 
 
@@ -18,32 +18,44 @@ def with_run(settings, **changes):
     return settings._replace(run=settings.run._replace(**changes))
 
 
+def with_inception(tmp_path):
+    """Return the run settings that make the small stand-in the network."""
+    return {"metrics_network": "inception", "inception_graph": write_inception(tmp_path / "small.pb")}
+
+
+def measurer_of(pictures, settings, count):
+    """Return the Measurer of pictures, [N, H, W, C] uint8, with the network of the settings."""
+    return measure.Measurer(pictures_of(pictures), settings, count, open_network(settings.run))
+
+
 def measured(measurer, pictures):
     sampler = FakeSampler(pictures)
     return measurer(sampler, sampler)
 
 
 def test_samples_that_are_the_pictures_are_at_distance_zero(tiny, tmp_path):
-    settings = with_run(tiny, inception_graph=write_inception(tmp_path / "small.pb"))
+    settings = with_run(tiny, **with_inception(tmp_path))
     reals = blocky()
-    measurer = measure.Measurer(pictures_of(reals), settings, 1000)
+    measurer = measurer_of(reals, settings, 1000)
     assert measurer.count == 40
     same = measured(measurer, measurer.reals())
     assert same.values["swd"] == pytest.approx(0, abs=1e-3)
-    assert same.values["ms_ssim"] == pytest.approx(same.real_ms_ssim, abs=1e-6)
+    assert same.values["ms_ssim"] == pytest.approx(same.reals.ms_ssim, abs=1e-6)
     assert same.values["fid"] == pytest.approx(0, abs=1e-3)
     assert (same.values["precision"], same.values["recall"]) == (1, 1)
     worse = measured(measurer, np.repeat(reals[:1], 40, axis=0))
     assert worse.values["swd"] > 50 and worse.values["ms_ssim"] > 0.99 and worse.values["fid"] > 100
     assert worse.values["kid"] > same.values["kid"] and worse.values["recall"] < 0.5
     assert set(worse.values) >= {"swd", "ms_ssim", "fid", "kid", "precision", "recall"}
-    assert worse.samples.shape == (40, 16, 16, 3) and worse.samples.dtype == np.uint8
+    assert (same.values["distinct"], same.values["copies"]) == (pytest.approx(1), 1)
+    assert worse.values["distinct"] < 0.2
+    assert worse.fakes.pictures.shape == (40, 16, 16, 3) and worse.fakes.pictures.dtype == np.uint8
 
 
 def test_precision_is_of_samples_and_recall_of_real_pictures(tiny, tmp_path):
     """Samples that are only a few of the pictures are precise, but do not recall the others."""
-    settings = with_run(tiny, inception_graph=write_inception(tmp_path / "small.pb"))
-    measurer = measure.Measurer(pictures_of(blocky()), settings, 40)
+    settings = with_run(tiny, **with_inception(tmp_path))
+    measurer = measurer_of(blocky(), settings, 40)
     values = measured(measurer, np.repeat(measurer.reals()[:5], 8, axis=0)).values
     assert values["precision"] == 1 and values["recall"] < 0.5
 
@@ -88,19 +100,17 @@ def test_samples_have_the_classes_of_the_real_pictures(tiny):
 def test_the_protocol_says_how_values_were_measured(tiny, tmp_path):
     line = measure.Measurer(pictures_of(blocky()), tiny, 30).protocol()
     assert line == "N = 30 samples against 30 pictures, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale"
-    path = write_inception(tmp_path / "small.pb")
-    settings = with_run(tiny, inception_graph=path, crop="random")
-    line = measure.Measurer(pictures_of(blocky()), settings, 30).protocol()
-    digest = Inception(path).hash
+    settings = with_run(tiny, **with_inception(tmp_path), crop="random")
+    line = measurer_of(blocky(), settings, 30).protocol()
+    digest = open_network(settings.run).identity
     assert len(digest) == 16 and "crop = random" in line
     assert f"features by small.pb (sha256 {digest}), which resizes to 299x299" in line
     assert line.endswith("; with N < 2048 FID is biased high: compare it only at the same N")
     many = np.zeros((measure.ENOUGH_FOR_FID, 16, 16, 3), np.uint8)
-    assert "biased" not in measure.Measurer(pictures_of(many), settings, 3000).protocol()
+    assert "biased" not in measurer_of(many, settings, 3000).protocol()
 
 
 def test_each_comparison_has_a_name_of_its_own(tiny, tmp_path):
-    path = write_inception(tmp_path / "small.pb")
     names = {
         measure.Measurer(pictures_of(blocky()), settings, n).of
         for settings in (
@@ -111,7 +121,7 @@ def test_each_comparison_has_a_name_of_its_own(tiny, tmp_path):
         )
         for n in (5, 6)
     }
-    names.add(measure.Measurer(pictures_of(blocky()), with_run(tiny, inception_graph=path), 5).of)
+    names.add(measurer_of(blocky(), with_run(tiny, **with_inception(tmp_path)), 5).of)
     other_pictures = pictures_of(blocky())._replace(fingerprint="another")
     names.add(measure.Measurer(other_pictures, tiny, 5).of)
     assert len(names) == 10
@@ -129,12 +139,29 @@ def test_a_new_metric_is_one_function_and_one_row(tiny, monkeypatch):
     assert measure.columns()[-1] == "brightness" and measure.metric_named("brightness") is row
 
 
-def test_a_metric_is_measured_only_with_the_setting_it_needs(tiny):
-    without = {metric.name for metric in measure.available(tiny.run)}
-    assert without >= {"swd", "ms_ssim"} and not without & {"fid", "kid", "precision", "recall"}
-    available = measure.available(tiny.run._replace(inception_graph="x"))
-    assert tuple(metric.name for metric in available) == measure.columns()
+def test_a_metric_is_measured_only_with_the_network_it_needs():
+    def names(network):
+        return [metric.name for metric in measure.available(network)]
+
+    assert names(features.NONE) == ["swd", "ms_ssim", "copies"]
+    assert names(features.INCEPTION) == ["swd", "ms_ssim", "fid", "kid", "precision", "recall", "distinct", "copies"]
+    others = ["precision", "recall", "frechet_distance", "kernel_distance", "distinct", "copies"]
+    assert names(features.EFFICIENTNET) == ["swd", "ms_ssim", *others]
 
 
 def test_the_columns_of_history_are_those_of_earlier_versions():
     assert measure.columns()[:6] == ("swd", "ms_ssim", "fid", "kid", "precision", "recall")
+
+
+def test_which_classes_samples_look_like(tiny, tmp_path):
+    """Pictures of three classes, red, green and blue ones: the samples are only of the first two."""
+    reals = np.uint8(180 * np.repeat(np.eye(3), 20, axis=0)[:, None, None] + blocky(60) // 8)
+    pictures = pictures_of(reals)._replace(labels=np.repeat(np.int32([0, 1, 2]), 20), classes=["red", "green", "blue"])
+    settings = with_run(tiny, **with_inception(tmp_path))
+    measurer = measure.Measurer(pictures, settings, 60, open_network(settings.run))
+    shares = measured(measurer, np.concatenate([reals[:40], reals[:20]])).shares
+    assert {name: share for name, (share, _) in shares.items()} == pytest.approx(
+        {"red": 2 / 3, "green": 1 / 3, "blue": 0}
+    )
+    assert [of_reals for _, of_reals in shares.values()] == pytest.approx([1 / 3] * 3)
+    assert measured(measure.Measurer(pictures, tiny, 60), reals).shares == {}  # without a network

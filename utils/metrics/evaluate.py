@@ -4,7 +4,7 @@ import os
 
 from utils import data
 from utils.config.settings import Settings
-from utils.metrics import inception, measure, nearest
+from utils.metrics import features, inception, measure, nearest
 from utils.output import files
 from utils.output.pictures import png
 
@@ -27,7 +27,8 @@ class Evaluator:
             data.require_classes(self._pictures, run, manifest.saved.classes)
         if manifest.saved.pictures not in ("", self._pictures.fingerprint):
             print("These are not the pictures that it was trained on.", flush=True)
-        self._measurer = measure.Measurer(self._pictures, self._settings, run.evaluate_samples)
+        self._network = features.open_network(run)
+        self._measurer = measure.Measurer(self._pictures, self._settings, run.evaluate_samples, self._network)
 
     def evaluate(self, session, sampler, step):
         """Measure, print the values with what to compare them with, and write the sheet of nearest pictures."""
@@ -35,26 +36,43 @@ class Evaluator:
         print(self._measurer.protocol())
         for metric in measure.METRICS:
             if metric.name in measured.values:
-                reference = metric.reference(measured, self._measurer.reals()) if metric.reference else ""
+                reference = metric.reference(measured) if metric.reference else ""
                 note = "; ".join(part for part in (metric.better, reference) if part)
-                line = f"  {metric.name:<10} {measured.values[metric.name]:10.4f}"
+                line = f"  {metric.name:<16} {measured.values[metric.name]:10.4f}"
                 print(line + (f"   ({note})" if note else ""), flush=True)
-        self._print_missing([metric for metric in measure.METRICS if metric.name not in measured.values])
-        self._write_nearest(measured.samples[: nearest.SAMPLES], step)
+        if measured.shares:
+            shares = (f"{name} {100 * of:.0f}% ({100 * real:.0f}%)" for name, (of, real) in measured.shares.items())
+            print(f"  Samples that look like each class, and pictures of it: {', '.join(shares)}", flush=True)
+        self._print_missing([metric for metric in measure.METRICS if metric not in self._measurer.metrics])
+        self._write_nearest(measured.fakes.pictures[: nearest.SAMPLES], step)
 
     def _print_missing(self, metrics):
-        needs = {metric.needs for metric in metrics}
-        if needs:
-            names = ", ".join(metric.name for metric in metrics)
-            print(f"Not measured, without {' and '.join(sorted(needs))}: {names}.", flush=True)
-        if "inception_graph" in needs:
-            print(inception.WHERE, flush=True)
+        """Say which metrics were not measured, and how they would be. With Inception's, the others are not missed."""
+        cures = {features.EFFICIENTNET: f"{features.INSTALL} brings their network", features.INCEPTION: inception.WHERE}
+        for network, cure in cures.items() if self._measurer.kind != features.INCEPTION else ():
+            names = ", ".join(metric.name for metric in metrics if metric.needs[0] == network)
+            if names:
+                print(f"Not measured: {names} ({cure}).", flush=True)
 
     def _write_nearest(self, samples, step):
+        """Write the sheet of samples beside the training pictures nearest to them, and say how near those are."""
         size, records = self._settings.network.image_size, self._pictures.records
-        indices, distances = nearest.nearest(samples, records, size)
         path = os.path.join(self._settings.run.samples_dir, f"nearest_{step:08d}.png")
-        files.write(path, png(nearest.sheet(samples, records, size, indices)))
-        low, high = distances[:, 0].min(), distances[:, 0].max()
-        print(f"{len(samples)} samples, each beside its nearest training pictures: {path}")
+        in_pixels, differences = nearest.nearest_in_pixels(samples, records, size)
+        groups, how = [in_pixels], ""
+        if self._network:
+            in_features, distances = nearest.nearest_in_features(samples, records, size, self._features_of)
+            groups, how = [in_pixels, in_features], ", in pixels and then in features"
+        files.write(path, png(nearest.sheet(samples, records, size, groups)))
+        low, high = differences[:, 0].min(), differences[:, 0].max()
+        print(f"{len(samples)} samples, each beside its nearest training pictures{how}: {path}")
         print(f"RMS pixel difference to the nearest one: {low:.0f} to {high:.0f} of 255; 0: memorised")
+        if self._network:
+            low, high = distances[:, 0].min(), distances[:, 0].max()
+            print(
+                f"Distance in features to the nearest one: {low:.2f} to {high:.2f} of that between a picture and its "
+                "nearest; far below 1: memorised"
+            )
+
+    def _features_of(self, samples, reals):
+        return self._network(samples), features.cached(self._network, reals, self._settings.run.cache_dir)

@@ -2,16 +2,21 @@
 
 import numpy as np
 
+from utils.data.batches import Order
 from utils.metrics.distances import squared_distances
+from utils.metrics.variety import spacing
 from utils.output.pictures import center_crop, grid
 
 SAMPLES = 16
 NEAREST = 4  # pictures beside each sample
 _CHUNK = 2**26  # bytes of pictures compared at a time
+FEATURES_OF = 4096  # pictures, of more at random, that are searched by features: each costs some milliseconds
+COPIES_AMONG = 8192  # pictures, of more at random, among which copies are searched at each measurement
+_THUMBNAIL = 16  # height and width at which they are
 _SIZE = 32  # height and width at which pictures are compared, so that a shift by one pixel hardly counts
 
 
-def nearest(samples, records, size, count=NEAREST):
+def nearest_in_pixels(samples, records, size, count=NEAREST):
     """Return the indices of the `count` pictures nearest to each sample, nearest first, and their distances.
 
     samples: [N, size, size, C] uint8; records: data.records.Records, centre-cropped to `size`. Both results are
@@ -32,19 +37,61 @@ def nearest(samples, records, size, count=NEAREST):
     return indices, np.sqrt(best)
 
 
-def _shrunk(pictures):
-    """Return pictures, [N, S, S, C] uint8, as rows of float32, averaged down to at most 32x32."""
+def nearest_in_features(samples, records, size, features_of, count=NEAREST):
+    """Return the indices of the `count` pictures nearest to each sample in the features of a network, and distances.
+
+    As nearest_in_pixels, but at most FEATURES_OF pictures are searched; features_of(samples=..., reals=...) returns the
+    features of both, [N, D]. Distances are relative: 1 is the median distance of a picture from the one nearest to it.
+    """
+    rows = np.sort(Order(records.shape[0], 0).take(0, min(FEATURES_OF, records.shape[0])))
+    of_samples, of_reals = features_of(samples, center_crop(records.take(rows), size))
+    distances = np.sqrt(squared_distances(of_samples, of_reals))
+    order = np.argsort(distances, axis=1, kind="stable")[:, :count]
+    return rows[order], np.take_along_axis(distances, order, axis=1) / (spacing(of_reals) or 1.0)
+
+
+def _shrunk(pictures, to=_SIZE):
+    """Return pictures, [N, S, S, C] uint8, as rows of float32, averaged down to at most `to` x `to`."""
     n, size, _, channels = pictures.shape
-    factor = max(1, size // _SIZE)
+    factor = max(1, size // to)
     edge = size // factor
     rows = pictures.reshape(n, edge, factor, edge, factor, channels).mean(axis=(2, 4), dtype=np.float32)
     return rows.reshape(n, -1)
 
 
-def sheet(samples, records, size, indices):
-    """Return a sheet, [H, W, C] uint8, with each sample, a white gap, and its nearest pictures in a row."""
-    n, count = indices.shape
-    pictures = center_crop(records.take(indices.reshape(-1)), size).reshape(n, count, *samples.shape[1:])
+def sheet(samples, records, size, groups):
+    """Return a sheet, [H, W, C] uint8: in a row each sample and, after a white gap, its nearest pictures of each group.
+
+    groups: arrays of the indices of pictures, [N, count] each.
+    """
+    n = len(samples)
     gap = np.full((n, size, size // 4, samples.shape[3]), 255, np.uint8)
-    rows = [np.concatenate([samples[i], gap[i], *pictures[i]], axis=1) for i in range(n)]
-    return grid(np.stack(rows), 2 if n > 1 else 1)
+    parts = [samples]
+    for indices in groups:
+        pictures = center_crop(records.take(indices.reshape(-1)), size).reshape(*indices.shape, *samples.shape[1:])
+        parts += [gap, *pictures.swapaxes(0, 1)]
+    return grid(np.concatenate(parts, axis=2), 2 if n > 1 else 1)
+
+
+class Copies:
+    """Finds samples that are training pictures, perhaps with noise: at 16x16 noise is averaged away."""
+
+    def __init__(self, records, size):
+        """records: data.records.Records of all pictures, centre-cropped to `size`."""
+        self._records, self._size = records, size
+        self._rows = np.sort(Order(records.shape[0], 0).take(0, min(COPIES_AMONG, records.shape[0])))
+        self.searched = len(self._rows) / records.shape[0]  # the share of the pictures
+        self._thumbnails = self._close = None
+
+    def share(self, samples):
+        """Return the share of samples, [N, size, size, C] uint8, that are as good as copies of a picture.
+
+        Those are nearer to it than half the distance that pictures usually have from the nearest others.
+        """
+        if self._thumbnails is None:
+            chunks = np.array_split(self._rows, -(-len(self._rows) // 1024))
+            of_chunks = [_shrunk(center_crop(self._records.take(c), self._size), _THUMBNAIL) for c in chunks]
+            self._thumbnails = np.concatenate(of_chunks)
+            self._close = 0.5 * spacing(self._thumbnails)
+        distances = squared_distances(_shrunk(samples, _THUMBNAIL), self._thumbnails).min(axis=1)
+        return float(np.mean(np.sqrt(distances) < self._close))

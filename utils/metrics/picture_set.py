@@ -1,5 +1,6 @@
 """A set of pictures to be compared, with what the metrics derive from it."""
 
+from utils.metrics import variety
 from utils.metrics.sliced_wasserstein import Descriptors
 
 MS_SSIM_PICTURES = 64  # of the set, that MS-SSIM is computed from
@@ -11,9 +12,12 @@ class PictureSet:
     A metric that needs something new of each set adds a property here.
     """
 
-    def __init__(self, pictures, ms_ssim, features):
-        """pictures: [N, S, S, C] uint8. ms_ssim, features: functions of such an array."""
-        self.pictures = pictures
+    def __init__(self, pictures, ms_ssim, features, copies=None):
+        """pictures: [N, S, S, C] uint8. ms_ssim, features: functions of such an array.
+
+        copies: of the real pictures, the nearest.Copies that knows all of them.
+        """
+        self.pictures, self.copies = pictures, copies
         self._ms_ssim, self._features, self._derived = ms_ssim, features, {}
 
     @property
@@ -28,8 +32,17 @@ class PictureSet:
 
     @property
     def features(self):
-        """[N, D] float32, of the Inception network; only with inception_graph."""
+        """[N, D] float32; only with a network."""
         return self._once("features", lambda: self._features(self.pictures))
+
+    @property
+    def spacing(self):
+        """float: the median distance of features from the nearest others."""
+        return self._once("spacing", lambda: variety.spacing(self.features))
+
+    def distinct(self, width):
+        """Return how many features are distinct, 1 to N, if those nearer than `width` hardly count."""
+        return self._once(f"distinct {width}", lambda: variety.distinct(self.features, width))
 
     def _once(self, name, compute):
         if name not in self._derived:

@@ -3,14 +3,18 @@
 import numpy as np
 
 from utils.errors import UserError
-from utils.metrics import measure
+from utils.metrics import features, measure
 
-AUTO = ("fid", "swd")  # best_metric = 'auto' means the first of these that can be measured
+AUTO = ("fid", "frechet_distance", "swd")  # best_metric = 'auto' means the first of these that can be measured
 
 
-def metric_of(run):
-    """Return the measure.Metric that best_metric means; raise UserError if it cannot be measured or cannot rank."""
-    available = {metric.name: metric for metric in measure.available(run)}
+def metric_of(run, network):
+    """Return the measure.Metric that best_metric means.
+
+    network: the kind of network that there is, see features. Raise UserError if the metric cannot be measured with it,
+    or cannot rank.
+    """
+    available = {metric.name: metric for metric in measure.available(network)}
     if run.best_metric == "auto":
         return next(available[name] for name in AUTO if name in available)
     ranking = {metric.name: metric for metric in measure.METRICS if metric.slack is not None}
@@ -18,11 +22,22 @@ def metric_of(run):
         *names, last = ranking
         raise UserError(f"best_metric = {run.best_metric!r} is invalid; expected auto, {', '.join(names)} or {last}")
     if run.best_metric not in available:
-        needs = ranking[run.best_metric].needs
         raise UserError(
-            f"best_metric = {run.best_metric!r} needs {needs}; set it in params.py, or best_metric = 'auto'"
+            f"best_metric = {run.best_metric!r} {_missing(run, ranking[run.best_metric].needs[0])}, or set "
+            "best_metric = 'auto' in params.py"
         )
     return available[run.best_metric]
+
+
+def _missing(run, network):
+    """Say what a metric needs that the settings do not give."""
+    if run.metrics_network not in ("auto", network):
+        return f"needs metrics_network = {network!r}, which is {run.metrics_network!r}; change that"
+    if network == features.EFFICIENTNET and run.inception_graph:
+        return "needs metrics_network = 'efficientnet', since inception_graph is set; set it"
+    if network == features.INCEPTION:
+        return "needs inception_graph; set it to the path of the Inception network"
+    return f"needs a network that is not installed; {features.INSTALL}"
 
 
 def improves(metric, value, best):

@@ -1,6 +1,7 @@
 """Warnings about what goes wrong in a run, where the numbers show it: each is given once, until it is over.
 
-On mode collapse: Goodfellow 2016, arXiv 1701.00160, section 5. The thresholds are such that a healthy run is silent.
+On mode collapse: Goodfellow 2016, arXiv 1701.00160, section 5. The thresholds are such that healthy runs are silent
+(docs/results.md).
 """
 
 import collections
@@ -14,6 +15,12 @@ WON_STEPS = 500  # steps in which D must have classified every picture correctly
 COLLAPSE_FROM = 1000  # the first step at which collapse is reported; before it all samples are similar blurs
 IN_A_ROW = 2  # measurements that must agree
 STALE = 20  # measurements without an improvement
+LESS_VARIED = 0.8  # of the variety that samples have had, at most that of real pictures
+MISSING = 0.1  # of the share that a class has among real pictures
+COPIED = 0.25  # of the samples
+
+_CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
+_AUGMENT = ", set augment = 'color,translation,cutout' in params.py"
 
 
 class Diagnosis:
@@ -24,6 +31,7 @@ class Diagnosis:
         self._won = collections.deque(maxlen=WON_STEPS)
         self._in_a_row = collections.Counter()
         self._given = set()
+        self._most_distinct = 0.0
 
     def of_losses(self, row):
         """Return the warnings that a step's row, see history.STEP_COLUMNS, gives rise to."""
@@ -51,25 +59,61 @@ class Diagnosis:
             cures.append("label_smoothing = 0.1")
         return "Add pictures, or try " + " or ".join(cures)
 
-    def of_measured(self, step, measured, reals, best):
-        """Return the warnings of a measure.Measured; reals: [N, H, W, C] uint8; best: a manifest.Best."""
-        similarity, real_similarity = measured.values["ms_ssim"], measured.real_ms_ssim
-        flat, real_flat = saturated(measured.samples), saturated(reals)
-        warnings = self._warn(
+    def of_measured(self, step, measured, best):
+        """Return the warnings of a measure.Measured; best: a manifest.Best."""
+        warnings = self._of_similarity(step, measured) + self._of_saturation(measured)
+        warnings += self._of_variety(step, measured) + self._of_copies(measured)
+        return warnings + self._of_best(step, measured.values, best)
+
+    def _of_similarity(self, step, measured):
+        similarity, of_reals = measured.values["ms_ssim"], measured.reals.ms_ssim
+        return self._warn(
             "collapsed",
-            step >= COLLAPSE_FROM and similarity > real_similarity + 0.5 * (1 - real_similarity),
-            f"Mode collapse: the MS-SSIM of samples is {similarity:.2f}, that of real pictures {real_similarity:.2f}. "
-            "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py.",
+            step >= COLLAPSE_FROM and similarity > of_reals + 0.5 * (1 - of_reals),
+            f"Mode collapse: the MS-SSIM of samples is {similarity:.2f}, that of real pictures {of_reals:.2f}. {_CURE}",
             IN_A_ROW,
         )
-        warnings += self._warn(
+
+    def _of_saturation(self, measured):
+        flat, real_flat = saturated(measured.fakes.pictures), saturated(measured.reals.pictures)
+        return self._warn(
             "saturated",
             flat > 0.5 + 0.5 * real_flat,
             f"Samples saturate: {100 * flat:.0f}% of their values are at the ends of the range, {100 * real_flat:.0f}% "
             f"of those of real pictures. Lower {rates(self._run)} in params.py.",
             IN_A_ROW,
         )
-        return warnings + self._of_best(step, measured.values, best)
+
+    def _of_variety(self, step, measured):
+        """Warn of samples that are less varied than they were, and of classes that none of them shows."""
+        distinct = measured.values.get("distinct", float("nan"))
+        usual = min(1.0, self._most_distinct)
+        self._most_distinct = max(self._most_distinct, distinct)  # NaN is never the larger one here
+        warnings = self._warn(
+            "less varied",
+            step >= COLLAPSE_FROM and distinct < LESS_VARIED * usual,
+            f"Samples are less varied than they were: {100 * distinct:.0f}% as many are distinct as of real pictures, "
+            f"after {100 * usual:.0f}%. {_CURE}",
+            IN_A_ROW,
+        )
+        missing = [name for name, (share, of_reals) in measured.shares.items() if share < MISSING * of_reals]
+        return warnings + self._warn(
+            "missing",
+            step >= COLLAPSE_FROM and bool(missing),
+            f"Hardly any sample looks like the pictures of {', '.join(missing)}. Train longer or add pictures of them; "
+            "with conditional = 1 in model/params.py, a new run makes each class by itself.",
+            IN_A_ROW,
+        )
+
+    def _of_copies(self, measured):
+        copies, searched = measured.values["copies"], measured.reals.copies.searched
+        return self._warn(
+            "memorised",
+            copies > COPIED * searched,
+            f"Samples are training pictures: {100 * copies:.0f}% are nearer to one than pictures are to each other. "
+            f"Add pictures{_AUGMENT if self._run.augment == 'none' else ''}, or sample from an earlier checkpoint.",
+            IN_A_ROW,
+        )
 
     def _of_best(self, step, values, best):
         if measure.metric_named(best.metric).coarse:

@@ -4,6 +4,7 @@ import os
 import sys
 
 from utils.output import files
+from utils.output.terminal import say
 from utils.training.guard import rates
 
 POST_MORTEM = "post-mortem.txt"
@@ -15,6 +16,14 @@ def announce_finished(run, step):
     print(
         f"This run is finished: step {step}, {goal}. Increase it to continue training, or sample with --isTrain 0.",
         flush=True,
+    )
+
+
+def announce_stale(run, best):
+    """Say that stop_when_stale ends the run; best: the manifest.Best."""
+    say(
+        f"No improvement in {run.stop_when_stale} measurements: {best.metric} was best at step {best.least_step}, "
+        f"{best.least:.4g}. stop_when_stale ends the run here; raise it, or set it to 0, to continue."
     )
 
 

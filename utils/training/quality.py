@@ -3,10 +3,33 @@
 import math
 
 from utils.checkpoints.manifest import Best
-from utils.errors import reason_of
-from utils.metrics import ranking
+from utils.errors import UserError, reason_of
+from utils.metrics import features, ranking
+from utils.metrics.measure import Measurer
 from utils.output.terminal import say, warn
 from utils.training.diagnosis import Diagnosis
+
+
+def open_measurer(pictures, settings):
+    """Return the Measurer of a run, None with metrics_every = 0. Say so where it does without a network.
+
+    A network that cannot be used is no reason not to train, unless best_metric names a metric that needs it: then
+    raise UserError.
+    """
+    run = settings.run
+    if not run.metrics_every:
+        return None
+    try:
+        network = features.open_network(run)
+    except UserError as error:
+        if run.best_metric != "auto":
+            ranking.metric_of(run, features.NONE)
+        warn(f"{error}; training goes on, measured by {ranking.metric_of(run, features.NONE).name} alone")
+        network = None
+    else:
+        if network is None and run.metrics_network == "auto":
+            say(f"Samples are measured by swd, which sees little; {features.INSTALL} gives a measure that sees more.")
+    return Measurer(pictures, settings, run.metrics_samples, network)
 
 
 class Quality:
@@ -15,8 +38,8 @@ class Quality:
     def __init__(self, measurer, generator, run):
         """measurer: a measure.Measurer, or None where nothing is measured; generator: the SampledGenerator."""
         self._measurer, self._generator = measurer, generator
-        self._metric = ranking.metric_of(run)
-        self._diagnosis = Diagnosis(run)
+        self._metric = ranking.metric_of(run, measurer.kind) if measurer else None
+        self._diagnosis, self._run = Diagnosis(run), run
 
     def watch(self, state):
         """Give warnings where the losses show that something goes wrong."""
@@ -40,9 +63,14 @@ class Quality:
         state.measured, state.measured_at = f"{self._metric.name} {value:.4g}", state.step
         is_best = self._choose_best(state, value)
         best = state.saved.best
-        for warning in self._diagnosis.of_measured(state.step, measured, self._measurer.reals(), best) if best else []:
+        for warning in self._diagnosis.of_measured(state.step, measured, best) if best else []:
             say(warning)
         return is_best
+
+    def is_stale(self, state):
+        """Return whether stop_when_stale measurements in a row have brought no improvement."""
+        best, patience = state.saved.best, self._run.stop_when_stale * self._run.metrics_every
+        return bool(patience and best and state.step - best.least_step >= patience)
 
     def _choose_best(self, state, value):
         """Record the best checkpoint of the run in `state.saved`; return whether it is that of this step."""
@@ -71,4 +99,8 @@ class NoQuality:
 
     def measure(self, state):
         """Return False: this step is not the best so far."""
+        return False
+
+    def is_stale(self, state):
+        """Return False: the chief decides."""
         return False

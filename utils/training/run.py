@@ -10,7 +10,6 @@ import tensorflow.compat.v1 as tf
 from utils.checkpoints import manifest, select
 from utils.data.batches import errors_named
 from utils.errors import RunError
-from utils.metrics.measure import Measurer
 from utils.output.progress import Progress
 from utils.output.terminal import warn
 from utils.runtime import devices
@@ -18,7 +17,7 @@ from utils.runtime.signals import StopSignals
 from utils.training import ending
 from utils.training.guard import MAX_ROLLBACKS, Guard, rates
 from utils.training.outputs import NoOutputs, Outputs
-from utils.training.quality import NoQuality, Quality
+from utils.training.quality import NoQuality, Quality, open_measurer
 from utils.training.sampled import SampledGenerator
 from utils.training.state import Pace, RunState, Schedule
 
@@ -51,8 +50,7 @@ def open_run(parts):
         initializer = tf.global_variables_initializer()
     parts.origin.build(parts.graph, parts.classes)
     workers.build_broadcast(tf.global_variables())
-    measures = run.metrics_every and workers.is_chief
-    measurer = Measurer(parts.pictures, parts.settings, run.metrics_samples) if measures else None
+    measurer = open_measurer(parts.pictures, parts.settings) if workers.is_chief else None
     tf.get_default_graph().finalize()
 
     opening = workers.session(devices.session_config(run.precision))
@@ -106,8 +104,27 @@ class Run:
     def is_finished(self):
         """Return whether no step is left, and say so."""
         if self.state.step < self.state.total:
-            return False
+            return self._is_stale()
         ending.announce_finished(self._parts.settings.run, self.state.step)
+        return True
+
+    def end_if_stale(self, due, stop):
+        """Make this step the last one where stop_when_stale asks for it; return what is then Due.
+
+        due: what was due at this step before; stop: the signal by which the run stops there, or 0.
+        """
+        state = self.state
+        if not due.measure or state.step == state.total or not self._is_stale():
+            return due
+        state.total = state.step
+        return self.schedule.at(state, stop)
+
+    def _is_stale(self):
+        """Return whether stop_when_stale ends the run at this step, and say so. The chief decides for all workers."""
+        if not self.workers.agree(self.quality.is_stale(self.state)):
+            return False
+        if self.workers.is_chief:
+            ending.announce_stale(self._parts.settings.run, self.state.saved.best)
         return True
 
     def begin(self):
