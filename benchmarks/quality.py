@@ -153,9 +153,10 @@ def enlarged(batch):
 
 
 def show(name, a, b):
-    """Print the distances of features a from features b, [n, d] each."""
+    """Print the distances of features a from features b, [n, d] each; return the Frechet distance."""
     distance, kid = frechet_distance(a, b), 1000 * kernel_distance(a, b)
     print(f"{name:28} {distance:8.3f} {kid:8.3f}  ({len(a)} against {len(b)})", flush=True)
+    return distance
 
 
 def add_sampling_options(parser):

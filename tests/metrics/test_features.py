@@ -64,7 +64,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(run, tmp_path):
 def test_features_of_another_network_are_not_taken_from_the_cache(run):
     network = features.open_network(run)
     first = features.cached(network, blocky(), run.cache_dir)
-    network.identity = "another"
+    network.cache_key = "another"
     features.cached(network, blocky(), run.cache_dir)
     assert len(os.listdir(run.cache_dir)) == 2 and len(first) == 40
 
@@ -74,7 +74,7 @@ def test_features_of_another_network_are_not_taken_from_the_cache(run):
     (
         ("auto", "a.pb", True, features.INCEPTION),
         ("auto", "", True, features.EFFICIENTNET),
-        ("auto", "", False, features.NONE),
+        ("auto", "", False, features.PATCHES),
         ("none", "a.pb", True, features.NONE),
         ("efficientnet", "a.pb", False, features.EFFICIENTNET),
     ),

@@ -145,6 +145,7 @@ def test_a_metric_is_measured_only_with_the_network_it_needs():
 
     assert names(features.NONE) == ["swd", "ms_ssim", "copies"]
     assert names(features.INCEPTION) == ["swd", "ms_ssim", "fid", "kid", "precision", "recall", "distinct", "copies"]
+    assert names(features.PATCHES) == ["swd", "ms_ssim", "patch_distance", "distinct", "copies"]
     others = ["precision", "recall", "frechet_distance", "kernel_distance", "distinct", "copies"]
     assert names(features.EFFICIENTNET) == ["swd", "ms_ssim", *others]
 

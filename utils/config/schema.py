@@ -87,7 +87,7 @@ RUN: Dict[str, Rule] = {
     # Metrics
     "metrics_every": change(whole(0)),
     "metrics_samples": change(whole(2, 10**6)),
-    "metrics_network": always(change(one_of("auto", "inception", "efficientnet", "none"), before="auto")),
+    "metrics_network": always(change(one_of("auto", "inception", "efficientnet", "patches", "none"), before="auto")),
     "inception_graph": always(path_or_none()),
     "best_metric": change(string("auto, or the name of a metric", bool)),
     "stop_when_stale": change(whole(0), before=0),

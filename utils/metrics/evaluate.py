@@ -8,6 +8,7 @@ from utils.metrics import features, inception, measure, nearest
 from utils.output import files
 from utils.output.pictures import png
 
+PRETRAINED = (features.EFFICIENTNET, features.INCEPTION)
 _TRAINING_CROP = ("crop", "load_size", "background", "mirror")  # these settings come from the checkpoint
 
 
@@ -43,16 +44,20 @@ class Evaluator:
         if measured.shares:
             shares = (f"{name} {100 * of:.0f}% ({100 * real:.0f}%)" for name, (of, real) in measured.shares.items())
             print(f"  Samples that look like each class, and pictures of it: {', '.join(shares)}", flush=True)
-        self._print_missing([metric for metric in measure.METRICS if metric not in self._measurer.metrics])
+        self._print_missing()
         self._write_nearest(measured.fakes.pictures[: nearest.SAMPLES], step)
 
-    def _print_missing(self, metrics):
-        """Say which metrics were not measured, and how they would be. With Inception's, the others are not missed."""
+    def _print_missing(self):
+        """Say which metrics a pretrained network would add. With Inception's, those of the other are not missed."""
         cures = {features.EFFICIENTNET: f"{features.INSTALL} brings their network", features.INCEPTION: inception.WHERE}
-        for network, cure in cures.items() if self._measurer.kind != features.INCEPTION else ():
-            names = ", ".join(metric.name for metric in metrics if metric.needs[0] == network)
-            if names:
-                print(f"Not measured: {names} ({cure}).", flush=True)
+        if self._measurer.kind in PRETRAINED:
+            del cures[features.EFFICIENTNET]
+        if self._measurer.kind == features.INCEPTION:
+            return
+        missing = [metric for metric in measure.METRICS if metric not in self._measurer.metrics]
+        for network, cure in cures.items():
+            names = ", ".join(metric.name for metric in missing if metric.needs[0] == network)
+            print(f"Not measured: {names} ({cure}).", flush=True)
 
     def _write_nearest(self, samples, step):
         """Write the sheet of samples beside the training pictures nearest to them, and say how near those are."""
@@ -60,14 +65,14 @@ class Evaluator:
         path = os.path.join(self._settings.run.samples_dir, f"nearest_{step:08d}.png")
         in_pixels, differences = nearest.nearest_in_pixels(samples, records, size)
         groups, how = [in_pixels], ""
-        if self._network:
+        if self._measurer.kind in PRETRAINED:
             in_features, distances = nearest.nearest_in_features(samples, records, size, self._features_of)
             groups, how = [in_pixels, in_features], ", in pixels and then in features"
         files.write(path, png(nearest.sheet(samples, records, size, groups)))
         low, high = differences[:, 0].min(), differences[:, 0].max()
         print(f"{len(samples)} samples, each beside its nearest training pictures{how}: {path}")
         print(f"RMS pixel difference to the nearest one: {low:.0f} to {high:.0f} of 255; 0: memorised")
-        if self._network:
+        if self._measurer.kind in PRETRAINED:
             low, high = distances[:, 0].min(), distances[:, 0].max()
             print(
                 f"Distance in features to the nearest one: {low:.2f} to {high:.2f} of that between a picture and its "

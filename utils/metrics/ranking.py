@@ -5,7 +5,12 @@ import numpy as np
 from utils.errors import UserError
 from utils.metrics import features, measure
 
-AUTO = ("fid", "frechet_distance", "swd")  # best_metric = 'auto' means the first of these that can be measured
+AUTO = (
+    "fid",
+    "frechet_distance",
+    "patch_distance",
+    "swd",
+)  # best_metric = 'auto' means the first of these that can be measured
 
 
 def metric_of(run, network):
@@ -37,6 +42,8 @@ def _missing(run, network):
         return "needs metrics_network = 'efficientnet', since inception_graph is set; set it"
     if network == features.INCEPTION:
         return "needs inception_graph; set it to the path of the Inception network"
+    if network == features.PATCHES:
+        return "needs metrics_network = 'patches'; set it"
     return f"needs a network that is not installed; {features.INSTALL}"
 
 

@@ -14,7 +14,7 @@ from utils.training.guard import rates
 WON_STEPS = 500  # steps in which D must have classified every picture correctly
 COLLAPSE_FROM = 1000  # the first step at which collapse is reported; before it all samples are similar blurs
 IN_A_ROW = 2  # measurements that must agree
-STALE = 20  # measurements without an improvement
+STALE = 10  # measurements without an improvement
 LESS_VARIED = 0.8  # of the variety that samples have had, at most that of real pictures
 MISSING = 0.1  # of the share that a class has among real pictures
 COPIED = 0.25  # of the samples

@@ -23,12 +23,12 @@ def open_measurer(pictures, settings):
         network = features.open_network(run)
     except UserError as error:
         if run.best_metric != "auto":
-            ranking.metric_of(run, features.NONE)
-        warn(f"{error}; training goes on, measured by {ranking.metric_of(run, features.NONE).name} alone")
-        network = None
+            ranking.metric_of(run, features.PATCHES)
+        network = features.Patches()
+        warn(f"{error}; training goes on, measured by {ranking.metric_of(run, network.kind).name}")
     else:
-        if network is None and run.metrics_network == "auto":
-            say(f"Samples are measured by swd, which sees little; {features.INSTALL} gives a measure that sees more.")
+        if network and network.kind == features.PATCHES and run.metrics_network == "auto":
+            say(f"Samples are measured by small patches; {features.INSTALL} gives a measure that sees what they show.")
     return Measurer(pictures, settings, run.metrics_samples, network)
 
 

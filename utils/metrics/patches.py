@@ -1,0 +1,84 @@
+"""Features without a pretrained network: which small patches a picture consists of, and in which quarter they are.
+
+Coates, Ng & Lee 2011, "An analysis of single-layer networks in unsupervised feature learning": patches are normalised,
+whitened and compared with a dictionary of typical ones, found by k-means among the patches of the pictures themselves.
+"""
+
+import hashlib
+
+import numpy as np
+
+from utils.metrics.distances import squared_distances
+
+SIZE = 32  # height and width to which pictures are averaged down, where they are larger
+PATCH, STRIDE = 6, 2  # height and width of a patch, and the distance between two of them, in pixels
+WORDS = 256  # in the dictionary
+_LEARNT_FROM = 20000  # patches
+_ROUNDS = 10  # of k-means
+_CHUNK = 32  # pictures at a time
+
+
+class Patches:
+    """The dictionary, and features by it. It has the attributes of features.Network."""
+
+    kind, identity = "patches", "patches 1"
+    description = f"features of {PATCH}x{PATCH} patches of pictures of {SIZE}x{SIZE}, by a dictionary learnt from them"
+
+    def learn(self, pictures):
+        """Learn the dictionary from pictures, [N, S, S, C] uint8; the same ones give the same dictionary."""
+        self.cache_key = f"{self.identity} {hashlib.sha256(pictures.tobytes()).hexdigest()}"
+        random = np.random.RandomState(0)
+        patches = _patches_of(_shrunk(pictures), 1)  # [N, h, w, PATCH * PATCH * C]
+        rows = _normalised(patches[tuple(random.randint(n, size=_LEARNT_FROM) for n in patches.shape[:3])])
+        self._mean = rows.mean(axis=0)
+        values, vectors = np.linalg.eigh(np.cov(rows - self._mean, rowvar=False))
+        self._whiten = (vectors / np.sqrt(values + 0.1)) @ vectors.T
+        self._words = _k_means((rows - self._mean) @ self._whiten, random)
+
+    def __call__(self, pictures):
+        """Return the features of [N, S, S, C] uint8: [N, 4 * WORDS] float32. `learn` comes first."""
+        chunks = (pictures[start : start + _CHUNK] for start in range(0, len(pictures), _CHUNK))
+        return np.concatenate([self._features(chunk) for chunk in chunks])
+
+    def _features(self, pictures):
+        """Return how well each word fits in each quarter: better than the average word, or 0."""
+        patches = _patches_of(_shrunk(pictures), STRIDE)
+        n, height, width, _ = patches.shape
+        rows = (_normalised(patches.reshape(n * height * width, -1)) - self._mean) @ self._whiten
+        distances = np.sqrt(squared_distances(rows, self._words))
+        fits = np.maximum(0.0, distances.mean(axis=1, keepdims=True) - distances).reshape(n, height, width, WORDS)
+        halves = (slice(None, height // 2), slice(height // 2, None))
+        quarters = [fits[:, upper, left].mean(axis=(1, 2)) for upper in halves for left in halves]
+        return np.concatenate(quarters, axis=1).astype(np.float32)
+
+
+def _shrunk(pictures):
+    """Return pictures averaged down to SIZE x SIZE, smaller ones as they are: float32."""
+    n, size, _, channels = pictures.shape
+    factor = max(1, size // SIZE)
+    edge = size // factor
+    return pictures.reshape(n, edge, factor, edge, factor, channels).mean(axis=(2, 4), dtype=np.float32)
+
+
+def _patches_of(pictures, stride):
+    """Return the patches of [N, S, S, C]: [N, h, w, PATCH * PATCH * C]."""
+    n, size, _, channels = pictures.shape
+    places = range(0, size - PATCH + 1, stride)
+    rows = np.stack([pictures[:, y : y + PATCH] for y in places], axis=1)  # [N, h, PATCH, S, C]
+    patches = np.stack([rows[:, :, :, x : x + PATCH] for x in places], axis=2)  # [N, h, w, PATCH, PATCH, C]
+    return patches.reshape(n, len(places), len(places), PATCH * PATCH * channels)
+
+
+def _normalised(rows):
+    """Return patches without their brightness and contrast; the 10 keeps the noise of flat ones small."""
+    return (rows - rows.mean(axis=1, keepdims=True)) / np.sqrt(rows.var(axis=1, keepdims=True) + 10.0)
+
+
+def _k_means(rows, random):
+    """Return WORDS centres of rows, [N, D]."""
+    centres = rows[random.choice(len(rows), WORDS, replace=False)]
+    for _ in range(_ROUNDS):
+        nearest = squared_distances(rows, centres).argmin(axis=1)
+        members = [rows[nearest == i] for i in range(WORDS)]
+        centres = np.stack([m.mean(axis=0) if len(m) else centre for m, centre in zip(members, centres)])
+    return centres
