@@ -6,7 +6,7 @@ from PIL import Image
 from small import FakeSampler, write_inception
 
 from utils.checkpoints import manifest
-from utils.metrics import measure
+from utils.metrics import table
 from utils.metrics.evaluate import Evaluator
 
 
@@ -55,8 +55,8 @@ def test_every_metric_of_the_table_is_printed(tiny, tmp_path, capsys, monkeypatc
     def reference(measured):
         return f"of {len(measured.fakes.pictures)} against {len(measured.reals.pictures)}"
 
-    row = measure.Metric("brightness", brightness, measure.HIGHER, reference=reference)
-    monkeypatch.setattr(measure, "METRICS", (*measure.METRICS, row))
+    row = table.Metric("brightness", brightness, table.HIGHER, reference=reference)
+    monkeypatch.setattr(table, "METRICS", (*table.METRICS, row))
     graph = write_inception(tmp_path / "small.pb")
     lines = evaluated(
         tiny._replace(run=tiny.run._replace(metrics_network="auto", inception_graph=graph)), tmp_path, capsys

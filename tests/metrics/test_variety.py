@@ -49,6 +49,7 @@ def test_classes_that_cannot_be_told_apart_are_left_out():
     assert variety.shares_of_classes(reals, np.zeros(120, np.int32), reals) == {}
     assert set(variety.shares_of_classes(reals, labels - 1, reals)) == {0, 1}  # -1: without a class
     assert variety.shares_of_classes(reals * np.nan, labels, reals) == {}
+    assert variety.shares_of_classes(reals * 0, labels, reals) == {}
 
 
 @pytest.mark.parametrize("noise, expected", ((0, 1.0), (10, 1.0), (300, 0.0)))

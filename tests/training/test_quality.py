@@ -119,7 +119,7 @@ def test_training_goes_on_without_a_network_that_cannot_be_used(tiny, tmp_path, 
     assert open_measurer(pictures, Settings(run._replace(inception_graph=str(wrong)), tiny.network)).kind == "patches"
     line = capsys.readouterr().err
     assert line.startswith(f"main.py: inception_graph = {wrong} is not a frozen graph") and line.count("\n") == 1
-    assert line.endswith("; training goes on, measured by patch_distance\n")
+    assert line.endswith("; the run is measured by patch_distance\n")
     monkeypatch.setattr(efficientnet, "path", lambda: str(wrong))
     assert open_measurer(pictures, Settings(run, tiny.network)).kind == "patches"
     assert f"main.py: {wrong} is damaged, or another file" in capsys.readouterr().err

@@ -4,7 +4,7 @@ import os
 
 from utils import data
 from utils.config.settings import Settings
-from utils.metrics import features, inception, measure, nearest
+from utils.metrics import features, inception, measure, nearest, table
 from utils.output import files
 from utils.output.pictures import png
 
@@ -35,7 +35,7 @@ class Evaluator:
         """Measure, print the values with what to compare them with, and write the sheet of nearest pictures."""
         measured = self._measurer(session, sampler)
         print(self._measurer.protocol())
-        for metric in measure.METRICS:
+        for metric in table.METRICS:
             if metric.name in measured.values:
                 reference = metric.reference(measured) if metric.reference else ""
                 note = "; ".join(part for part in (metric.better, reference) if part)
@@ -54,7 +54,7 @@ class Evaluator:
             del cures[features.EFFICIENTNET]
         if self._measurer.kind == features.INCEPTION:
             return
-        missing = [metric for metric in measure.METRICS if metric not in self._measurer.metrics]
+        missing = [metric for metric in table.METRICS if metric not in self._measurer.metrics]
         for network, cure in cures.items():
             names = ", ".join(metric.name for metric in missing if metric.needs[0] == network)
             print(f"Not measured: {names} ({cure}).", flush=True)

@@ -46,7 +46,7 @@ def shares_of_classes(reals, labels, fakes):
     """
     reals, labels = reals[:AT_MOST], labels[:AT_MOST]
     classes, rows = np.unique(labels, return_inverse=True)
-    if len(classes) < 2 or not (np.isfinite(reals).all() and np.isfinite(fakes).all()):
+    if len(classes) < 2 or not (np.isfinite(reals).all() and np.isfinite(fakes).all() and np.ptp(reals, axis=0).any()):
         return {}
     reals, fakes = reals.astype(np.float64), fakes.astype(np.float64)
     of_reals, of_fakes = _classified(reals, rows, fakes)

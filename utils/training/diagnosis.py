@@ -8,7 +8,7 @@ import collections
 
 import numpy as np
 
-from utils.metrics import measure
+from utils.metrics import table
 from utils.training.guard import rates
 
 WON_STEPS = 500  # steps in which D must have classified every picture correctly
@@ -116,7 +116,7 @@ class Diagnosis:
         )
 
     def _of_best(self, step, values, best):
-        if measure.metric_named(best.metric).coarse:
+        if table.metric_named(best.metric).coarse:
             since = step - best.step
             problem = (
                 f"Samples have been worse for {since} steps: {best.metric} was {best.value:.4g} at step {best.step} "

@@ -5,7 +5,7 @@ import os
 import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import manifest, store
-from utils.metrics import measure
+from utils.metrics import table
 from utils.output import files, history, pictures
 from utils.output.terminal import warn
 from utils.sampling import latents
@@ -123,7 +123,7 @@ class Outputs:
     def _open_history(self):
         # Only when the first checkpoint exists: logs without one would belong to no run.
         if self._history is None:
-            self._history = history.History(self._run.checkpoints_dir, self._first_step, measure.columns())
+            self._history = history.History(self._run.checkpoints_dir, self._first_step, table.columns())
         return self._history
 
 

@@ -11,10 +11,9 @@ from utils.training.diagnosis import Diagnosis
 
 
 def open_measurer(pictures, settings):
-    """Return the Measurer of a run, None with metrics_every = 0. Say so where it does without a network.
+    """Return the Measurer of a run, None with metrics_every = 0. Say so where it has no network.
 
-    A network that cannot be used is no reason not to train, unless best_metric names a metric that needs it: then
-    raise UserError.
+    Where a network cannot be used, the run is measured without it; raise UserError if best_metric needs it.
     """
     run = settings.run
     if not run.metrics_every:
@@ -25,7 +24,7 @@ def open_measurer(pictures, settings):
         if run.best_metric != "auto":
             ranking.metric_of(run, features.PATCHES)
         network = features.Patches()
-        warn(f"{error}; training goes on, measured by {ranking.metric_of(run, network.kind).name}")
+        warn(f"{error}; the run is measured by {ranking.metric_of(run, network.kind).name}")
     else:
         if network and network.kind == features.PATCHES and run.metrics_network == "auto":
             say(f"Samples are measured by small patches; {features.INSTALL} gives a measure that sees what they show.")
