@@ -9,6 +9,7 @@ from conftest import ROOT, InMemory
 from PIL import Image
 
 from utils.checkpoints.manifest import Saved
+from utils.config.settings import Settings
 from utils.data.prepare import Pictures
 from utils.metrics import efficientnet, features
 from utils.metrics.measure import Measurer
@@ -50,15 +51,30 @@ class Samples:
         return [self.pictures]
 
 
-def said_of(course, kind, halves, settings, monkeypatch, capsys):
+@pytest.fixture(scope="module")
+def measurers(halves):
+    """A function that returns the Measurer of the first half by a kind of network, the same one each time."""
+    (pictures, labels), _ = halves
+    made = {}
+
+    def of_kind(kind, settings):
+        if kind not in made:
+            run = settings.run._replace(metrics_network=kind, cache_dir="")
+            records = Pictures(InMemory(pictures), labels, CLASSES, "", None)
+            made[kind] = Measurer(records, Settings(run, settings.network), N, features.open_network(run))
+            slow = ("swd", "precision", "recall")
+            made[kind].metrics = [metric for metric in made[kind].metrics if metric.name not in slow]
+        return made[kind]
+
+    return of_kind
+
+
+def said_of(course, measurer, settings, monkeypatch, capsys):
     """Measure a course of samples, one every 1000 steps; return what was printed, as lines."""
-    pictures, labels = halves[0]
-    run = settings.run._replace(metrics_network=kind, cache_dir="")
-    network = features.open_network(run)
-    measurer = Measurer(Pictures(InMemory(pictures), labels, CLASSES, "", None), settings, N, network)
     samples = Samples()
     monkeypatch.setattr("utils.metrics.measure.generate", samples)
-    quality, state = Quality(measurer, samples, run), RunState(0, 0, 10**6, Saved(), Pace(len(pictures), 8, 10))
+    monkeypatch.setattr("utils.metrics.picture_set.MS_SSIM_PICTURES", 16)  # which are quicker
+    quality, state = Quality(measurer, samples, settings.run), RunState(0, 0, 10**6, Saved(), Pace(435, 8, 10))
     capsys.readouterr()
     for i, samples.pictures in enumerate(course):
         state.step, state.row = 1000 * (i + 1), {}
@@ -99,20 +115,20 @@ CASES = {
     "kind, case",
     [(kind, case) for case in CASES for kind in ("efficientnet", "patches") if CASES[case][2] or kind[0] == "e"],
 )
-def test_each_is_told_in_one_line(halves, settings, monkeypatch, capsys, kind, case):
+def test_each_is_told_in_one_line(halves, measurers, settings, monkeypatch, capsys, kind, case):
     if kind == "efficientnet" and not efficientnet.path():
         pytest.skip(f"needs {efficientnet.PACKAGE}")
     (reals, _), (others, labels) = halves
     make, expected, _ = CASES[case]
     forced = make(reals, others, labels)
-    lines = said_of([others[-N:], forced, forced], kind, halves, settings, monkeypatch, capsys)
+    lines = said_of([others[-N:], forced, forced], measurers(kind, settings), settings, monkeypatch, capsys)
     assert len(lines) == bool(expected) and (not lines or lines[0].startswith(expected)), lines
 
 
-def test_a_plateau_is_told_in_one_line(halves, settings, monkeypatch, capsys):
+def test_a_plateau_is_told_in_one_line(halves, measurers, settings, monkeypatch, capsys):
     others = halves[1][0][:N]
     getting_better = [np.uint8(others * share + 128 * (1 - share)) for share in (0.5, 0.8, 1.0)]
-    lines = said_of([*getting_better, *[others] * 11], "patches", halves, settings, monkeypatch, capsys)
+    lines = said_of([*getting_better, *[others] * 11], measurers("patches", settings), settings, monkeypatch, capsys)
     assert len(lines) == 1 and lines[0].startswith(
         "No improvement for 10000 steps: patch_distance was lowest at step 3000"
     )
