@@ -108,6 +108,8 @@ def test_a_run_is_stale_after_that_many_measurements_without_an_improvement(tiny
         stale.append(quality.is_stale(state))
     assert stale == [False] * 5 + [True]
     assert not Quality(None, FakeGenerator(), run._replace(stop_when_stale=0)).is_stale(state)
+    state.saved = state.saved._replace(best=state.saved.best._replace(metric="fid"))
+    assert not quality.is_stale(state)  # that was another metric
     state.saved = Saved()
     assert not quality.is_stale(state)  # nothing could be measured yet
 

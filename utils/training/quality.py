@@ -69,12 +69,18 @@ class Quality:
     def is_stale(self, state):
         """Return whether stop_when_stale measurements in a row have brought no improvement."""
         best, patience = state.saved.best, self._run.stop_when_stale * self._run.metrics_every
-        return bool(patience and best and state.step - best.least_step >= patience)
+        if not patience or not best or self._is_of_another(best):
+            return False
+        return state.step - best.least_step >= patience
+
+    def _is_of_another(self, best):
+        """Return whether the values of a manifest.Best cannot be compared with those that are measured now."""
+        return (best.metric, best.of) != (self._metric.name, self._measurer.of)
 
     def _choose_best(self, state, value):
         """Record the best checkpoint of the run in `state.saved`; return whether it is that of this step."""
         best, of = state.saved.best, self._measurer.of
-        if best and (best.metric, best.of) != (self._metric.name, of):  # values that cannot be compared with this one
+        if best and self._is_of_another(best):
             state.saved = state.saved._replace(best=None, former=(*state.saved.former, best.step))
             best = None
         if best is None:
