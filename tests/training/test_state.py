@@ -67,8 +67,8 @@ NOTHING = Due(row=False, grid=False, measure=False, save=False)
         (15, 0, NOTHING._replace(grid=True)),
         (21, 0, NOTHING._replace(row=True, measure=True)),  # a measurement has a row, log_every or not
         (25, 0, NOTHING._replace(grid=True, save=True)),
-        (11, 15, NOTHING._replace(measure=True, save=True)),  # at a signal no grid and no row
-        (101, 0, NOTHING._replace(grid=True, measure=True, save=True)),  # at the end, whatever the intervals
+        (11, 15, NOTHING._replace(row=True, measure=True, save=True)),  # at a signal no grid
+        (101, 0, NOTHING._replace(row=True, grid=True, measure=True, save=True)),  # at the end, whatever the intervals
     ),
 )
 def test_what_is_due(settings, state, step, stop, expected):

@@ -82,10 +82,11 @@ class Schedule:
         """Return what is Due at the state's step; stop: the signal by which the run stops there, or 0."""
         run, step = self._run, state.step
         is_last = step == state.total or stop > 0
+        measure = run.metrics_every > 0 and (is_last or _is_multiple(step, run.metrics_every))
         return Due(
-            row=_is_multiple(step, run.log_every) or _is_multiple(step, run.metrics_every),
+            row=_is_multiple(step, run.log_every) or measure,
             grid=_is_multiple(step, run.sample_every) or step == state.total,
-            measure=run.metrics_every > 0 and (is_last or _is_multiple(step, run.metrics_every)),
+            measure=measure,
             save=is_last or _is_multiple(step, run.checkpoint_every),
         )
 
