@@ -93,10 +93,10 @@ def copies(reals, fakes):
     return reals.copies.share(fakes.pictures[:COPIES_OF])
 
 
-# The slacks: by the two of 2% the checkpoint was chosen whose samples were within 1% of the best of the run by another
-# network, on three sets of pictures (docs/results.md). swd is coarser, since it sees only small patches: in an hour on
-# pics/ it was lowest after 7 minutes and later up to 19% higher, while samples became far better. If only a quarter of
-# them are distinct, it is a third higher or more.
+# The slacks: with 2% the chosen checkpoints' samples were, by another network, at most 5% farther from the pictures
+# than the best ones of the run, on three sets (docs/results.md). swd is coarser, since it sees only small patches: in
+# an hour on pics/ it was lowest after 7 minutes and later up to 19% higher, while samples became far better. If only a
+# quarter of them are distinct, it is a third higher or more.
 METRICS = (
     Metric("swd", swd, LOWER, slack=0.25, coarse=True, reference=swd_reference),
     Metric("ms_ssim", ms_ssim_of_samples, reference=ms_ssim_reference),
