@@ -53,7 +53,7 @@ def train(settings, task):
 
     # Settings, the precision of this machine, and the other workers if there are some.
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
-    settings, network = settings._replace(run=run), settings.network
+    settings = settings._replace(run=run)
     ranking.metric_of(run, features.network_of(run))  # raises UserError if best_metric cannot be measured
     workers = cluster.Workers(task, run.worker_timeout)
     signals.ignore_hangup()
@@ -61,6 +61,8 @@ def train(settings, task):
     with devices.out_of_memory_named("batch_size", run.batch_size):
         # Where the run starts from: a checkpoint, the weights of another run, or random weights.
         origin = open_origin(settings, workers.is_chief)
+        settings = origin.settings
+        run, network = settings.run, settings.network
 
         # The pictures. Each evaluation of batches.images takes the next batch.
         pictures = data.load(settings, listing=workers.is_chief)

@@ -32,7 +32,7 @@ class Trainer:
         from model.train_graph import Reals, build_train_graph
         from utils.data.batches import build_batches
 
-        run, network = resolved
+        run, network = resolved.run, resolved.network
         graph = tf.Graph()
         with graph.as_default():
             size = network.image_size

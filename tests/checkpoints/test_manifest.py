@@ -111,6 +111,24 @@ def test_a_record_of_before_a_setting_has_what_was_so_then(tmp_path, settings):
     assert manifest.compare(there, as_then)[0] == []
 
 
+def test_a_run_keeps_the_defaults_that_it_began_with(tmp_path, settings):
+    """Where a default has changed since; not where the value is chosen now, or was never a default."""
+
+    def change(data):
+        del data["run"]["ema_decay"], data["network"]["upsample"]
+        data["run"]["beta1"] = 0.25
+
+    there = manifest.read(write(tmp_path / "a.json", settings, change))
+    resumed, kept = manifest.keep_defaults(there, settings)
+    assert kept == {"ema_decay": 0.0, "upsample": "transposed"}
+    assert (resumed.run.ema_decay, resumed.network.upsample, resumed.run.beta1) == (0.0, "transposed", 0.5)
+    assert manifest.compare(there, resumed) == (["beta1 was 0.25 and is 0.5 now"], [])
+
+    chosen = settings._replace(chosen=frozenset({"upsample"}))
+    resumed, kept = manifest.keep_defaults(there, chosen)
+    assert kept == {"ema_decay": 0.0} and resumed.network.upsample == "smooth"
+
+
 def test_every_change_of_a_byte_is_noticed(tmp_path, settings):
     path = tmp_path / "a.json"
     write(path, settings)

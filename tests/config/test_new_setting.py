@@ -21,7 +21,8 @@ from utils.checkpoints import manifest
 from utils.config import settings, startup
 
 argv = ["--blur", "1.5"]
-run, network = given = settings.resolve(argv)
+given = settings.resolve(argv)
+run = given.run
 default = settings.resolve([])
 help = io.StringIO()
 with contextlib.suppress(SystemExit), contextlib.redirect_stdout(help):

@@ -210,9 +210,9 @@ def test_values_of_runs_saved_before_a_setting_existed_are_valid():
 
 
 def test_marks_add_up():
-    rule = rules.always(rules.keep(rules.switch(), before=1))
-    assert (rule.when, rule.on_resume, rule.before) == ("always", "keep", 1)
-    assert rules.sampling(rules.change(rules.whole(1)))[-3:] == ("sampling", "change", None)
+    rule = rules.always(rules.keep(rules.whole(0), before=1, former=(2, 3)))
+    assert (rule.when, rule.on_resume, rule.before, rule.former) == ("always", "keep", 1, (2, 3, 1))
+    assert rules.sampling(rules.change(rules.whole(1)))[-4:] == ("sampling", "change", None, ())
     assert settings.Run._fields == tuple(schema.RUN) and settings.Network._fields == tuple(schema.NETWORK)
 
 

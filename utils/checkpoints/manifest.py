@@ -136,10 +136,30 @@ def _has_right_types(saved):
 
 def fingerprint(settings, pictures):
     """Return an integer of 63 bits, equal for workers about to do the same; pictures: the fingerprint of theirs."""
-    run, network = settings
+    run, network = settings.run, settings.network
     relevant = {name: value for name, value in run._asdict().items() if schema.RUN[name].on_resume != "free"}
     text = json.dumps([VERSION, pictures, relevant, network], sort_keys=True)
     return int(hashlib.sha256(text.encode()).hexdigest(), 16) >> (256 - 63)
+
+
+def keep_defaults(manifest, settings):
+    """Return (settings, kept): those whose default has changed since the run began have the value it began with.
+
+    A setting that was chosen now, in a params file or on the command line, is left as it is. kept: {name: value}.
+    """
+    kept = {}
+    for part, recorded, rules in (
+        ("run", manifest.run, schema.RUN),
+        ("network", manifest.network._asdict(), schema.NETWORK),
+    ):
+        values = getattr(settings, part)
+        for name, rule in rules.items():
+            was_default = recorded.get(name) in rule.former
+            if was_default and name not in settings.chosen and recorded[name] != getattr(values, name):
+                kept[name] = recorded[name]
+                values = values._replace(**{name: recorded[name]})
+        settings = settings._replace(**{part: values})
+    return settings, kept
 
 
 def compare(manifest, settings):

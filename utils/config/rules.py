@@ -25,6 +25,7 @@ class Rule(NamedTuple):
     # silently ("free"), because it does not affect what is learnt.
     on_resume: str = "free"
     before: Any = None  # the value of runs saved before the setting existed; None: every saved run has it
+    former: Tuple[Any, ...] = ()  # default values of earlier versions, `before` among them
 
 
 # --- Modifiers: when a setting is used, and what a resumed run may do with it ---
@@ -40,14 +41,21 @@ def always(rule):
     return rule._replace(when="always")
 
 
-def keep(rule, before=None):
-    """Mark a setting that a resumed run must keep. before: its value in runs saved before it existed."""
-    return rule._replace(on_resume="keep", before=before)
+def keep(rule, before=None, former=()):
+    """Mark a setting that a resumed run must keep. before: its value in runs saved before it existed.
+
+    former: default values of earlier versions. Where it is not set otherwise, a run keeps the default it began with.
+    """
+    return rule._replace(on_resume="keep", before=before, former=_defaults(before, former))
 
 
-def change(rule, before=None):
-    """Mark a setting that a resumed run may change, which is reported. before: see `keep`."""
-    return rule._replace(on_resume="change", before=before)
+def change(rule, before=None, former=()):
+    """Mark a setting that a resumed run may change, which is reported. before, former: see `keep`."""
+    return rule._replace(on_resume="change", before=before, former=_defaults(before, former))
+
+
+def _defaults(before, former):
+    return (*former, *(() if before is None else (before,)))
 
 
 # --- Kinds ---

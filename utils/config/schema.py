@@ -158,6 +158,11 @@ def plain(value):
     return "''" if value == "" else str(value)
 
 
+def listed(values):
+    """Return {name: value} as 'name = value, name = value'."""
+    return ", ".join(f"{name} = {plain(value)}" for name, value in values.items())
+
+
 def quoted(value, width=60):
     """Return a value for a message: as Python writes it, on one line, cut after `width` characters."""
     try:

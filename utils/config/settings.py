@@ -3,9 +3,9 @@
 import os
 from collections import namedtuple
 from itertools import takewhile
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, FrozenSet, NamedTuple, Optional
 
-from utils.config import checks, help, params_file, schema
+from utils.config import checks, committed, help, params_file, schema
 from utils.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -20,6 +20,7 @@ class Settings(NamedTuple):
 
     run: Run
     network: Network
+    chosen: FrozenSet[str] = frozenset()  # those given on the command line, or edited in a params file
 
 
 class CommandLine(NamedTuple):
@@ -48,7 +49,8 @@ def resolve(argv, root=ROOT):
     network = Network(**{name: values[name] for name in schema.NETWORK})
     if run.isTrain:
         checks.check_together(run, network)
-    return Settings(run, network)
+    edited = [name for entries in files.values() for name in committed.changed(entries)]
+    return Settings(run, network, frozenset(edited) | frozenset(command_line.given))
 
 
 def absolute(paths, root):

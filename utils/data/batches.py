@@ -81,7 +81,7 @@ class _Reader:
 
     def __init__(self, pictures, settings, size, rows):
         """See build_batches."""
-        run, network = settings
+        run, network = settings.run, settings.network
         self.order, self.errors = Order(pictures.n, run.seed), []
         self._records, self._labels = pictures.records, pictures.labels
         self._size, self._rows, self._count = size, rows, len(range(size)[rows])

@@ -43,7 +43,7 @@ class Pictures(NamedTuple):
 
 def recipe_of(settings):
     """Return the Recipe of the records for these settings."""
-    run, network = settings
+    run, network = settings.run, settings.network
     size, crop = network.image_size, run.crop
     if crop == "random":  # the windows are cut from the records, which are centre squares
         size, crop = run.load_size or size + size // 8, "center"

@@ -33,7 +33,7 @@ class Measurer:
 
         network: the features.Network that features come from, or None.
         """
-        run, shape = settings
+        run, shape = settings.run, settings.network
         n = len(pictures.labels)
         self.count = min(count, n)
         self._indices = Order(n, run.seed).take(0, self.count)  # in random order: neighbours in a folder may be alike

@@ -10,6 +10,7 @@ import os
 import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import manifest, select, store
+from utils.config import checks, schema
 from utils.data import require_classes
 from utils.data.scan import Scan
 from utils.errors import UserError
@@ -30,7 +31,7 @@ def open_origin(settings, is_chief):
     Scan(run.pics_dir)  # raises UserError if there is no such folder
     if not is_chief:
         files.make_writable("cache_dir", run.cache_dir)
-        return Follower()
+        return Follower(settings)
     if not os.path.isdir(run.checkpoints_dir):
         folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
@@ -39,19 +40,23 @@ def open_origin(settings, is_chief):
     newest = select.newest_good(run.checkpoints_dir)
     if newest:
         select.warn_damaged(newest)
+        settings, kept = manifest.keep_defaults(newest.manifest, settings)
+        checks.check_together(settings.run, settings.network)
         print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
+        if kept:
+            print(f"Kept as the run began, though the defaults are different now: {schema.listed(kept)}.", flush=True)
         folders.refuse_grids_of_others(newest.manifest.run, run)
-        return Resumed(run, lock, newest)
+        return Resumed(settings, lock, newest)
     folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
-    return Pretrained(settings, lock) if run.init_from else Fresh(run, lock)
+    return Pretrained(settings, lock) if run.init_from else Fresh(settings, lock)
 
 
 class Fresh:
     """Random weights."""
 
-    def __init__(self, run, lock):
-        """lock: the WriterLock of the run's checkpoints_dir."""
-        self._folder, self.lock = run.checkpoints_dir, lock
+    def __init__(self, settings, lock):
+        """settings: those to train with; lock: the WriterLock of the run's checkpoints_dir."""
+        self.settings, self.lock = settings, lock
         self.newest = None  # the select.Selected that the run continues from
         self.saved = manifest.Saved()  # to continue from
 
@@ -75,7 +80,7 @@ class Fresh:
 
         rollbacks: how many the run has had, with this one.
         """
-        self.newest = select.require_newest_good(self._folder)
+        self.newest = select.require_newest_good(self.settings.run.checkpoints_dir)
         select.warn_damaged(self.newest)
         self._restore(session, rollbacks)
         return self.newest
@@ -88,9 +93,9 @@ class Fresh:
 class Resumed(Fresh):
     """A checkpoint of the same run."""
 
-    def __init__(self, run, lock, newest):
+    def __init__(self, settings, lock, newest):
         """newest: the select.Selected to resume from."""
-        super().__init__(run, lock)
+        super().__init__(settings, lock)
         self.newest = newest
         self.saved = newest.manifest.saved._replace(best=select.best_of(newest))
 
@@ -116,7 +121,7 @@ class Pretrained(Fresh):
 
     def __init__(self, settings, lock):
         """Raise UserError if init_from has no good checkpoint, or a different network."""
-        super().__init__(settings.run, lock)
+        super().__init__(settings, lock)
         self._init_from = settings.run.init_from
         try:
             self._source = select.select(self._init_from, "best")
@@ -160,6 +165,10 @@ class Follower:
 
     newest, saved = None, manifest.Saved()
     check_pictures, start = Fresh.check_pictures, Fresh.start  # as for random weights
+
+    def __init__(self, settings):
+        """settings: those to train with, which the chief's must equal."""
+        self.settings = settings
 
     def build(self, graph, classes):
         """Remember the graph; there is nothing to save."""
