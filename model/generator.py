@@ -31,16 +31,23 @@ def generator(z, network, classes=None, training=False, name="generator"):
             x = layers.dense(z, 4 * 4 * maps[0], Weights(init, use_bias=False))
             x = tf.reshape(x, [-1, 4, 4, maps[0]])  # [N, 4, 4, 256] where image_size is 64 and filters 32
             x = normalise_and_activate(x)
-        for filters in maps[1:]:
+        for filters in [*maps[1:], *filter(None, [network.output_filters])]:
             with tf.variable_scope(_resolution(2 * x.shape[1])):
                 weights = Weights(transposed_init, use_bias=False)
                 x = conv2d_transpose(x, filters, size, weights, NEAREST if smooth else None)
-                x = normalise_and_activate(x)  # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32]
-        with tf.variable_scope(_resolution(network.image_size)):
-            weights = Weights(transposed_init, use_bias=True)
-            # Bilinear, where the pixel grid would be visible in the output.
-            x = conv2d_transpose(x, network.channels, size, weights, BILINEAR if smooth else None)
-            return tf.nn.tanh(x)  # [N, 64, 64, 3]
+                # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]
+                x = normalise_and_activate(x)
+        if network.output_filters:
+            # Not in the paper: its G goes from half the size to the picture in one linear layer, which cannot place
+            # edges one pixel wide, so that D always sees the difference where pictures have them.
+            with tf.variable_scope("output"):
+                x = layers.conv2d(x, network.channels, 3, 1, Weights(init, use_bias=True))
+        else:
+            with tf.variable_scope(_resolution(network.image_size)):
+                weights = Weights(transposed_init, use_bias=True)
+                # Bilinear, where the pixel grid would be visible in the output.
+                x = conv2d_transpose(x, network.channels, size, weights, BILINEAR if smooth else None)
+        return tf.nn.tanh(x)  # [N, 64, 64, 3]
 
 
 def _resolution(size):

@@ -23,11 +23,15 @@ def key(seed, use, draw, rollbacks=0):
 class Draws:
     """The draws of one update: this replica's rows of the batch that all replicas draw together."""
 
-    def __init__(self, run, reals, counters):
-        """run: the run settings; reals: the Reals; counters: the Counters, read when this is made."""
+    def __init__(self, run, reals, counters, adaptive_share=None):
+        """run: the run settings; reals: the Reals; counters: the Counters, read when this is made.
+
+        adaptive_share: the balance.AdaptiveShare of augment = 'adaptive', also read now.
+        """
         self._run, self._reals = run, reals
         self._index, self._rollbacks = counters.draw_index.read_value(), counters.rollbacks
-        self._pictures_seen = counters.pictures_seen.read_value()
+        self._kinds = augment.kinds_of(run.augment, reals.n)
+        self.augmented_share = self._share(counters, adaptive_share)  # of the pictures, a float32 scalar
 
     def uniform(self, shape, use, minval=0.0):
         """Return float32 [batch_size, ...], uniform in [minval, 1); `use` must be unique within an update."""
@@ -49,10 +53,16 @@ class Draws:
 
     def augmented(self, images, use):
         """Return `images`, [batch_size, H, W, C] float32, as D sees them."""
-        kinds = augment.kinds_of(self._run.augment, self._reals.n)
+        kinds = self._kinds
         changed = augment.augment(images, kinds, lambda shape, name: self.uniform(shape, f"{name} of {use}"))
-        if not kinds or self._run.augment != "auto":
+        if not kinds or self._run.augment not in ("auto", "adaptive"):
             return changed
-        share = augment.automatic_share(self._pictures_seen, self._reals.n)
         drawn = self.uniform([self._run.batch_size, 1, 1, 1], f"augmentation of {use}")
-        return images + tf.cast(drawn < share, tf.float32) * (changed - images)
+        return images + tf.cast(drawn < self.augmented_share, tf.float32) * (changed - images)
+
+    def _share(self, counters, adaptive_share):
+        if adaptive_share:
+            return adaptive_share.read()
+        if self._kinds and self._run.augment == "auto":
+            return augment.automatic_share(counters.pictures_seen.read_value(), self._reals.n)
+        return tf.constant(1.0 if self._kinds else 0.0)

@@ -26,6 +26,10 @@ filters = 32
 # Upper limit of that doubling. It matters for image_size = 512 and above, or for larger filters.
 max_filters = 1024
 
+# Feature maps of one more layer of G, at image_size, from which a 3x3 convolution makes the picture. G needs it for
+# sharp edges. 0: none; the picture is made directly from half the size, as in the DCGAN paper.
+output_filters = 16
+
 # --- Layers ---------------------------------------------------------------------------------------
 
 # Kernel size in pixels: of G with upsample = 'transposed', and of D with downsample = 'stride'. Otherwise it is 3.

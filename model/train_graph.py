@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from model import losses, norms, optimizers, replicas
+from model import augment, balance, losses, norms, optimizers, replicas
 from model.averaging import average_updates, build_average
 from model.discriminator import discriminator
 from model.generator import generator
@@ -40,8 +40,9 @@ class Counters(NamedTuple):
 class TrainGraph(NamedTuple):
     """The ends of the training graph. Each fetch is one update, with what was measured before it."""
 
-    # train, d_loss, d_real = E[D(x)], d_fake = E[D(G(z))], pictures_seen (after it). There are as many as
-    # penalty_every, to be run in turn: only the first has the gradient penalty.
+    # train, d_loss, d_real = E[D(x)], d_fake = E[D(G(z))], lead (see balance.py), augmented (a share of the pictures),
+    # pictures_seen (after it). There are as many as penalty_every, to be run in turn: only the first has the gradient
+    # penalty.
     d_updates: List[Dict[str, Any]]
     g_update: Dict[str, Any]  # train, g_loss, step (after it)
     counters: Counters
@@ -49,6 +50,7 @@ class TrainGraph(NamedTuple):
     set_rollbacks: Any
     is_finite: Any  # bool scalar: no weight, moving average or slot of the optimizers is NaN or infinite
     start_average: Any  # gives the averaged G the weights of G; to be run once, at the start of a run
+    optional: List[Any]  # variables that a checkpoint may lack; they then keep their initial value
 
     def d_update(self, index):
         """Return the update of D with this index, counted from the start of the run."""
@@ -63,9 +65,10 @@ class _Context(NamedTuple):
     run: Any
     counters: Counters
     loss_scale: float
+    adaptive_share: Any  # balance.AdaptiveShare, or None
 
     def draws(self):
-        return Draws(self.run, self.reals, self.counters)
+        return Draws(self.run, self.reals, self.counters, self.adaptive_share)
 
 
 def build_train_graph(reals, network, run, loss_scale=1.0):
@@ -78,7 +81,8 @@ def build_train_graph(reals, network, run, loss_scale=1.0):
     counters = Counters(counter("step"), counter("draw_index"), counter("pictures_seen"), counter("rollbacks"))
     new_rollbacks = tf.placeholder(tf.int64, [], "new_rollbacks")
     d_optimizer, g_optimizer = optimizers.build_optimizers(run, reals.n, counters)
-    context = _Context(reals, network, run, counters, loss_scale)
+    adaptive_share = balance.AdaptiveShare(augment.MAX_SHARE) if run.augment == "adaptive" else None
+    context = _Context(reals, network, run, counters, loss_scale, adaptive_share)
 
     d_updates = replicas.on_all(lambda: _build_d_updates(context, d_optimizer))
     # Only G's own pass may move G's batch-norm averages: once a step, and in no race with another update of them.
@@ -94,6 +98,7 @@ def build_train_graph(reals, network, run, loss_scale=1.0):
         set_rollbacks=counters.rollbacks.assign(new_rollbacks),
         is_finite=all_finite([variable for variable in tf.global_variables() if variable.dtype.is_floating]),
         start_average=start_average,
+        optional=tf.get_collection(balance.OPTIONAL),
     )
 
 
@@ -126,6 +131,7 @@ def _build_d_updates(context, optimizer):
         d_loss = losses.d_loss(run.loss, real_logits, fake_logits, run.label_smoothing)
         d_real = tf.reduce_mean(tf.nn.sigmoid(real_logits))
         d_fake = tf.reduce_mean(tf.nn.sigmoid(fake_logits))
+        lead = balance.lead(real_logits, fake_logits)
         minimised = [d_loss]
         if run.gradient_penalty != "none":
 
@@ -136,16 +142,22 @@ def _build_d_updates(context, optimizer):
             minimised = [d_loss + run.penalty_weight * run.penalty_every * penalty]
             minimised += [d_loss] if run.penalty_every > 1 else []
     power_iterations = norms.power_iterations()
-    measured = dict(zip(("d_loss", "d_real", "d_fake"), replicas.mean([d_loss, d_real, d_fake])))
-    return [dict(measured, **_d_train(context, optimizer, loss, power_iterations)) for loss in minimised]
+    names = ("d_loss", "d_real", "d_fake", "lead")
+    measured = dict(zip(names, replicas.mean([d_loss, d_real, d_fake, lead])), augmented=draws.augmented_share)
+    return [
+        dict(measured, **_d_train(context, optimizer, loss, power_iterations, measured["lead"])) for loss in minimised
+    ]
 
 
-def _d_train(context, optimizer, loss, power_iterations):
+def _d_train(context, optimizer, loss, power_iterations, lead):
     """Return the update of D that lowers `loss`; the counters advance after everything that reads them."""
+    pictures = context.run.batch_size * replicas.count()
     train = optimizers.minimise(optimizer, loss, trainables()[1], context.loss_scale)
     with tf.control_dependencies([train]):
         moved = [context.counters.draw_index.assign_add(1), *(u.assign(next_u) for u, next_u in power_iterations)]
-        seen = context.counters.pictures_seen.assign_add(context.run.batch_size * replicas.count())
+        if context.adaptive_share:
+            moved.append(context.adaptive_share.follow(lead, pictures))
+        seen = context.counters.pictures_seen.assign_add(pictures)
     return {"train": tf.group(train, *moved), "pictures_seen": seen}
 
 

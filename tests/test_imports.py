@@ -26,11 +26,13 @@ MODEL = {
     "discriminator": ["layers", "norms"],
     "losses": [],
     "augment": [],
+    "balance": ["replicas"],
     "noise": ["augment", "replicas"],
     "optimizers": ["replicas"],
     "averaging": ["replicas", "variables"],
     "train_graph": [
-        "averaging", "discriminator", "generator", "losses", "noise", "norms", "optimizers", "replicas", "variables"
+        "augment", "averaging", "balance", "discriminator", "generator", "losses", "noise", "norms", "optimizers",
+        "replicas", "variables",
     ],
     "sample_graph": ["averaging", "generator", "variables"],
 }  # fmt: skip

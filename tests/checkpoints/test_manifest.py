@@ -106,7 +106,7 @@ def test_a_record_of_before_a_setting_has_what_was_so_then(tmp_path, settings):
     assert (there.network.upsample, there.network.d_norm, there.network.conditional) == ("transposed", "batch", 0)
     refused, changed = manifest.compare(there, settings)
     assert "ema_decay was 0.0 and is 0.999 now" in refused
-    assert "augment was none and is auto now" in changed
+    assert "augment was none and is adaptive now" in changed
     as_then = settings._replace(run=settings.run._replace(ema_decay=0.0), network=there.network)
     assert manifest.compare(there, as_then)[0] == []
 

@@ -43,7 +43,7 @@ EXAMPLES = {
     "augment": (
         "color, cutout",
         "color,color",
-        "auto, none, or some of color, translation, cutout with commas between them",
+        "adaptive, auto, none, or some of color, translation, cutout with commas between them",
     ),
     "ema_decay": BELOW_1,
     "optimizer": ("sgd", "Adam", "adam, rmsprop, momentum, sgd or adagrad"),
@@ -87,6 +87,7 @@ EXAMPLES = {
     "z_dim": (2**16, 0, "a whole number, from 1 to 65536"),
     "filters": (2**12, 0, "a whole number, from 1 to 4096"),
     "max_filters": (2**12, 0, "a whole number, from 1 to 4096"),
+    "output_filters": (0, -1, "a whole number, from 0 to 4096"),
     "kernel": (15, 1, "a whole number, from 2 to 15"),
     "upsample": ("transposed", "nearest", "smooth or transposed"),
     "downsample": ("stride", "max", "average or stride"),
@@ -153,7 +154,7 @@ def test_values_too_long_to_show_are_cut(name):
         ("background", ("white", "#fff", "#FFFFFF", "rgb(1, 2, 3)"), ("whit", "", "#ffff", "rgb(1, 2)", "white\0")),
         (
             "augment",
-            ("none", "cutout", "color,translation,cutout", "translation , color"),
+            ("none", "adaptive", "cutout", "color,translation,cutout", "translation , color"),
             ("", "colour", "color,", "auto,color", "color;cutout", "color color"),
         ),
         ("checkpoint", ("best", "latest", "0", "2000"), ("", "Best", "-1", "1.5", "dcgan-5")),

@@ -21,7 +21,7 @@ def trained(graph, tiny):
 def test_the_average_follows_g_as_its_formula_says(trained, tiny):
     session, ends, _, _ = trained
     names = [v.op.name[len("generator/") :] for v in tf.trainable_variables("generator/")]
-    assert len(names) == 8
+    assert len(names) == 11
     expected = {name: read(session, "generator/" + name) for name in names}
     assert read(session, "step") == 0 and expected["4x4/dense/kernel"].std() == pytest.approx(0.02, rel=0.1)
     start = values_of(session, tf.global_variables("generator/"))

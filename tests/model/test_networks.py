@@ -29,12 +29,12 @@ def test_the_default_generator(graph, settings):
     generator(tf.zeros([2, 100]), settings.network, training=True)
     # One fused batch norm behind each resolution but the last, on the paper's shapes at a quarter of its width.
     shapes = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
-    assert shapes == [[4, 4, 256], [8, 8, 128], [16, 16, 64], [32, 32, 32]]
-    assert shape_of(graph, "generator/64x64/Tanh") == [64, 64, 3]
+    assert shapes == [[4, 4, 256], [8, 8, 128], [16, 16, 64], [32, 32, 32], [64, 64, 16]]
+    assert shape_of(graph, "generator/Tanh") == [64, 64, 3]
 
 
 def test_the_generator_of_the_papers_figure_1(graph, settings):
-    network = settings.network._replace(filters=128, kernel=5, upsample="transposed")
+    network = settings.network._replace(filters=128, kernel=5, upsample="transposed", output_filters=0)
     generator(tf.zeros([2, 100]), network, training=True)
     shapes = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
     assert shapes == [[4, 4, 1024], [8, 8, 512], [16, 16, 256], [32, 32, 128]]
@@ -82,7 +82,8 @@ def test_parameter_counts(graph, settings, downsample, kernel, upsample, g_kerne
     for variable in tf.trainable_variables():
         size[variable.name.split("/")[0]] += variable.shape.num_elements()
     of_norms = 2 * (256 + 128 + 64 + 32)
-    assert size["generator"] == 100 * 4096 + g_kernel**2 * (256 * 128 + 128 * 64 + 64 * 32 + 32 * 3) + 3 + of_norms
+    of_g = g_kernel**2 * (256 * 128 + 128 * 64 + 64 * 32 + 32 * 16) + 2 * 16 + 3**2 * 16 * 3 + 3
+    assert size["generator"] == 100 * 4096 + of_g + of_norms
     weights = kernel**2 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256) + 32
     assert size["discriminator"] == weights + 2 * (64 + 128 + 256) + 4096 + 1
 
@@ -124,7 +125,7 @@ def test_few_maps_come_of_a_convolution_that_is_the_transposed_one(graph, size):
 
 
 def test_only_the_pictures_themselves_are_few_maps(graph, settings):
-    generator(tf.zeros([2, 100]), settings.network, training=True)
+    generator(tf.zeros([2, 100]), settings.network._replace(output_filters=0), training=True)
     assert len(operations(graph, "Conv2DBackpropInput", "generator/")) == 3
     assert len(operations(graph, "Conv2D", "generator/64x64/")) == len(operations(graph, "Conv2D")) == 1
 
@@ -198,9 +199,9 @@ def test_kernel_and_z_dim_reach_the_graph(graph, tiny):
 )
 def test_activation_reaches_both_networks(graph, tiny, kind, operation):
     build_both(tiny.network._replace(activation=kind))
-    assert len(operations(graph, operation, "generator/")) == 2 + (kind == "tanh")
+    assert len(operations(graph, operation, "generator/")) == 3 + (kind == "tanh")  # at 4x4, 8x8 and 16x16
     assert len(operations(graph, operation, "discriminator/")) == 2
-    assert len(operations(graph, "Tanh", "generator/16x16/")) == 1
+    assert graph.get_tensor_by_name("generator/Tanh:0").shape.as_list() == [3, 16, 16, 3]
 
 
 def test_leak_is_the_slope_below_zero(graph, tiny):

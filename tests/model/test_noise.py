@@ -83,27 +83,39 @@ def test_classes_are_drawn_as_often_as_there_are_pictures_of_them(graph, tiny, m
 def test_augmentation_of_few_pictures():
     assert augment.kinds_of("auto", augment.FEW_PICTURES - 1) == augment.KINDS
     assert augment.kinds_of("auto", augment.FEW_PICTURES) == ()
+    assert augment.kinds_of("adaptive", 10**6) == augment.KINDS
     assert augment.kinds_of("none", 10) == ()
     assert augment.kinds_of("cutout, color", 10**6) == ("cutout", "color")
 
 
+def changed_pictures(ends, images, session):
+    """Return which of the real pictures that D sees in 100 draws are augmented."""
+    (draw_index,) = [v for v in tf.global_variables() if v.op.name == "draw_index"]
+    plain = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
+    changed = []
+    for draw in range(100):
+        draw_index.load(draw, session)
+        real, plainly = session.run([images, plain])
+        changed += [not np.allclose(a, b, atol=1e-6) for a, b in zip(real, plainly)]
+    return changed
+
+
+@pytest.mark.parametrize("setting", ("auto", "adaptive"))
 @pytest.mark.parametrize("epochs, share", ((0, 0.0), (25, 0.4), (50, 0.8), (500, 0.8)))
-def test_auto_augments_more_as_pictures_are_seen_more_often(graph, tiny, monkeypatch, epochs, share):
+def test_a_share_of_the_pictures_is_augmented(graph, tiny, monkeypatch, setting, epochs, share):
+    """It rises with the epochs for 'auto', and is a variable for 'adaptive'."""
     seen = []
     monkeypatch.setattr(
         train_graph, "discriminator", lambda images, *rest: seen.append(images) or discriminator(images, *rest)
     )
-    ends, run, _ = built(tiny, augment="auto", batch_size=4)
-    (draw_index,) = [v for v in tf.global_variables() if v.op.name == "draw_index"]
-    plain = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
-    changed = []
+    ends, run, _ = built(tiny, augment=setting, batch_size=4)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        ends.counters.pictures_seen.load(40 * epochs, session)
-        for draw in range(100):
-            draw_index.load(draw, session)
-            real, plainly = session.run([seen[0], plain])
-            changed += [not np.allclose(a, b, atol=1e-6) for a, b in zip(real, plainly)]
+        if setting == "auto":
+            ends.counters.pictures_seen.load(40 * epochs, session)
+        else:
+            ends.optional[0].load(share, session)
+        changed = changed_pictures(ends, seen[0], session)
     assert np.mean(changed) == pytest.approx(share, abs=0.07) and len(changed) == 100 * run.batch_size
     if share == 0:
         assert not any(changed)

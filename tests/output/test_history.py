@@ -88,13 +88,15 @@ def test_a_file_with_other_columns_is_kept_by_their_names(graph, tmp_path):
 @pytest.mark.parametrize("header", ("", "5tep,\x00,d loss\n", "step,step,step\n"))
 def test_rows_below_a_damaged_header_are_read_in_the_order_of_today(graph, tmp_path, header):
     values = ",".join(str(i) for i in range(7, 7 + len(STEP_COLUMNS) + len(METRICS)))
-    shorter = ",".join(str(i) for i in range(8, 8 + len(STEP_COLUMNS) - 1))  # of a version without data_wait
-    (tmp_path / "history.csv").write_text(header + values + "\n" + shorter + "\n")
+    # Of the versions before lead and augmented, and before data_wait.
+    shorter = [",".join(str(i) for i in range(n, n + len(STEP_COLUMNS) - n + 6)) for n in (8, 9)]
+    (tmp_path / "history.csv").write_text(header + "\n".join([values, *shorter]) + "\n")
     history(tmp_path, 10).close()
     assert list(rows(tmp_path)[0]) == [*STEP_COLUMNS, *METRICS]
-    assert [(r["step"], r["epoch"], r["data_wait"], r["kid"]) for r in rows(tmp_path)] == [
-        ("7", "8", "16", "20"),
-        ("8", "9", "", ""),
+    assert [(r["step"], r["epoch"], r["data_wait"], r["lead"], r["kid"]) for r in rows(tmp_path)] == [
+        ("7", "8", "16", "17", "22"),
+        ("8", "9", "17", "", ""),
+        ("9", "10", "", "", ""),
     ]
 
 
@@ -129,7 +131,7 @@ def test_rows_that_a_full_disk_once_joined_are_dropped(graph, tmp_path):
     written.close()
     text = (tmp_path / "history.csv").read_text()
     (tmp_path / "history.csv").write_text(
-        text + '20,0.1,4030,0.1,40,1.5,1,2,3,4,5,6\n"unbalanced,1\n20,"' + "x" * 200000 + "\n"
+        text + '20,0.1,4030,0.1,40,1.5,1,2,3,4,5,6,7\n"unbalanced,1\n20,"' + "x" * 200000 + "\n"
     )
     history(tmp_path, 30).close()
     assert [r["step"] for r in rows(tmp_path)] == ["10", "20"]

@@ -15,7 +15,7 @@ def state():
 
 def results(step):
     """Return the results of the updates of D and G that end a step."""
-    d = {"d_loss": 1.5, "d_real": 0.75, "d_fake": 0.25, "pictures_seen": 8 * step}
+    d = {"d_loss": 1.5, "d_real": 0.75, "d_fake": 0.25, "lead": 0.5, "augmented": 0.1, "pictures_seen": 8 * step}
     return d, {"g_loss": 2.5, "step": step}
 
 
@@ -23,9 +23,8 @@ def test_a_step_makes_a_row(state):
     state.advance(*results(11))
     assert (state.step, state.pictures_seen) == (11, 88)
     timeless = {name: value for name, value in state.row.items() if name not in TIMES}
-    assert timeless == {
-        "step": 11, "epoch": 2.2, "pictures_seen": 88, "d_loss": 1.5, "g_loss": 2.5, "d_real": 0.75, "d_fake": 0.25
-    }  # fmt: skip
+    losses = {"d_loss": 1.5, "g_loss": 2.5, "d_real": 0.75, "d_fake": 0.25, "lead": 0.5, "augmented": 0.1}
+    assert timeless == dict(losses, step=11, epoch=2.2, pictures_seen=88)
 
 
 TIMES = ("pictures_per_second", "seconds", "data_wait")

@@ -166,6 +166,13 @@ def _step_of(name):
     return int(match.group(1)) if match else None
 
 
+def has(checkpoint, variables):
+    """Return whether a checkpoint has a value for each of `variables`; raise UserError if it is damaged."""
+    with _damage_named(checkpoint.path):
+        names = {name for name, _ in tf.train.list_variables(checkpoint.path)}
+    return all(variable.op.name in names for variable in variables)
+
+
 def restore(session, saver, checkpoint, variables):
     """Load `variables` from a checkpoint; raise UserError if one is missing or has another shape.
 

@@ -146,10 +146,12 @@ def colour():
 
 
 def augmentation():
-    """'auto', 'none', or different AUGMENTATIONS with commas between them."""
+    """'adaptive', 'auto', 'none', or different AUGMENTATIONS with commas between them."""
 
     def allows(value):
         names = value.replace(" ", "").split(",")
-        return value in ("auto", "none") or (set(names) <= set(AUGMENTATIONS) and len(set(names)) == len(names))
+        return value in ("adaptive", "auto", "none") or (
+            set(names) <= set(AUGMENTATIONS) and len(set(names)) == len(names)
+        )
 
-    return string(f"auto, none, or some of {', '.join(AUGMENTATIONS)} with commas between them", allows)
+    return string(f"adaptive, auto, none, or some of {', '.join(AUGMENTATIONS)} with commas between them", allows)

@@ -56,7 +56,7 @@ RUN: Dict[str, Rule] = {
     "penalty_weight": change(above_zero()),
     "penalty_every": keep(whole(1, 1000)),
     # Augmentation and averaging
-    "augment": change(augmentation(), before="none"),
+    "augment": change(augmentation(), before="none", former=("auto",)),
     "ema_decay": keep(below_one(), before=0.0),
     # Optimizers and learning rates
     "optimizer": keep(one_of("adam", "rmsprop", "momentum", "sgd", "adagrad")),
@@ -110,6 +110,7 @@ NETWORK: Dict[str, Rule] = {
     "z_dim": keep(whole(1, 2**16)),
     "filters": keep(whole(1, 2**12)),
     "max_filters": keep(whole(1, 2**12)),
+    "output_filters": keep(whole(0, 2**12), before=0),
     # Layers
     "kernel": keep(whole(2, 15)),
     "upsample": keep(one_of("smooth", "transposed"), before="transposed"),

@@ -24,12 +24,17 @@ STEP_COLUMNS = (
     "pictures_per_second",
     "seconds",
     "data_wait",
+    "lead",
+    "augmented",
 )
+_SHORTER = 2, 3  # by so many columns the rows of earlier versions were shorter, where they had no metrics
 _TAGS = (
     ("loss/discriminator", "d_loss"),
     ("loss/generator", "g_loss"),
     ("probability/D_of_real", "d_real"),
     ("probability/D_of_fake", "d_fake"),
+    ("balance/lead_of_D", "lead"),
+    ("balance/augmented", "augmented"),
     ("pictures_per_second", "pictures_per_second"),
 )
 
@@ -127,8 +132,8 @@ def _read(path, columns):
     with open(path, encoding="utf-8", errors="replace") as file:
         lines = [line.rstrip("\n").split(",") for line in file if line.endswith("\n")]
     header = tuple(lines[0]) if lines and _is_header(lines[0]) else columns
-    # Earlier versions had shorter rows: without metrics, and without data_wait.
-    lengths = {min(len(header), length) for length in (len(header), len(STEP_COLUMNS), len(STEP_COLUMNS) - 1)}
+    without_metrics = [len(STEP_COLUMNS) - fewer for fewer in (0, *_SHORTER)]
+    lengths = {min(len(header), length) for length in (len(header), *without_metrics)}
     return header, [dict(zip(header, values)) for values in lines if len(values) in lengths and _is_row(values)]
 
 

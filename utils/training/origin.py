@@ -44,7 +44,9 @@ def open_origin(settings, is_chief):
         checks.check_together(settings.run, settings.network)
         print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
         if kept:
-            print(f"Kept as the run began, though the defaults are different now: {schema.listed(kept)}.", flush=True)
+            print(
+                f"These defaults have changed since the run began; it keeps its own: {schema.listed(kept)}.", flush=True
+            )
         folders.refuse_grids_of_others(newest.manifest.run, run)
         return Resumed(settings, lock, newest)
     folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
@@ -70,6 +72,8 @@ class Fresh:
         self._graph = graph
         self._variables = [v for v in tf.global_variables() if v is not graph.counters.rollbacks]
         self.saver = tf.train.Saver(self._variables, max_to_keep=None)
+        self._required = [v for v in self._variables if v not in graph.optional]
+        self._required_saver = tf.train.Saver(self._required) if graph.optional else self.saver
 
     def start(self, session):
         """Give the variables, just initialised, their first values."""
@@ -86,7 +90,12 @@ class Fresh:
         return self.newest
 
     def _restore(self, session, rollbacks):
-        store.restore(session, self.saver, self.newest.checkpoint, self._variables)
+        checkpoint, optional = self.newest.checkpoint, self._graph.optional
+        if store.has(checkpoint, optional):
+            store.restore(session, self.saver, checkpoint, self._variables)
+        else:
+            store.restore(session, self._required_saver, checkpoint, self._required)
+            session.run([variable.initializer for variable in optional])
         session.run(self._graph.set_rollbacks, {self._graph.new_rollbacks: rollbacks})
 
 

@@ -41,7 +41,7 @@ class RunState:
             "epoch": self.pictures_seen / self._pace.n,
             "pictures_seen": self.pictures_seen,
             "g_loss": float(g["g_loss"]),
-            **{name: float(d[name]) for name in ("d_loss", "d_real", "d_fake")},
+            **{name: float(d[name]) for name in ("d_loss", "d_real", "d_fake", "lead", "augmented")},
             **self._throughput(),
         }
 
