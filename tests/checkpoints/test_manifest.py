@@ -27,7 +27,7 @@ def test_what_is_written_is_read(tmp_path, settings):
 
 def test_it_names_the_versions(settings):
     data = json.loads(manifest.dumps(settings, 7, "2.21.0", SAVED))
-    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (4, 7, manifest.VERSION, "2.21.0")
+    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (5, 7, manifest.VERSION, "2.21.0")
 
 
 @pytest.mark.parametrize(
