@@ -109,6 +109,9 @@ def run_steps(run):
             stop = 0
             continue
         run.quality.watch(state)
+        if run.guard.is_lost(state) and not stop:
+            run.roll_back(lost=True)
+            continue
         if stop:
             run.outputs.save(state)  # first: the sender of the signal may not wait long
         is_best = due.measure and run.quality.measure(state)

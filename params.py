@@ -160,6 +160,10 @@ keep_every = 0
 # and half the learning rate, at most three times. 'stop': end the run.
 on_nan = "rollback"
 
+# If D has won, so that G learns nothing any more. 'warn': say so, and train on. 'rollback': also return to the last
+# checkpoint and continue with different noise and half the learning rates, at most twice per run.
+on_lost_game = "warn"
+
 # Steps between two rows of history.csv, points in TensorBoard and, if the output is not a terminal, progress lines.
 log_every = 10
 

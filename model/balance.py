@@ -1,19 +1,19 @@
-"""The balance of the game: how far D is ahead of G, and how much augmentation that calls for.
+"""The balance of the game: how far D is ahead of G, and how much augmentation that calls for (augment = 'adaptive').
 
-D's strength follows the game, as in adaptive discriminator augmentation (Karras et al. 2020, arXiv 2006.06676). There
-the measure is how often D takes training pictures for real, which shows that D overfits. Here it is how often D ranks a
-real picture above a fake one, which also shows that D wins by something that G cannot do yet.
+Adaptive discriminator augmentation (Karras et al. 2020, arXiv 2006.06676) goes by how often D takes training pictures
+for real, which shows that D overfits. Here it goes by how often D ranks a real picture above a fake one, which also
+shows that D wins by something that G cannot do yet.
 """
 
 import tensorflow.compat.v1 as tf
 
 from model import replicas
 
-TARGET_LEAD = 0.6  # above it the share of augmented pictures rises, below it falls
+TARGET_LEAD = 0.6  # above it more pictures are augmented, below it fewer
 PICTURES_TO_MAX = 4000  # real pictures that D sees while the share rises from 0 to its maximum
 MEMORY = 0.95  # share of its old value that the average lead keeps at each update of D
 
-# Collection of variables that the checkpoint of a run with another `augment` lacks; they then start at 0.
+# Collection of variables that the checkpoint of a run without them lacks; they then start at 0.
 OPTIONAL = "optional_variables"
 
 
@@ -32,7 +32,7 @@ class AdaptiveShare:
     def __init__(self, max_share):
         """max_share: the highest share, above 0, at most 1."""
         self._max_share = max_share
-        self._share, self._lead = _optional("augmentation/share"), _optional("augmentation/lead")
+        self._share, self._lead = _optional("balance/augmented"), _optional("balance/lead")
 
     def read(self):
         """Return the share, a float32 scalar in [0, max_share]."""

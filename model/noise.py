@@ -61,7 +61,7 @@ class Draws:
         return images + tf.cast(drawn < self.augmented_share, tf.float32) * (changed - images)
 
     def _share(self, counters, adaptive_share):
-        if adaptive_share:
+        if self._run.augment == "adaptive":
             return adaptive_share.read()
         if self._kinds and self._run.augment == "auto":
             return augment.automatic_share(counters.pictures_seen.read_value(), self._reals.n)

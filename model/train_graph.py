@@ -65,7 +65,7 @@ class _Context(NamedTuple):
     run: Any
     counters: Counters
     loss_scale: float
-    adaptive_share: Any  # balance.AdaptiveShare, or None
+    adaptive_share: Any  # the balance.AdaptiveShare, or None
 
     def draws(self):
         return Draws(self.run, self.reals, self.counters, self.adaptive_share)

@@ -66,6 +66,7 @@ EXAMPLES = {
     "keep_checkpoints": WHOLE_1,
     "keep_every": WHOLE_0,
     "on_nan": ("stop", "", "rollback or stop"),
+    "on_lost_game": ("rollback", "stop", "warn or rollback"),
     "log_every": WHOLE_1,
     "worker_timeout": (10**6, 0, "a whole number, from 1 to 1000000"),
     "metrics_every": (2**31 - 1, 2**31, "a whole number, 0 or more"),

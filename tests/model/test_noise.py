@@ -20,7 +20,7 @@ def drawn_from(key):
 def draws_of(settings):
     """Return the Draws of an update at the start of a run with 40 pictures."""
     counters = Counters(*[counter(name) for name in Counters._fields])
-    return Draws(settings.run, Reals(None, 40), counters)
+    return Draws(settings.run._replace(augment="none"), Reals(None, 40), counters)
 
 
 def test_no_two_draws_share_their_noise(graph):

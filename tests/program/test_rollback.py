@@ -68,3 +68,19 @@ def test_after_a_rollback_the_run_continues_and_resumes_exactly(program):
     assert "It diverged at step 20; learning rates are now scaled by 0.5." in done.stdout
     (program.folder / "parts" / "s" / "train_00000028.png").unlink()
     assert_same_run(program, "whole", "parts", 40)
+
+
+def test_a_lost_game_is_played_again_where_that_is_asked_for(program):
+    """A G that hardly learns loses within 250 steps; the run returns twice, says so each time, and goes to its end."""
+    path = program.folder / "utils" / "training" / "game.py"
+    path.write_text(path.read_text().replace("WINDOW = 250", "WINDOW = 40"))
+    options = ["--g_learning_rate", "0.000001", "--d_learning_rate", "0.01", "--augment", "none"]
+    options += ["--checkpoint_every", "0", "--log_every", "1"]
+    done = program.run("--max_steps", "200", "--on_lost_game", "rollback", *options)
+    assert done.returncode == 0 and "Finished at step 200." in done.stdout, done.stderr
+    assert "D has won: in the last 40 steps D(x) was " in done.stdout
+    back = re.findall(r"step (\d+): D has won; back to step 0, .*\(rollback (\d) of at most 3\)", done.stderr)
+    assert [number for _, number in back] == ["1", "2"] and all(40 <= int(step) < 200 for step, _ in back)
+    assert [row["step"] for row in rows(program.checkpoints)] == [str(step) for step in range(1, 201)]
+    warned = program.run("--max_steps", "200", *options, *folders("warned"))
+    assert warned.returncode == 0 and warned.stderr == "" and warned.stdout.count("D has won") == 1

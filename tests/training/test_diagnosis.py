@@ -6,7 +6,8 @@ import pytest
 from utils.checkpoints.manifest import Best
 from utils.metrics.measure import Measured
 from utils.metrics.picture_set import PictureSet
-from utils.training.diagnosis import COLLAPSE_FROM, STALE, WON_STEPS, Diagnosis, saturated
+from utils.training.diagnosis import COLLAPSE_FROM, STALE, Diagnosis, saturated
+from utils.training.game import WINDOW
 
 
 def row(d_real=0.7, d_fake=0.3, d_loss=0.9):
@@ -35,33 +36,41 @@ def of_measured(diagnosis, step, ms_ssim=0.3, real=0.25, samples=GREY, reals=GRE
 
 def test_a_run_that_goes_well_is_silent(settings):
     diagnosis = Diagnosis(settings.run)
-    assert of_steps(diagnosis, [row()] * 2000 + [row(0.999, 0.001, 0.001)] * (WON_STEPS - 1) + [row()]) == []
+    rows = [row()] * 2000 + [row(0.999, 0.001, 0.001)] * (WINDOW // 2) + [row()] * 2000
+    assert of_steps(diagnosis, rows) == []
     assert [of_measured(diagnosis, step) for step in range(200, 20000, 200)] == [[]] * 99
 
 
 @pytest.mark.parametrize(
-    "loss, won",
+    "loss, won, shown",
     (
-        ("non_saturating", row(0.999, 0.001)),
-        ("hinge", row(0.75, 0.25, 0.001)),
-        ("least_squares", row(0.73, 0.5, 0.001)),
+        ("non_saturating", row(0.97, 0.02), "in the last 250 steps D(x) was 0.97 and D(G(z)) 0.02 on average"),
+        ("hinge", row(0.75, 0.25, 0.001), "its loss was below 0.01 in nearly all of the last 250 steps"),
+        ("least_squares", row(0.73, 0.5, 0.001), "its loss was below 0.01 in nearly all of the last 250 steps"),
     ),
 )
-def test_d_has_won(settings, loss, won):
+def test_d_has_won(settings, loss, won, shown):
     diagnosis = Diagnosis(settings.run._replace(loss=loss))
-    lines = of_steps(diagnosis, [won] * (3 * WON_STEPS))
-    assert len(lines) == 1 and lines[0].startswith("D has won: it has classified every picture correctly for 500 steps")
+    lines = of_steps(diagnosis, [won] * (3 * WINDOW))
+    assert len(lines) == 1 and lines[0].startswith(f"D has won: {shown}, so G gets no useful gradient.")
     assert "d_learning_rate = %g" % (settings.run.learning_rate / 2) in lines[0] and "params.py" in lines[0]
-    assert len(of_steps(diagnosis, [row()] + [won] * WON_STEPS)) == 1  # it was over, and came again
+    assert len(of_steps(diagnosis, [row()] * WINDOW + [won] * WINDOW)) == 1  # it was over, and came again
     assert of_steps(Diagnosis(settings.run._replace(loss="wasserstein")), [won] * 1000) == []
+
+
+def test_d_that_wins_now_and_then_is_reported_once(settings):
+    """The average of the last steps crosses its threshold many times."""
+    rows = ([row(0.97, 0.02)] * WINDOW + [row(0.8, 0.1)] * (WINDOW // 4)) * 5
+    assert len(of_steps(Diagnosis(settings.run), rows)) == 1
 
 
 def test_what_is_proposed_against_d_is_not_what_is_set_already(settings):
     run = settings.run._replace(augment="none")
-    assert "augment = 'color,translation,cutout'" in of_steps(Diagnosis(run), [row(1, 0)] * WON_STEPS)[0]
-    run = settings.run._replace(augment="auto", label_smoothing=0.1, d_learning_rate=0.0004)
-    line = of_steps(Diagnosis(run), [row(0.95, 0)] * WON_STEPS)[0]
-    assert "augment" not in line and "label_smoothing" not in line and "d_learning_rate = 0.0002" in line
+    line = of_steps(Diagnosis(run), [row(1, 0)] * WINDOW)[0]
+    assert "augment = 'adaptive' or d_learning_rate" in line
+    run = settings.run._replace(label_smoothing=0.1, d_learning_rate=0.0004)
+    line = of_steps(Diagnosis(run), [row(0.88, 0)] * WINDOW)[0]
+    assert "adaptive" not in line and "label_smoothing" not in line and "d_learning_rate = 0.0002" in line
 
 
 def test_samples_have_collapsed(settings):

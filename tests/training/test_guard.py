@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from utils.checkpoints.manifest import Saved
+from utils.training.game import WINDOW
 from utils.training.guard import Guard, rates
 from utils.training.state import Due, Pace, RunState
 
@@ -28,8 +29,9 @@ class Fake:
         return self.average
 
 
-def guard_of(fake):
-    return Guard(fake, SimpleNamespace(is_finite="is_finite"), fake)
+def guard_of(fake, on_lost_game="warn"):
+    run = SimpleNamespace(loss="non_saturating", label_smoothing=0.0, on_lost_game=on_lost_game)
+    return Guard(fake, SimpleNamespace(is_finite="is_finite"), fake, run)
 
 
 def state_at(step, d_loss=0.5, g_loss=2.0):
@@ -72,6 +74,21 @@ def test_a_post_mortem_lists_the_last_steps_and_the_rollbacks(settings):
         f"rollback 2: from step 25, {rates(settings.run, 1)}",
     ]
     assert lines[-20:] == [f"{step}, 0.5, 2, 0.75, 0.25" for step in range(11, 31)]
+
+
+@pytest.mark.parametrize("rollbacks, on_lost_game, expected", ((0, "rollback", 1), (2, "rollback", 0), (0, "warn", 0)))
+def test_a_lost_game_is_undone_where_that_is_asked_for(rollbacks, on_lost_game, expected):
+    """Once the window is full; then the window begins anew. One rollback is left for a divergence."""
+    guard = guard_of(Fake(), on_lost_game)
+    lost = []
+    for step in range(1, 2 * WINDOW):
+        state = state_at(step)
+        state.row.update(d_real=0.97, d_fake=0.02)
+        state.saved = Saved(rollbacks=(5,) * rollbacks)
+        if guard.is_lost(state):
+            lost.append(step)
+            guard.forget()
+    assert lost == [WINDOW] * expected
 
 
 def test_rates_are_halved_by_each_rollback(settings):

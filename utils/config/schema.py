@@ -81,6 +81,7 @@ RUN: Dict[str, Rule] = {
     "keep_checkpoints": change(whole(1)),
     "keep_every": change(whole(0)),
     "on_nan": change(one_of("rollback", "stop")),
+    "on_lost_game": change(one_of("warn", "rollback"), before="warn"),
     "log_every": change(whole(1)),
     # Workers
     "worker_timeout": whole(1, 10**6),

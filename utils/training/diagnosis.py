@@ -9,9 +9,9 @@ import collections
 import numpy as np
 
 from utils.metrics import table
+from utils.training.game import OVER_BELOW, Game
 from utils.training.guard import rates
 
-WON_STEPS = 500  # steps in which D must have classified every picture correctly
 COLLAPSE_FROM = 1000  # the first step at which collapse is reported; before it all samples are similar blurs
 IN_A_ROW = 2  # measurements that must agree
 STALE = 10  # measurements without an improvement
@@ -20,7 +20,7 @@ MISSING = 0.1  # of the share that a class has among real pictures
 COPIED = 0.25  # of the samples
 
 _CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
-_AUGMENT = ", set augment = 'color,translation,cutout' in params.py"
+_AUGMENT = ", set augment = 'adaptive' in params.py"
 
 
 class Diagnosis:
@@ -28,32 +28,25 @@ class Diagnosis:
 
     def __init__(self, run):
         self._run = run
-        self._won = collections.deque(maxlen=WON_STEPS)
+        self._game = Game(run)
         self._in_a_row = collections.Counter()
         self._given = set()
         self._most_distinct = 0.0
 
     def of_losses(self, row):
         """Return the warnings that a step's row, see history.STEP_COLUMNS, gives rise to."""
-        self._won.append(self._has_won(row))
+        self._game.watch(row)
         return self._warn(
             "won",
-            len(self._won) == WON_STEPS and all(self._won),
-            f"D has won: it has classified every picture correctly for {WON_STEPS} steps, so G gets no useful "
-            f"gradient. {self._against_winning()} in params.py.",
+            self._game.is_won(),
+            f"D has won: {self._game.description()}, so G gets no useful gradient. {self._against_winning()} in "
+            "params.py.",
+            is_over=self._game.advantage() < OVER_BELOW,
         )
-
-    def _has_won(self, row):
-        run = self._run
-        if run.loss == "non_saturating":
-            return row["d_fake"] < 0.01 and row["d_real"] > 0.99 * (1 - run.label_smoothing)
-        if run.loss == "wasserstein":  # its logits are not bounded: no value means that D has won
-            return False
-        return row["d_loss"] < 0.01  # both margins are kept, or both labels met
 
     def _against_winning(self):
         run = self._run
-        cures = ["augment = 'color,translation,cutout'"] if run.augment == "none" else []
+        cures = ["augment = 'adaptive'"] if run.augment != "adaptive" else []
         cures.append(f"d_learning_rate = {(run.d_learning_rate or run.learning_rate) / 2:g}")
         if run.loss == "non_saturating" and not run.label_smoothing:
             cures.append("label_smoothing = 0.1")
@@ -135,10 +128,11 @@ class Diagnosis:
             f"{rates(self._run, 1)} in params.py.",
         )
 
-    def _warn(self, name, condition, warning, in_a_row=1):
+    def _warn(self, name, condition, warning, in_a_row=1, is_over=True):
         self._in_a_row[name] = self._in_a_row[name] + 1 if condition else 0
         if not condition:
-            self._given.discard(name)
+            if is_over:
+                self._given.discard(name)
             return []
         if self._in_a_row[name] < in_a_row or name in self._given:
             return []

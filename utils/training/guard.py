@@ -1,4 +1,4 @@
-"""Watches for divergence: losses or weights that are NaN or infinite.
+"""Watches for divergence, losses or weights that are NaN or infinite, and for a game that D has won.
 
 The run then returns to its last checkpoint, with different noise and half the learning rate, so that it does not
 diverge the same way. Both follow from the number of rollbacks, which is saved in the checkpoint's JSON, so that they
@@ -7,6 +7,8 @@ are counted over all restarts.
 
 import collections
 import math
+
+from utils.training.game import Game
 
 MAX_ROLLBACKS = 3  # in a run
 _ROWS = 20  # the last steps that a post-mortem lists
@@ -22,8 +24,9 @@ def rates(run, rollbacks=0):
 class Guard:
     """Checks each step, and remembers the last ones for a post-mortem."""
 
-    def __init__(self, session, graph, generator):
-        """graph: the TrainGraph; generator: the SampledGenerator."""
+    def __init__(self, session, graph, generator, run):
+        """graph: the TrainGraph; generator: the SampledGenerator; run: the run settings."""
+        self._game, self._may_return = Game(run), run.on_lost_game == "rollback"
         self._session, self._graph, self._generator = session, graph, generator
         self._rows = collections.deque(maxlen=_ROWS)
 
@@ -36,9 +39,19 @@ class Guard:
             return False
         return not (due.save or due.measure) or self._generator.is_finite(state.step)
 
+    def is_lost(self, state):
+        """Return whether D has won and the run is to return to its last checkpoint: the same on all workers.
+
+        One rollback is left for a divergence, which ends a run that may not return any more.
+        """
+        self._game.watch(state.row)
+        rollbacks = len(state.saved.rollbacks)
+        return self._may_return and rollbacks < MAX_ROLLBACKS - 1 and self._game.is_won()
+
     def forget(self):
         """Forget the last steps: they have been undone."""
         self._rows.clear()
+        self._game.forget()
 
     def post_mortem(self, run, rollbacks):
         """Return lines about the end of a run that diverged; rollbacks: the steps of those before."""

@@ -76,7 +76,7 @@ class Run:
         self.state = self._first_state()
         self.schedule = Schedule(run)
         self._generator = SampledGenerator(session, parts.sampler, parts.pictures.labels)
-        self.guard = Guard(session, self.graph, self._generator)
+        self.guard = Guard(session, self.graph, self._generator, run)
         self.progress = Progress(self.state, run.log_every, shown=self.workers.is_chief)
         if self.workers.is_chief:
             self.outputs = Outputs(session, self._generator, parts.settings, parts.origin, self.state)
@@ -155,14 +155,15 @@ class Run:
         batches = self._parts.batches
         self.session.run(batches.initializer, {batches.start: self.state.pictures_seen})
 
-    def roll_back(self):
+    def roll_back(self, lost=False):
         """Return to the newest good checkpoint, with different noise and half the learning rate.
 
-        Raise RunError if on_nan forbids it, or after MAX_ROLLBACKS.
+        lost: because D has won; otherwise because of a divergence. Then raise RunError if on_nan forbids it, or after
+        MAX_ROLLBACKS.
         """
         state, run, past = self.state, self._parts.settings.run, self.state.saved.rollbacks
-        problem = f"step {state.step}: losses or weights are NaN or infinite"
-        if run.on_nan == "stop" or len(past) >= MAX_ROLLBACKS:
+        problem = f"step {state.step}: " + ("D has won" if lost else "losses or weights are NaN or infinite")
+        if not lost and (run.on_nan == "stop" or len(past) >= MAX_ROLLBACKS):
             post_mortem = ending.write_post_mortem(self._parts, state, self.guard) if self.workers.is_chief else None
             raise RunError(ending.of_divergence(problem, state, self.outputs.saved_step, run, post_mortem))
         saved = state.saved._replace(rollbacks=(*past, state.step))
