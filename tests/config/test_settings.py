@@ -2,12 +2,14 @@
 
 import ntpath
 import os
+import re
 from types import SimpleNamespace
 
 import pytest
 from params_copy import Copy
 
 from utils.config import schema, settings
+from utils.errors import UserError
 
 
 @pytest.fixture
@@ -36,6 +38,21 @@ def test_the_command_line_overrides_the_files(copy, argv):
 def test_a_value_edited_in_a_params_file_counts_as_chosen(copy):
     copy.edit("mirror = 0", "mirror = 1")
     assert copy.resolve().chosen == {"mirror"}
+
+
+@pytest.mark.parametrize(
+    "argv, refusal",
+    (
+        (["--evaluate", "1"], "command line: --evaluate needs --isTrain 0; with isTrain = 1 this command trains"),
+        (["--num_samples=5", "--single=1", "--isTrain", "1"], "command line: --num_samples, --single need --isTrain 0"),
+        (["--checkpoint", "latest", "--k", "2"], "command line: --checkpoint needs --isTrain 0"),
+    ),
+)
+def test_settings_of_sampling_do_not_train(copy, argv, refusal):
+    with pytest.raises(UserError, match=f"^{re.escape(refusal)}"):
+        copy.resolve(*argv)
+    copy.edit("num_samples = 64", "num_samples = 5")  # in the file it waits for isTrain = 0
+    assert copy.resolve("--k", "2").run.num_samples == 5
 
 
 @pytest.mark.parametrize("name", schema.ALL)

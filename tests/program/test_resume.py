@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from runs import assert_same_run, folders, last_step, rows, wait_for
+from runs import assert_same_run, folders, last_step, rows, variables, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -116,3 +116,31 @@ def test_a_changed_picture_set_is_announced_once(program):
     next((program.folder / "pics").rglob("*.jpg")).unlink()
     assert announced in program.train("--max_steps", "2")
     assert "pictures have changed" not in program.train("--max_steps", "3")
+
+
+def test_a_run_keeps_the_defaults_that_it_began_with(program):
+    """One of version 0.7, resumed and sampled by this version; and what is chosen now is not overruled."""
+    before = ["--augment", "auto", "--output_filters", "0", "--log_every", "1"]
+    program.train("--max_steps", "8", *before, *folders("whole"))
+    program.train("--max_steps", "4", *before, *folders("parts"))
+    done = program.train("--max_steps", "8", "--log_every", "1", *folders("parts"))
+    kept = "These defaults have changed since that run began; its own are kept: "
+    assert kept + "augment = auto, output_filters = 0." in done.split("\n")
+    (program.folder / "parts" / "s" / "train_00000004.png").unlink()
+    assert_same_run(program, "whole", "parts", 8)
+    line = program.refuse("--max_steps", "9", "--output_filters", "16", *folders("parts"))
+    assert "output_filters was 0 and is 16 now" in line and "augment" not in line
+    tuned = program.train("--init_from", "parts/c", "--max_steps", "1", *folders("tuned"))
+    assert kept + "output_filters = 0." in tuned.split("\n")
+    assert "Sampling from step 8" in program.train("--isTrain", "0", *folders("parts"))
+
+
+def test_adaptive_augmentation_can_be_taken_up_and_given_up(program):
+    """Its share is a variable, which the checkpoint of a run without it lacks."""
+    program.train("--max_steps", "2", "--augment", "none")
+    done = program.train("--max_steps", "4", "--augment", "adaptive")
+    assert "Changed: max_steps was 2 and is 4 now, augment was none and is adaptive now" in done
+    assert "balance/augmented" in variables(program.checkpoints, 4)
+    program.train("--max_steps", "6", "--augment", "cutout")
+    assert "balance/augmented" not in variables(program.checkpoints, 6)
+    program.train("--max_steps", "8", "--augment", "adaptive")

@@ -48,9 +48,18 @@ def resolve(argv, root=ROOT):
     run = Run(**{name: values[name] for name in schema.RUN})
     network = Network(**{name: values[name] for name in schema.NETWORK})
     if run.isTrain:
+        _refuse_sampling(command_line.given)
         checks.check_together(run, network)
     edited = [name for entries in files.values() for name in committed.changed(entries)]
     return Settings(run, network, frozenset(edited) | frozenset(command_line.given))
+
+
+def _refuse_sampling(given):
+    """Raise UserError if a command that trains gives settings of sampling: it would train instead, and say nothing."""
+    names = [f"--{name}" for name in given if schema.ALL[name].when == "sampling"]
+    if names:
+        verb = "needs" if len(names) == 1 else "need"
+        raise UserError(f"command line: {', '.join(names)} {verb} --isTrain 0; with isTrain = 1 this command trains")
 
 
 def absolute(paths, root):

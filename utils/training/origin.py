@@ -43,14 +43,18 @@ def open_origin(settings, is_chief):
         settings, kept = manifest.keep_defaults(newest.manifest, settings)
         checks.check_together(settings.run, settings.network)
         print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
-        if kept:
-            print(
-                f"These defaults have changed since the run began; it keeps its own: {schema.listed(kept)}.", flush=True
-            )
+        if run.init_from:
+            print(f"init_from = {run.init_from} is not used: the run continues from its own checkpoint.", flush=True)
+        _announce_kept(kept)
         folders.refuse_grids_of_others(newest.manifest.run, run)
         return Resumed(settings, lock, newest)
     folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
     return Pretrained(settings, lock) if run.init_from else Fresh(settings, lock)
+
+
+def _announce_kept(kept):
+    if kept:
+        print(f"These defaults have changed since that run began; its own are kept: {schema.listed(kept)}.", flush=True)
 
 
 class Fresh:
@@ -130,12 +134,14 @@ class Pretrained(Fresh):
 
     def __init__(self, settings, lock):
         """Raise UserError if init_from has no good checkpoint, or a different network."""
-        super().__init__(settings, lock)
         self._init_from = settings.run.init_from
         try:
             self._source = select.select(self._init_from, "best")
         except UserError as error:
             raise UserError(f"init_from: {str(error).replace('checkpoints_dir', 'init_from')}")
+        settings, kept = manifest.keep_defaults(self._source.manifest._replace(run={}), settings)
+        super().__init__(settings, lock)
+        _announce_kept(kept)
         network = settings.network
         different = [
             f"{name} is {theirs} in init_from and {ours} in this run"
