@@ -21,6 +21,10 @@ def generator(z, network, classes=None, training=False, name="generator"):
     smooth = network.upsample == "smooth"
     size = 3 if smooth else network.kernel
 
+    def double(x, filters, use_bias=False, spread_by=NEAREST):
+        weights = Weights(transposed_init, use_bias)
+        return conv2d_transpose(x, filters, size, weights, spread_by if smooth else None)
+
     def normalise_and_activate(x):
         x = norms.batch_norm(x, network, network.bn_momentum, training, classes)
         return layers.activation(x, network.activation, network.leak)
@@ -29,24 +33,20 @@ def generator(z, network, classes=None, training=False, name="generator"):
     with tf.variable_scope(name, reuse=tf.AUTO_REUSE):
         with tf.variable_scope("4x4"):
             x = layers.dense(z, 4 * 4 * maps[0], Weights(init, use_bias=False))
-            x = tf.reshape(x, [-1, 4, 4, maps[0]])  # [N, 4, 4, 256] where image_size is 64 and filters 32
-            x = normalise_and_activate(x)
+            # [N, 4, 4, 256] where image_size is 64 and filters 32
+            x = normalise_and_activate(tf.reshape(x, [-1, 4, 4, maps[0]]))
         for filters in [*maps[1:], *filter(None, [network.output_filters])]:
             with tf.variable_scope(_resolution(2 * x.shape[1])):
-                weights = Weights(transposed_init, use_bias=False)
-                x = conv2d_transpose(x, filters, size, weights, NEAREST if smooth else None)
                 # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]
-                x = normalise_and_activate(x)
+                x = normalise_and_activate(double(x, filters))
         if network.output_filters:
-            # Not in the paper: its G goes from half the size to the picture in one linear layer, which cannot place
-            # edges one pixel wide, so that D always sees the difference where pictures have them.
+            # Not in the paper, whose G makes the picture in one linear layer: it cannot place edges one pixel wide.
             with tf.variable_scope("output"):
                 x = layers.conv2d(x, network.channels, 3, 1, Weights(init, use_bias=True))
         else:
             with tf.variable_scope(_resolution(network.image_size)):
-                weights = Weights(transposed_init, use_bias=True)
                 # Bilinear, where the pixel grid would be visible in the output.
-                x = conv2d_transpose(x, network.channels, size, weights, BILINEAR if smooth else None)
+                x = double(x, network.channels, use_bias=True, spread_by=BILINEAR)
         return tf.nn.tanh(x)  # [N, 64, 64, 3]
 
 
