@@ -76,6 +76,8 @@ def test_an_entry(tmp_path):
         ("batch_size = 8", "batch_size = 8.0", "batch_size = 8.0 is invalid"),
         ("batch_size = 8", "batch_size = 8 * 8", "batch_size must be a literal, not a name or an expression: a whole"),
         ("batch_size = 8", "batch_size = k", "batch_size must be a literal"),
+        ('optimizer = "adam"', "optimizer = sgd", 'or adagrad; write it in quotes: optimizer = "sgd"'),
+        ('pics_dir = "pics"', "pics_dir = cats", 'the name of a folder; write it in quotes: pics_dir = "cats"'),
         ("batch_size = 8", "import os  ", "expected a line of the form name = value, not: import os"),
         ("batch_size = 8", "batch_size: int = 8", "expected a line of the form name = value, not: batch_size: int = 8"),
         ("batch_size = 8", "batch_size = k = 8", "expected a line of the form name = value"),
@@ -167,7 +169,7 @@ def test_a_file_that_is_not_utf8(copy):
 
 def test_a_file_with_a_zero_byte(copy):
     (copy.folder / "params.py").write_bytes(b"isTrain = 1\n\0\0\0\n")
-    assert copy.refuse().startswith("params.py: this is not Python (source code string cannot contain null bytes)")
+    assert copy.refuse() == "params.py line 2: it contains a NUL byte; remove it, or save the file as UTF-8 text"
 
 
 def test_params_are_read_not_run(copy):

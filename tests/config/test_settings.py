@@ -101,7 +101,12 @@ def test_show_settings_changes_no_setting(copy):
         (["--"], "unknown setting --; see `python main.py --help`"),
         (["--a\nb"], "unknown setting --a\\nb; "),
         (["5"], "unexpected argument '5'; write --name value"),
-        (["k=5"], "unexpected argument 'k'; write --name value"),
+        (["k=5"], "unexpected argument 'k=5'; write --k=5"),
+        (["isTrain=0"], "unexpected argument 'isTrain=0'; write --isTrain=0"),
+        (["n=5"], "unexpected argument 'n=5'; write --name value"),
+        (["--lr", "0.1"], "unknown setting --lr; did you mean learning_rate?"),
+        (["--image-sz=3"], "unknown setting --image-sz; did you mean image_size?"),
+        (["--dataroot=3"], "unknown setting --dataroot; did you mean pics_dir?"),
         (["--k", "1", "2"], "unexpected argument '2'; write --name value"),
         (["--show_settings", "1"], "unexpected argument '1'; write --name value"),
         (["--show_settings=1"], "--show_settings takes no value"),
@@ -117,7 +122,7 @@ def test_show_settings_changes_no_setting(copy):
         (["--k", "9" * 5000], "k = '999"),
         (["--learning_rate", "nan"], "learning_rate = nan is invalid; expected a number, above 0, at most 1000000"),
         (["--learning_rate", "-1e-4"], "learning_rate = -0.0001 is invalid"),
-        (["--isTrain", "True"], "isTrain = 'True' is invalid; expected 0 or 1"),
+        (["--isTrain", "yes"], "isTrain = 'yes' is invalid; expected 0 or 1"),
         (["--pics_dir="], "pics_dir = '' is invalid; expected the name of a folder"),
         (["--help", "qqqq"], "--help has no topic 'qqqq'; topics: training, sampling, all, task, pictures, length, "),
         (["--help", "samplin"], "--help has no topic 'samplin'; did you mean sampling?"),
@@ -180,3 +185,22 @@ def test_paths_on_windows(copy, monkeypatch):
         "checkpoints_dir": "D:\\here\\c",
         "cache_dir": "C:\\cache",
     }
+
+
+@pytest.mark.parametrize("text, value", (("true", 1), ("False", 0), ("TRUE", 1), ("0", 0)))
+def test_switches_may_be_true_or_false_on_the_command_line(copy, text, value):
+    assert copy.resolve("--mirror", text).run.mirror == value
+    assert "k = 'true' is invalid" in copy.refuse("--k", "true")
+
+
+@pytest.mark.parametrize("option", ("--version", "-V"))
+def test_version(copy, capsys, option):
+    with pytest.raises(SystemExit) as ended:
+        copy.resolve("--k", "2", option)
+    assert ended.value.code == 0
+    assert re.match(r"main\.py \d+\.\d+\.\d+, Python 3\.\d+", capsys.readouterr().out)
+
+
+def test_synonyms_are_settings_that_would_not_be_found_otherwise():
+    for synonym, name in schema.SYNONYMS.items():
+        assert name in schema.ALL and schema.suggestion(synonym, schema.ALL) == f"; did you mean {name}?"

@@ -76,3 +76,47 @@ def test_a_warning_names_the_program_and_can_start_below_a_bar(capsys):
     terminal.warn("a folder is gone")
     terminal.warn("a folder is gone", fresh_line=True)
     assert capsys.readouterr().err == "main.py: a folder is gone\n\nmain.py: a folder is gone\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are those of Unix")
+@pytest.mark.parametrize(
+    "columns, kind, bar",
+    ((80, "xterm", True), (20, "xterm", True), (19, "xterm", False), (0, "xterm", False), (80, "dumb", False)),
+)
+def test_a_terminal_without_a_usable_width_gets_plain_lines(columns, kind, bar):
+    """Such as those of docker, of `script` and of continuous integration, which have 0 columns."""
+    import fcntl
+    import struct
+    import termios
+
+    outer, inner = os.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    body = """
+from types import SimpleNamespace
+from utils.output.progress import Progress
+row = {"epoch": 1.0, "seconds": 1.0, "d_loss": 1, "g_loss": 1, "d_real": 1, "d_fake": 0, "pictures_per_second": 8}
+row["data_wait"] = 0.0
+state = SimpleNamespace(total=100, step=0, first_step=0, measured="", measured_at=0, row=row)
+progress = Progress(state, log_every=10)
+progress.start(state)
+for state.step in range(1, 31):
+    progress.show(state)
+progress.close()
+"""
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    done = run(body, stdout=inner, env=dict(environment, TERM=kind))
+    os.close(inner)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(outer, 1 << 16)
+        except OSError:  # the end of a pseudo-terminal
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(outer)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in shown.decode().splitlines() if line.startswith("epoch 1 step")]
+    assert [int(line.split()[3].rstrip(":")) for line in lines] == ([] if bar else [10, 20, 30])
+    assert bar == ("|" in shown.decode())

@@ -81,7 +81,8 @@ def test_epochs_decide_and_can_be_raised(program):
     output = program.train("--epochs", "2", "--k", "2", "--sample_every", "0", "--checkpoint_every", "0")
     assert "Finished at step 3" in output
     assert sorted(contents(program.samples)) == ["reals.png", "train_00000000.png", "train_00000003.png"]
-    assert "This run is finished: step 3, epochs = 2" in program.train("--epochs", "2", "--k", "2")
+    finished = "This run is finished: step 3, epochs = 2 of 12 pictures are 24, and it has seen 24. Increase epochs to"
+    assert finished in program.train("--epochs", "2", "--k", "2")
     output = program.train("--epochs", "4", "--k", "2", "--batch_size", "6")
     assert "batch_size was 4 and is 6 now" in output and "Finished at step 5" in output
 

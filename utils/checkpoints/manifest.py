@@ -9,9 +9,9 @@ from typing import NamedTuple, Optional, Tuple
 
 from utils.config import schema
 from utils.config.settings import Network
+from utils.config.version import VERSION
 from utils.errors import UserError
 
-VERSION = "0.8.0"  # of this program
 # Of the JSON; raised when an older program could no longer read it correctly. 2: state and checksum. 3: settings of
 # networks and losses, classes, the best checkpoint. 4, 5: a setting of networks each.
 FORMAT = 5

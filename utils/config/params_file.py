@@ -57,13 +57,17 @@ def read(path, shown, rules):
 def _read_text(path, shown):
     try:
         with tokenize.open(path) as file:
-            return file.read()
+            text = file.read()
     except FileNotFoundError:
         raise UserError(f"{shown} is missing (looked for {path}); restore it with `git checkout {shown}`")
     except OSError as error:
         raise UserError(f"{shown} cannot be read: {error}")
     except (SyntaxError, UnicodeDecodeError):
         raise UserError(f"{shown}{_undecodable_line(path)}: this is not UTF-8 text; save the file as UTF-8")
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UserError(f"{shown} line {line}: it contains a NUL byte; remove it, or save the file as UTF-8 text")
+    return text
 
 
 def _undecodable_line(path):
@@ -86,8 +90,6 @@ def _parse(text, shown):
         place = f"{shown} line {error.lineno}" if error.lineno else shown
         cure = f"; {_BACKSLASH_CURE}" if "\\" in source else ""
         raise UserError(f"{place}: this is not Python ({error.msg}): {schema.clipped(source)}{cure}")
-    except ValueError as error:  # a NUL byte, on old Pythons
-        raise UserError(f"{shown}: this is not Python ({error})")
     except (RecursionError, MemoryError):
         raise UserError(f"{shown}: this is not Python (an expression is nested too deeply)")
 
@@ -103,7 +105,8 @@ def _literal(node):
 def _value(name, node, rule, place):
     value = _literal(node)
     if value is _NOT_LITERAL:
-        raise UserError(f"{place}: {name} must be a literal, not a name or an expression: {rule.choices}")
+        cure = f'; write it in quotes: {name} = "{node.id}"' if rule.kind is str and isinstance(node, ast.Name) else ""
+        raise UserError(f"{place}: {name} must be a literal, not a name or an expression: {rule.choices}{cure}")
     value = schema.check(name, value, rule, place)
     # "C:\new" holds a line break, "C:\temp" a tab: an escape that was meant as a path of Windows.
     if rule.is_path and any(unicodedata.category(character) == "Cc" for character in value):

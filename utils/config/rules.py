@@ -9,6 +9,7 @@ from typing import Any, Callable, NamedTuple, Tuple
 
 from PIL import ImageColor
 
+SWITCH_CHOICES = "0 or 1"
 AUGMENTATIONS = ("color", "translation", "cutout")
 
 
@@ -100,7 +101,7 @@ def one_of(*choices):
 
 def switch():
     """0 or 1; False and True are accepted in a params file."""
-    return Rule(int, (int, bool), lambda value: value in (0, 1), "0 or 1")
+    return Rule(int, (int, bool), lambda value: value in (0, 1), SWITCH_CHOICES)
 
 
 def string(choices, allows=lambda value: True):

@@ -4,9 +4,11 @@ A new setting is one line here and one commented line at the same place of a par
 """
 
 import difflib
+import re
 from typing import Dict
 
 from utils.config.rules import (
+    SWITCH_CHOICES,
     Rule,
     above_zero,
     always,
@@ -130,6 +132,39 @@ NETWORK: Dict[str, Rule] = {
 
 ALL = dict(RUN, **NETWORK)
 
+# What other tools call a setting, without hyphens and underscores, where the names are not alike.
+SYNONYMS = {
+    "lr": "learning_rate",
+    "dlr": "d_learning_rate",
+    "glr": "g_learning_rate",
+    "bs": "batch_size",
+    "data": "pics_dir",
+    "dataset": "pics_dir",
+    "dataroot": "pics_dir",
+    "input": "pics_dir",
+    "out": "samples_dir",
+    "outf": "samples_dir",
+    "output": "samples_dir",
+    "ckpt": "checkpoints_dir",
+    "niter": "epochs",
+    "iters": "max_steps",
+    "iterations": "max_steps",
+    "steps": "max_steps",
+    "nz": "z_dim",
+    "latentdim": "z_dim",
+    "ngf": "filters",
+    "ndf": "filters",
+    "nc": "channels",
+    "size": "image_size",
+    "resolution": "image_size",
+    "imgsize": "image_size",
+    "flip": "mirror",
+    "ema": "ema_decay",
+    "randomseed": "seed",
+    "train": "isTrain",
+    "sample": "isTrain",
+}
+
 
 def check(name, value, rule, place):
     """Return `value` converted to the rule's type; raise UserError with place, setting, value and choices."""
@@ -147,7 +182,9 @@ def check(name, value, rule, place):
 
 
 def parse(name, text, rule, place):
-    """Return the command line's `text` as the rule's type, checked as by `check`."""
+    """Return the command line's `text` as the rule's type, checked as by `check`; a switch may be true or false, too."""
+    if rule.choices == SWITCH_CHOICES:
+        text = {"true": "1", "false": "0"}.get(text.lower(), text)
     try:
         value = rule.kind(text)
     except ValueError:
@@ -181,5 +218,8 @@ def clipped(text, width=60):
 def suggestion(name, names, cure="see `python main.py --help`"):
     """Return the end of a message about an unknown name: '; did you mean <one of names>?', or the cure."""
     spellings = {known.lower(): known for known in names}
+    synonym = SYNONYMS.get(re.sub("[-_]", "", name.lower()))
+    if synonym in names:
+        return f"; did you mean {synonym}?"
     close = difflib.get_close_matches(name.lower().replace("-", "_"), list(spellings), 1, 0.5)
     return f"; did you mean {spellings[close[0]]}?" if close else f"; {cure}"

@@ -1,11 +1,13 @@
 """The settings of a run: those of both params files, overridden by the command line, checked."""
 
 import os
+import platform
 from collections import namedtuple
 from itertools import takewhile
 from typing import Dict, FrozenSet, NamedTuple, Optional
 
 from utils.config import checks, committed, help, params_file, schema
+from utils.config.version import VERSION
 from utils.errors import UserError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -29,14 +31,18 @@ class CommandLine(NamedTuple):
     given: Dict[str, str]  # the text of each setting given
     show_settings: bool = False
     topic: Optional[str] = None  # of --help: "" without one; None: no --help
+    version: bool = False
 
 
 def resolve(argv, root=ROOT):
     """Return the Settings of the params files below `root`, overridden by the command line `argv`, checked.
 
-    Raise UserError for a mistake. With --help, print it and raise SystemExit.
+    Raise UserError for a mistake. With --help or --version, print it and raise SystemExit.
     """
     command_line = read_command_line(argv)
+    if command_line.version:
+        print(f"main.py {VERSION}, Python {platform.python_version()}, in {root}")
+        raise SystemExit(0)
     files = read_files(root)
     if command_line.topic is not None:
         print(help.text(command_line.topic, files))
@@ -75,15 +81,17 @@ def read_files(root=ROOT):
 
 
 def read_command_line(argv):
-    """Return the CommandLine in `argv`: --name value, --name=value, --show_settings, --help [topic].
+    """Return the CommandLine in `argv`: --name value, --name=value, --show_settings, --help [topic], --version.
 
-    Hyphens and underscores in names are the same. --help comes before all else.
+    Hyphens and underscores in names are the same. --help and --version come before all else.
     """
     for i, word in enumerate(argv):
         option, _, topic = word.partition("=")
         if option in ("-h", "--help"):
             topic = [topic, *takewhile(lambda following: not following.startswith("-"), argv[i + 1 :])]
             return CommandLine({}, topic=" ".join(topic).strip())
+        if word in ("-V", "--version"):
+            return CommandLine({}, version=True)
     given, show_settings, rest = {}, False, list(argv)
     while rest:
         option, equals, value = rest.pop(0).partition("=")
@@ -92,7 +100,9 @@ def read_command_line(argv):
             show_settings = True
             continue
         if name not in schema.ALL:
-            raise UserError(f"command line: {_unexpected(option)}")
+            raise UserError(
+                f"command line: {_unexpected(option if option.startswith('-') else option + equals + value)}"
+            )
         if not equals:
             if not rest or rest[0].startswith("--"):
                 raise UserError(f"command line: --{name} needs a value: {schema.ALL[name].choices}")
@@ -106,6 +116,8 @@ def _unexpected(word):
     name = word.lstrip("-")
     if name.replace("-", "_") == "show_settings":
         return "--show_settings takes no value"
+    if name.partition("=")[0] in schema.ALL and "=" in word:
+        return f"unexpected argument {schema.quoted(word)}; write --{schema.clipped(name)}"
     if not word.startswith("-"):
         return f"unexpected argument {schema.quoted(word)}; write --name value"
     return f"unknown setting {schema.quoted(word)[1:-1]}{schema.suggestion(name, schema.ALL)}"

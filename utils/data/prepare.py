@@ -97,9 +97,9 @@ def _decode_new(cache, new, run, recipe):
 
 
 def _progress_bar(files, processes):
-    """Return a progress bar; where there is no terminal, print a line instead."""
+    """Return a progress bar; where none can be shown, print a line instead."""
     line = "Preparing {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}, {rate_fmt}"
-    silent = not sys.stdout.isatty()
+    silent = not terminal.can_show_bar()
     if silent:
         files_text, cores_text = report.counted(files, "file"), report.counted(processes, "core")
         print(f"Preparing {files_text} on {cores_text}.", flush=True)

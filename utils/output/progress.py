@@ -6,6 +6,8 @@ import sys
 
 from tqdm import tqdm
 
+from utils.output.terminal import can_show_bar
+
 _WIDE = 100  # columns from which the bar shows the epoch and the last measurement, too
 
 
@@ -19,8 +21,8 @@ class Progress:
         self._measured_at = state.measured_at  # the step of the last measurement that was printed
 
     def start(self, state):
-        """Show the bar, where the output is a terminal."""
-        if sys.stdout.isatty() and self._shown:
+        """Show the bar, where the output can show one."""
+        if self._shown and can_show_bar():
             form = "{percentage:3.0f}%|{bar}| {remaining}{postfix}"  # the bar gets the columns that are left
             self._bar = tqdm(
                 total=self._total, initial=state.step, file=sys.stdout, bar_format=form, dynamic_ncols=True

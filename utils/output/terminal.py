@@ -6,6 +6,8 @@ import sys
 
 from tqdm import tqdm
 
+_NARROWEST = 20  # columns in which a progress bar makes sense
+
 
 class _Forgiving:
     """A text stream that turns silent once its reader has gone (`| head`, a closed terminal)."""
@@ -50,6 +52,19 @@ def make_forgiving():
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, _Forgiving(stream))
+
+
+def can_show_bar():
+    """Return whether standard output is a terminal that can show a progress bar; plain lines are for all others.
+
+    Consoles of containers and of continuous integration are often terminals of 0 columns, on which a bar is invisible.
+    """
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns >= _NARROWEST
+    except OSError:
+        return False
 
 
 def warn(text, fresh_line=False):

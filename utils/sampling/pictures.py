@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from utils.output import files
 from utils.output.pictures import blank, place, png, to_uint8
+from utils.output.terminal import can_show_bar
 from utils.sampling import latents
 
 _REFRESH_SAMPLES = 256  # that the batch-norm statistics of the averaged G are computed from
@@ -61,7 +62,7 @@ def write_samples(session, sampler, run, rows, step):
         os.makedirs(single_folder, exist_ok=True)
     grid, columns = blank(len(z), sampler.images.shape.as_list()[1:], columns or run.grid_columns)
     number = 0
-    with tqdm(total=len(z), unit=" pictures", file=sys.stdout, disable=not sys.stdout.isatty()) as bar:
+    with tqdm(total=len(z), unit=" pictures", file=sys.stdout, disable=not can_show_bar()) as bar:
         for chunk in generate(session, sampler, z, labels):
             for picture in chunk:
                 place(grid, columns, number, picture)

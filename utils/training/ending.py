@@ -10,11 +10,16 @@ from utils.training.guard import rates
 POST_MORTEM = "post-mortem.txt"
 
 
-def announce_finished(run, step):
-    """Say that no step is left to do."""
-    goal = f"max_steps = {run.max_steps}" if run.max_steps else f"epochs = {run.epochs}"
+def announce_finished(run, state, n):
+    """Say that no step is left to do, and what the total is made of; n: the number of pictures."""
+    if run.max_steps:
+        goal = f"max_steps = {run.max_steps}"
+    else:
+        goal = f"epochs = {run.epochs} of {n} pictures are {run.epochs * n}, and it has seen {state.pictures_seen}"
+    name = "max_steps" if run.max_steps else "epochs"
     print(
-        f"This run is finished: step {step}, {goal}. Increase it to continue training, or sample with --isTrain 0.",
+        f"This run is finished: step {state.step}, {goal}. Increase {name} to continue training, or sample with "
+        "--isTrain 0.",
         flush=True,
     )
 

@@ -105,7 +105,7 @@ class Run:
         """Return whether no step is left, and say so."""
         if self.state.step < self.state.total:
             return self._is_stale()
-        ending.announce_finished(self._parts.settings.run, self.state.step)
+        ending.announce_finished(self._parts.settings.run, self.state, self._parts.pictures.n)
         return True
 
     def end_if_stale(self, due, stop):
