@@ -10,7 +10,7 @@ from utils.config.settings import resolve
 from utils.config.startup import describe
 from utils.errors import RunError, UserError
 from utils.output.terminal import make_forgiving
-from utils.runtime.start import import_tensorflow
+from utils.runtime.start import import_tensorflow, missing_package
 from utils.runtime.tf_config import task_of
 
 
@@ -25,6 +25,9 @@ def main(argv):
         return train(settings, task) if settings.run.isTrain else sample(settings)
     except UserError as error:
         print(f"main.py: {error}", file=sys.stderr)
+        return 2
+    except ImportError as error:
+        print(f"main.py: {missing_package(error)}", file=sys.stderr)
         return 2
     except (RunError, OSError) as error:
         print(f"main.py: {error}", file=sys.stderr)

@@ -84,6 +84,25 @@ def test_no_tensorflow_is_one_line(program, with_tensorflow):
     assert "TensorFlow cannot be imported (no such thing); `pip install -r requirements.txt`" in done.stderr
 
 
+def test_a_tensorflow_that_fails_in_any_way_is_one_line(program, with_tensorflow):
+    """Such as an old one with a new protobuf."""
+    done = program.run(env=with_tensorflow("raise TypeError('Descriptors cannot be created directly.\\nIf ...')"))
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "TensorFlow cannot be imported (Descriptors cannot be created directly.); `pip" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package, name", (("PIL", "pillow"), ("tqdm", "tqdm"), ("filelock", "filelock")))
+def test_a_missing_package_is_one_line(program, tmp_path, package, name):
+    (tmp_path / "without" / package).mkdir(parents=True)
+    code = f"raise ModuleNotFoundError(\"No module named '{package}'\", name='{package}')"
+    (tmp_path / "without" / package / "__init__.py").write_text(code)
+    done = program.run("--max_steps", "1", env=dict(ENVIRONMENT, PYTHONPATH=str(tmp_path / "without")))
+    lines = [line for line in done.stderr.split("\n") if line]
+    assert done.returncode == 2 and len(lines) == 1, done.stderr
+    assert f"the package {name} cannot be imported (No module named '{package}'); `pip install -r" in lines[0]
+
+
 @pytest.mark.slow
 def test_tensorflows_notices_are_printed_on_request(program):
     done = program.run("--max_steps", "1", env=dict(ENVIRONMENT, TF_CPP_MIN_LOG_LEVEL="0"))

@@ -7,8 +7,6 @@ import math
 import os
 from typing import Any, Callable, NamedTuple, Tuple
 
-from PIL import ImageColor
-
 SWITCH_CHOICES = "0 or 1"
 AUGMENTATIONS = ("color", "translation", "cutout")
 
@@ -139,6 +137,8 @@ def colour():
 
     def allows(value):
         try:
+            from PIL import ImageColor  # here, so that main.main() reports a missing Pillow
+
             return len(ImageColor.getrgb(value)) == 3
         except ValueError:
             return False

@@ -182,7 +182,7 @@ def check(name, value, rule, place):
 
 
 def parse(name, text, rule, place):
-    """Return the command line's `text` as the type of the rule, checked as by `check`; a switch may be true or false."""
+    """Return the command line's text as the type of its rule, checked as by `check`; a switch may be true or false."""
     if rule.choices == SWITCH_CHOICES:
         text = {"true": "1", "false": "0"}.get(text.lower(), text)
     try:

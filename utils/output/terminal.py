@@ -4,8 +4,6 @@ import contextlib
 import os
 import sys
 
-from tqdm import tqdm
-
 _NARROWEST = 20  # columns in which a progress bar makes sense
 
 
@@ -75,5 +73,7 @@ def warn(text, fresh_line=False):
 
 def say(text):
     """Print a line for the user to standard output, above the progress bar that may be shown."""
+    from tqdm import tqdm  # here, so that main.main() reports a missing tqdm
+
     tqdm.write(text, file=sys.stdout)
     sys.stdout.flush()

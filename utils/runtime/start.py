@@ -8,6 +8,8 @@ import sys
 from utils.errors import UserError
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_CURE = "`pip install -r requirements.txt` installs it"
+_DISTRIBUTIONS = {"PIL": "pillow"}  # where the name to install is not that of the import
 
 
 def import_tensorflow():
@@ -54,6 +56,18 @@ def _flush():
 def _import():
     try:
         return importlib.import_module("tensorflow.compat.v1")
-    except ImportError as error:
-        reason = str(error).strip().split("\n")[0]
-        raise UserError(f"TensorFlow cannot be imported ({reason}); `pip install -r requirements.txt` installs it")
+    except Exception as error:  # of another version, or with other versions of what it needs: anything
+        raise UserError(f"TensorFlow cannot be imported ({_first_line(error)}); {_CURE}")
+
+
+def missing_package(error):
+    """Return what to say of an ImportError of a package that the program needs; raise it if it is one of our own."""
+    package = (error.name or "").split(".")[0]
+    if package in ("", "main", "model", "utils"):
+        raise error
+    name = _DISTRIBUTIONS.get(package, package)
+    return f"the package {name} cannot be imported ({_first_line(error)}); {_CURE}"
+
+
+def _first_line(error):
+    return str(error).strip().split("\n")[0] or type(error).__name__
