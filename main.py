@@ -149,7 +149,9 @@ def sample(settings):
     files.make_writable("samples_dir", run.samples_dir)
     evaluator = Evaluator(run, selected.manifest) if run.evaluate else None
 
-    # The static graph: G alone (model/generator.py).
+    # The static graph: G alone (model/generator.py). The checkpoint replaces all random values, but TensorFlow asks for
+    # a seed where TF_DETERMINISTIC_OPS is set.
+    tf.set_random_seed(run.seed)
     sampler = build_sampler(network, selected.manifest.run["ema_decay"] > 0, len(classes))
     saver = tf.train.Saver(sampler.variables)
     tf.get_default_graph().finalize()

@@ -122,3 +122,15 @@ def test_a_bar_on_a_terminal(program, columns, epoch):
         and re.search(epoch + r"step 30: D .* D\(x\) .* D\(G\(z\)\) \S+ \d+/s(?: wait \d+%)?\W", text)
         and "Finished at step 30" in text
     )
+
+
+def test_deterministic_mode(program):
+    """TensorFlow then refuses its own clock, and random operations without a seed. A real start each."""
+    environment = dict(ENVIRONMENT, TF_DETERMINISTIC_OPS="1")
+    done = program.run("--max_steps", "2", "--metrics_every", "1", "--metrics_samples", "8", env=environment)
+    assert done.returncode == 0 and "Finished at step 2" in done.stdout and done.stderr == "", done.stderr
+    waits = [float(row["data_wait"]) for row in rows(program.checkpoints)]
+    assert waits and all(0 <= wait <= 1 for wait in waits)
+    for options in (["--num_samples", "3"], ["--evaluate", "1", "--evaluate_samples", "8"]):
+        done = program.run("--isTrain", "0", *options, env=environment)
+        assert done.returncode == 0 and done.stderr == "", done.stderr

@@ -5,6 +5,7 @@ number of pictures seen before it: a resumed run gets the same batches as one th
 """
 
 import contextlib
+import time
 import zlib
 from typing import Any, List, NamedTuple
 
@@ -68,7 +69,7 @@ def build_batches(pictures, settings, size, rows=slice(None)):
         # One batch after the other: the order is fixed, and reading is much faster than a step. Two are kept ready.
         stream = tf.data.Dataset.range(start, tf.int64.max, size).map(reader.build_batch).prefetch(2)
         iterator = tf.data.make_initializable_iterator(stream)
-        asked = tf.timestamp()
+        asked = _now()
         with tf.control_dependencies([asked]):
             images, labels, ready = iterator.get_next()
         # The batch carries the time at which it was ready: an operation behind get_next may have to wait for a thread.
@@ -102,7 +103,7 @@ class _Reader:
         labels.set_shape([self._count])
         images = tf.cast(images, tf.float32) / 127.5 - 1.0
         with tf.control_dependencies([images]):
-            return images, labels, tf.timestamp()
+            return images, labels, _now()
 
     def _read(self, start, places, mirrored):
         """Return images, [N, image_size, image_size, C] uint8, and labels, [N] int32, of the selected rows."""
@@ -114,6 +115,13 @@ class _Reader:
             raise
         images[mirrored[self._rows]] = images[mirrored[self._rows], :, ::-1]
         return images, self._labels[indices]
+
+
+def _now():
+    """Return the time, a float64 scalar. TensorFlow's own operation for it fails where TF_DETERMINISTIC_OPS is set."""
+    now = tf.numpy_function(time.time, [], tf.float64)
+    now.set_shape([])
+    return now
 
 
 def _key(seed, use, start):
