@@ -35,7 +35,7 @@ def generator(z, network, classes=None, training=False, name="generator"):
             x = layers.dense(z, 4 * 4 * maps[0], Weights(init, use_bias=False))
             # [N, 4, 4, 256] where image_size is 64 and filters 32
             x = normalise_and_activate(tf.reshape(x, [-1, 4, 4, maps[0]]))
-        for filters in [*maps[1:], *filter(None, [network.output_filters])]:
+        for filters in [*maps[1:], network.output_filters] if network.output_filters else maps[1:]:
             with tf.variable_scope(_resolution(2 * x.shape[1])):
                 # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]
                 x = normalise_and_activate(double(x, filters))
