@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import sys
 
 import numpy as np
 import odd_files
@@ -106,6 +107,38 @@ def test_each_file_is_decoded_once(run, pics):
     assert load(run)[1].decoded == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no time of the last change of a file")
+@pytest.mark.parametrize("how", ("in place", "another file", "exchanged"))
+def test_a_picture_in_the_place_of_another_is_noticed(run, pics, how):
+    """Of the same name, size and modification time, as tar, rsync -t and cp -p leave them."""
+    load(run)
+    path, other = str(pics / "red" / "0.jpg"), str(pics / "blue" / "0.jpg")
+    status = os.stat(path)
+    with open(other, "rb") as file:
+        content = file.read()
+    content += b"\0" * (status.st_size - len(content))
+    if how == "exchanged":
+        size = max(os.path.getsize(path), os.path.getsize(other))
+        for each in (path, other):
+            with open(each, "ab") as file:
+                file.write(b"\0" * (size - os.path.getsize(each)))
+            os.utime(each, ns=(1, 1))
+        assert load(run)[1].decoded == 2
+        os.rename(path, path + "~")
+        os.rename(other, path)
+        os.rename(path + "~", other)
+    else:
+        if how == "another file":
+            os.remove(path)
+        with open(path, "wb") as file:
+            file.write(content)
+        os.truncate(path, status.st_size)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert (os.path.getsize(path), os.stat(path).st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    assert load(run)[1].decoded == (2 if how == "exchanged" else 1)
+    assert load(run)[1].decoded == 0
+
+
 def test_every_recipe_has_a_cache_of_its_own(run):
     changes = ({}, {"size": 8}, {"channels": 1}, {"crop": "pad"}, {"background": (0, 0, 0)})
     variants = [RECIPE._replace(**change) for change in changes]
@@ -128,12 +161,14 @@ def test_caches_of_earlier_versions_stay_valid(run):
         "files": "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
         "checksum INTEGER, reason TEXT, seal INTEGER) WITHOUT ROWID",
         "checksums": "CREATE INDEX checksums ON files (checksum)",
+        "changes": "CREATE TABLE changes (path BLOB PRIMARY KEY, ctime_ns INTEGER) WITHOUT ROWID",
     }
     assert facts["key"] == '["../some pics", [16, 3, "center", [255, 255, 255]]]'
     assert facts["records"] == stem + "-0.records"
     # They stored the path of this file; the folder may have been moved since.
     with index.sqlite3.connect(in_cache(run, ".sqlite")) as database:
         database.execute("UPDATE facts SET value = '/elsewhere/' || value WHERE name = 'records'")
+        database.execute("DROP TABLE changes")  # which they did not have
     database.close()
     assert load(run)[1].decoded == 0
 

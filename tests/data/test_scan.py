@@ -36,6 +36,7 @@ def test_size_and_time_are_those_of_the_file(tmp_path):
     os.symlink("a.jpg", str(tmp_path / "b.jpg"))
     for file in Scan(str(tmp_path)):
         assert (file.size, file.mtime_ns) == (5, 1234567890123456789)
+        assert file.ctime_ns == os.stat(str(tmp_path / "a.jpg")).st_ctime_ns
 
 
 def test_odd_names(tmp_path):
@@ -127,7 +128,7 @@ def test_nested_folders_on_windows(tmp_path, monkeypatch):
 
         def stat(self):
             status = self._entry.stat()
-            kept = {name: getattr(status, name) for name in ("st_mode", "st_size", "st_mtime_ns")}
+            kept = {name: getattr(status, name) for name in ("st_mode", "st_size", "st_mtime_ns", "st_ctime_ns")}
             return types.SimpleNamespace(st_dev=0, st_ino=0, **kept)
 
     class Entries:

@@ -22,6 +22,8 @@ _TABLES = (
     "CREATE INDEX checksums ON files (checksum)",
     f"PRAGMA user_version = {VERSION}",
 )
+# Not in `files`, so that caches of earlier versions, which lack it, stay valid.
+_CHANGES = "CREATE TABLE IF NOT EXISTS changes (path BLOB PRIMARY KEY, ctime_ns INTEGER) WITHOUT ROWID"
 _SAME = "s.path = files.path AND s.size = files.size AND s.mtime_ns = files.mtime_ns"
 _SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"
 
@@ -57,6 +59,7 @@ class Index:
             self._set_facts(key=key, pillow=PIL.__version__, records=records_name)
         elif version != VERSION or self._fact("key") != key:
             raise sqlite3.DatabaseError("it was written by another version of this program")
+        self._db.execute(_CHANGES)
         if self._fact("pillow") != PIL.__version__:  # a different Pillow may read files that the last one could not
             self._db.execute("DELETE FROM files WHERE slot IS NULL")
             self._set_facts(pillow=PIL.__version__)
@@ -104,10 +107,18 @@ class Index:
     def compare(self, files):
         """Compare with all Files of the folder: remove rows of files that are gone or changed, collect new files."""
         db = self._db
-        db.execute("CREATE TEMP TABLE scanned (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER) WITHOUT ROWID")
-        db.executemany("INSERT INTO scanned VALUES (?, ?, ?)", files)
+        columns = "path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER"
+        db.execute(f"CREATE TEMP TABLE scanned ({columns}) WITHOUT ROWID")
+        db.executemany("INSERT INTO scanned VALUES (?, ?, ?, ?)", files)
         # Files that could not be read are tried again: a change of permissions alters neither size nor mtime.
         db.execute(f"DELETE FROM files WHERE kind = 'unread' OR NOT EXISTS (SELECT 1 FROM scanned s WHERE {_SAME})")
+        # A file of the same size and modification time as before may be another one, in its place.
+        db.execute(
+            "DELETE FROM files WHERE EXISTS (SELECT 1 FROM scanned s, changes c "
+            "WHERE s.path = files.path AND c.path = files.path AND s.ctime_ns != c.ctime_ns)"
+        )
+        db.execute("DELETE FROM changes")
+        db.execute("INSERT INTO changes SELECT path, ctime_ns FROM scanned")
         db.execute(
             f"CREATE TEMP TABLE new AS SELECT * FROM scanned s WHERE NOT EXISTS (SELECT 1 FROM files WHERE {_SAME})"
         )

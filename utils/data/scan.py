@@ -14,7 +14,8 @@ class File(NamedTuple):
 
     path: bytes  # relative to pics_dir; bytes, because a file name need not be valid text
     size: int
-    mtime_ns: int
+    mtime_ns: int  # of its content, which tar, rsync and cp -p set back
+    ctime_ns: int  # of its content, name or permissions, which nothing sets back; on Windows that of its creation
 
 
 class Scan:
@@ -45,7 +46,8 @@ class Scan:
             folder, ancestors = folders.pop()
             for path, status in self._entries(folder):
                 if stat.S_ISREG(status.st_mode):
-                    yield File(path, status.st_size, status.st_mtime_ns % 2**63)  # the largest integer of SQLite
+                    times = (status.st_mtime_ns % 2**63, status.st_ctime_ns % 2**63)  # the largest integer of SQLite
+                    yield File(path, status.st_size, *times)
                 elif (status.st_dev, status.st_ino) not in ancestors:
                     folders.append((path, ancestors | {(status.st_dev, status.st_ino)}))
 
