@@ -63,6 +63,16 @@ def rows(x, batch_size, of_all=True):
     return own
 
 
+def gather(x):
+    """Return the rows of all replicas, [N * count, ...], of which x, [N, ...], are those of this one; no gradient."""
+    if not is_one_of_several():
+        return x
+    number = tf.distribute.get_replica_context().replica_id_in_sync_group
+    place = tf.reshape(tf.one_hot(number, count()), [count()] + [1] * len(x.shape))
+    (rows_of_all,) = mean([count() * place * tf.stop_gradient(x)])  # [count, N, ...]: the mean of rows and of zeros
+    return tf.reshape(rows_of_all, [-1, *x.shape[1:]])
+
+
 def on_all(update):
     """Build `update` on each replica; return its tensors (those of the first replica) and its operations (grouped)."""
     strategy = tf.distribute.get_strategy()

@@ -131,7 +131,8 @@ def _build_d_updates(context, optimizer):
         d_loss = losses.d_loss(run.loss, real_logits, fake_logits, run.label_smoothing)
         d_real = tf.reduce_mean(tf.nn.sigmoid(real_logits))
         d_fake = tf.reduce_mean(tf.nn.sigmoid(fake_logits))
-        lead = balance.lead(real_logits, fake_logits)
+        logits = replicas.gather(tf.concat([real_logits, fake_logits], axis=1))  # [N of all replicas, 2]
+        lead = balance.lead(logits[:, :1], logits[:, 1:])
         minimised = [d_loss]
         if run.gradient_penalty != "none":
 
@@ -142,11 +143,9 @@ def _build_d_updates(context, optimizer):
             minimised = [d_loss + run.penalty_weight * run.penalty_every * penalty]
             minimised += [d_loss] if run.penalty_every > 1 else []
     power_iterations = norms.power_iterations()
-    names = ("d_loss", "d_real", "d_fake", "lead")
-    measured = dict(zip(names, replicas.mean([d_loss, d_real, d_fake, lead])), augmented=draws.augmented_share)
-    return [
-        dict(measured, **_d_train(context, optimizer, loss, power_iterations, measured["lead"])) for loss in minimised
-    ]
+    measured = dict(zip(("d_loss", "d_real", "d_fake"), replicas.mean([d_loss, d_real, d_fake])))
+    measured.update(lead=lead, augmented=draws.augmented_share)
+    return [dict(measured, **_d_train(context, optimizer, loss, power_iterations, lead)) for loss in minimised]
 
 
 def _d_train(context, optimizer, loss, power_iterations, lead):

@@ -40,7 +40,8 @@ def steps_of(count, tiny, checkpoint, changes, steps=3):
             for i in range(steps):
                 d = session.run(ends.d_updates[i % len(ends.d_updates)])
                 g = session.run(ends.g_update)
-                rows.append([d["d_loss"], d["d_real"], d["d_fake"], d["pictures_seen"], g["g_loss"], g["step"]])
+                rows.append([d[name] for name in ("d_loss", "d_real", "d_fake", "lead", "augmented", "pictures_seen")])
+                rows[-1] += [g["g_loss"], g["step"]]
             return rows, {v.op.name: value for v, value in zip(variables, session.run(variables))}
 
 
@@ -53,6 +54,11 @@ def steps_of(count, tiny, checkpoint, changes, steps=3):
         {"augment": "color,translation,cutout", "conditional": 1, "d_norm": "spectral", "loss": "hinge"},
         {"d_norm": "layer", "gradient_penalty": "r1", "penalty_every": 2, "optimizer": "rmsprop"},
         {"d_norm": "spectral", "loss": "wasserstein", "gradient_penalty": "wgan-gp", "optimizer": "sgd"},
+        {
+            "augment": "adaptive",
+            "optimizer": "sgd",
+            "learning_rate": 0.1,
+        },  # the lead is that over pairs of all replicas
         {"gradient_penalty": "r1"},  # whose gradient goes twice through the means that the replicas share
     ],
 )
