@@ -76,43 +76,40 @@ def dirs_of(folder):
 def step_times(contestants, arguments):
     """Let the contestants, {name: flags}, alternate; return {name: median of its seconds per step}."""
     processes, seconds = {}, {name: [] for name in contestants}
-    for _ in range(arguments.slices + 1):
-        for name in contestants:
-            if name in processes:
-                os.killpg(processes[name].pid, signal.SIGCONT)
-            else:
-                processes[name] = start(name, contestants[name], os.path.join(arguments.out, "timing", name), arguments)
-                wait_for_step(name, processes[name], arguments)
-            seconds[name].append(time_of_a_step(name, arguments))
-            os.killpg(processes[name].pid, signal.SIGSTOP)
-    for process in processes.values():
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    try:
+        for _ in range(arguments.slices + 1):
+            for name in contestants:
+                if name in processes:
+                    os.killpg(processes[name].pid, signal.SIGCONT)
+                else:
+                    folder = os.path.join(arguments.out, "timing", name)
+                    processes[name] = start(name, contestants[name], folder, arguments)
+                seconds[name].append(time_of_a_step(name, processes[name], arguments))
+                os.killpg(processes[name].pid, signal.SIGSTOP)
+    finally:
+        for process in processes.values():
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
     return {name: float(np.median(times[1:])) for name, times in seconds.items()}  # the first slice warms up
 
 
-def time_of_a_step(name, arguments):
+def time_of_a_step(name, process, arguments):
     """Let a contestant run for a slice of time, then on to the end of a step; return the seconds per step."""
-    first, began = wait_for_change(name, arguments), time.perf_counter()
+    first, began = wait_for_change(name, process, arguments), time.perf_counter()
     time.sleep(arguments.slice)
-    last = wait_for_change(name, arguments)
+    last = wait_for_change(name, process, arguments)
     return (time.perf_counter() - began) / (last - first)
 
 
-def wait_for_change(name, arguments):
-    """Return the step that a contestant has just finished, as its log says."""
+def wait_for_change(name, process, arguments):
+    """Return the step that a contestant has just finished, as its log says; raise SystemExit if it has ended."""
     before = step_of(name, arguments)
     while step_of(name, arguments) == before:
-        time.sleep(0.005)
-    return step_of(name, arguments)
-
-
-def wait_for_step(name, process, arguments):
-    """Wait until a contestant has finished its first step."""
-    while not step_of(name, arguments):
         if process.poll() is not None:
             sys.exit(f"{name} has ended; its output is in {os.path.join(arguments.out, 'timing', name, 'log.txt')}")
-        time.sleep(0.1)
+        time.sleep(0.005)
+    return step_of(name, arguments)
 
 
 def step_of(name, arguments):

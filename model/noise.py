@@ -53,9 +53,8 @@ class Draws:
 
     def augmented(self, images, use):
         """Return `images`, [batch_size, H, W, C] float32, as D sees them."""
-        kinds = self._kinds
-        changed = augment.augment(images, kinds, lambda shape, name: self.uniform(shape, f"{name} of {use}"))
-        if not kinds or self._run.augment not in ("auto", "adaptive"):
+        changed = augment.augment(images, self._kinds, lambda shape, name: self.uniform(shape, f"{name} of {use}"))
+        if not self._kinds or self._run.augment not in ("auto", "adaptive"):
             return changed
         drawn = self.uniform([self._run.batch_size, 1, 1, 1], f"augmentation of {use}")
         return images + tf.cast(drawn < self.augmented_share, tf.float32) * (changed - images)

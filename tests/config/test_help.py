@@ -41,7 +41,7 @@ def test_help_is_printed_and_ends_the_program(capsys):
 def test_the_overview_fits_a_screen_and_leads_to_everything():
     lines = help.text("", FILES).split("\n")
     assert len(lines) < 40 and max(map(len, lines)) <= 80  # the prompt needs a line
-    assert lines[0] == "usage: python main.py [--name value ...] [--show_settings] [--help [topic]]"
+    assert lines[0] == "usage: python main.py [--name value ...] [--help [topic]] [--version]"
     assert "  --epochs 300            How often every picture is shown" in lines
     assert "  --num_samples 64        Number of pictures to make" in lines
     assert "  pictures        crop, load_size, background, mirror, max_bad" in lines

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from utils.config import rules, schema, settings
+from utils.config import rules, schema, settings, suggestions
 from utils.errors import UserError
 
 # For each setting: a valid value, as a params file may have it; an invalid one of the right type; the choices in words.
@@ -228,4 +228,4 @@ def test_marks_add_up():
     ),
 )
 def test_suggestions(name, expected):
-    assert schema.suggestion(name, schema.ALL) == expected
+    assert suggestions.suggestion(name, schema.ALL) == expected

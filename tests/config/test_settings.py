@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from params_copy import Copy
 
-from utils.config import schema, settings
+from utils.config import schema, settings, suggestions
 from utils.errors import UserError
 
 
@@ -202,5 +202,5 @@ def test_version(copy, capsys, option):
 
 
 def test_synonyms_are_settings_that_would_not_be_found_otherwise():
-    for synonym, name in schema.SYNONYMS.items():
-        assert name in schema.ALL and schema.suggestion(synonym, schema.ALL) == f"; did you mean {name}?"
+    for synonym, name in suggestions.SYNONYMS.items():
+        assert name in schema.ALL and suggestions.suggestion(synonym, schema.ALL) == f"; did you mean {name}?"

@@ -4,14 +4,14 @@ import re
 import shutil
 import textwrap
 
-from utils.config import schema
+from utils.config import schema, suggestions
 from utils.errors import UserError
 
 # Of each task, the settings changed most often. The overview shows the first sentence of their comments.
 TRAINING = ("pics_dir", "epochs", "batch_size", "learning_rate", "image_size", "filters", "crop", "conditional")
 SAMPLING = ("num_samples", "checkpoint", "single")
 
-USAGE = "usage: python main.py [--name value ...] [--show_settings] [--help [topic]]"
+USAGE = "usage: python main.py [--name value ...] [--help [topic]] [--version]"
 INTRODUCTION = (
     "Train a DCGAN on the pictures in pics_dir or, with isTrain = 0, make pictures with it. Settings are in params.py "
     "and model/params.py; an option such as --batch_size 32 replaces one of them for this run. --show_settings prints "
@@ -56,7 +56,7 @@ def _chosen(topic, sections):
     chosen = {key: entries for key, entries in sections.items() if words and words <= set(_words(key[1]))}
     if not chosen:
         topics = list(dict.fromkeys([*tasks, *(key_of(title) for _, title in sections)]))
-        hint = schema.suggestion(topic, [*topics, *schema.ALL], f"topics: {', '.join(topics)}")
+        hint = suggestions.suggestion(topic, [*topics, *schema.ALL], f"topics: {', '.join(topics)}")
         raise UserError(f"command line: --help has no topic {schema.quoted(topic)}{hint}")
     return chosen
 

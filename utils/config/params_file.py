@@ -10,7 +10,7 @@ import unicodedata
 import warnings
 from typing import Any, NamedTuple
 
-from utils.config import schema
+from utils.config import schema, suggestions
 from utils.errors import UserError
 
 _TITLE = re.compile(r"#\s*---+\s*(.*?)[\s-]*$")
@@ -45,7 +45,7 @@ def read(path, shown, rules):
             raise UserError(f"{place}: expected a line of the form name = value, not: {source}")
         name = node.targets[0].id
         if name not in rules:
-            raise UserError(f"{place}: unknown setting {name}{schema.suggestion(name, rules)}")
+            raise UserError(f"{place}: unknown setting {name}{suggestions.suggestion(name, rules)}")
         if name in entries:
             raise UserError(f"{place}: {name} is already set on line {entries[name].line}; remove one of the two")
         value = _value(name, node.value, rules[name], place)

@@ -6,7 +6,7 @@ from collections import namedtuple
 from itertools import takewhile
 from typing import Dict, FrozenSet, NamedTuple, Optional
 
-from utils.config import checks, committed, help, params_file, schema
+from utils.config import checks, committed, help, params_file, schema, suggestions
 from utils.config.version import VERSION
 from utils.errors import UserError
 
@@ -94,15 +94,14 @@ def read_command_line(argv):
             return CommandLine({}, version=True)
     given, show_settings, rest = {}, False, list(argv)
     while rest:
-        option, equals, value = rest.pop(0).partition("=")
+        word = rest.pop(0)
+        option, equals, value = word.partition("=")
         name = option[2:].replace("-", "_") if option.startswith("--") else ""
         if name == "show_settings" and not equals:
             show_settings = True
             continue
         if name not in schema.ALL:
-            raise UserError(
-                f"command line: {_unexpected(option if option.startswith('-') else option + equals + value)}"
-            )
+            raise UserError(f"command line: {_unexpected(option if word.startswith('-') else word)}")
         if not equals:
             if not rest or rest[0].startswith("--"):
                 raise UserError(f"command line: --{name} needs a value: {schema.ALL[name].choices}")
@@ -120,4 +119,4 @@ def _unexpected(word):
         return f"unexpected argument {schema.quoted(word)}; write --{schema.clipped(name)}"
     if not word.startswith("-"):
         return f"unexpected argument {schema.quoted(word)}; write --name value"
-    return f"unknown setting {schema.quoted(word)[1:-1]}{schema.suggestion(name, schema.ALL)}"
+    return f"unknown setting {schema.quoted(word)[1:-1]}{suggestions.suggestion(name, schema.ALL)}"

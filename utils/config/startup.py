@@ -2,7 +2,7 @@
 
 import os
 
-from utils.config import committed, help, schema
+from utils.config import help, schema
 from utils.config.settings import ROOT, read_command_line, read_files
 
 WIDTH = 80
@@ -67,7 +67,7 @@ def _changes(settings, given, files):
     values = _values(settings)
     lines = _list("Command line", [values[name] for name in used if name in given])
     for file, entries in files.items():
-        changed = [name for name in committed.changed(entries) if name in used and name not in given]
+        changed = [name for name in entries if name in settings.chosen and name in used and name not in given]
         lines += _list(f"Changed in {file}", [values[name] for name in changed])
     if not lines:
         lines = [_line("Settings", "all at their defaults; --show_settings lists them")]

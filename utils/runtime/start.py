@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 
-from utils.errors import UserError
+from utils.errors import UserError, reason_of
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _CURE = "`pip install -r requirements.txt` installs it"
@@ -57,7 +57,7 @@ def _import():
     try:
         return importlib.import_module("tensorflow.compat.v1")
     except Exception as error:  # of another version, or with other versions of what it needs: anything
-        raise UserError(f"TensorFlow cannot be imported ({_first_line(error)}); {_CURE}")
+        raise UserError(f"TensorFlow cannot be imported ({reason_of(error)}); {_CURE}")
 
 
 def missing_package(error):
@@ -66,8 +66,4 @@ def missing_package(error):
     if package in ("", "main", "model", "utils"):
         raise error
     name = _DISTRIBUTIONS.get(package, package)
-    return f"the package {name} cannot be imported ({_first_line(error)}); {_CURE}"
-
-
-def _first_line(error):
-    return str(error).strip().split("\n")[0] or type(error).__name__
+    return f"the package {name} cannot be imported ({reason_of(error)}); {_CURE}"

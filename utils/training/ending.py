@@ -13,10 +13,10 @@ POST_MORTEM = "post-mortem.txt"
 def announce_finished(run, state, n):
     """Say that no step is left to do, and what the total is made of; n: the number of pictures."""
     if run.max_steps:
-        goal = f"max_steps = {run.max_steps}"
+        name, goal = "max_steps", f"max_steps = {run.max_steps}"
     else:
+        name = "epochs"
         goal = f"epochs = {run.epochs} of {n} pictures are {run.epochs * n}, and it has seen {state.pictures_seen}"
-    name = "max_steps" if run.max_steps else "epochs"
     print(
         f"This run is finished: step {state.step}, {goal}. Increase {name} to continue training, or sample with "
         "--isTrain 0.",

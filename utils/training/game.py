@@ -14,20 +14,23 @@ class Game:
         """run: the run settings."""
         self._loss, self._target = run.loss, 1.0 - run.label_smoothing
         self._rows = collections.deque(maxlen=WINDOW)
+        self._advantages = collections.deque(maxlen=WINDOW)
 
     def watch(self, row):
         """Take note of a step's row, see history.STEP_COLUMNS."""
         self._rows.append(row)
+        self._advantages.append(self._advantage_at(row))
 
     def forget(self):
         """Forget the last steps: they have been undone."""
         self._rows.clear()
+        self._advantages.clear()
 
     def advantage(self):
         """Return D's average advantage over G, at most 1; 0 before WINDOW steps."""
-        if len(self._rows) < WINDOW:
+        if len(self._advantages) < WINDOW:
             return 0.0
-        return sum(map(self._advantage_at, self._rows)) / WINDOW
+        return sum(self._advantages) / WINDOW
 
     def _advantage_at(self, row):
         if self._loss == "non_saturating":

@@ -44,9 +44,10 @@ class Guard:
 
         One rollback is left for a divergence, which ends a run that may not return any more.
         """
+        if not self._may_return:
+            return False
         self._game.watch(state.row)
-        rollbacks = len(state.saved.rollbacks)
-        return self._may_return and rollbacks < MAX_ROLLBACKS - 1 and self._game.is_won()
+        return len(state.saved.rollbacks) < MAX_ROLLBACKS - 1 and self._game.is_won()
 
     def forget(self):
         """Forget the last steps: they have been undone."""

@@ -95,7 +95,7 @@ class Fresh:
 
     def _restore(self, session, rollbacks):
         checkpoint, optional = self.newest.checkpoint, self._graph.optional
-        if store.has(checkpoint, optional):
+        if not optional or store.has(checkpoint, optional):
             store.restore(session, self.saver, checkpoint, self._variables)
         else:
             store.restore(session, self._required_saver, checkpoint, self._required)
