@@ -145,7 +145,7 @@ def sample(settings):
     precision = devices.choose_precision("float32" if run.precision == "auto" else run.precision)
     selected = select.select(run.checkpoints_dir, run.checkpoint)
     network, classes = selected.manifest.network, selected.manifest.saved.classes
-    class_rows = latents.chosen_classes(run.classes, classes)
+    chosen = latents.chosen_classes(run.classes, classes)
     files.make_writable("samples_dir", run.samples_dir)
     evaluator = Evaluator(run, selected.manifest) if run.evaluate else None
 
@@ -166,7 +166,7 @@ def sample(settings):
         if evaluator:
             evaluator.evaluate(session, sampler, step)
         else:
-            print(pictures.write_samples(session, sampler, run, class_rows, step), flush=True)
+            print(*pictures.write_samples(session, sampler, run, selected, chosen), sep="\n", flush=True)
     return 0
 
 

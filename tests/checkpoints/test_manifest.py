@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from utils.checkpoints import manifest
+from utils.checkpoints import identity, manifest
 from utils.config import schema
 from utils.errors import UserError
 
@@ -151,3 +151,19 @@ def test_workers_about_to_do_the_same_have_the_same_fingerprint(settings):
     network = settings.network._replace(filters=33)
     assert manifest.fingerprint(settings._replace(network=network), "pictures") != fingerprint
     assert manifest.fingerprint(settings, "other pictures") != fingerprint
+
+
+def test_a_run_keeps_its_identity_wherever_it_is(settings, tmp_path):
+    """Versions up to 0.8 recorded none: then it comes from what cannot change, and the folder that the run began in."""
+    path = tmp_path / "dcgan-7.json"
+
+    def identity_of(settings, run_id=""):
+        path.write_text(manifest.dumps(settings, 7, "2.21.0", manifest.Saved(run_id=run_id)))
+        return identity.of(manifest.read(str(path)))
+
+    first = identity_of(settings)
+    moved = settings._replace(run=settings.run._replace(samples_dir="/elsewhere", epochs=7))
+    other = settings._replace(run=settings.run._replace(checkpoints_dir="/elsewhere"))
+    assert identity_of(moved) == first != identity_of(other) and len(first) == 32
+    assert identity_of(other, run_id="3f2a") == "3f2a"
+    assert identity.new() != identity.new() and len(identity.new()) == 32

@@ -40,14 +40,14 @@ def test_training(copy):
 def test_sampling(copy):
     assert lines_of(copy, "--isTrain", "0") == [
         "Making 64 pictures with the best checkpoint in /checkpoints",
-        "  Grid:          /samples/sample_<step>_seed0.png",
+        "  Grid:          /samples/sample_<step>_seed0_run<id>_n64.png",
         DEFAULTS,
     ]
     argv = ["--isTrain", "0", "--num_samples", "1", "--single", "1", "--sample_seed", "7", "--checkpoint", "2000"]
     assert lines_of(copy, *argv) == [
         "Making 1 picture with step 2000 in /checkpoints",
-        "  Grid:          /samples/sample_<step>_seed7.png",
-        "  Single files:  /samples/sample_<step>_seed7/",
+        "  Grid:          /samples/sample_<step>_seed7_run<id>_n1.png",
+        "  Single files:  /samples/sample_<step>_seed7_run<id>_n1/",
         "  Command line:  checkpoint = 2000, num_samples = 1, single = 1,",
         "                 sample_seed = 7",
     ]
@@ -57,7 +57,7 @@ def test_evaluating(copy):
     assert lines_of(copy, "--isTrain", "0", "--evaluate", "1", "--checkpoint", "latest") == [
         "Evaluating the latest checkpoint in /checkpoints",
         "  Pictures:      /pics",
-        "  Comparison:    /samples/nearest_<step>.png",
+        "  Comparison:    /samples/nearest_<step>_run<id>.png",
         "  Picture cache: /checkpoints/cache",
         "  Command line:  checkpoint = latest, evaluate = 1",
     ]

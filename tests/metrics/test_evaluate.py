@@ -20,7 +20,9 @@ def tiny(tiny, tmp_path, pics):
 def evaluated(settings, tmp_path, capsys, trained=None, pictures=""):
     """Evaluate fake samples as of step 7 of a run with the settings `trained`; return what was printed, as lines."""
     path = tmp_path / "dcgan-7.json"
-    path.write_text(manifest.dumps(trained or settings, 7, "2.21.0", manifest.Saved(pictures=pictures)))
+    path.write_text(
+        manifest.dumps(trained or settings, 7, "2.21.0", manifest.Saved(pictures=pictures, run_id="0123456789"))
+    )
     evaluator = Evaluator(settings.run, manifest.read(str(path)))
     sampler = FakeSampler(np.random.RandomState(1).randint(0, 256, (12, 16, 16, 3)).astype(np.uint8))
     evaluator.evaluate(sampler, sampler, 7)
@@ -40,7 +42,7 @@ def test_what_is_printed_and_written(tiny, tmp_path, capsys):
     )
     assert where.startswith("Not measured: fid, kid (inception_graph must name the file")
     assert where.endswith("nothing is downloaded).")
-    path = tmp_path / "samples_dir" / "nearest_00000007.png"
+    path = tmp_path / "samples_dir" / "nearest_00000007_run012345.png"
     assert sheet == f"10 samples, each beside its nearest training pictures: {path}"
     assert distances.startswith("RMS pixel difference to the nearest one: ") and distances.endswith("0: memorised")
     with Image.open(str(path)) as picture:

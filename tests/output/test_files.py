@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import threading
 
 import pytest
 
@@ -17,6 +18,25 @@ def test_write_replaces_the_whole_file(tmp_path):
     files.write(str(path), b"long before")
     files.write(str(path), b"now")
     assert path.read_bytes() == b"now" and os.listdir(str(tmp_path)) == ["a.txt"]
+
+
+def test_one_path_is_written_by_many_at_once(tmp_path):
+    path, failures = str(tmp_path / "a.txt"), []
+
+    def write(data):
+        try:
+            for _ in range(200):
+                files.write(path, data)
+        except OSError as error:
+            failures.append(error)
+
+    writers = [threading.Thread(target=write, args=(bytes([number]) * 5000,)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert not failures and os.listdir(str(tmp_path)) == ["a.txt"]
+    assert len(set((tmp_path / "a.txt").read_bytes())) == 1
 
 
 @unix

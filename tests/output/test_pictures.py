@@ -52,3 +52,22 @@ def test_png_keeps_every_pixel(channels):
     picture = np.random.RandomState(0).randint(0, 256, (5, 7, channels)).astype(np.uint8)
     back = np.asarray(Image.open(io.BytesIO(images.png(picture)))).reshape(picture.shape)
     assert np.array_equal(back, picture)
+
+
+def test_a_note_is_kept_in_the_file(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(images.png(numbered(1)[0], {"run": "3f", "step": 7}))
+    assert images.note_of(str(path)) == {"run": "3f", "step": 7}
+    assert np.array_equal(np.asarray(Image.open(str(path))), numbered(1)[0])
+
+
+@pytest.mark.parametrize("data", (b"", b"text", images.png(numbered(1)[0]), images.png(numbered(1)[0])[:40]))
+def test_files_without_a_note(tmp_path, data):
+    (tmp_path / "a.png").write_bytes(data)
+    assert images.note_of(str(tmp_path / "a.png")) == {} == images.note_of(str(tmp_path / "none.png"))
+
+
+def test_the_note_of_a_picture_larger_than_pillow_opens(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(images.png(numbered(1)[0], {"run": "3f"}))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    assert images.note_of(str(tmp_path / "a.png")) == {"run": "3f"}

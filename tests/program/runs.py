@@ -1,6 +1,7 @@
 """What a run of the program leaves behind, and how to wait for it."""
 
 import csv
+import json
 import time
 
 import numpy as np
@@ -35,6 +36,11 @@ def wait_for(process, condition, seconds=120):
 def steps_of(folder):
     """Return the steps of the checkpoints in a folder."""
     return sorted(int(path.name[6:-5]) for path in folder.glob("dcgan-*.json"))
+
+
+def state_of(program, step):
+    """Return the `state` in the JSON of a checkpoint, a dict."""
+    return json.loads((program.checkpoints / f"dcgan-{step}.json").read_text())["state"]
 
 
 def rows(folder):

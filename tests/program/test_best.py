@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import Program
 from PIL import Image
+from runs import state_of
 
 pytestmark = pytest.mark.slow
 
@@ -37,10 +38,6 @@ def trained(tmp_path_factory):
     return program
 
 
-def state_of(program, step):
-    return json.loads((program.checkpoints / ("dcgan-%d.json" % step)).read_text())["state"]
-
-
 def test_what_was_measured_is_written(trained):
     with open(str(trained.checkpoints / "history.csv"), newline="") as file:
         rows = {row["step"]: row for row in csv.DictReader(file)}
@@ -67,10 +64,10 @@ def test_grids_have_a_row_for_each_class(trained):
 def test_classes_choose(trained):
     said = trained.train("--isTrain", "0", "--classes", "red,blue", "--num_samples", "8", "--single", "1")
     assert "8 pictures in" in said
-    both = np.asarray(Image.open(str(trained.samples / "sample_00000008_seed0.png")))
+    both = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n8_red+blue.png")))))
     assert both.shape == (2 * 16, 4 * 16, 3)
     trained.train("--isTrain", "0", "--num_samples", "12")
-    every = np.asarray(Image.open(str(trained.samples / "sample_00000008_seed0.png")))
+    every = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n12.png")))))
     assert np.array_equal(every[32:], both[:16]) and np.array_equal(every[:16], both[16:])
     assert not np.array_equal(every[:16], every[32:])
     line = trained.refuse("--isTrain", "0", "--classes", "bleu")
@@ -107,7 +104,7 @@ def test_evaluate(trained):
     assert "swd                  9.0000   (lower is better; at N = 5 it is" in said and "ms_ssim" in said
     assert "inception_graph must name the file" in said and "nothing is downloaded" in said
     assert "These are not the pictures" not in said
-    with Image.open(str(trained.samples / "nearest_00000008.png")) as sheet:
+    with Image.open(str(next(trained.samples.glob("nearest_00000008_run*.png")))) as sheet:
         assert sheet.size == (2 * (5 * 16 + 4), 5 * 16)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import ENVIRONMENT, contents
 from PIL import Image
-from runs import rows, steps_of
+from runs import rows, state_of, steps_of
 
 pytestmark = pytest.mark.slow
 
@@ -63,8 +63,10 @@ def test_train_resume_and_sample(program):
     output = program.train(*options, forks=False)
     assert "Sampling from step 8" in output
     made = {name: data for name, data in contents(program.samples).items() if name.startswith("sample_")}
-    name = "sample_00000008_seed0"
-    singles = [os.path.join(name, "%s_%05d.png" % (name, i)) for i in range(5)]
+    run = state_of(program, 8)["run_id"][:6]
+    name = f"sample_00000008_seed0_run{run}"
+    singles = [os.path.join(name + "_n5", f"{name}_{i:05d}.png") for i in range(5)]
+    name += "_n5"
     assert sorted(made) == sorted([*singles, name + ".png"])
     sheet = np.asarray(Image.open(str(program.samples / (name + ".png"))))
     assert sheet.shape == (32, 48, 3)
@@ -72,7 +74,7 @@ def test_train_resume_and_sample(program):
     program.train(*options)
     assert {n: d for n, d in contents(program.samples).items() if n.startswith("sample_")} == made
     program.train(*options, "--sample_seed", "1", "--num_samples", "1")
-    assert (program.samples / "sample_00000008_seed1.png").read_bytes() != made[singles[0]]
+    assert (program.samples / f"sample_00000008_seed1_run{run}_n1.png").read_bytes() != made[singles[0]]
     assert sorted(os.listdir(str(program.checkpoints))) == before
 
 
@@ -91,7 +93,7 @@ def test_grey_pictures(program):
     program.train("--max_steps", "2", "--channels", "1")
     program.train("--isTrain", "0", "--num_samples", "3")
     assert Image.open(str(program.samples / "reals.png")).mode == "L"
-    assert Image.open(str(program.samples / "sample_00000002_seed0.png")).mode == "L"
+    assert Image.open(str(next(program.samples.glob("sample_00000002_seed0_run*_n3.png")))).mode == "L"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")

@@ -8,9 +8,13 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
+from utils.checkpoints import store
+from utils.checkpoints.manifest import Manifest, Saved
+from utils.checkpoints.select import Selected
+from utils.errors import UserError
 from utils.output.pictures import to_uint8
 from utils.sampling import latents
-from utils.sampling.pictures import generate, refresh, write_samples
+from utils.sampling.pictures import class_list, generate, refresh, write_samples
 
 Sampler = collections.namedtuple("Sampler", "z labels images refresh kept")
 
@@ -32,6 +36,13 @@ class Spy:
     def run(self, fetches, feed):
         self.feeds.append(feed)
         return self.session.run(fetches, feed) if self.session else None
+
+
+def selected(folder, classes=(), weights=b"weights", run_id="0123456789abcdef"):
+    """The checkpoint of step 12 of a run."""
+    (folder / "dcgan-12.index").write_bytes(weights)
+    saved = Saved(classes=tuple(classes), run_id=run_id)
+    return Selected(store.at(str(folder), 12), Manifest(12, {}, None, saved), "the latest")
 
 
 def expected(z, labels):
@@ -89,21 +100,93 @@ def run(tiny, tmp_path):
 @pytest.mark.parametrize("channels", (1, 3))
 def test_samples_are_written_as_a_grid_and_one_by_one(graph, run, tmp_path, channels):
     with tf.Session() as session:
-        line = write_samples(session, flat_sampler(channels=channels), run._replace(single=1), [], 12)
-    name, values = "sample_00000012_seed3", expected(latents.noise(3, latents.SAMPLES, 70, 5), 0)
-    grid = np.asarray(Image.open(str(tmp_path / (name + ".png")))).reshape(14, 20, channels)
+        (line,) = write_samples(
+            session, flat_sampler(channels=channels), run._replace(single=1), selected(tmp_path), []
+        )
+    name, values = "sample_00000012_seed3_run012345", expected(latents.noise(3, latents.SAMPLES, 70, 5), 0)
+    grid = np.asarray(Image.open(str(tmp_path / (name + "_n70.png")))).reshape(14, 20, channels)
     assert np.array_equal(grid[::2, ::2, 0].ravel(), values) and np.array_equal(grid[1::2, 1::2], grid[::2, ::2])
-    names = sorted(os.listdir(str(tmp_path / name)))
+    folder = tmp_path / (name + "_n70")
+    names = sorted(os.listdir(str(folder)))
     assert names == [f"{name}_{i:05d}.png" for i in range(70)]
     for i in (0, 66):
-        assert (np.asarray(Image.open(str(tmp_path / name / names[i]))) == values[i]).all()
-    assert line == f"70 pictures in {tmp_path / name}.png, and each as a file in {tmp_path / name}"
+        assert (np.asarray(Image.open(str(folder / names[i]))) == values[i]).all()
+    assert line == f"70 pictures in {folder}.png, and each as a file in {folder}"
 
 
 def test_samples_of_classes_have_a_row_each(graph, run, tmp_path):
+    run = run._replace(num_samples=5, classes="red,blue")
     with tf.Session() as session:
-        line = write_samples(session, flat_sampler(), run._replace(num_samples=5), [2, 0], 12)
-    grid = np.asarray(Image.open(str(tmp_path / "sample_00000012_seed3.png")))[::2, ::2, 0]
+        lines = write_samples(session, flat_sampler(), run, selected(tmp_path, ("blue", "green", "red")), [2, 0])
+    name = "sample_00000012_seed3_run012345_n5_red+blue"
+    grid = np.asarray(Image.open(str(tmp_path / (name + ".png"))))[::2, ::2, 0]
     z = latents.noise(3, latents.SAMPLES, 3, 5)
     assert np.array_equal(grid, [expected(z, 2), expected(z, 0)])
-    assert line.startswith("6 pictures in ") and os.listdir(str(tmp_path)) == ["sample_00000012_seed3.png"]
+    assert lines[0].startswith("6 pictures in ") and lines[1].startswith("Classes from the top: red, blue; ")
+    assert (tmp_path / (name + ".csv")).read_text() == "row,column,class\n0,0,red\n1,0,blue\n"
+    assert sorted(os.listdir(str(tmp_path))) == ["dcgan-12.index", name + ".csv", name + ".png"]
+
+
+def test_the_places_of_classes_in_a_wrapped_grid():
+    labels = np.repeat([0, 1, 2, 3], 2)
+    text = class_list(labels, 6, ["a", 'b "c", d', "\udcff", "d"]).decode("utf-8", "surrogateescape")
+    assert text == 'row,column,class\n0,0,a\n0,2,"b ""c"", d"\n0,4,\udcff\n1,0,d\n'
+
+
+REQUESTS = (
+    {},
+    {"num_samples": 4},
+    {"sample_seed": 4},
+    {"classes": "blue"},
+    {"classes": "red"},
+    {"classes": "red,blue"},
+    {"classes": "blue,red"},
+    {"num_samples": 1, "classes": "red,blue,green"},
+)
+
+
+@pytest.mark.parametrize("classes", ((), ("blue", "green", "red"), ("Zoë/+", "\udcff", "x" * 300)))
+def test_no_request_touches_the_files_of_another(graph, run, tmp_path, classes):
+    """Files of the same name, of different requests, are the same picture."""
+    made, sampler = {}, flat_sampler()
+    with tf.Session() as session:
+        for number, changes in enumerate(REQUESTS):
+            if not classes and "classes" in changes:
+                continue
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            names = dict(zip(("blue", "green", "red"), classes))
+            chosen = [names[name] for name in changes.get("classes", "").split(",") if name]
+            rows = [classes.index(name) for name in chosen] or list(range(len(classes)))
+            request = run._replace(num_samples=9, single=1)._replace(**changes)._replace(samples_dir=str(folder))
+            write_samples(session, sampler, request, selected(tmp_path, classes), rows)
+            files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
+            single = {os.path.basename(name): data for name, data in files.items() if os.sep in name}
+            assert not set(files) & set(made) and len(single) == len(files) - (2 if classes else 1)
+            assert all(made.get(name, data) == data for name, data in single.items())
+            assert max(len(os.fsencode(name)) for name in single) < 143
+            made.update(files, **single)
+
+
+def test_two_runs_may_share_a_folder_of_samples(graph, run, tmp_path):
+    with tf.Session() as session:
+        for run_id in ("aaaaaaaa", "bbbbbbbb"):
+            write_samples(session, flat_sampler(), run, selected(tmp_path, weights=run_id.encode(), run_id=run_id), [])
+    assert len(list(tmp_path.glob("sample_00000012_seed3_run*_n70.png"))) == 2
+
+
+def test_files_of_other_weights_are_not_replaced(graph, run, tmp_path):
+    """Such as those of a copy of the run that was continued apart: run and step are the same."""
+    with tf.Session() as session:
+        for singles in (0, 1):
+            run, sampler = run._replace(single=singles), flat_sampler()
+            write_samples(session, sampler, run, selected(tmp_path), [])
+            write_samples(session, sampler, run, selected(tmp_path), [])
+            with pytest.raises(UserError, match="_n70.png exists already, and was not made from these weights; move"):
+                write_samples(session, sampler, run, selected(tmp_path, weights=b"others"), [])
+        (tmp_path / "sample_00000012_seed3_run012345_n70.png").unlink()
+        with pytest.raises(UserError, match="_00000.png exists already"):
+            write_samples(session, sampler, run, selected(tmp_path, weights=b"others"), [])
+        (tmp_path / "sample_00000012_seed3_run012345_n70.png").write_text("mine")
+        with pytest.raises(UserError, match="_n70.png exists already"):
+            write_samples(session, sampler, run, selected(tmp_path), [])

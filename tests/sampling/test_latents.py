@@ -36,6 +36,18 @@ def test_a_row_for_each_class():
     assert all(np.array_equal(rows[start : start + 4], z[:4]) for start in (0, 4, 8))
 
 
+@pytest.mark.parametrize(
+    "classes, count, columns",
+    ((10, 64, 7), (20, 64, 8), (200, 64, 14), (200, 400, 20), (1000, 1, 31), (3, 1, 1), (1, 9, 9)),
+)
+def test_many_classes_share_rows(classes, count, columns):
+    """So that the grid is never much higher than wide."""
+    z = latents.noise(0, latents.SAMPLES, count, 2)
+    rows, labels, wide = latents.rows_of_classes(z, count, list(range(classes)))
+    assert wide == columns and len(rows) == len(labels) and len(labels) / wide < 4 * wide + 1
+    assert wide % (len(labels) // classes) == 0  # whole classes
+
+
 def test_without_classes_there_are_no_rows_of_them():
     z = latents.noise(0, latents.SAMPLES, 10, 6)
     rows, labels, columns = latents.rows_of_classes(z, 7, [])

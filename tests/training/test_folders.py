@@ -1,10 +1,11 @@
 """Folders of a run: files of another run are refused."""
 
-import os
-
+import numpy as np
 import pytest
 
+from utils.checkpoints import manifest
 from utils.errors import UserError
+from utils.output import pictures
 from utils.training import folders
 
 
@@ -35,19 +36,37 @@ def test_files_of_an_earlier_run(tmp_path, folder, name, refused):
         folders.refuse_files_of_others(*arguments)
 
 
-@pytest.mark.parametrize("drives", (False, True))
-def test_grids_of_another_run(tmp_path, settings, monkeypatch, drives):
-    """The way from the checkpoints to the samples identifies a run; on Windows they may be on different drives."""
-    if drives:
+@pytest.fixture
+def run(settings, tmp_path):
+    (tmp_path / "reals.png").write_bytes(b"no PNG")
+    return settings.run._replace(samples_dir=str(tmp_path), checkpoints_dir=str(tmp_path / "c"))
 
-        def relpath(path, start):
-            raise ValueError("path is on mount 'D:', start on mount 'C:'")
 
-        monkeypatch.setattr(os.path, "relpath", relpath)
-    (tmp_path / "train_00000007.png").write_text("dear")
-    now = settings.run._replace(samples_dir=str(tmp_path), checkpoints_dir=str(tmp_path / "c"))
-    folders.refuse_grids_of_others(now._asdict(), now)
-    folders.refuse_grids_of_others({}, now)  # the record of an old version
-    other = dict(now._asdict(), samples_dir=str(tmp_path / "elsewhere"))
-    with pytest.raises(UserError, match=r"holds grids of another run; those of this one are in .*elsewhere: "):
-        folders.refuse_grids_of_others(other, now)
+def recorded(run, run_id="", **then):
+    """The manifest of a checkpoint whose run had the settings `then`."""
+    return manifest.Manifest(7, dict(run._asdict(), **then), (), manifest.Saved(run_id=run_id))
+
+
+MOVED = {"checkpoints_dir": "D:\\runs\\c", "samples_dir": "C:\\s"}
+
+
+@pytest.mark.parametrize("then", ({}, {"samples_dir": "/elsewhere"}, {"checkpoints_dir": "/c"}, MOVED))
+def test_grids_belong_to_a_run_wherever_its_folders_were(tmp_path, run, then):
+    grid = pictures.png(np.zeros((2, 2, 3), np.uint8), {"run": "1234", "step": 7})
+    (tmp_path / "train_00000007.png").write_bytes(grid)
+    (tmp_path / "train_00000008.png").write_bytes(b"cut off")
+    folders.refuse_grids_of_others(recorded(run, "1234", **then), run)
+    with pytest.raises(UserError, match=r"samples_dir = .* holds train_00000008.png of another run than the checkpoi"):
+        folders.refuse_grids_of_others(recorded(run, "5678", **then), run)
+
+
+def test_grids_of_versions_without_an_identity(run):
+    for then in ({}, {"checkpoints_dir": "/c"}, MOVED):
+        folders.refuse_grids_of_others(recorded(run, **then), run)
+    with pytest.raises(UserError, match="another run"):
+        folders.refuse_grids_of_others(recorded(run, samples_dir="/elsewhere"), run)
+
+
+def test_an_empty_folder_of_samples(tmp_path, run):
+    (tmp_path / "reals.png").unlink()
+    folders.refuse_grids_of_others(recorded(run, samples_dir="/elsewhere"), run)

@@ -43,7 +43,7 @@ def parts(tiny, tmp_path):
     run = tiny.run._replace(checkpoints_dir=str(tmp_path), samples_dir=str(tmp_path))
     state = RunState(0, 0, 100, Saved(), Pace(40, 4, 10))
     lock = SimpleNamespace(hold=lambda: None)
-    place = SimpleNamespace(newest=None, saver=None, lock=lock)
+    place = SimpleNamespace(newest=None, saver=None, lock=lock, saved=Saved(run_id="3f"))
     return outputs.Outputs(None, FakeGenerator(), tiny._replace(run=run), place, state), state
 
 

@@ -40,6 +40,7 @@ class Saved(NamedTuple):
     classes: Tuple[str, ...] = ()  # their names, in the order of the labels
     best: Optional[Best] = None
     former: Tuple[int, ...] = ()  # steps that were the best by another comparison; their checkpoints are kept
+    run_id: str = ""  # the identity of the run, see identity.py; up to version 0.8 there is none
 
 
 class Manifest(NamedTuple):
@@ -119,7 +120,7 @@ def _saved(data, path):
     try:
         best = Best(**data["best"]) if data.get("best") else None
         rollbacks, classes, former = (tuple(data.get(name, ())) for name in ("rollbacks", "classes", "former"))
-        saved = Saved(rollbacks, data.get("pictures", ""), classes, best, former)
+        saved = Saved(rollbacks, data.get("pictures", ""), classes, best, former, data.get("run_id", ""))
         if _has_right_types(saved):
             return saved
     except (AttributeError, TypeError):
@@ -130,7 +131,7 @@ def _saved(data, path):
 def _has_right_types(saved):
     best = saved.best
     steps = saved.rollbacks + saved.former + ((best.step, best.least_step) if best else ())
-    texts = (saved.pictures, *saved.classes, *((best.metric, best.of) if best else ()))
+    texts = (saved.pictures, saved.run_id, *saved.classes, *((best.metric, best.of) if best else ()))
     return all(isinstance(text, str) for text in texts) and all(type(step) is int for step in steps)
 
 

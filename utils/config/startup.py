@@ -37,7 +37,9 @@ def _training(run):
 
 
 def _sampling(run):
-    name = os.path.join(run.samples_dir, f"sample_<step>_seed{run.sample_seed}")
+    classes = "_<classes>" if run.classes else ""
+    name = f"sample_<step>_seed{run.sample_seed}_run<id>_n{run.num_samples}{classes}"
+    name = os.path.join(run.samples_dir, name)
     lines = [f"Making {_count(run.num_samples, 'picture')} with {_checkpoint(run)}", _line("Grid", f"{name}.png")]
     return [*lines, _line("Single files", name + os.sep)] if run.single else lines
 
@@ -46,7 +48,7 @@ def _evaluating(run):
     return [
         f"Evaluating {_checkpoint(run)}",
         _line("Pictures", run.pics_dir),
-        _line("Comparison", os.path.join(run.samples_dir, "nearest_<step>.png")),
+        _line("Comparison", os.path.join(run.samples_dir, "nearest_<step>_run<id>.png")),
         _line("Picture cache", run.cache_dir),
     ]
 

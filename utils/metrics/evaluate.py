@@ -3,6 +3,7 @@
 import os
 
 from utils import data
+from utils.checkpoints import identity
 from utils.config.settings import Settings
 from utils.metrics import features, inception, measure, nearest, table
 from utils.output import files
@@ -28,6 +29,7 @@ class Evaluator:
             data.require_classes(self._pictures, run, manifest.saved.classes)
         if manifest.saved.pictures not in ("", self._pictures.fingerprint):
             print("These are not the pictures that it was trained on.", flush=True)
+        self._run_id = identity.of(manifest)
         self._network = features.open_network(run)
         self._measurer = measure.Measurer(self._pictures, self._settings, run.evaluate_samples, self._network)
 
@@ -62,7 +64,7 @@ class Evaluator:
     def _write_nearest(self, samples, step):
         """Write the sheet of samples beside the training pictures nearest to them, and say how near those are."""
         size, records = self._settings.network.image_size, self._pictures.records
-        path = os.path.join(self._settings.run.samples_dir, f"nearest_{step:08d}.png")
+        path = os.path.join(self._settings.run.samples_dir, f"nearest_{step:08d}_run{identity.short(self._run_id)}.png")
         in_pixels, differences = nearest.nearest_in_pixels(samples, records, size)
         groups, how = [in_pixels], ""
         if self._measurer.kind in PRETRAINED:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import secrets
 import tempfile
 
 from utils.errors import UserError
@@ -12,10 +13,13 @@ _NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def write(path, data):
-    """Write bytes to `path` so that the name never has only a part of them; raise OSError if that fails."""
-    part = path + ".part"
+    """Write bytes to `path` so that the name never has only a part of them; raise OSError if that fails.
+
+    Several processes may write the same path at once: the last one wins.
+    """
+    part = f"{path}.{secrets.token_hex(4)}.part"
     try:
-        with open(part, "wb") as file:
+        with open(part, "xb") as file:
             file.write(data)
         os.replace(part, path)
     except OSError:

@@ -1,10 +1,13 @@
 """From float pictures to uint8, grids and PNG."""
 
 import io
+import json
 import math
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
+
+_NOTE = "DCGAN"  # the keyword of the text chunk
 
 
 def to_uint8(images):
@@ -44,8 +47,23 @@ def grid(images, columns=0):
     return sheet
 
 
-def png(image):
-    """Return the PNG file, bytes, of a picture [H, W, C] uint8 with C 1 or 3."""
-    buffer = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG")
+def png(image, note=None):
+    """Return the PNG file, bytes, of a picture [H, W, C] uint8 with C 1 or 3.
+
+    note: a dict that is written into the file as JSON, and that `note_of` reads; None: nothing.
+    """
+    buffer, texts = io.BytesIO(), PngImagePlugin.PngInfo()
+    if note:
+        texts.add_text(_NOTE, json.dumps(note))
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG", pnginfo=texts)
     return buffer.getvalue()
+
+
+def note_of(path):
+    """Return the note in a PNG file, a dict; {} where there is none, or the file cannot be read."""
+    try:
+        with PngImagePlugin.PngImageFile(path) as picture:  # Image.open refuses very large ones
+            note = json.loads(picture.info.get(_NOTE, "{}"))
+    except (OSError, ValueError, SyntaxError, TypeError):  # SyntaxError: of Pillow, for a broken PNG
+        return {}
+    return note if isinstance(note, dict) else {}

@@ -1,6 +1,7 @@
 """What G is given: the noise z of each use, and the classes of conditional samples."""
 
 import difflib
+import math
 
 import numpy as np
 
@@ -19,15 +20,17 @@ def noise(seed, use, count, z_dim):
 
 
 def rows_of_classes(z, count, chosen):
-    """Return (z, labels, columns) for a grid of at least `count` samples with one row per chosen class.
+    """Return (z, labels, columns) for a grid of at least `count` samples, equally many of each chosen class.
 
     z: [N, z_dim] float32, N >= count. chosen: class indices; if empty, the result is the first `count` rows of z,
-    labels of 0, and columns = 0. Otherwise each row of the grid has the same z, so that columns compare the classes.
+    labels of 0, and columns = 0. Otherwise each class has the same z, in a row of the grid; or in part of a row if
+    that makes the grid less narrow. So columns compare the classes.
     """
     if not chosen:
         return z[:count], np.zeros(count, np.int32), 0
-    columns = -(-count // len(chosen))
-    return np.tile(z[:columns], (len(chosen), 1)), np.repeat(np.int32(chosen), columns), columns
+    each = -(-count // len(chosen))
+    columns = each * max(1, int(math.sqrt(len(chosen) / each)))
+    return np.tile(z[:each], (len(chosen), 1)), np.repeat(np.int32(chosen), each), columns
 
 
 def chosen_classes(text, classes):

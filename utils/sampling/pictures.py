@@ -1,7 +1,11 @@
 """Run a Sampler (model/): z and classes in, uint8 pictures, grids and PNG files out."""
 
+import csv
+import io
+import itertools
 import os
 import sys
+import textwrap
 
 import numpy as np
 from tqdm import tqdm
@@ -9,7 +13,7 @@ from tqdm import tqdm
 from utils.output import files
 from utils.output.pictures import blank, place, png, to_uint8
 from utils.output.terminal import can_show_bar
-from utils.sampling import latents
+from utils.sampling import latents, naming
 
 _REFRESH_SAMPLES = 256  # that the batch-norm statistics of the averaged G are computed from
 _MIN_REFRESH_BATCH = 16  # however large the pictures: the variance of one or two samples is useless
@@ -47,31 +51,51 @@ def refresh(session, sampler, labels):
         session.run(sampler.refresh, feed)
 
 
-def write_samples(session, sampler, run, rows, step):
-    """Write the samples that the settings `run` ask for; return a line that says which and where.
+def write_samples(session, sampler, run, selected, chosen):
+    """Write the samples that the settings `run` ask for; return lines that say which and where.
 
-    The grid is sample_<step>_seed<seed>.png in samples_dir. With run.single, each picture is also a file of its own,
-    <name of the grid>/<name of the grid>_<number>.png. rows: class indices, one row of the grid each; [] if the network
-    is unconditional. step: of the checkpoint. Raise OSError where a file cannot be written.
+    A grid, with run.single also a file of each picture, and for classes a CSV file that says where they are in the
+    grid; naming.py has the names. selected: the select.Selected of the weights. chosen: class indices; [] if the
+    network is unconditional. Raise UserError where a file of other weights would be lost, OSError where one cannot be
+    written.
     """
+    classes = selected.manifest.saved.classes
+    request = naming.request(run, selected, [classes[i] for i in chosen] if run.classes else ())
     z = latents.noise(run.sample_seed, latents.SAMPLES, run.num_samples, _z_dim(sampler))
-    z, labels, columns = latents.rows_of_classes(z, run.num_samples, rows)
-    name = f"sample_{step:08d}_seed{run.sample_seed}"
-    grid_path, single_folder = os.path.join(run.samples_dir, name + ".png"), os.path.join(run.samples_dir, name)
+    z, labels, columns = latents.rows_of_classes(z, run.num_samples, chosen)
+    singles = request.singles([classes[label] for label in labels] if classes else [""] * len(z), len(chosen) or 1)
+    naming.refuse_others([request.grid, *singles[: run.single]], request.note)
     if run.single:
-        os.makedirs(single_folder, exist_ok=True)
+        os.makedirs(request.single_folder, exist_ok=True)
     grid, columns = blank(len(z), sampler.images.shape.as_list()[1:], columns or run.grid_columns)
-    number = 0
-    with tqdm(total=len(z), unit=" pictures", file=sys.stdout, disable=not can_show_bar()) as bar:
-        for chunk in generate(session, sampler, z, labels):
-            for picture in chunk:
-                place(grid, columns, number, picture)
-                if run.single:
-                    files.write(os.path.join(single_folder, f"{name}_{number:05d}.png"), png(picture))
-                number += 1
-            bar.update(len(chunk))
-    files.write(grid_path, png(grid))
-    return f"{len(z)} pictures in {grid_path}" + (f", and each as a file in {single_folder}" if run.single else "")
+    drawn = itertools.chain.from_iterable(generate(session, sampler, z, labels))
+    bar = tqdm(drawn, total=len(z), unit=" pictures", file=sys.stdout, disable=not can_show_bar())
+    for number, picture in enumerate(bar):
+        place(grid, columns, number, picture)
+        if run.single:
+            files.write(singles[number], png(picture, request.note))
+    files.write(request.grid, png(grid, request.note))
+    lines = [f"{len(z)} pictures in {request.grid}"]
+    if run.single:
+        lines[0] += f", and each as a file in {request.single_folder}"
+    if chosen:
+        files.write(request.class_list, class_list(labels, columns, classes))
+        names = textwrap.shorten(", ".join(classes[i] for i in chosen), 200, placeholder=" ...")
+        lines.append(f"Classes from the top: {names}; {request.class_list} says where each is in the grid.")
+    return lines
+
+
+def class_list(labels, columns, classes):
+    """Return a CSV file, bytes, that says where each class begins in a grid: its row and column, counted from 0.
+
+    labels: [N], of the pictures in the order of the grid; classes: all names.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["row", "column", "class"])
+    for start in np.flatnonzero(np.diff(labels, prepend=-1)):
+        rows.writerow([start // columns, start % columns, classes[labels[start]]])
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def _z_dim(sampler):

@@ -3,8 +3,10 @@
 import os
 import re
 
+from utils.checkpoints import identity
 from utils.errors import UserError
 from utils.output.history import HISTORY
+from utils.output.pictures import note_of
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
 
@@ -25,27 +27,24 @@ def refuse_files_of_others(samples_dir, checkpoints_dir):
             )
 
 
-def refuse_grids_of_others(then, now):
+def refuse_grids_of_others(manifest, run):
     """Raise UserError if a resumed run would write its grids among those of another one.
 
-    then, now: its run settings, as recorded (a dict) and of today. The two folders may have been moved together.
+    manifest: of the checkpoint to resume from; run: the settings of today. The folders may have been moved.
     """
-    if "samples_dir" not in then or "checkpoints_dir" not in then:
-        return
-    recorded = _from_one_to_the_other(then["checkpoints_dir"], then["samples_dir"])
-    today = _from_one_to_the_other(now.checkpoints_dir, now.samples_dir)
-    if recorded != today and any(re.match(_GRIDS, name) for name in _names(now.samples_dir)):
+    grids = sorted(name for name in _names(run.samples_dir) if re.match(_GRIDS, name))
+    owners = (note_of(os.path.join(run.samples_dir, name)).get("run") for name in reversed(grids))
+    owner = next(filter(None, owners), None)
+    if owner is None:  # grids of version 0.8 or earlier: then another run began in the same folder of checkpoints
+        then = manifest.run
+        is_other = then.get("checkpoints_dir") == run.checkpoints_dir and then.get("samples_dir") != run.samples_dir
+    else:
+        is_other = owner != identity.of(manifest)
+    if grids and is_other:
         raise UserError(
-            f"samples_dir = {now.samples_dir} holds grids of another run; those of this one are in "
-            f"{then['samples_dir']}: give that, or an empty folder"
+            f"samples_dir = {run.samples_dir} holds {grids[-1]} of another run than the checkpoints in "
+            f"{run.checkpoints_dir}; give the samples_dir of this run, or an empty folder"
         )
-
-
-def _from_one_to_the_other(start, path):
-    try:
-        return os.path.relpath(path, start)
-    except ValueError:  # on different drives of Windows
-        return path
 
 
 def _names(folder):

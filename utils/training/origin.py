@@ -9,7 +9,7 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import manifest, select, store
+from utils.checkpoints import identity, manifest, select, store
 from utils.config import checks, schema
 from utils.data import require_classes
 from utils.data.scan import Scan
@@ -46,7 +46,7 @@ def open_origin(settings, is_chief):
         if run.init_from:
             print(f"init_from = {run.init_from} is not used: the run continues from its own checkpoint.", flush=True)
         _announce_kept(kept)
-        folders.refuse_grids_of_others(newest.manifest.run, run)
+        folders.refuse_grids_of_others(newest.manifest, run)
         return Resumed(settings, lock, newest)
     folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
     return Pretrained(settings, lock) if run.init_from else Fresh(settings, lock)
@@ -64,7 +64,7 @@ class Fresh:
         """settings: those to train with; lock: the WriterLock of the run's checkpoints_dir."""
         self.settings, self.lock = settings, lock
         self.newest = None  # the select.Selected that the run continues from
-        self.saved = manifest.Saved()  # to continue from
+        self.saved = manifest.Saved(run_id=identity.new())  # to continue from
 
     def check_pictures(self, pictures, settings):
         """Raise UserError if a conditional network cannot learn the class folders."""
@@ -110,7 +110,7 @@ class Resumed(Fresh):
         """newest: the select.Selected to resume from."""
         super().__init__(settings, lock)
         self.newest = newest
-        self.saved = newest.manifest.saved._replace(best=select.best_of(newest))
+        self.saved = newest.manifest.saved._replace(best=select.best_of(newest), run_id=identity.of(newest.manifest))
 
     def check_pictures(self, pictures, settings):
         """Raise UserError if the class folders are not those of the run; say so if its pictures have changed."""

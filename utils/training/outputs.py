@@ -9,6 +9,7 @@ from utils.metrics import table
 from utils.output import files, history, pictures
 from utils.output.terminal import warn
 from utils.sampling import latents
+from utils.sampling.pictures import class_list
 
 
 class Outputs:
@@ -27,6 +28,7 @@ class Outputs:
         classes = list(range(len(state.saved.classes)))
         self._z, self._labels, columns = latents.rows_of_classes(z, self._run.train_samples, classes)
         self._columns = columns or self._run.grid_columns
+        self._class_list = class_list(self._labels, columns, state.saved.classes) if columns else b""
         self._history = None
         self._continue_from(state, origin.newest)
 
@@ -86,14 +88,20 @@ class Outputs:
 
     def _write_grid(self, step):
         sheet = pictures.grid(self._generator.samples(step, self._z, self._labels), self._columns)
-        png = self._write_sheet(f"train_{step:08d}.png", sheet)
+        png = self._write_sheet(f"train_{step:08d}.png", sheet, step)
         self._open_history().write_grid(step, png, sheet.shape)
         self._grid_step = step
 
     def write_reals(self, reals):
-        """Write samples/reals.png: pictures as the networks get them; reals: [N, H, W, C] float32 in [-1, 1]."""
+        """Write samples/reals.png: pictures as the networks get them; reals: [N, H, W, C] float32 in [-1, 1].
+
+        For classes also samples/classes.csv, which says where each of them is in the grids of samples.
+        """
         sheet = pictures.grid(pictures.to_uint8(reals), self._run.grid_columns)
-        self._attempt("reals.png", self._write_sheet, "reals.png", sheet)
+        self._attempt("reals.png", self._write_sheet, "reals.png", sheet, 0)
+        if self._class_list:
+            path = os.path.join(self._run.samples_dir, "classes.csv")
+            self._attempt("classes.csv", files.write, path, self._class_list)
 
     def write_row(self, state):
         """Write the state's row into history.csv and TensorBoard."""
@@ -115,8 +123,8 @@ class Outputs:
             consequence = "earlier checkpoints are intact" if write == self._save else "training continues"
             warn(f"{what} cannot be written ({error}); {consequence}", fresh_line=True)
 
-    def _write_sheet(self, name, sheet):
-        png = pictures.png(sheet)
+    def _write_sheet(self, name, sheet, step):
+        png = pictures.png(sheet, {"run": self._origin.saved.run_id, "step": step})
         files.write(os.path.join(self._run.samples_dir, name), png)
         return png
 

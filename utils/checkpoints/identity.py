@@ -1,0 +1,30 @@
+"""Which run a checkpoint or a picture belongs to, wherever its folders are now: an identity of the run's own."""
+
+import hashlib
+import json
+import uuid
+
+from utils.config import schema
+
+
+def new():
+    """Return the identity of a run that begins: 32 hexadecimal digits at random."""
+    return uuid.uuid4().hex
+
+
+def of(manifest):
+    """Return the identity of the run that a Manifest belongs to, 32 hexadecimal digits.
+
+    Versions up to 0.8 recorded none. Theirs is made of what cannot change during a run, and the folder it began in.
+    """
+    if manifest.saved.run_id:
+        return manifest.saved.run_id
+    fixed = {name: value for name, value in manifest.run.items() if schema.RUN[name].on_resume == "keep"}
+    folder = manifest.run.get("checkpoints_dir")
+    text = json.dumps([fixed, manifest.network, manifest.saved.pictures, folder], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def short(run_id):
+    """Return the part of an identity that file names have."""
+    return run_id[:6]
