@@ -182,11 +182,11 @@ def test_files_of_other_weights_are_not_replaced(graph, run, tmp_path):
             run, sampler = run._replace(single=singles), flat_sampler()
             write_samples(session, sampler, run, selected(tmp_path), [])
             write_samples(session, sampler, run, selected(tmp_path), [])
-            with pytest.raises(UserError, match="_n70.png exists already, and was not made from these weights; move"):
+            with pytest.raises(UserError, match=r"_n70\.png exists already, and was not made from these weights; move"):
                 write_samples(session, sampler, run, selected(tmp_path, weights=b"others"), [])
         (tmp_path / "sample_00000012_seed3_run012345_n70.png").unlink()
-        with pytest.raises(UserError, match="_00000.png exists already"):
+        with pytest.raises(UserError, match=r"_00000\.png exists already"):
             write_samples(session, sampler, run, selected(tmp_path, weights=b"others"), [])
         (tmp_path / "sample_00000012_seed3_run012345_n70.png").write_text("mine")
-        with pytest.raises(UserError, match="_n70.png exists already"):
+        with pytest.raises(UserError, match=r"_n70\.png exists already"):
             write_samples(session, sampler, run, selected(tmp_path), [])
