@@ -78,6 +78,15 @@ def contents(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.png")}
 
 
+def failing(number):
+    """Return a system call that fails with this error number."""
+
+    def call(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
 class InMemory:
     """As records.Records, of an array [n, H, W, C]."""
 

@@ -268,10 +268,21 @@ def test_damaged_ones_do_not_count_as_kept_ones(saved, tmp_path):
 
 def test_what_cannot_be_cleared_away_is_a_warning(saved, tmp_path, capsys):
     save, restore = saved
+    save(5)
+    (tmp_path / "dcgan-5.json").unlink()
+    (tmp_path / "dcgan-5.json").mkdir()
+    save(6, keep=1)
+    assert "the checkpoint of step 6 is saved, but older ones cannot be removed" in capsys.readouterr().err
+    assert restore() == 6
+
+
+def test_the_list_that_only_tensorflow_reads_may_fail(saved, tmp_path, capsys):
+    save, restore = saved
     (tmp_path / "checkpoint").mkdir()
     save(5)
-    assert "the checkpoint of step 5 is saved, but older ones cannot be removed" in capsys.readouterr().err
-    assert restore() == 5
+    save(6, keep=1)
+    assert [each.step for each in store.find(str(tmp_path))] == [6] and capsys.readouterr().err == ""
+    assert restore() == 6
 
 
 @pytest.mark.parametrize("how", DAMAGES)

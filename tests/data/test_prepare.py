@@ -208,14 +208,14 @@ def test_a_cache_folder_with_an_odd_name(run, name):
 @pytest.mark.parametrize(
     "path, uri",
     (
-        (pathlib.PurePosixPath("/a b/c#d?.sqlite"), "file:///a%20b/c%23d%3F.sqlite?mode=ro"),
-        (pathlib.PureWindowsPath("C:\\a b\\c.sqlite"), "file:///C:/a%20b/c.sqlite?mode=ro"),
-        (pathlib.PureWindowsPath("\\\\server\\share\\c.sqlite"), "file:////server/share/c.sqlite?mode=ro"),
+        (pathlib.PurePosixPath("/a b/c#d?.sqlite"), "file:///a%20b/c%23d%3F.sqlite"),
+        (pathlib.PureWindowsPath("C:\\a b\\c.sqlite"), "file:///C:/a%20b/c.sqlite"),
+        (pathlib.PureWindowsPath("\\\\server\\share\\c.sqlite"), "file:////server/share/c.sqlite"),
     ),
     ids=("unix", "drive", "share"),
 )
 def test_uris_are_of_the_form_that_sqlite_documents(path, uri):
-    assert index.read_only_uri(path) == uri
+    assert index.uri(path) == uri
 
 
 def test_a_file_that_could_not_be_read_is_tried_again(run, pics):

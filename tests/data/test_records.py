@@ -1,9 +1,14 @@
 """Records: what is read is what was written, or the difference is noticed."""
 
+import errno
+import mmap
+
 import numpy as np
 import pytest
+from conftest import failing
 
 from utils.data.records import Records, checksums, record_bytes, to_record
+from utils.runtime import lacks
 
 SHAPE = (5, 5, 3)  # 75 bytes, not a multiple of 4
 
@@ -13,8 +18,8 @@ def pictures():
     return np.random.RandomState(0).randint(0, 256, (6, *SHAPE)).astype(np.uint8)
 
 
-@pytest.fixture
-def stored(tmp_path, pictures):
+@pytest.fixture(params=("mapped", "without memory maps"))
+def stored(tmp_path, pictures, request, monkeypatch):
     """Return (path, Records, checksums asked for) of pictures 5, 4, ..., 0; picture i is in slot 2 i + 1."""
     path, size = tmp_path / "r", record_bytes(SHAPE)
     records = np.zeros((12, size), np.uint8)
@@ -23,6 +28,8 @@ def stored(tmp_path, pictures):
     path.write_bytes(records.tobytes())
     expected = checksums(records[slots])
     asked = []
+    if request.param != "mapped":
+        monkeypatch.setattr(mmap, "mmap", failing(errno.ENODEV))
 
     def rebuild(checksum):
         asked.append(checksum)
@@ -81,3 +88,13 @@ def test_a_rebuilt_record_that_differs_is_accepted(stored, pictures):
     records._rebuild = lambda checksum: pictures[0] // 2
     for _ in range(2):
         assert np.array_equal(records.take(np.array([3, 1])), [pictures[0] // 2] * 2)
+
+
+def test_a_file_system_without_memory_maps_is_a_warning(tmp_path, pictures, monkeypatch, capsys):
+    monkeypatch.setattr(lacks, "_told", set())
+    monkeypatch.setattr(mmap, "mmap", failing(errno.ENODEV))
+    (tmp_path / "r").write_bytes(to_record(pictures[0]).tobytes())
+    sums = checksums(to_record(pictures[0])[None])
+    records = Records(str(tmp_path / "r"), SHAPE, np.int32([0]), sums, None)
+    assert np.array_equal(records.take(np.array([0])), pictures[:1])
+    assert f"main.py: {tmp_path} is on a file system without memory maps (" in capsys.readouterr().err

@@ -1,14 +1,17 @@
 """Files that are never half written: full disks, kills, and what Windows and network file systems refuse."""
 
+import contextlib
 import errno
 import os
 import sys
 import threading
 
 import pytest
+from conftest import failing
 
 from utils.errors import UserError
 from utils.output import files
+from utils.runtime import lacks
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="limits are those of Unix")
 
@@ -121,14 +124,19 @@ def test_fsync_of_a_folder_is_left_out_on_windows_which_opens_none(tmp_path, mon
 
 @pytest.mark.parametrize("number, fails", ((errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)))
 def test_a_file_system_without_fsync_is_no_failure_but_a_broken_disk_is(tmp_path, monkeypatch, number, fails):
-    def fsync(_):
-        raise OSError(number, os.strerror(number))
-
     (tmp_path / "a.txt").write_bytes(b"text")
-    monkeypatch.setattr(os, "fsync", fsync)
-    for sync, path in ((files.fsync_folder, tmp_path), (files.fsync_file, tmp_path / "a.txt")):
-        if fails:
-            with pytest.raises(OSError):
-                sync(str(path))
-        else:
-            sync(str(path))
+    monkeypatch.setattr(os, "fsync", failing(number))
+    with pytest.raises(OSError) if fails else contextlib.ExitStack():
+        files.fsync_file(str(tmp_path / "a.txt"))
+
+
+@pytest.mark.parametrize("number", (errno.EINVAL, errno.EIO, errno.EBADF, errno.EPERM, errno.ENOSYS, errno.EISDIR))
+def test_a_folder_that_cannot_be_synced_is_a_warning(tmp_path, monkeypatch, capsys, number):
+    monkeypatch.setattr(os, "fsync", failing(number))
+    monkeypatch.setattr(lacks, "_told", set())
+    for _ in range(2):  # it is told once
+        files.fsync_folder(str(tmp_path))
+    assert capsys.readouterr().err == (
+        f"main.py: {tmp_path} is on a file system without a sync of folders ({os.strerror(number)}); a power failure "
+        "may cost the newest checkpoint\n"
+    )

@@ -12,24 +12,24 @@ import sys
 import threading
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, failing
 
 from utils.errors import UserError
-from utils.runtime import lock
+from utils.runtime import lacks, lock
 
 fcntl = pytest.importorskip("fcntl", reason="locks of other processes are imitated with fcntl")
 
 # Programs that hold a lock until their standard input is closed.
 WRITER = """
 import sys
-from utils.runtime import lock
+from utils.runtime import lacks, lock
 held = lock.WriterLock(sys.argv[1])
 print("held", flush=True)
 sys.stdin.read()
 """
 LOCKED = """
 import sys
-from utils.runtime import lock
+from utils.runtime import lacks, lock
 with lock.locked(sys.argv[1], lambda: None):
     print("held", flush=True)
     sys.stdin.read()
@@ -129,20 +129,23 @@ def test_the_umask_decides_who_may_lock(tmp_path):
         os.umask(former)
 
 
-@pytest.mark.parametrize("number", (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK))
-def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch, capsys, number):
-    def flock(*_):
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
+@pytest.mark.parametrize("number", (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL, errno.EIO, errno.EBADF))
+def test_a_file_system_without_locks_is_one_warning(tmp_path, monkeypatch, capsys, number):
+    monkeypatch.setattr(lacks, "_told", set())
+    monkeypatch.setattr(fcntl, "flock", failing(number))
+    monkeypatch.setattr(fcntl, "lockf", failing(number))
     held = lock.WriterLock(str(tmp_path))
     held.hold()
-    (line,) = capsys.readouterr().err.strip().split("\n")  # once, however often it saves
-    assert line.startswith(f"main.py: checkpoints_dir = {tmp_path} is on a file system without locks (")
     with lock.locked(str(tmp_path / "cache.lock"), lambda: pytest.fail("nobody holds it")):
         lock.WriterLock(str(tmp_path))
-    assert f"main.py: {tmp_path} is on a file system without locks (" in capsys.readouterr().err
+    assert not lock.has_record_locks(str(tmp_path))
+    (line,) = capsys.readouterr().err.strip().split("\n")
+    assert line.startswith(f"main.py: {tmp_path} is on a file system without locks (")
     assert sorted(os.listdir(str(tmp_path))) == ["cache.lock", "training.lock"]
+
+
+def test_record_locks_are_found_where_the_system_has_them(tmp_path, capsys):
+    assert lock.has_record_locks(str(tmp_path)) and capsys.readouterr().err == ""
 
 
 def test_a_lock_file_that_may_not_be_written_is_an_error_but_for_the_administrator(tmp_path):

@@ -111,15 +111,13 @@ def save(session, saver, checkpoint, manifest_text, keep):
         raise OSError(f"checkpoint {path}: {reason_of(error)}")
     _publish(temporary, checkpoint)
     try:  # the checkpoint is complete; a failure from here on loses nothing
-        # For TensorFlow's own tools only; this program goes by the files.
-        tf.train.update_checkpoint_state(checkpoint.folder, os.path.basename(checkpoint.path))
         _prune(checkpoint, keep)
-    except (OSError, tf.errors.OpError) as error:
-        reason = reason_of(error)
-        warn(
-            f"the checkpoint of step {checkpoint.step} is saved, but older ones cannot be removed ({reason})",
-            fresh_line=True,
-        )
+    except OSError as error:
+        problem = f"older ones cannot be removed ({reason_of(error)})"
+        warn(f"the checkpoint of step {checkpoint.step} is saved, but {problem}", fresh_line=True)
+    # For TensorFlow's own tools only; this program goes by the files.
+    with contextlib.suppress(OSError, tf.errors.OpError):
+        tf.train.update_checkpoint_state(checkpoint.folder, os.path.basename(checkpoint.path))
 
 
 def _publish(temporary, checkpoint):

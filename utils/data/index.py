@@ -12,6 +12,8 @@ import zlib
 
 import PIL
 
+from utils.runtime.lock import has_record_locks
+
 VERSION = 2  # of the tables, and of the records that decode makes: increase it with every change to either
 
 _TABLES = (
@@ -47,7 +49,7 @@ class Index:
 
         key: text that identifies the folder and the recipe; an index with a different key is treated as damaged.
         """
-        self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        self._db = _connect(self.path, "rwc", isolation_level=None)
         self._db.create_function("seal_of", 7, _seal)
         if self._value("PRAGMA quick_check") != "ok":
             raise sqlite3.DatabaseError("its contents are inconsistent")
@@ -158,17 +160,25 @@ def paths_of(index_path, checksum):
 
     Empty if the database is gone or damaged.
     """
-    uri = read_only_uri(pathlib.Path(os.path.abspath(index_path)))
     try:
-        with contextlib.closing(sqlite3.connect(uri, timeout=60, uri=True)) as db:
+        with contextlib.closing(_connect(os.path.abspath(index_path), "ro")) as db:
             return [path for (path,) in db.execute("SELECT path FROM files WHERE checksum = ?", [checksum])]
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         return []
 
 
-def read_only_uri(path):
-    """Return the URI with which SQLite opens the file `path`, an absolute pathlib path, without creating it."""
-    uri = path.as_uri()
-    if not uri.startswith("file:///"):  # Windows' //server/share/...: SQLite accepts it as a path, not as a server
-        uri = uri.replace("file://", "file:////", 1)
-    return uri + "?mode=ro"
+def _connect(path, mode, **options):
+    """Open the database at `path`, absolute, without SQLite's locks on a file system that has none.
+
+    mode: "ro": only to read; "rwc": created if it does not exist.
+    """
+    locks = "" if has_record_locks(os.path.dirname(path)) else "&nolock=1"
+    return sqlite3.connect(f"{uri(pathlib.Path(path))}?mode={mode}{locks}", timeout=60, uri=True, **options)
+
+
+def uri(path):
+    """Return the URI with which SQLite opens the file `path`, an absolute pathlib path."""
+    text = path.as_uri()
+    if not text.startswith("file:///"):  # Windows' //server/share/...: SQLite accepts it as a path, not as a server
+        text = text.replace("file://", "file:////", 1)
+    return text

@@ -7,8 +7,11 @@ matrix product verifies all records of a batch, and any change goes unnoticed wi
 import contextlib
 import functools
 import os
+import threading
 
 import numpy as np
+
+from utils.runtime import lacks
 
 
 def record_bytes(shape):
@@ -53,7 +56,7 @@ class Records:
         self._length = (int(slots.max()) + 1) * self._bytes
         self._file = open(path, "r+b", buffering=0)  # noqa: SIM115  (open as long as records are read)
         self._restore_length()
-        self._rows = np.memmap(self._file, np.uint8, "r", shape=(self._length // self._bytes, self._bytes))
+        self._rows = _rows(self._file, (self._length // self._bytes, self._bytes))
 
     def __len__(self):
         return len(self._slots)
@@ -80,3 +83,30 @@ class Records:
         """Append zeros, which fail the checksum, if the file was truncated: reading past its end would be fatal."""
         if os.fstat(self._file.fileno()).st_size < self._length:
             os.ftruncate(self._file.fileno(), self._length)
+
+
+def _rows(file, shape):
+    """Return an array of the records in an open file, shape [n, record_bytes], that can be indexed with arrays."""
+    try:
+        return np.memmap(file, np.uint8, "r", shape=shape)
+    except OSError as error:
+        lacks.tell(os.path.dirname(file.name), "memory maps", error, "pictures are read from the file at each step")
+        return _UnmappedRows(file.name, shape[1])
+
+
+class _UnmappedRows:
+    """The records in a file whose file system has no memory maps."""
+
+    def __init__(self, path, length):
+        """length: the bytes of each."""
+        self._length, self._lock = length, threading.Lock()  # batches and measurements may read at the same time
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115  (open as long as records are read)
+
+    def __getitem__(self, slots):
+        """Return the records in these slots, [m] integers: [m, record_bytes] uint8."""
+        rows = np.zeros((len(slots), self._length), np.uint8)
+        with self._lock:
+            for row, slot in zip(rows, slots):
+                self._file.seek(int(slot) * self._length)
+                self._file.readinto(row)
+        return rows

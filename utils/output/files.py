@@ -7,8 +7,9 @@ import secrets
 import tempfile
 
 from utils.errors import UserError
+from utils.runtime import lacks
 
-# What file systems answer that cannot do it at all, for files or for folders, among them some network ones.
+# What file systems answer that cannot sync files at all, among them some network ones.
 _NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
@@ -45,8 +46,9 @@ def make_writable(setting, folder):
     """Create the folder that a setting names and write to it as a test; raise UserError if that fails."""
     try:
         os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        handle, path = tempfile.mkstemp(prefix=".writable-", dir=folder)
+        os.close(handle)  # before it is removed: shares of other systems remove no open file
+        os.remove(path)
     except OSError as error:
         raise UserError(f"{setting} = {folder} cannot be written ({error.strerror}); choose another folder")
 
@@ -54,24 +56,25 @@ def make_writable(setting, folder):
 def fsync_file(path):
     """Wait until the contents of a file are on the disk; raise OSError if that fails."""
     with open(path, "r+b") as file:  # Windows refuses (EBADF) a file that is open for reading only
-        _fsync(file.fileno())
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in _NO_FSYNC:
+                raise
 
 
 def fsync_folder(path):
-    """Wait until the names of the files in a folder are on the disk, where the system can do that: not on Windows."""
+    """Wait until the names of the files in a folder are on the disk, where the system can do that: not on Windows.
+
+    Shares of other systems fail in several ways. The files are complete all the same, so that is a warning.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     except PermissionError:  # Windows opens no folders; elsewhere it may be writable but not readable
         return
     try:
-        _fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _fsync(descriptor):
-    try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in _NO_FSYNC:
-            raise
+        lacks.tell(path, "a sync of folders", error, "a power failure may cost the newest checkpoint")
+    finally:
+        os.close(descriptor)

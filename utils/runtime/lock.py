@@ -1,7 +1,7 @@
 """Locks between processes, which end with the process that holds them, even after kill -9.
 
 They are the operating system's file locks, taken by the library `filelock`. Never by its soft locks, which are files
-that outlive a killed process. A file system without locks gives a warning, and the work continues unlocked.
+that outlive a killed process. On a file system without locks the work continues unlocked, after a warning.
 """
 
 import contextlib
@@ -16,16 +16,19 @@ import tempfile
 import filelock
 
 from utils.errors import UserError
+from utils.runtime import lacks
+
+if sys.platform != "win32":
+    import fcntl
 
 _KernelLock = filelock.WindowsFileLock if sys.platform == "win32" else filelock.UnixFileLock
 # Versions with this option would otherwise replace a missing lock of the system with a soft one.
 _HAS_FALLBACK = "fallback_to_soft" in inspect.signature(_KernelLock.__init__).parameters
-_UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 _POLL_SECONDS = 0.2
 
 
-class _UnsupportedError(Exception):
-    """The file system has no locks; the text gives the reason."""
+class _UnsupportedError(OSError):
+    """The file system has no locks."""
 
 
 @contextlib.contextmanager
@@ -40,7 +43,7 @@ def locked(path, on_wait):
                 lock.acquire(poll_interval=_POLL_SECONDS)
             stack.callback(lock.release)
         except _UnsupportedError as error:
-            _warn(f"{os.path.dirname(path)} is on a file system without locks ({error}); do not start two runs at once")
+            _tell(os.path.dirname(path), error)
         yield
 
 
@@ -54,7 +57,6 @@ class WriterLock:
         """Take the lock; raise UserError if another process holds it."""
         self._folder, self._path = folder, os.path.join(folder, "training.lock")
         self._lock = self._locked_file = None
-        self._warned = False
         self.hold()
 
     def hold(self):
@@ -71,7 +73,7 @@ class WriterLock:
         try:
             self._lock = _try_lock(self._path)
         except _UnsupportedError as error:
-            self._warn_once(error)
+            _tell(self._folder, error)
             return
         if self._lock is None:
             raise UserError(
@@ -87,14 +89,6 @@ class WriterLock:
                 return file.read(200).strip() or "just starting"
         except OSError:
             return "just starting"
-
-    def _warn_once(self, error):
-        if not self._warned:
-            _warn(
-                f"checkpoints_dir = {self._folder} is on a file system without locks ({error}); do not start a second "
-                "training run there"
-            )
-        self._warned = True
 
 
 def _create(path):
@@ -123,11 +117,10 @@ def _try_lock(path):
         _check_support(os.path.dirname(path))
         return None
     except NotImplementedError:  # filelock 3.12, for ENOSYS
-        raise _UnsupportedError(os.strerror(errno.ENOSYS))
+        raise _UnsupportedError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     except OSError as error:
-        if error.errno in _UNSUPPORTED:
-            raise _UnsupportedError(error.strerror)
-        raise
+        with open(path, "r+b"):  # raises the error if it is one of opening the file
+            raise _UnsupportedError(error.errno, error.strerror)
     return lock
 
 
@@ -142,10 +135,23 @@ def _check_support(folder):
             lock.acquire(blocking=False)
             lock.release()
     except filelock.Timeout:
-        raise _UnsupportedError(os.strerror(errno.EOPNOTSUPP))
+        raise _UnsupportedError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
     except OSError:  # such as a full disk, which says nothing about locks
         pass
 
 
-def _warn(text):
-    print(f"main.py: {text}", file=sys.stderr, flush=True)
+def _tell(folder, error):
+    lacks.tell(folder, "locks", error, "do not start two runs at once there")
+
+
+def has_record_locks(folder):
+    """Return whether parts of a file in `folder` can be locked, as SQLite does; say so if they cannot."""
+    if sys.platform == "win32":
+        return True
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            _tell(folder, error)
+            return False
+    return True

@@ -36,6 +36,7 @@ def open_origin(settings, is_chief):
         folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         files.make_writable(name, getattr(run, name))
+    files.fsync_folder(run.checkpoints_dir)  # which says so now if the file system cannot
     lock = WriterLock(run.checkpoints_dir)
     newest = select.newest_good(run.checkpoints_dir)
     if newest:

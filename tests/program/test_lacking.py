@@ -1,0 +1,41 @@
+"""The program on a file system that lacks what others have: one warning for each thing, and all else as usual."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ENVIRONMENT
+from runs import steps_of
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD and /proc are those of Linux"),
+    pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler"),
+]
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lacking.c")
+
+
+@pytest.fixture
+def lacking(program, tmp_path):
+    """The environment in which the program's folder lacks them."""
+    library = str(tmp_path / "lacking.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
+    return dict(ENVIRONMENT, LD_PRELOAD=library, LACKING=str(program.folder))
+
+
+def warnings_of(done):
+    """Return what each line on standard error says is lacking; the process must have succeeded."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line.split(" is on a file system without ")[1].split(" (")[0] for line in done.stderr.splitlines()]
+
+
+def test_training_resuming_and_sampling(program, lacking):
+    options = ["--checkpoint_every", "1", "--keep_checkpoints", "2", "--sample_every", "0"]
+    for goal in (3, 6):
+        done = program.run("--max_steps", str(goal), *options, env=lacking)
+        assert sorted(warnings_of(done)) == ["a sync of folders", "locks", "memory maps"]
+        assert f"Finished at step {goal}" in done.stdout and steps_of(program.checkpoints) == [goal - 1, goal]
+    done = program.run("--isTrain", "0", "--num_samples", "2", env=lacking)
+    assert warnings_of(done) == [] and "Sampling from step 6" in done.stdout
