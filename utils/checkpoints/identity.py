@@ -28,3 +28,12 @@ def of(manifest):
 def short(run_id):
     """Return the part of an identity that file names have."""
     return run_id[:6]
+
+
+def of_weights(checkpoint):
+    """Return 12 hexadecimal digits that differ where the weights of a store.Checkpoint differ.
+
+    They come from its index, which has a checksum of each tensor.
+    """
+    with open(checkpoint.path + ".index", "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()[:12]

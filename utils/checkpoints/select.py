@@ -6,6 +6,7 @@ from typing import NamedTuple, Tuple
 from utils.checkpoints import store
 from utils.checkpoints.manifest import LaterVersionError, Manifest
 from utils.errors import UserError
+from utils.output import plain_paths
 from utils.output.terminal import warn
 
 
@@ -30,6 +31,7 @@ def newest_good(folder):
 
     Raise UserError if there are some, but none is good.
     """
+    plain_paths.check("checkpoints_dir", folder)
     checkpoints, damaged = store.find(folder), []
     for checkpoint in reversed(checkpoints):
         try:
@@ -116,6 +118,7 @@ def select(folder, wanted):
 
 
 def _of_step(folder, step):
+    plain_paths.check("checkpoints_dir", folder)
     checkpoint = store.at(folder, step)
     try:
         return Selected(checkpoint, store.verify(checkpoint), "as requested")

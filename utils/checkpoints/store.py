@@ -6,7 +6,6 @@ later damage is noticed, because every byte of a checkpoint is under a checksum 
 """
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ import tensorflow.compat.v1 as tf
 from utils.checkpoints import manifest as manifests
 from utils.errors import UserError, reason_of
 from utils.output import files
+from utils.output.plain_paths import plain_folder
 from utils.output.terminal import warn
 
 PREFIX = "dcgan"
@@ -61,12 +61,6 @@ def find(folder):
     return [at(folder, step) for step in sorted(steps)]
 
 
-def fingerprint(checkpoint):
-    """Return 12 hexadecimal digits that differ wherever the weights differ: the index has a checksum of each tensor."""
-    with open(checkpoint.path + ".index", "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()[:12]
-
-
 def verify(checkpoint):
     """Read every byte of a checkpoint and return its Manifest; raise UserError if anything is wrong with it."""
     if not os.path.exists(checkpoint.json):
@@ -100,7 +94,8 @@ def save(session, saver, checkpoint, manifest_text, keep):
     os.makedirs(temporary)
     path = os.path.join(temporary, os.path.basename(checkpoint.path))
     try:
-        saver.save(session, path, write_meta_graph=False, write_state=False)
+        with _plain(path) as prefix:
+            saver.save(session, prefix, write_meta_graph=False, write_state=False)
         _read_back(path)
         with open(path + ".json", "w", encoding="utf-8") as file:
             file.write(manifest_text)
@@ -116,8 +111,8 @@ def save(session, saver, checkpoint, manifest_text, keep):
         problem = f"older ones cannot be removed ({reason_of(error)})"
         warn(f"the checkpoint of step {checkpoint.step} is saved, but {problem}", fresh_line=True)
     # For TensorFlow's own tools only; this program goes by the files.
-    with contextlib.suppress(OSError, tf.errors.OpError):
-        tf.train.update_checkpoint_state(checkpoint.folder, os.path.basename(checkpoint.path))
+    with contextlib.suppress(OSError, tf.errors.OpError), plain_folder(checkpoint.folder) as folder:
+        tf.train.update_checkpoint_state(folder, os.path.basename(checkpoint.path))
 
 
 def _publish(temporary, checkpoint):
@@ -141,9 +136,17 @@ def rewrite_manifest(checkpoint, manifest_text):
 
 def _read_back(path):
     """Read every tensor of a checkpoint, which verifies their checksums."""
-    reader = tf.train.load_checkpoint(path)
-    for name in reader.get_variable_to_shape_map():
-        reader.get_tensor(name)
+    with _plain(path) as prefix:
+        reader = tf.train.load_checkpoint(prefix)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+
+
+@contextlib.contextmanager
+def _plain(path):
+    """Yield the path of a checkpoint as TensorFlow takes it, valid inside the block."""
+    with plain_folder(os.path.dirname(path)) as folder:
+        yield os.path.join(folder, os.path.basename(path))
 
 
 def _prune(checkpoint, keep):
@@ -173,8 +176,8 @@ def _step_of(name):
 
 def has(checkpoint, variables):
     """Return whether a checkpoint has a value for each of `variables`; raise UserError if it is damaged."""
-    with _damage_named(checkpoint.path):
-        names = {name for name, _ in tf.train.list_variables(checkpoint.path)}
+    with _damage_named(checkpoint.path), _plain(checkpoint.path) as prefix:
+        names = {name for name, _ in tf.train.list_variables(prefix)}
     return all(variable.op.name in names for variable in variables)
 
 
@@ -183,11 +186,11 @@ def restore(session, saver, checkpoint, variables):
 
     `Saver.restore` accepts a wrong shape of a resource variable silently, so shapes are compared first.
     """
-    with _damage_named(checkpoint.path):
-        stored = dict(tf.train.list_variables(checkpoint.path))
+    with _damage_named(checkpoint.path), _plain(checkpoint.path) as prefix:
+        stored = dict(tf.train.list_variables(prefix))
         for variable in variables:
             name, shape = variable.op.name, variable.shape.as_list()
             if stored.get(name) != shape:
                 problem = "is missing" if name not in stored else f"has shape {stored[name]}"
                 raise UserError(f"{checkpoint.path}: {name} {problem}; the network needs {shape}")
-        saver.restore(session, checkpoint.path)
+        saver.restore(session, prefix)

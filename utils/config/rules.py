@@ -124,12 +124,25 @@ def path_or_none():
     return string("a path, or '' for none", _is_encodable)._replace(is_path=True)
 
 
-def _is_encodable(name):
+def _is_encodable(text):
     try:
-        os.fsencode(name)
+        file_name(text)
     except UnicodeEncodeError:  # half of a surrogate pair: no file can have this name
         return False
     return True
+
+
+def file_name(text):
+    """Return `text` as functions of the system take it; raise UnicodeEncodeError if no file can have such a name.
+
+    In a locale such as LC_ALL=C they take no letters like the u umlaut of a params file. The command line, and lists
+    of folders, have the bytes of UTF-8 for it there, each as a surrogate; so has the result.
+    """
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+    return text
 
 
 def colour():

@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Dict, FrozenSet, NamedTuple, Optional
 
 from utils.config import checks, committed, help, params_file, schema, suggestions
+from utils.config.rules import file_name
 from utils.config.version import VERSION
 from utils.errors import UserError
 
@@ -71,7 +72,8 @@ def _refuse_sampling(given):
 def absolute(paths, root):
     """Return {name: absolute path} for {name: path}, which may be relative to `root`, start with ~, or be ''."""
     return {
-        name: path and os.path.abspath(os.path.join(root, os.path.expanduser(path))) for name, path in paths.items()
+        name: path and os.path.abspath(os.path.join(root, os.path.expanduser(file_name(path))))
+        for name, path in paths.items()
     }
 
 

@@ -67,7 +67,9 @@ def build_batches(pictures, settings, size, rows=slice(None)):
     with tf.name_scope("batches"):  # so that its operations do not take names of counters, such as "step"
         start = tf.placeholder(tf.int64, [], name="pictures_seen_before")
         # One batch after the other: the order is fixed, and reading is much faster than a step. Two are kept ready.
-        stream = tf.data.Dataset.range(start, tf.int64.max, size).map(reader.build_batch).prefetch(2)
+        # AutoGraph would find nothing to convert, and fails on sources in a folder whose name is not UTF-8.
+        build_batch = tf.autograph.experimental.do_not_convert(reader.build_batch)
+        stream = tf.data.Dataset.range(start, tf.int64.max, size).map(build_batch).prefetch(2)
         iterator = tf.data.make_initializable_iterator(stream)
         asked = _now()
         with tf.control_dependencies([asked]):

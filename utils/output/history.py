@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 
 from utils.errors import reason_of
 from utils.output import files
+from utils.output.plain_paths import plain_folder
 
 HISTORY = "history.csv"
 # The columns that are filled at every logged step.
@@ -95,7 +96,8 @@ class Events:
                 os.makedirs(self._folder, exist_ok=True)
                 name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
                 name += f".{next(_NUMBERS):04d}"  # TensorBoard reads the files in the order of their names
-                self._writer = tf.io.TFRecordWriter(os.path.join(self._folder, name))
+                with plain_folder(self._folder) as folder:  # only while the file is opened
+                    self._writer = tf.io.TFRecordWriter(os.path.join(folder, name))
                 self._writer.write(tf.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
             self._writer.write(tf.Event(wall_time=time.time(), step=step, **content).SerializeToString())
             self._writer.flush()

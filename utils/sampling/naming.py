@@ -5,7 +5,7 @@ import os
 import re
 from typing import NamedTuple, Tuple
 
-from utils.checkpoints import identity, store
+from utils.checkpoints import identity
 from utils.errors import UserError
 from utils.output.pictures import note_of
 
@@ -59,7 +59,7 @@ class Request(NamedTuple):
 
 def request(run, selected, chosen):
     """Return the Request of the settings `run` from a checkpoint, a select.Selected; chosen: names of classes."""
-    run_id, weights = identity.of(selected.manifest), store.fingerprint(selected.checkpoint)
+    run_id, weights = identity.of(selected.manifest), identity.of_weights(selected.checkpoint)
     asked = run.sample_seed, run.num_samples, tuple(chosen)
     return Request(run.samples_dir, run_id, selected.checkpoint.step, weights, *asked)
 

@@ -1,0 +1,51 @@
+"""Paths that TensorFlow takes as they are."""
+
+import os
+import tempfile
+
+import pytest
+
+from utils.errors import UserError
+from utils.output import plain_paths
+
+ODD = ("repo [copy]", "what?", "a*", "back\\slash", "{a,b}", "new\nline", os.fsdecode(b"\xff"), "#1", "a|b", "\u202e")
+
+
+@pytest.mark.parametrize("name", ("plain", "with spaces, and a (copy) of 50%", "ün日本", "a+b=c@d:~e"))
+def test_most_paths_stay_as_they_are(tmp_path, name):
+    with plain_paths.plain_folder(str(tmp_path / name)) as path:
+        assert path == str(tmp_path / name)
+
+
+@pytest.mark.skipif(os.sep != "/", reason="no file can have such a name")
+@pytest.mark.parametrize("name", ODD)
+def test_others_are_reached_by_another_path(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(str(tmp_path))
+    folder = tmp_path / name
+    (folder / "deep").mkdir(parents=True)
+    with plain_paths.plain_folder(str(folder / "deep")) as path:
+        assert name not in path
+        with open(os.path.join(path, "a.txt"), "w") as file:
+            file.write("text")
+    assert (folder / "deep" / "a.txt").read_text() == "text" and not os.path.exists(os.path.dirname(path))
+    monkeypatch.chdir(str(folder))
+    with plain_paths.plain_folder(str(folder / "deep")) as path:
+        assert path == os.path.join(".", "deep")
+
+
+@pytest.mark.skipif(os.sep != "/", reason="no file can have such a name")
+def test_where_no_link_can_be_made_it_is_one_line(tmp_path, monkeypatch):
+    def symlink(*_, **__):
+        raise OSError("a privilege is missing")
+
+    plain_paths.check("checkpoints_dir", "/what?")
+    monkeypatch.setattr(os, "symlink", symlink)
+    plain_paths.check("checkpoints_dir", "/plain")
+    with pytest.raises(
+        UserError, match=r"checkpoints_dir = /what\?: .* a link to it cannot be made \(a privilege"
+    ):
+        plain_paths.check("checkpoints_dir", "/what?")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a*"))
+    os.makedirs(tempfile.tempdir)
+    with pytest.raises(UserError, match="the folder of temporary files, has such a path, too"):
+        plain_paths.check("checkpoints_dir", "/what?")
