@@ -6,35 +6,46 @@ TensorFlow, and what needs it, is imported inside the functions, so that --help 
 import os
 import sys
 
-from utils.config.settings import resolve
-from utils.config.startup import describe
-from utils.errors import RunError, UserError
-from utils.output.terminal import make_forgiving
-from utils.runtime.start import import_tensorflow, missing_package
-from utils.runtime.tf_config import task_of
+ROOT = os.path.dirname(os.path.abspath(globals().get("__file__", "main.py")))  # `python - < main.py` has no __file__
+if ROOT not in sys.path:  # such as for runpy.run_path and python -P
+    sys.path.insert(0, ROOT)
+
+from utils.config.settings import resolve  # noqa: E402
+from utils.config.startup import describe  # noqa: E402
+from utils.errors import RunError, UserError  # noqa: E402
+from utils.output.terminal import forgiving_streams  # noqa: E402
+from utils.runtime.guest import undone  # noqa: E402
+from utils.runtime.start import import_tensorflow, missing_package  # noqa: E402
+from utils.runtime.tf_config import task_of  # noqa: E402
 
 
-def main(argv):
-    """Do what the settings say; return the exit code."""
-    make_forgiving()
-    try:
-        settings = resolve(argv)
-        task = task_of(os.environ) if settings.run.isTrain else None
-        print(describe(settings, argv), flush=True)
-        import_tensorflow()
-        return train(settings, task) if settings.run.isTrain else sample(settings)
-    except UserError as error:
-        print(f"main.py: {error}", file=sys.stderr)
-        return 2
-    except ImportError as error:
-        print(f"main.py: {missing_package(error)}", file=sys.stderr)
-        return 2
-    except (RunError, OSError) as error:
-        print(f"main.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("main.py: stopped", file=sys.stderr)
-        return 130
+def main(argv=()):
+    """Do what the settings say; return the exit code.
+
+    argv: settings as on the command line, such as ["--max_steps", "10"]. It can be called any number of times in a
+    process, with or without success.
+    """
+    with forgiving_streams(), undone():
+        try:
+            settings = resolve(argv)
+            task = task_of(os.environ) if settings.run.isTrain else None
+            print(describe(settings, argv), flush=True)
+            import_tensorflow()
+            return train(settings, task) if settings.run.isTrain else sample(settings)
+        except UserError as error:
+            print(f"main.py: {error}", file=sys.stderr)
+            return 2
+        except ImportError as error:
+            print(f"main.py: {missing_package(error)}", file=sys.stderr)
+            return 2
+        except (RunError, OSError) as error:
+            print(f"main.py: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("main.py: stopped", file=sys.stderr)
+            return 130
+        except SystemExit as done:  # of --help and --version
+            return done.code
 
 
 def train(settings, task):
@@ -61,9 +72,9 @@ def train(settings, task):
     workers = cluster.Workers(task, run.worker_timeout)
     signals.ignore_hangup()
 
-    with devices.out_of_memory_named("batch_size", run.batch_size):
-        # Where the run starts from: a checkpoint, the weights of another run, or random weights.
-        origin = open_origin(settings, workers.is_chief)
+    oom = devices.out_of_memory_named("batch_size", run.batch_size)
+    # Where the run starts from: a checkpoint, the weights of another run, or random weights.
+    with tf.Graph().as_default(), oom, open_origin(settings, workers.is_chief) as origin:
         settings = origin.settings
         run, network = settings.run, settings.network
 
@@ -151,15 +162,17 @@ def sample(settings):
 
     # The static graph: G alone (model/generator.py). The checkpoint replaces all random values, but TensorFlow asks for
     # a seed where TF_DETERMINISTIC_OPS is set.
-    tf.set_random_seed(run.seed)
-    sampler = build_sampler(network, selected.manifest.run["ema_decay"] > 0, len(classes))
-    saver = tf.train.Saver(sampler.variables)
-    tf.get_default_graph().finalize()
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.set_random_seed(run.seed)
+        sampler = build_sampler(network, selected.manifest.run["ema_decay"] > 0, len(classes))
+        saver = tf.train.Saver(sampler.variables)
+    graph.finalize()
 
     # The session.
     amount = "evaluate_samples" if run.evaluate else "num_samples"
     config = devices.session_config(precision)
-    with devices.out_of_memory_named(amount, getattr(run, amount)), tf.Session(config=config) as session:
+    with devices.out_of_memory_named(amount, getattr(run, amount)), tf.Session(graph=graph, config=config) as session:
         selected = select.restore_selected(session, saver, sampler.variables, selected, run.checkpoint)
         step, path = selected.checkpoint
         print(f"Sampling from step {step} ({selected.description}) and with its network, {path}.", flush=True)

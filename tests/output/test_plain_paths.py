@@ -41,9 +41,7 @@ def test_where_no_link_can_be_made_it_is_one_line(tmp_path, monkeypatch):
     plain_paths.check("checkpoints_dir", "/what?")
     monkeypatch.setattr(os, "symlink", symlink)
     plain_paths.check("checkpoints_dir", "/plain")
-    with pytest.raises(
-        UserError, match=r"checkpoints_dir = /what\?: .* a link to it cannot be made \(a privilege"
-    ):
+    with pytest.raises(UserError, match=r"checkpoints_dir = /what\?: .* a link to it cannot be made \(a privilege"):
         plain_paths.check("checkpoints_dir", "/what?")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a*"))
     os.makedirs(tempfile.tempdir)

@@ -12,10 +12,9 @@ from utils.output import terminal
 
 PRINT = """
 import sys
-from utils.output.terminal import make_forgiving, warn
-make_forgiving()
-make_forgiving()
-{body}
+from utils.output.terminal import forgiving_streams, warn
+with forgiving_streams(), forgiving_streams():
+    {body}
 """
 
 
@@ -23,7 +22,11 @@ def run(body, **options):
     """Run a program that prints; return its CompletedProcess, with bytes."""
     environment = dict(os.environ, PYTHONPATH=ROOT, **options.pop("env", {}))
     options = dict({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, **options)
-    return subprocess.run([sys.executable, "-c", PRINT.format(body=body)], env=environment, timeout=60, **options)
+    return subprocess.run([sys.executable, "-c", program(body)], env=environment, timeout=60, **options)
+
+
+def program(body):
+    return PRINT.format(body=body.replace("\n", "\n    "))
 
 
 @pytest.mark.parametrize("encoding, seen", (("cp1252", b"caf\xe9 \\u65e5"), ("ascii", b"caf\\xe9 \\u65e5")))
@@ -54,7 +57,7 @@ def test_a_program_without_standard_streams_runs(tmp_path):
     path = str(tmp_path / "done")
     body = f"print('x'); warn('y'); sys.stdout.flush(); open({path!r}, 'w').close()"
     subprocess.check_call(
-        ["sh", "-c", '"$0" -c "$1" >&- 2>&-', sys.executable, PRINT.format(body=body)],
+        ["sh", "-c", '"$0" -c "$1" >&- 2>&-', sys.executable, program(body)],
         env=dict(os.environ, PYTHONPATH=ROOT),
     )
     assert os.path.exists(path)
@@ -67,9 +70,18 @@ def test_a_stream_without_a_descriptor_turns_silent(monkeypatch):
 
     monkeypatch.setattr(sys, "stdout", Full())
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    terminal.make_forgiving()
-    print("lost")
-    sys.stdout.flush()
+    with terminal.forgiving_streams():
+        print("lost")
+        sys.stdout.flush()
+
+
+def test_streams_are_as_before_afterwards(monkeypatch):
+    for stream in (None, io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")):
+        monkeypatch.setattr(sys, "stdout", stream)
+        with terminal.forgiving_streams():
+            print("\u65e5")
+        assert sys.stdout is stream and getattr(stream, "errors", None) in (None, "strict")
+    assert stream.buffer.getvalue().strip() == b"\\u65e5"
 
 
 def test_a_warning_names_the_program_and_can_start_below_a_bar(capsys):

@@ -10,6 +10,8 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
+import types
 from typing import NamedTuple, Optional
 
 from utils.data import decode
@@ -153,7 +155,7 @@ class _Process:
         self.ready = False  # whether it has started up
         self.pipe, child_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(child_end, job), daemon=True)
-        with _interrupts_blocked():
+        with _interrupts_blocked(), _script_hidden():
             self._process.start()
         child_end.close()  # so that the pipe closes when the process exits
 
@@ -192,6 +194,20 @@ def _interrupts_blocked():
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _script_hidden():
+    """Let no process that starts run the caller's script, as `spawn` does: it has nothing that decoding needs.
+
+    A script without `if __name__ == "__main__":` would start the whole program again in each of them.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _serve(pipe, job):

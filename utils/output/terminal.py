@@ -36,20 +36,28 @@ class _Forgiving:
         return getattr(self._stream, name)
 
 
-def make_forgiving():
-    """Make standard output and standard error never raise; to be called once, before anything is printed.
+@contextlib.contextmanager
+def forgiving_streams():
+    """Make standard output and standard error never raise inside the block.
 
     A character that the encoding lacks (such as Windows' cp1252) is shown as its escape: \\u65e5.
     """
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if isinstance(stream, _Forgiving):
-            continue
+    former = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+    errors = {name: getattr(stream, "errors", None) for name, stream in former.items()}
+    for name, stream in former.items():
         if stream is None:  # the process was started without it (pythonw.exe, 2>&-)
-            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (for the life of the process)
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (closed with the last reference)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, _Forgiving(stream))
+    try:
+        yield
+    finally:
+        for name, stream in former.items():
+            getattr(sys, name).flush()
+            setattr(sys, name, stream)
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors=errors[name])
 
 
 def can_show_bar():

@@ -48,7 +48,7 @@ def locked(path, on_wait):
 
 
 class WriterLock:
-    """The right of one training run to write to a folder of checkpoints, held until its process ends.
+    """The right of one training run to write to a folder of checkpoints, held until it is closed or its process ends.
 
     The lock is the file training.lock; training.lock.txt names its holder for the message to another run.
     """
@@ -64,9 +64,7 @@ class WriterLock:
         with contextlib.suppress(FileNotFoundError):
             if self._lock and os.path.samestat(self._locked_file, os.stat(self._path)):
                 return
-        if self._lock:
-            self._lock.release()
-            self._lock = None
+        self.close()
         os.makedirs(self._folder, exist_ok=True)
         # Before it is locked: if it is replaced meanwhile, the next call notices.
         self._locked_file = _create(self._path)
@@ -82,6 +80,12 @@ class WriterLock:
             )
         with contextlib.suppress(OSError), open(self._path + ".txt", "w", encoding="utf-8") as file:
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")  # only for the message above
+
+    def close(self):
+        """Release the lock."""
+        if self._lock:
+            self._lock.release()
+            self._lock = None
 
     def _holder(self):
         try:

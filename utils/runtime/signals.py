@@ -6,10 +6,12 @@ import signal
 import socket
 import threading
 
+from utils.runtime.guest import can_handle_signals
+
 
 def ignore_hangup():
     """Keep training when the terminal is closed; Windows has no SIGHUP."""
-    if hasattr(signal, "SIGHUP"):
+    if hasattr(signal, "SIGHUP") and can_handle_signals():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
@@ -23,6 +25,8 @@ class StopSignals:
 
     Python runs a handler only between two of its own instructions, so not while a session runs. What it does at once is
     write the signal's number to a socket (`signal.set_wakeup_fd`): a thread reads it there, undisturbed by the session.
+
+    In a thread of a caller it does nothing: there, signals are the caller's.
     """
 
     # SIGBREAK is Windows' Ctrl-Break.
@@ -32,7 +36,9 @@ class StopSignals:
         self.received = 0
 
     def __enter__(self):
-        self._watcher = None
+        self._watcher, self._former = None, {}
+        if not can_handle_signals():
+            return self
         try:
             self._start_watcher()
             handler = _do_nothing
@@ -70,7 +76,7 @@ class StopSignals:
         if self._watcher:
             signal.set_wakeup_fd(self._former_fd)
         for number, handler in self._former.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: not set by Python
         if self._watcher:
             self._writer.send(b"\0")
             self._watcher.join()

@@ -5,6 +5,7 @@ those of the newest good checkpoint. Only the chief of several workers has one o
 get all values from the chief.
 """
 
+import contextlib
 import os
 
 import tensorflow.compat.v1 as tf
@@ -22,8 +23,9 @@ _NETWORKS = ("generator/", "discriminator/")
 _IRRELEVANT_FOR_WEIGHTS = ("init", "init_stddev", "bn_momentum", "sync_batch_norm")
 
 
+@contextlib.contextmanager
 def open_origin(settings, is_chief):
-    """Check and lock the folders of a run; return where it starts from.
+    """Check and lock the folders of a run; yield where it starts from, and release the lock at the end.
 
     Raise UserError if a folder is wrong, in use, or has files of another run, before any file of that run is changed.
     """
@@ -31,26 +33,34 @@ def open_origin(settings, is_chief):
     Scan(run.pics_dir)  # raises UserError if there is no such folder
     if not is_chief:
         files.make_writable("cache_dir", run.cache_dir)
-        return Follower(settings)
+        yield Follower(settings)
+        return
     if not os.path.isdir(run.checkpoints_dir):
         folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         files.make_writable(name, getattr(run, name))
     files.fsync_folder(run.checkpoints_dir)  # which says so now if the file system cannot
-    lock = WriterLock(run.checkpoints_dir)
-    newest = select.newest_good(run.checkpoints_dir)
-    if newest:
-        select.warn_damaged(newest)
-        settings, kept = manifest.keep_defaults(newest.manifest, settings)
-        checks.check_together(settings.run, settings.network)
-        print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
-        if run.init_from:
-            print(f"init_from = {run.init_from} is not used: the run continues from its own checkpoint.", flush=True)
-        _announce_kept(kept)
-        folders.refuse_grids_of_others(newest.manifest, run)
-        return Resumed(settings, lock, newest)
-    folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
-    return Pretrained(settings, lock) if run.init_from else Fresh(settings, lock)
+    with contextlib.closing(WriterLock(run.checkpoints_dir)) as lock:
+        newest = select.newest_good(run.checkpoints_dir)
+        if newest:
+            yield _resumed(settings, lock, newest)
+            return
+        folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
+        yield Pretrained(settings, lock) if run.init_from else Fresh(settings, lock)
+
+
+def _resumed(settings, lock, newest):
+    """Return the Resumed of a run whose newest good checkpoint, a Selected, is `newest`; say so."""
+    select.warn_damaged(newest)
+    settings, kept = manifest.keep_defaults(newest.manifest, settings)
+    run = settings.run
+    checks.check_together(run, settings.network)
+    print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
+    if run.init_from:
+        print(f"init_from = {run.init_from} is not used: the run continues from its own checkpoint.", flush=True)
+    _announce_kept(kept)
+    folders.refuse_grids_of_others(newest.manifest, run)
+    return Resumed(settings, lock, newest)
 
 
 def _announce_kept(kept):
