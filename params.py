@@ -187,7 +187,7 @@ metrics_samples = 256
 metrics_network = "auto"
 
 # File of the Inception network, for FID and KID that are comparable with published ones. It is a frozen TensorFlow
-# graph, inception-2015-12-05.pb. '': do without it.
+# graph, classify_image_graph_def.pb, also called inception-2015-12-05.pb. '': do without it.
 inception_graph = ""
 
 # Metric that selects the best checkpoint. 'fid' or 'kid' ('inception'), 'frechet_distance' or 'kernel_distance'

@@ -108,6 +108,13 @@ def usable():
     left = {mode: half_transparent(mode) for mode in ("RGBA", "LA")}
     files = {
         "rgb.jpg": (saved(rgb, "JPEG", quality=95), COLOURS, 8),
+        "no end.jpg": (saved(rgb, "JPEG", quality=95)[:-2], COLOURS, 8),
+        "half an end.jpg": (saved(rgb, "JPEG", quality=95)[:-1], COLOURS, 8),
+        "no end progressive.jpg": (saved(rgb, "JPEG", quality=95, progressive=True)[:-2], COLOURS, 8),
+        "no end.png": (saved(rgb, "PNG")[:-12], COLOURS, 1),
+        "bad comment.png": (_with_bad_chunk(b"tEXt"), COLOURS, 1),
+        "bad profile.png": (_with_bad_chunk(b"iCCP"), COLOURS, 1),
+        "bad time.png": (_with_bad_chunk(b"tIME"), COLOURS, 1),
         "progressive.jpg": (saved(rgb, "JPEG", quality=95, progressive=True), COLOURS, 8),
         "rgb.png": (saved(rgb, "PNG"), COLOURS, 1),
         "rgb.bmp": (saved(rgb, "BMP"), COLOURS, 1),
@@ -184,6 +191,21 @@ def _png(width, height, *chunks):
     return data
 
 
+def _with_bad_chunk(name):
+    """The motif as a PNG, with an optional chunk whose checksum is wrong: bytes."""
+    png = saved(motif(), "PNG")
+    at = png.index(b"IDAT") - 4
+    return png[:at] + struct.pack(">I", 8) + name + b"key\0text" + b"\0\0\0\0" + png[at:]
+
+
+def _with_bad_data():
+    """The motif as a PNG in which the checksum of the pixels is wrong: bytes."""
+    png = saved(motif(), "PNG")
+    at = png.index(b"IDAT")
+    end = at + 4 + struct.unpack(">I", png[at - 4 : at])[0]
+    return png[:end] + bytes([png[end] ^ 1]) + png[end + 1 :]
+
+
 def unusable():
     """Return {file name: (bytes, a piece of the reason)}: damaged pictures, and files that are named like pictures."""
     jpeg, png, gif = (saved(motif(), form) for form in ("JPEG", "PNG", "GIF"))
@@ -202,6 +224,13 @@ def unusable():
         "lying.png": (_png(5000, 5000, (b"IDAT", zlib.compress(bytes(1000)))), ""),
         "bomb.png": (_png(60000, 60000, (b"IDAT", zlib.compress(bytes(1000)))), "bomb"),
         "text bomb.png": (_png(8, 8, (b"zTXt", b"k\0\0" + zlib.compress(bytes(2**27)))), ""),
+        "bad pixels.png": (_with_bad_data(), "bad checksum in IDAT"),
+        "half.jpg": (jpeg[: len(jpeg) // 2], "runcated"),
+        "preview.nef": (tiff, "raw file"),
+        "sony.arw": (tiff, "raw file"),
+        "olympus.orf": (b"IIRO" + bytes(200), "Olympus raw, not in a format"),
+        "scan.dcm": (bytes(128) + b"DICM" + bytes(200), "DICOM, not in a format"),
+        "light.exr": (b"\x76\x2f\x31\x01" + bytes(200), "OpenEXR, not in a format"),
         "bad checksum.png": (png[:30] + bytes([png[30] ^ 1]) + png[31:], ""),
     }
 

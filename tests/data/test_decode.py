@@ -6,7 +6,8 @@ import pytest
 from odd_files import COLOURS, motif, quarters
 from PIL import Image
 
-from utils.data.decode import BadPictureError, NotAPictureError, Recipe, claims_to_be_a_picture, decode
+from utils.data.decode import BadPictureError, NotAPictureError, Recipe, decode
+from utils.data.formats import claims_to_be_a_picture
 
 RECIPE = Recipe(size=32, channels=3, crop="center", background=(255, 255, 255))
 USABLE, UNUSABLE, OTHERS = odd_files.usable(), odd_files.unusable(), odd_files.others()
@@ -111,6 +112,17 @@ def test_integers_beyond_16_bits_are_stretched(tmp_path):
     assert np.abs(record[5, :, 0] - np.linspace(0, 255, 64)).max() <= 1
 
 
+@pytest.mark.parametrize("white", (1, 255))
+@pytest.mark.parametrize("over", (-0.05, -0.002, 1.002, 1.08), ids=str)
+def test_slight_overshoots_of_floats_are_clipped(tmp_path, white, over):
+    ramp = np.tile(np.linspace(0, 1, 64), (64, 1))
+    ramp[0, 0] = over
+    Image.fromarray(np.float32(ramp * white)).save(str(tmp_path / "a.tif"))
+    record = decode(str(tmp_path / "a.tif"), RECIPE._replace(size=64))
+    assert np.abs(record[5, :, 0] - np.linspace(0, 255, 64)).max() <= 1
+    assert record[0, 0, 0] == (0 if over < 0 else 255)
+
+
 def test_nan_is_black(tmp_path):
     values = np.full((20, 20), 0.5, np.float32)
     values[:10] = np.nan
@@ -122,5 +134,32 @@ def test_nan_is_black(tmp_path):
 def test_extensions_of_picture_formats():
     for name in ("a.jpg", "A.JPEG", b"\xff.PNG", "x.y.webp", "p.heic", "scan.tiff"):
         assert claims_to_be_a_picture(name)
+    for name in ("a.arw", "a.orf", "a.rw2", "a.pef", "a.srw", "a.cr2", "a.CR3", "a.nef", "a.x3f", "a.dcm", "a.exr"):
+        assert claims_to_be_a_picture(name), name
+    for name in ("a.hdr", "a.fits", "a.psd", "a.psb", "a.jxr", "a.jls", "a.jph", "a.xcf", "a.djvu"):
+        assert claims_to_be_a_picture(name), name
     for name in ("a.txt", "jpg", "a.jpg.part", "film.mpeg", "paper.pdf", ""):
         assert not claims_to_be_a_picture(name)
+
+
+def test_a_format_that_is_not_read_is_known_by_its_content(tmp_path):
+    """DICOM files often have no extension."""
+    (tmp_path / "IM0001").write_bytes(bytes(128) + b"DICM" + bytes(100))
+    with pytest.raises(BadPictureError, match="DICOM, not in a format that Pillow"):
+        decode(str(tmp_path / "IM0001"), RECIPE)
+
+
+@pytest.mark.parametrize("options", ({}, {"progressive": True}, {"subsampling": 0}), ids=str)
+def test_a_jpeg_of_which_pixels_are_missing_is_refused(tmp_path, options):
+    """Wherever it was cut; without its end marker alone, it is what it was."""
+    path, pixels = tmp_path / "a.jpg", np.random.RandomState(0).randint(0, 256, (48, 48, 3)).astype(np.uint8)
+    jpeg = odd_files.saved(Image.fromarray(pixels), "JPEG", **options)
+    path.write_bytes(jpeg)
+    whole = decode(str(path), RECIPE)
+    for left_out in (1, 2):
+        path.write_bytes(jpeg[:-left_out])
+        assert np.array_equal(decode(str(path), RECIPE), whole)
+    for left_out in (*range(3, 60), 200, 500, 1000):
+        path.write_bytes(jpeg[:-left_out])
+        with pytest.raises(BadPictureError, match="truncated"):
+            decode(str(path), RECIPE)

@@ -152,7 +152,7 @@ def test_caches_of_earlier_versions_stay_valid(run):
     stem = "16x16x3-dca478e46161"  # of ../some pics and RECIPE
     assert sorted(os.listdir(run.cache_dir)) == [stem + "-0.records", stem + ".lock", stem + ".sqlite"]
     with index.sqlite3.connect(in_cache(run, ".sqlite")) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
         tables = dict(database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         facts = dict(database.execute("SELECT name, value FROM facts"))
     database.close()

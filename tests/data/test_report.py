@@ -23,7 +23,8 @@ def in_this_process(monkeypatch):
 
 
 def pictures_of(labels, classes):
-    return Pictures(InMemory(np.zeros((len(labels), 2, 2, 3), np.uint8)), np.int32(labels), classes, "", None)
+    noise = np.random.RandomState(0).randint(0, 256, (len(labels), 8, 8, 3)).astype(np.uint8)
+    return Pictures(InMemory(noise), np.int32(labels), classes, "", None)
 
 
 NOTHING = report.Summary([], collections.Counter(), 0, 0, 0.0, "")
@@ -94,3 +95,13 @@ def test_more_unusable_ones_than_max_bad(run, pics):
 def test_a_skipped_csv_that_cannot_be_written_is_named(run):
     os.mkdir(os.path.join(run.checkpoints_dir, "skipped.csv"))
     assert f"skipped.csv in checkpoints_dir = {run.checkpoints_dir} cannot be written (" in refused(run)
+
+
+@pytest.mark.parametrize("flat, told", ((0, False), (1, False), (4, True), (40, True)))
+def test_many_pictures_of_nearly_one_colour_are_told(run, flat, told):
+    array = np.random.RandomState(0).randint(0, 256, (40, 8, 8, 3)).astype(np.uint8)
+    array[:flat] = np.uint8([7, 200, 30]) + (array[:flat] > 127)  # black, or any other colour
+    pictures = Pictures(InMemory(array), np.zeros(40, np.int32), ["a"], "", lambda i: [f"{i}.tif"])
+    text = report.describe(pictures, NOTHING, run)
+    line = f"{flat} of 40 pictures looked at are of nearly one colour, such as 0.tif; if they should not be, see reals"
+    assert (line in text) == told and ("colour" in text) == told

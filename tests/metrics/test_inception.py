@@ -23,6 +23,8 @@ def test_a_file_that_is_not_inception_is_named(tiny, tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"inception_graph = .*a\.pb (cannot be read|is not a frozen graph)"):
         opened(tiny, path)
+    with pytest.raises(UserError, match=r"classify_image_graph_def\.pb \(or inception-2015-12-05\.pb"):
+        opened(tiny, path)
 
 
 def write_file(features):

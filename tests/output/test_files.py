@@ -95,6 +95,13 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_setting(tmp_path):
     assert f"samples_dir = {tmp_path / 'file'} cannot be written (" in str(caught.value)
 
 
+@unix
+def test_a_broken_link_is_named(tmp_path):
+    os.symlink("gone", str(tmp_path / "link"))
+    with pytest.raises(UserError, match=r"samples_dir = .*link is a broken link, to gone; correct or remove the link"):
+        files.make_writable("samples_dir", str(tmp_path / "link"))
+
+
 def test_fsync_opens_a_file_for_writing_as_windows_needs(tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
     synced = []

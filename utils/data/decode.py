@@ -6,7 +6,6 @@ imports neither TensorFlow nor the settings, because it also runs in the decodin
 
 import errno
 import math
-import os
 import warnings
 from typing import NamedTuple, Tuple
 
@@ -14,12 +13,9 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps
 
-# Formats that Pillow only identifies, or opens by starting another program.
-_NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
+from utils.data import formats, repair
 
-# Extensions of picture formats that Pillow does not read, or not in every version. Such a file is reported as unusable,
-# not ignored.
-_UNSUPPORTED = {".avif", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".jxl", ".nef", ".raf", ".raw", ".svg"}
+_OVERSHOOT = 0.1  # share of white by which values may be below black or above white, and are clipped
 
 
 class Recipe(NamedTuple):
@@ -47,8 +43,8 @@ def decode(path, recipe):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's warnings about metadata and large pictures
         try:
-            with open(path, "rb") as file, _open(file) as picture:
-                picture = _to_mode(_upright(_shrunk(picture, recipe)), recipe)
+            with open(path, "rb") as file:
+                picture = _to_mode(_upright(_loaded(file, recipe)), recipe)
                 return np.asarray(_fitted(picture, recipe), np.uint8).reshape(recipe.size, recipe.size, -1)
         except (NotAPictureError, BadPictureError, MemoryError):
             raise
@@ -60,22 +56,38 @@ def decode(path, recipe):
             raise BadPictureError(f"{type(error).__name__}: {error}")
 
 
-def claims_to_be_a_picture(path):
-    """Return whether a file's name has the extension of a picture format."""
-    extension = os.path.splitext(os.fsdecode(path))[1].lower()
-    return extension in _UNSUPPORTED or Image.registered_extensions().get(extension, "PDF") not in _NOT_READ
-
-
-def _open(file):
-    if not file.peek(1):
+def _loaded(file, recipe):
+    """Return the picture in an open file, loaded at the size that the recipe needs; slight damage is overlooked."""
+    head = file.read(formats.HEAD)
+    file.seek(0)
+    if not head:
         raise NotAPictureError("an empty file")
+    picture = _open(repair.without_bad_chunks(file), head)
+    if picture.format == "TIFF" and formats.is_raw(file.name):
+        raise BadPictureError("a camera's raw file, of which only the preview is read; convert it to PNG or JPEG")
+    try:
+        return _shrunk(picture, recipe)
+    except OSError:
+        whole = None
+        if picture.format in ("JPEG", "MPO"):
+            whole = repair.load_without_end(file, lambda other: _shrunk(_open(other, head), recipe))
+        if whole is None:
+            raise
+        return whole
+
+
+def _open(file, head):
+    """Return the picture in a file that begins with the bytes `head`, not loaded yet."""
     try:
         picture = Image.open(file)
     except Image.UnidentifiedImageError:
-        raise NotAPictureError(f"not in a format that Pillow {PIL.__version__} reads")
+        name, reason = formats.name_of(head), f"not in a format that Pillow {PIL.__version__} reads"
+        if name:
+            raise BadPictureError(f"{name}, {reason}")
+        raise NotAPictureError(reason)
     except Image.DecompressionBombError as error:
         raise BadPictureError(str(error))
-    if picture.format in _NOT_READ:
+    if picture.format in formats.NOT_READ:
         raise NotAPictureError(f"{picture.format} is not read as a picture format")
     return picture
 
@@ -126,15 +138,15 @@ def _in_eight_bits(picture):
 def _to_eight_bits(values):
     """Convert grey values of more than 8 bits, [H, W], to uint8.
 
-    Integers are read as 16 bits; floats as 0..1, or as 0..255 if some exceed 1. Values outside these ranges have no
-    standard white level and are stretched from their minimum to their maximum.
+    Integers are read as 16 bits; floats as 0..1, or as 0..255 if some exceed 1. Slight overshoots, as resizing makes
+    them, are clipped. Values further outside have no standard white level and are stretched from minimum to maximum.
     """
     integers = values.dtype.kind != "f"
     values = np.asarray(values, np.float64)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    white = 65535.0 if integers else 1.0 if high <= 1 else 255.0
-    if low < 0 or high > white:
+    white = 65535.0 if integers else 1.0 if high <= 1 + _OVERSHOOT else 255.0
+    if low < -_OVERSHOOT * white or high > (1 + _OVERSHOOT) * white:
         values, white = values - low, max(high - low, 1e-300)
     return np.uint8(np.clip(np.nan_to_num(values * (255.0 / white)) + 0.5, 0, 255))
 

@@ -14,7 +14,7 @@ import PIL
 
 from utils.runtime.lock import has_record_locks
 
-VERSION = 2  # of the tables, and of the records that decode makes: increase it with every change to either
+VERSION = 3  # of the tables, and of the records that decode makes: increase it with every change to either
 
 _TABLES = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)",

@@ -14,7 +14,7 @@ import sys
 import types
 from typing import NamedTuple, Optional
 
-from utils.data import decode
+from utils.data import decode, formats
 from utils.data.records import checksums, to_record
 from utils.errors import UserError
 
@@ -239,7 +239,7 @@ def decode_to_slot(path, slot, records, recipe):
     try:
         record = to_record(decode.decode(path, recipe))
     except decode.NotAPictureError as error:
-        return Outcome("bad" if decode.claims_to_be_a_picture(path) else "other", None, str(error))
+        return Outcome("bad" if formats.claims_to_be_a_picture(path) else "other", None, str(error))
     except decode.BadPictureError as error:
         return Outcome("bad", None, str(error))
     except MemoryError:

@@ -17,6 +17,9 @@ SKIPPED = "skipped.csv"
 _EXAMPLES = 5  # unusable files that are printed; skipped.csv lists all
 _MOST_CLASSES = 20  # printed
 _MOST_EXTENSIONS = 4  # of ignored files, printed
+_LOOKED_AT = 500  # pictures, evenly spaced, that are searched for uniform ones
+_UNIFORM = 4.0  # of 255: less than this is the standard deviation of each channel of a uniform picture
+_MANY = 0.05  # the share of uniform pictures that is told
 
 
 class Summary(NamedTuple):
@@ -56,11 +59,25 @@ def describe(pictures, summary, run):
     if summary.decoded:
         decoded = counted(summary.decoded, "file")
         lines.append(f"Prepared {decoded} in {summary.seconds:.1f} s; the cache is in {run.cache_dir}.")
+    lines += _uniform(pictures)
     if pictures.n < run.batch_size:
         lines.append(
             f"Fewer pictures than batch_size = {run.batch_size}: batches repeat pictures; add pictures or lower it."
         )
     return "\n".join(lines)
+
+
+def _uniform(pictures):
+    """Return a line if many pictures are of nearly one colour, such as those of an unknown depth; else no line."""
+    looked_at = np.unique(np.linspace(0, pictures.n - 1, min(pictures.n, _LOOKED_AT)).astype(int))
+    uniform = [i for i in looked_at if pictures.records.take(np.array([i]))[0].std(axis=(0, 1)).max() < _UNIFORM]
+    if len(uniform) < _MANY * len(looked_at):
+        return []
+    such_as = (pictures.paths_of(uniform[0]) or ["one that is not in the cache any more"])[0]
+    return [
+        f"{len(uniform)} of {counted(len(looked_at), 'picture')} looked at are of nearly one colour, such as {such_as}"
+        "; if they should not be, see reals.png, and Depth in docs/data.md."
+    ]
 
 
 def _classes(pictures):

@@ -30,6 +30,9 @@ class Scan:
             with os.scandir(self._root):
                 pass
         except FileNotFoundError:
+            if os.path.islink(self._root):
+                target = os.fsdecode(os.readlink(self._root))
+                raise UserError(f"pics_dir = {pics_dir} is a broken link, to {target}; correct the link; {LAYOUT}")
             raise UserError(f"pics_dir = {pics_dir} does not exist; {LAYOUT}")
         except NotADirectoryError:
             raise UserError(f"pics_dir = {pics_dir} is not a folder; {LAYOUT}")

@@ -1,6 +1,7 @@
 """The Inception network of 2015, from a frozen TensorFlow graph that the user names.
 
-Published FIDs use this network, Szegedy et al. 2015, arXiv 1512.00567, as inception-2015-12-05.pb. The features
+Published FIDs use this network, Szegedy et al. 2015, arXiv 1512.00567. Its file is called
+classify_image_graph_def.pb in the archive that it was published in, and inception-2015-12-05.pb elsewhere. The features
 are the output of its last pooling layer, pool_3. The graph itself resizes pictures to 299x299.
 """
 
@@ -9,8 +10,9 @@ import tensorflow.compat.v1 as tf
 from utils.errors import UserError, reason_of
 
 INPUT, OUTPUT = "ExpandDims:0", "pool_3:0"  # [N, H, W, 3] float32 in 0..255; [N, 1, 1, 2048]
+FILE = "classify_image_graph_def.pb (or inception-2015-12-05.pb, as it is also called)"
 WHERE = (
-    "inception_graph must name the file of the Inception network, inception-2015-12-05.pb, which is in the archive "
+    f"inception_graph must name the file of the Inception network, {FILE}, which is in the archive "
     "inception-2015-12-05.tgz of TensorFlow's image models; nothing is downloaded"
 )
 
@@ -48,7 +50,7 @@ def features(pictures, data, path):
         if refused:
             raise UserError(
                 f"inception_graph = {path} is refused: it contains the operation {', '.join(refused[:3])}, which a "
-                "network for pictures does not need; name the file inception-2015-12-05.pb, or set it to ''"
+                f"network for pictures does not need; name the file {FILE}, or set it to ''"
             )
         # The input tensor is replaced, not fed: its own shape is that of a single picture.
         (output,) = tf.import_graph_def(definition, {INPUT: pictures}, [OUTPUT], name="")
@@ -58,5 +60,5 @@ def features(pictures, data, path):
     except Exception as error:  # DecodeError, ValueError or TypeError, depending on the file
         raise UserError(
             f"inception_graph = {path} is not a frozen graph with the tensors {INPUT} and {OUTPUT} "
-            f"({reason_of(error)}); name the file inception-2015-12-05.pb, or set it to ''"
+            f"({reason_of(error)}); name the file {FILE}, or set it to ''"
         )

@@ -50,6 +50,10 @@ def make_writable(setting, folder):
         os.close(handle)  # before it is removed: shares of other systems remove no open file
         os.remove(path)
     except OSError as error:
+        if os.path.islink(folder) and not os.path.exists(folder):
+            raise UserError(
+                f"{setting} = {folder} is a broken link, to {os.readlink(folder)}; correct or remove the link"
+            )
         raise UserError(f"{setting} = {folder} cannot be written ({error.strerror}); choose another folder")
 
 
