@@ -105,7 +105,7 @@ def test_two_runs_are_not_mixed_and_a_run_can_be_moved(program):
     program.train("--max_steps", "2", *folders("1"))
     program.train("--max_steps", "2", *folders("2"))
     line = program.refuse("--max_steps", "4", "--samples_dir", "1/s", "--checkpoints_dir", "2/c")
-    assert "1/s holds grids of another run; those of this one are in" in line
+    assert "1/s holds train_00000002.png of another run than the checkpoints in " in line
     os.rename(str(program.folder / "2"), str(program.folder / "moved"))
     assert "Finished at step 4" in program.train("--max_steps", "4", *folders("moved"))
 
