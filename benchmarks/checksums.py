@@ -22,6 +22,7 @@ import sys
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from PIL import Image
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
@@ -91,8 +92,8 @@ def checksum(folder, step):
     digest = hashlib.sha256()
     for name in sorted(reader.get_variable_to_shape_map()):
         digest.update(name.encode() + np.ascontiguousarray(reader.get_tensor(name)).tobytes())
-    with open(os.path.join(folder, "samples", "train_%08d.png" % step), "rb") as file:
-        return digest.hexdigest()[:12], hashlib.sha256(file.read()).hexdigest()[:12]
+    with Image.open(os.path.join(folder, "samples", f"train_{step:08d}.png")) as grid:  # its file notes the run, too
+        return digest.hexdigest()[:12], hashlib.sha256(grid.tobytes()).hexdigest()[:12]
 
 
 def main():
