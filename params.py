@@ -38,6 +38,10 @@ load_size = 0
 # Colour of the borders of crop = 'pad', and behind transparent pictures. A name such as 'white', or '#rrggbb'.
 background = "white"
 
+# Value of white in pictures of more than 8 bits per channel, such as 4095 for 12 bits; black is 0. 0: white is judged
+# from all of these pictures together.
+white_level = 0.0
+
 # 1: mirror each picture left to right with probability 1/2. Use it if left and right do not matter. 0: never.
 mirror = 0
 

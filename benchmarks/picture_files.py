@@ -1,11 +1,13 @@
 """The picture files of a folder, for benchmarks that need neither this program's cache nor TensorFlow."""
 
+import contextlib
 import os
 import sys
 
 from PIL import Image
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from utils.data import depths
 from utils.data.decode import BadPictureError, NotAPictureError, Recipe, decode
 from utils.data.scan import Scan
 
@@ -33,9 +35,26 @@ def centre_squares(paths, channels):
     Pictures are upright and, where transparent, on white, as this program sees them. Those that cannot be decoded are
     skipped.
     """
+    levels = {}
     for path in paths:
+        recipe = Recipe(min(_size_of(path)), channels, "center", WHITE)
         try:
-            record = decode(path, Recipe(min(_size_of(path)), channels, "center", WHITE))
+            record = decode(path, recipe, levels)
+        except depths.UnknownLevelError:
+            levels = _levels(paths)
+            record = decode(path, recipe, levels)
         except (BadPictureError, NotAPictureError, OSError, MemoryError):
             continue
         yield Image.fromarray(record[..., 0] if channels == 1 else record)
+
+
+def _levels(paths):
+    """Return which values are black and white in the pictures of more than 8 bits; see depths.judge."""
+    spans = []
+    for path in paths:
+        with contextlib.suppress(BadPictureError, NotAPictureError, OSError, MemoryError):
+            try:
+                decode(path, Recipe(1, 1, "center", WHITE), {})
+            except depths.UnknownLevelError as error:
+                spans.append(error.span)
+    return depths.judge(spans, 0)

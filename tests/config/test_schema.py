@@ -29,6 +29,7 @@ EXAMPLES = {
         "#10203040",
         "a colour without transparency, such as white, #ffffff or rgb(255, 255, 255)",
     ),
+    "white_level": (2**32, 2**32 + 1, "a number, 0 or more, at most 4294967296"),
     "mirror": SWITCH,
     "max_bad": (0, 1.01, "a number, from 0 to 1"),
     "epochs": WHOLE_1,

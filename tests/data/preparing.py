@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.data import pool, prepare
-from utils.data.decode import Recipe
+from utils.data import depths, pool, prepare
+from utils.data.decode import Recipe, decode
 from utils.errors import UserError
 
 RECIPE = Recipe(size=16, channels=3, crop="center", background=(255, 255, 255))
@@ -28,7 +28,15 @@ def decode_here(tasks, job, processes):
     with open(job.records_path, "r+b", buffering=0) as records:
         for task in tasks:
             path = os.path.join(os.fsencode(job.folder), task[0])
-            yield task, pool.decode_to_slot(path, task[1], records, job.recipe)
+            yield task, pool.decode_to_slot(path, task[1], records, job.recipe, job.levels)
+
+
+def decode_alone(path, recipe=RECIPE):
+    """Return the picture in a file, decoded as the only one of its set."""
+    try:
+        return decode(path, recipe, {})
+    except depths.UnknownLevelError as error:
+        return decode(path, recipe, depths.judge([error.span], 0))
 
 
 def load(run, recipe=RECIPE):

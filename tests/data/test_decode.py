@@ -5,8 +5,9 @@ import odd_files
 import pytest
 from odd_files import COLOURS, motif, quarters
 from PIL import Image
+from preparing import decode_alone
 
-from utils.data.decode import BadPictureError, NotAPictureError, Recipe, decode
+from utils.data.decode import BadPictureError, NotAPictureError, Recipe
 from utils.data.formats import claims_to_be_a_picture
 
 RECIPE = Recipe(size=32, channels=3, crop="center", background=(255, 255, 255))
@@ -17,10 +18,10 @@ USABLE, UNUSABLE, OTHERS = odd_files.usable(), odd_files.unusable(), odd_files.o
 def test_every_kind_looks_as_it_should(tmp_path, name):
     content, colours, tolerance = USABLE[name]
     (tmp_path / name).write_bytes(content)
-    record = decode(str(tmp_path / name), RECIPE)
+    record = decode_alone(str(tmp_path / name), RECIPE)
     assert record.shape == (32, 32, 3) and record.dtype == np.uint8
     assert quarters(record) == pytest.approx(np.float64(colours), abs=tolerance)
-    in_grey = decode(str(tmp_path / name), RECIPE._replace(channels=1))
+    in_grey = decode_alone(str(tmp_path / name), RECIPE._replace(channels=1))
     assert in_grey.shape == (32, 32, 1)
     assert quarters(in_grey)[:, 0] == pytest.approx(odd_files.grey(np.float64(colours))[:, 0], abs=tolerance + 2)
 
@@ -30,7 +31,7 @@ def test_every_unusable_picture_has_a_reason(tmp_path, name):
     content, reason = UNUSABLE[name]
     (tmp_path / name).write_bytes(content)
     with pytest.raises((BadPictureError, NotAPictureError)) as raised:
-        decode(str(tmp_path / name), RECIPE)
+        decode_alone(str(tmp_path / name), RECIPE)
     assert str(raised.value) and reason in str(raised.value)
     assert claims_to_be_a_picture(str(tmp_path / name))
 
@@ -39,19 +40,19 @@ def test_every_unusable_picture_has_a_reason(tmp_path, name):
 def test_other_files_do_not_claim_to_be_pictures(tmp_path, name):
     (tmp_path / name).write_bytes(OTHERS[name])
     with pytest.raises(NotAPictureError):
-        decode(str(tmp_path / name), RECIPE)
+        decode_alone(str(tmp_path / name), RECIPE)
     assert not claims_to_be_a_picture(str(tmp_path / name))
 
 
 def test_a_file_that_cannot_be_read_is_not_a_bad_picture(tmp_path):
     with pytest.raises(FileNotFoundError):
-        decode(str(tmp_path / "gone.jpg"), RECIPE)
+        decode_alone(str(tmp_path / "gone.jpg"), RECIPE)
 
 
 def test_transparency_shows_the_background(tmp_path):
     path = str(tmp_path / "a.png")
     odd_files.half_transparent("RGBA")[0].save(path)
-    record = decode(path, RECIPE._replace(background=(10, 120, 250)))
+    record = decode_alone(path, RECIPE._replace(background=(10, 120, 250)))
     assert quarters(record)[[0, 2]] == pytest.approx(np.float64([[10, 120, 250]] * 2), abs=1)
     # Half transparent edges are half background: resizing leaves no dark seam.
     assert record[:, 14:18].min(0).min(0)[2] >= 30
@@ -65,7 +66,7 @@ def test_what_a_crop_keeps(tmp_path):
         Image.fromarray(wide.transpose(1, 0, 2) if turned else wide).save(str(tmp_path / "a.png"))
 
         def strips(crop, turned=turned):
-            record = decode(str(tmp_path / "a.png"), RECIPE._replace(size=48, crop=crop, background=(9, 9, 9)))
+            record = decode_alone(str(tmp_path / "a.png"), RECIPE._replace(size=48, crop=crop, background=(9, 9, 9)))
             return (record.transpose(1, 0, 2) if turned else record).astype(int)
 
         assert np.abs(strips("center")[2:-2, 2:-2] - [0, 255, 0]).max() < 8
@@ -82,7 +83,7 @@ def test_what_a_crop_keeps(tmp_path):
 @pytest.mark.parametrize("crop", ("center", "pad", "stretch"))
 def test_the_smallest_and_the_thinnest(tmp_path, size, crop):
     Image.new("RGB", size, (200, 100, 50)).save(str(tmp_path / "a.png"))
-    record = decode(str(tmp_path / "a.png"), RECIPE._replace(crop=crop, background=(200, 100, 50)))
+    record = decode_alone(str(tmp_path / "a.png"), RECIPE._replace(crop=crop, background=(200, 100, 50)))
     assert np.abs(record.astype(int) - [200, 100, 50]).max() <= 1
 
 
@@ -90,7 +91,7 @@ def test_shrinking_is_antialiased(tmp_path):
     stripes = np.zeros((512, 512, 3), np.uint8)
     stripes[:, ::2] = 255
     Image.fromarray(stripes).save(str(tmp_path / "a.png"))
-    assert np.abs(decode(str(tmp_path / "a.png"), RECIPE)[2:-2, 2:-2].astype(int) - 127).max() <= 3
+    assert np.abs(decode_alone(str(tmp_path / "a.png"), RECIPE)[2:-2, 2:-2].astype(int) - 127).max() <= 3
 
 
 @pytest.mark.parametrize("crop", ("center", "pad", "stretch"))
@@ -99,7 +100,7 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path, monkeypatch
     motif(1200, 800).save(path, quality=90)
     load = Image.Image.load
     monkeypatch.setattr(Image.Image, "load", lambda self: sizes.append(self.size) or load(self))
-    record = decode(path, RECIPE._replace(crop=crop, background=(0, 0, 0)))
+    record = decode_alone(path, RECIPE._replace(crop=crop, background=(0, 0, 0)))
     assert max(sizes) == (150, 100)
     if crop != "pad":
         assert quarters(record) == pytest.approx(np.float64(COLOURS), abs=8)
@@ -108,7 +109,7 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path, monkeypatch
 def test_integers_beyond_16_bits_are_stretched(tmp_path):
     ramp = np.linspace(-(10**6), 10**6, 64).astype(np.int32) * np.ones((64, 1), np.int32)
     Image.fromarray(ramp).save(str(tmp_path / "a.tif"))
-    record = decode(str(tmp_path / "a.tif"), RECIPE._replace(size=64))
+    record = decode_alone(str(tmp_path / "a.tif"), RECIPE._replace(size=64))
     assert np.abs(record[5, :, 0] - np.linspace(0, 255, 64)).max() <= 1
 
 
@@ -118,7 +119,7 @@ def test_slight_overshoots_of_floats_are_clipped(tmp_path, white, over):
     ramp = np.tile(np.linspace(0, 1, 64), (64, 1))
     ramp[0, 0] = over
     Image.fromarray(np.float32(ramp * white)).save(str(tmp_path / "a.tif"))
-    record = decode(str(tmp_path / "a.tif"), RECIPE._replace(size=64))
+    record = decode_alone(str(tmp_path / "a.tif"), RECIPE._replace(size=64))
     assert np.abs(record[5, :, 0] - np.linspace(0, 255, 64)).max() <= 1
     assert record[0, 0, 0] == (0 if over < 0 else 255)
 
@@ -127,7 +128,7 @@ def test_nan_is_black(tmp_path):
     values = np.full((20, 20), 0.5, np.float32)
     values[:10] = np.nan
     Image.fromarray(values).save(str(tmp_path / "a.tif"))
-    record = decode(str(tmp_path / "a.tif"), RECIPE._replace(size=20))
+    record = decode_alone(str(tmp_path / "a.tif"), RECIPE._replace(size=20))
     assert (record[:8] == 0).all() and np.abs(record[12:].astype(int) - 128).max() <= 1
 
 
@@ -146,7 +147,7 @@ def test_a_format_that_is_not_read_is_known_by_its_content(tmp_path):
     """DICOM files often have no extension."""
     (tmp_path / "IM0001").write_bytes(bytes(128) + b"DICM" + bytes(100))
     with pytest.raises(BadPictureError, match="DICOM, not in a format that Pillow"):
-        decode(str(tmp_path / "IM0001"), RECIPE)
+        decode_alone(str(tmp_path / "IM0001"), RECIPE)
 
 
 @pytest.mark.parametrize("options", ({}, {"progressive": True}, {"subsampling": 0}), ids=str)
@@ -155,11 +156,11 @@ def test_a_jpeg_of_which_pixels_are_missing_is_refused(tmp_path, options):
     path, pixels = tmp_path / "a.jpg", np.random.RandomState(0).randint(0, 256, (48, 48, 3)).astype(np.uint8)
     jpeg = odd_files.saved(Image.fromarray(pixels), "JPEG", **options)
     path.write_bytes(jpeg)
-    whole = decode(str(path), RECIPE)
+    whole = decode_alone(str(path), RECIPE)
     for left_out in (1, 2):
         path.write_bytes(jpeg[:-left_out])
-        assert np.array_equal(decode(str(path), RECIPE), whole)
+        assert np.array_equal(decode_alone(str(path), RECIPE), whole)
     for left_out in (*range(3, 60), 200, 500, 1000):
         path.write_bytes(jpeg[:-left_out])
         with pytest.raises(BadPictureError, match="truncated"):
-            decode(str(path), RECIPE)
+            decode_alone(str(path), RECIPE)

@@ -14,10 +14,9 @@ import odd_files
 import pytest
 from conftest import ROOT, gradient
 from PIL import Image
-from preparing import RECIPE, in_cache, load, own_folders, refused, skipped
+from preparing import RECIPE, decode_alone, in_cache, load, own_folders, refused, skipped
 
 from utils.data import pool, prepare, report
-from utils.data.decode import decode
 from utils.data.records import checksums, record_bytes, to_record
 
 # Run by every Python process at its start: opening one of these files kills the process.
@@ -65,7 +64,7 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
     records.write_bytes(b"")
     recipe = RECIPE._replace(size=8)
     tasks = [(name, 2 * i, 100, "more") for i, name in enumerate(names)]
-    results = dict(pool.decode_all(iter(tasks), pool.Job(str(tmp_path), str(records), recipe), 2))
+    results = dict(pool.decode_all(iter(tasks), pool.Job(str(tmp_path), str(records), recipe, {}), 2))
     assert set(results) == set(tasks)
     content = np.zeros((300, record_bytes((8, 8, 3))), np.uint8)
     content.ravel()[: records.stat().st_size] = np.frombuffer(records.read_bytes(), np.uint8)
@@ -73,7 +72,7 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
         if task[0] in crashing:
             assert outcome == pool.Outcome("unread", None, "decoding it crashed (signal 11)")
             continue
-        record = to_record(decode(os.path.join(str(tmp_path), os.fsdecode(task[0])), recipe))
+        record = to_record(decode_alone(os.path.join(str(tmp_path), os.fsdecode(task[0])), recipe))
         assert np.array_equal(content[task[1]], record)
         assert outcome == pool.Outcome("picture", checksums(record[None])[0], "")
     assert multiprocessing.active_children() == []
@@ -144,7 +143,7 @@ def test_a_full_disk_is_one_line_and_no_partial_record_is_used(run, limit):
     assert f"cache_dir = {run.cache_dir} cannot be written (" in line and "free some space" in line
     records, summary = load(run)
     for record, path in zip(records, sorted(os.listdir(os.path.join(run.pics_dir, "blue")))):
-        assert np.array_equal(record, decode(os.path.join(run.pics_dir, "blue", path), RECIPE))
+        assert np.array_equal(record, decode_alone(os.path.join(run.pics_dir, "blue", path), RECIPE))
     assert summary.damage == ""
 
 

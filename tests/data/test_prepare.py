@@ -10,11 +10,11 @@ import odd_files
 import pytest
 from conftest import gradient
 from PIL import Image
-from preparing import RECIPE, decode_here, in_cache, load, own_folders, skipped
+from preparing import RECIPE, decode_alone, decode_here, in_cache, load, own_folders, skipped
 
 from utils import data
 from utils.data import cache, index, pool, prepare
-from utils.data.decode import Recipe, decode
+from utils.data.decode import Recipe
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_pictures_are_in_path_order_with_their_labels(run, pics):
     paths = sorted(os.path.relpath(str(path), str(pics)) for path in pics.rglob("*.*"))
     assert pictures.n == 15 and pictures.records.shape == (15, 16, 16, 3)
     for record, path in zip(pictures.records.take(np.arange(15)), paths):
-        assert np.array_equal(record, decode(os.path.join(str(pics), path), RECIPE)), path
+        assert np.array_equal(record, decode_alone(os.path.join(str(pics), path), RECIPE)), path
     assert pictures.classes == ["blue", "red"]
     assert pictures.labels.tolist() == [0] * 7 + [-1] + [1] * 7
     # Three files with the same content: each path of a record is named.
@@ -99,8 +99,8 @@ def test_each_file_is_decoded_once(run, pics):
     after, summary = load(run)
     assert summary.decoded == 2 and len(after) == 12
     assert np.array_equal(after[[0, 1, 3, 4, 5]], before[[0, 1, 3, 4, 5]])
-    assert np.array_equal(after[2], decode(str(pics / "blue" / "2.jpg"), RECIPE))
-    assert np.array_equal(after[6], decode(str(pics / "blue" / "9.jpg"), RECIPE))
+    assert np.array_equal(after[2], decode_alone(str(pics / "blue" / "2.jpg"), RECIPE))
+    assert np.array_equal(after[6], decode_alone(str(pics / "blue" / "9.jpg"), RECIPE))
     assert np.array_equal(after[7:], before[6:11])
     # A file of which only the modification time has changed counts as changed, too.
     os.utime(str(pics / "red" / "0.jpg"), (1, 1))
@@ -152,7 +152,7 @@ def test_caches_of_earlier_versions_stay_valid(run):
     stem = "16x16x3-dca478e46161"  # of ../some pics and RECIPE
     assert sorted(os.listdir(run.cache_dir)) == [stem + "-0.records", stem + ".lock", stem + ".sqlite"]
     with index.sqlite3.connect(in_cache(run, ".sqlite")) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (3,)
+        assert database.execute("PRAGMA user_version").fetchone() == (4,)
         tables = dict(database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         facts = dict(database.execute("SELECT name, value FROM facts"))
     database.close()
@@ -248,7 +248,7 @@ def test_a_picture_that_vanishes_midway(run, pics, monkeypatch):
 
 
 def test_reasons_are_one_line_of_text(run, pics, monkeypatch):
-    def refuse(path, recipe):
+    def refuse(path, recipe, levels):
         raise prepare.decode.BadPictureError("first\n  second \udcff")
 
     monkeypatch.setattr(pool.decode, "decode", refuse)

@@ -76,9 +76,9 @@ def above_zero():
     return number(lambda value: 0 < value <= 1e6, "above 0, at most 1000000")
 
 
-def zero_or_more():
-    """A number in [0, 1e6]."""
-    return number(lambda value: 0 <= value <= 1e6, "0 or more, at most 1000000")
+def zero_or_more(highest=10**6):
+    """A number in [0, highest]."""
+    return number(lambda value: 0 <= value <= highest, f"0 or more, at most {highest}")
 
 
 def fraction():

@@ -42,6 +42,7 @@ RUN: Dict[str, Rule] = {
     "crop": change(one_of("center", "random", "pad", "stretch")),
     "load_size": change(whole(0, 2**12)),
     "background": change(colour()),
+    "white_level": change(zero_or_more(2**32), before=0.0),
     "mirror": change(switch()),
     "max_bad": always(fraction()),
     # Length of training

@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 
+from utils.data.depths import Note
 from utils.data.index import Index
 from utils.data.records import record_bytes
 from utils.errors import UserError
@@ -125,19 +126,23 @@ class Cache:
         self.index.commit()
         return self.index.count_new()
 
-    def new_files(self):
-        """Yield (path, slot for its record, size, mtime_ns) of the files to decode, in the order of their paths."""
-        for path, size, mtime_ns in self.index.new():
+    def with_slots(self, files):
+        """Yield (path, slot for its record, size, mtime_ns) for each (path, size, mtime_ns) of a file to decode."""
+        for path, size, mtime_ns in files:
             yield path, self._next_slot, size, mtime_ns
             self._next_slot += 1
 
-    def add(self, new_file, outcome):
-        """Add the Outcome of one of `new_files` to the index."""
-        path, slot, size, mtime_ns = new_file
+    def add(self, file, outcome):
+        """Add the Outcome of a file, as `with_slots` yields it, to the index."""
+        path, slot, size, mtime_ns = file
         slot = slot if outcome.kind == "picture" else None
         # Decoders' messages may have several lines, or be invalid as text.
         reason = " ".join(outcome.reason.split()).encode("utf-8", "backslashreplace").decode("utf-8")
         self.index.add(path, size, mtime_ns, outcome.kind, slot, outcome.checksum, reason)
+
+    def notes(self):
+        """Return ((path, size, mtime_ns), depths.Note) of all pictures of more than 8 bits."""
+        return [(row[:3], Note.from_text(row[3])) for row in self.index.noted()]
 
     def _compact(self):
         """Copy the records to a new file if most of the old one is unused.

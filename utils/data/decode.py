@@ -13,9 +13,7 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps
 
-from utils.data import formats, repair
-
-_OVERSHOOT = 0.1  # share of white by which values may be below black or above white, and are clipped
+from utils.data import depths, formats, repair
 
 
 class Recipe(NamedTuple):
@@ -35,18 +33,24 @@ class BadPictureError(Exception):
     """The picture is unusable; the text says why."""
 
 
-def decode(path, recipe):
+ERRORS = (NotAPictureError, BadPictureError, depths.UnknownLevelError)  # of `decode`
+
+
+def decode(path, recipe, levels):
     """Return the picture in the file `path`, str or bytes, as [size, size, channels] uint8.
 
-    Raise NotAPictureError, BadPictureError, or OSError with an `errno` if the file itself cannot be read.
+    levels: which values are black and white in pictures of more than 8 bits; see depths.judge. Raise
+    depths.UnknownLevelError if they lack this picture's; NotAPictureError, BadPictureError, or OSError with an `errno`
+    if the file itself cannot be read.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's warnings about metadata and large pictures
         try:
             with open(path, "rb") as file:
-                picture = _to_mode(_upright(_loaded(file, recipe)), recipe)
+                picture = depths.to_eight_bits(*_loaded(file, recipe), levels)
+                picture = _to_mode(_upright(picture), recipe)
                 return np.asarray(_fitted(picture, recipe), np.uint8).reshape(recipe.size, recipe.size, -1)
-        except (NotAPictureError, BadPictureError, MemoryError):
+        except (*ERRORS, MemoryError):
             raise
         except OSError as error:
             if error.errno in (None, errno.EINVAL):  # EINVAL: a header that points before the start of the file
@@ -57,23 +61,29 @@ def decode(path, recipe):
 
 
 def _loaded(file, recipe):
-    """Return the picture in an open file, loaded at the size that the recipe needs; slight damage is overlooked."""
+    """Return the picture in an open file, loaded at the size that the recipe needs, and the low bytes of its colours.
+
+    The latter is the same picture, or None if colours have 8 bits. Slight damage is overlooked.
+    """
     head = file.read(formats.HEAD)
     file.seek(0)
     if not head:
         raise NotAPictureError("an empty file")
-    picture = _open(repair.without_bad_chunks(file), head)
+    whole_file = repair.without_bad_chunks(file)
+    picture = _open(whole_file, head)
     if picture.format == "TIFF" and formats.is_raw(file.name):
         raise BadPictureError("a camera's raw file, of which only the preview is read; convert it to PNG or JPEG")
+    has_low_bytes = depths.has_low_bytes(picture)  # before loading: Pillow forgets it then
     try:
-        return _shrunk(picture, recipe)
+        picture = _shrunk(picture, recipe)
+        return picture, depths.low_bytes(_open(whole_file, head)) if has_low_bytes else None
     except OSError:
         whole = None
         if picture.format in ("JPEG", "MPO"):
             whole = repair.load_without_end(file, lambda other: _shrunk(_open(other, head), recipe))
         if whole is None:
             raise
-        return whole
+        return whole, None
 
 
 def _open(file, head):
@@ -115,8 +125,6 @@ def _upright(picture):
 def _to_mode(picture, recipe):
     """Return the picture in mode RGB, or L if recipe.channels is 1, on the background where it is transparent."""
     mode = "RGB" if recipe.channels == 3 else "L"
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        picture = _in_eight_bits(picture)
     if picture.mode in ("La", "LA", "PA", "RGBa", "RGBA") or "transparency" in picture.info:
         if picture.mode == "La":
             picture = picture.convert("LA")
@@ -125,30 +133,6 @@ def _to_mode(picture, recipe):
     if picture.mode == "LAB":
         picture = _from_lab(picture)
     return picture.convert(mode)
-
-
-def _in_eight_bits(picture):
-    values, transparent = np.asarray(picture), picture.info.get("transparency")
-    picture = Image.fromarray(_to_eight_bits(values))
-    if isinstance(transparent, int):
-        picture.putalpha(Image.fromarray(np.uint8(255) * (values != transparent)))
-    return picture
-
-
-def _to_eight_bits(values):
-    """Convert grey values of more than 8 bits, [H, W], to uint8.
-
-    Integers are read as 16 bits; floats as 0..1, or as 0..255 if some exceed 1. Slight overshoots, as resizing makes
-    them, are clipped. Values further outside have no standard white level and are stretched from minimum to maximum.
-    """
-    integers = values.dtype.kind != "f"
-    values = np.asarray(values, np.float64)
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    white = 65535.0 if integers else 1.0 if high <= 1 + _OVERSHOOT else 255.0
-    if low < -_OVERSHOOT * white or high > (1 + _OVERSHOOT) * white:
-        values, white = values - low, max(high - low, 1e-300)
-    return np.uint8(np.clip(np.nan_to_num(values * (255.0 / white)) + 0.5, 0, 255))
 
 
 def _from_lab(picture):

@@ -14,7 +14,7 @@ import PIL
 
 from utils.runtime.lock import has_record_locks
 
-VERSION = 3  # of the tables, and of the records that decode makes: increase it with every change to either
+VERSION = 4  # of the tables, and of the records that decode makes: increase it with every change to either
 
 _TABLES = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)",
@@ -147,6 +147,11 @@ class Index:
         marks = ", ".join("?" * len(kinds))
         query = f"SELECT path, slot, checksum, reason FROM files WHERE kind IN ({marks}) ORDER BY path"
         return self._db.execute(query, kinds)
+
+    def noted(self):
+        """Return (path, size, mtime_ns, reason) of the files that are or may become pictures and have a reason."""
+        query = "SELECT path, size, mtime_ns, reason FROM files WHERE kind IN ('picture', 'deep') AND reason != ''"
+        return self._db.execute(query + " ORDER BY path").fetchall()
 
     def move(self, paths, records_name):
         """Record that the pictures at `paths` are now in slots 0, 1, ... of the file of this name."""

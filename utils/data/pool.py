@@ -14,7 +14,7 @@ import sys
 import types
 from typing import NamedTuple, Optional
 
-from utils.data import decode, formats
+from utils.data import decode, depths, formats
 from utils.data.records import checksums, to_record
 from utils.errors import UserError
 
@@ -33,15 +33,18 @@ class Job(NamedTuple):
     folder: str  # the files' paths are relative to it
     records_path: str  # the file that records are written to
     recipe: decode.Recipe
+    levels: dict  # see depths.judge; without that of a picture its outcome is "deep"
 
 
 class Outcome(NamedTuple):
     """The result for one file."""
 
-    kind: str  # "picture", "other" (not a picture), "bad" (an unusable picture), "unread", or "disk"
+    # "picture", "deep" (a picture whose white must be judged first), "other" (not a picture), "bad" (an unusable
+    # picture), "unread", or "disk"
+    kind: str
     checksum: Optional[int]  # of the record of a "picture"
-    # Why it is not a "picture". "unread": the file may be readable the next time. "disk": the record could not be
-    # written, which is not the file's fault.
+    # Why it is not a "picture"; of one of more than 8 bits, a depths.Note. "unread": the file may be readable the next
+    # time. "disk": the record could not be written, which is not the file's fault.
     reason: str
 
 
@@ -222,7 +225,7 @@ def _serve(pipe, job):
             for path, slot in pipe.recv():
                 if is_orphan():  # parent is gone: another run may own the file now
                     return
-                outcomes.append(decode_to_slot(os.path.join(folder, path), slot, records, job.recipe))
+                outcomes.append(decode_to_slot(os.path.join(folder, path), slot, records, job.recipe, job.levels))
             pipe.send(outcomes)
 
 
@@ -234,10 +237,12 @@ def _orphan_check():
     return lambda: os.getppid() != parent
 
 
-def decode_to_slot(path, slot, records, recipe):
+def decode_to_slot(path, slot, records, recipe, levels):
     """Decode one file, and write its record into a slot of the open file `records`; return the Outcome."""
     try:
-        record = to_record(decode.decode(path, recipe))
+        record = to_record(decode.decode(path, recipe, levels))
+    except depths.UnknownLevelError as error:
+        return Outcome("deep", None, depths.Note(error.span, ()).to_text())
     except decode.NotAPictureError as error:
         return Outcome("bad" if formats.claims_to_be_a_picture(path) else "other", None, str(error))
     except decode.BadPictureError as error:

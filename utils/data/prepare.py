@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import errno
 import hashlib
 import os
 import sys
@@ -12,8 +13,8 @@ import numpy as np
 from PIL import ImageColor
 from tqdm import tqdm
 
-from utils.data import decode, pool, report
-from utils.data.cache import refuse_unwritable, use_cache
+from utils.data import decode, depths, pool, report
+from utils.data.cache import use_cache
 from utils.data.classes import Labels
 from utils.data.index import paths_of
 from utils.data.records import Records
@@ -62,33 +63,55 @@ def prepare_pictures(run, recipe, listing=True):
     def work(cache):
         scan, started = Scan(run.pics_dir), time.time()
         new = cache.compare(scan)
+        job = pool.Job(run.pics_dir, cache.records_path, recipe, levels={})
         if new:
-            _decode_new(cache, new, run, recipe)
+            _decode(cache, job, cache.index.new(), new, notes={})
+        levels = depths.judge([note.span for _, note in cache.notes()], run.white_level)
+        deep = _decode_deep(cache, job._replace(levels=levels))
         summary = report.Summary(
             unusable=_unusable(cache, scan),
             ignored=collections.Counter(report.extension(path) for path, _, _, _ in cache.index.rows("other")),
             hidden=scan.hidden,
-            decoded=new,
+            decoded=max(new, deep),
             seconds=time.time() - started,
             damage=cache.damage,
+            deep=collections.Counter((note.span.kind, note.level) for _, note in cache.notes() if note.level),
         )
         if listing:
             report.write_skipped(summary, run.checkpoints_dir)
         report.refuse_too_few(cache.index.count("picture"), summary, run)
-        return _pictures(cache, run, recipe), summary
+        return _pictures(cache, run, recipe, levels), summary
 
     return use_cache(run.cache_dir, run.pics_dir, recipe, on_wait, work)
 
 
-def _decode_new(cache, new, run, recipe):
-    """Decode the `new` files; commit every second, so that a killed run loses at most the last one."""
-    processes = pool.processes_for(new)
-    results = pool.decode_all(cache.new_files(), pool.Job(run.pics_dir, cache.records_path, recipe), processes)
+def _decode_deep(cache, job):
+    """Decode the pictures of more than 8 bits whose white has changed or was not judged; return how many.
+
+    job: its levels are what they are to be decoded with.
+    """
+    stale = [(file, note) for file, note in cache.notes() if note.level != job.levels[note.span.group]]
+    notes = {file[0]: note._replace(level=job.levels[note.span.group]).to_text() for file, note in stale}
+    if stale:
+        _decode(cache, job, [file for file, _ in stale], len(stale), notes)
+    return len(stale)
+
+
+def _decode(cache, job, files, count, notes):
+    """Decode `count` files, of (path, size, mtime_ns), and add them to the cache.
+
+    It commits every second, so that a killed run loses at most the last one. notes: what the index notes about the
+    pictures, by path.
+    """
+    processes = pool.processes_for(count)
+    results = pool.decode_all(cache.with_slots(files), job, processes)
     committed = time.time()
-    with _progress_bar(new, processes) as bar, contextlib.closing(results):
+    with _progress_bar(count, processes) as bar, contextlib.closing(results):
         for file, outcome in results:
             if outcome.kind == "disk":
-                refuse_unwritable(run.cache_dir, outcome.reason)
+                raise OSError(errno.EIO, outcome.reason)
+            if outcome.kind == "picture":
+                outcome = outcome._replace(reason=notes.get(file[0], ""))
             cache.add(file, outcome)
             bar.update()
             if time.time() - committed > 1:
@@ -112,7 +135,7 @@ def _unusable(cache, scan):
     return rows + [(os.fsdecode(path), reason) for path, _, _, reason in cache.index.rows("bad", "unread")]
 
 
-def _pictures(cache, run, recipe):
+def _pictures(cache, run, recipe, levels):
     """Return the Pictures in the cache."""
     n = cache.index.count("picture")
     slots, checksums, labels = np.empty(n, np.int32), np.empty(n, np.uint32), Labels(n)
@@ -121,7 +144,7 @@ def _pictures(cache, run, recipe):
         labels.add(i, path)
     labels, classes = labels.sorted()
     index_path = cache.index.path
-    rebuild = _Rebuilder(index_path, run.pics_dir, recipe)
+    rebuild = _Rebuilder(index_path, run.pics_dir, recipe, levels)
     fingerprint = f"{n} {hashlib.sha256(checksums.tobytes() + labels.tobytes()).hexdigest()[:16]}"
     records = Records(cache.records_path, cache.shape, slots, checksums, rebuild)
 
@@ -134,9 +157,9 @@ def _pictures(cache, run, recipe):
 class _Rebuilder:
     """Decodes pictures again whose records turn out damaged during training."""
 
-    def __init__(self, index_path, pics_dir, recipe):
+    def __init__(self, index_path, pics_dir, recipe, levels):
         self._index_path, self._pics_dir, self._recipe = index_path, os.fsencode(pics_dir), recipe
-        self._warned = False
+        self._levels, self._warned = levels, False
 
     def __call__(self, checksum):
         """Return the picture whose record has this checksum; raise UserError if it cannot be decoded again."""
@@ -144,8 +167,8 @@ class _Rebuilder:
             self._warned = True
             terminal.warn(f"{self._index_path}: damaged records were found; rebuilding them", fresh_line=True)
         for path in paths_of(self._index_path, checksum):
-            with contextlib.suppress(OSError, decode.NotAPictureError, decode.BadPictureError):
-                return decode.decode(os.path.join(self._pics_dir, path), self._recipe)
+            with contextlib.suppress(OSError, *decode.ERRORS):
+                return decode.decode(os.path.join(self._pics_dir, path), self._recipe, self._levels)
         raise UserError(
             f"the cache {self._index_path} is damaged, and a picture to rebuild it from was removed or changed; "
             "run again to repair the cache"

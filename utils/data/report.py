@@ -17,6 +17,7 @@ SKIPPED = "skipped.csv"
 _EXAMPLES = 5  # unusable files that are printed; skipped.csv lists all
 _MOST_CLASSES = 20  # printed
 _MOST_EXTENSIONS = 4  # of ignored files, printed
+_MOST_LEVELS = 5  # of black and white, printed
 _LOOKED_AT = 500  # pictures, evenly spaced, that are searched for uniform ones
 _UNIFORM = 4.0  # of 255: less than this is the standard deviation of each channel of a uniform picture
 _MANY = 0.05  # the share of uniform pictures that is told
@@ -31,6 +32,7 @@ class Summary(NamedTuple):
     decoded: int  # files decoded now; all others were in the cache
     seconds: float  # spent on that
     damage: str  # what was wrong with the cache, or ''
+    deep: collections.Counter  # pictures of more than 8 bits, by their kind and their (black, white)
 
 
 def extension(path):
@@ -59,6 +61,8 @@ def describe(pictures, summary, run):
     if summary.decoded:
         decoded = counted(summary.decoded, "file")
         lines.append(f"Prepared {decoded} in {summary.seconds:.1f} s; the cache is in {run.cache_dir}.")
+    if summary.deep:
+        lines.append(f"More than 8 bits: {_deep(summary)}; if that is wrong, set white_level.")
     lines += _uniform(pictures)
     if pictures.n < run.batch_size:
         lines.append(
@@ -76,8 +80,19 @@ def _uniform(pictures):
     such_as = (pictures.paths_of(uniform[0]) or ["one that is not in the cache any more"])[0]
     return [
         f"{len(uniform)} of {counted(len(looked_at), 'picture')} looked at are of nearly one colour, such as {such_as}"
-        "; if they should not be, see reals.png, and Depth in docs/data.md."
+        "; if they should not be, see reals.png, and bit depths in docs/data.md."
     ]
+
+
+def _deep(summary):
+    """Return which values are black and white in which pictures of more than 8 bits, as text."""
+    texts = [
+        f"{counted(count, f'{kind} file')} with {f'black at {black:g} and ' if black else ''}white at {white:g}"
+        for (kind, (black, white)), count in summary.deep.most_common(_MOST_LEVELS)
+    ]
+    if len(summary.deep) > _MOST_LEVELS:
+        texts.append("...")
+    return ", ".join(texts)
 
 
 def _classes(pictures):

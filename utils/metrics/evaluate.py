@@ -10,7 +10,13 @@ from utils.output import files
 from utils.output.pictures import png
 
 PRETRAINED = (features.EFFICIENTNET, features.INCEPTION)
-_TRAINING_CROP = ("crop", "load_size", "background", "mirror")  # these settings come from the checkpoint
+_PICTURE_SETTINGS = (
+    "crop",
+    "load_size",
+    "background",
+    "white_level",
+    "mirror",
+)  # these settings come from the checkpoint
 
 
 class Evaluator:
@@ -18,7 +24,7 @@ class Evaluator:
 
     def __init__(self, run, manifest):
         """run: the present settings; manifest: the checkpoint's JSON. Raise UserError for bad pictures or folders."""
-        trained_with = {name: manifest.run[name] for name in _TRAINING_CROP if name in manifest.run}
+        trained_with = {name: manifest.run[name] for name in _PICTURE_SETTINGS if name in manifest.run}
         # The list of unusable files goes beside the samples: the one in checkpoints_dir belongs to the training run.
         # batch_size = 1: no advice about too few pictures for a batch.
         run = run._replace(checkpoints_dir=run.samples_dir, batch_size=1, **trained_with)

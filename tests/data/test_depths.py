@@ -1,0 +1,264 @@
+"""Pictures of more than 8 bits per channel: white is the same for a whole set, and none comes out black."""
+
+import io
+import json
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from preparing import decode_here, load, own_folders
+
+from utils.data import depths, pool, prepare
+from utils.data.decode import Recipe
+
+RECIPE = Recipe(size=64, channels=3, crop="center", background=(255, 255, 255))
+IN_PROCESSES = pool.decode_all
+RAMP = np.tile(np.linspace(0.0, 1.0, 64), (64, 1))  # from black to white
+DIM = RAMP * 0.3  # a picture of the same set in which nothing is white
+
+
+@pytest.fixture
+def pics(settings, tmp_path, monkeypatch):
+    """Return (the folder of the pictures, the settings)."""
+    monkeypatch.setattr(pool, "decode_all", decode_here)
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    return folder, own_folders(settings.run, folder, tmp_path)
+
+
+def integers(values, bits, dtype=np.uint16):
+    return dtype(np.round(values * (2**bits - 1)))
+
+
+def save(folder, name, values):
+    Image.fromarray(values).save(str(folder / name))
+
+
+def is_ramp(record, white=1.0):
+    return np.abs(record[32].astype(float) - 255 * np.clip(RAMP[0] * white, 0, 1)[:, None]).max() <= 1.5
+
+
+def prepared(run):
+    """Return the record of each file, by its name, and the Summary."""
+    records, summary = load(run, RECIPE)
+    return dict(zip(sorted(os.listdir(run.pics_dir)), records)), summary
+
+
+@pytest.mark.parametrize("bits", (8, 10, 11, 12, 14, 16))
+@pytest.mark.parametrize("extension", ("png", "tif"))
+def test_white_is_that_of_the_whole_set(pics, bits, extension):
+    """The dim picture stays dim: white is not judged from it alone. A hot pixel is none of the picture's depth."""
+    folder, run = pics
+    hot = integers(RAMP * 0.999, bits)  # not saturated
+    hot[0, 0] = 65535
+    save(folder, f"bright.{extension}", hot)
+    save(folder, f"dim.{extension}", integers(DIM, bits))
+    records, summary = prepared(run)
+    assert is_ramp(records[f"bright.{extension}"]) and is_ramp(records[f"dim.{extension}"], 0.3)
+    kind = f"16-bit {'PNG' if extension == 'png' else 'TIFF'}"
+    assert summary.deep == {(kind, (0.0, 2.0**bits - 1)): 2}
+
+
+@pytest.mark.parametrize(
+    "top, white", ((1, 1), (1.002, 1), (1.08, 1), (255, 255), (257, 255), (4095, 4095), (65535.0, 65535)), ids=str
+)
+def test_white_of_floats(pics, top, white):
+    folder, run = pics
+    save(folder, "bright.tif", np.float32(RAMP * top))
+    save(folder, "dim.tif", np.float32(DIM * white))
+    records, summary = prepared(run)
+    assert is_ramp(records["bright.tif"], top / white) and is_ramp(records["dim.tif"], 0.3)
+    assert summary.deep == {("float TIFF", (0.0, white)): 2}
+
+
+def test_values_below_zero_are_stretched_alike(pics):
+    """Computed tomography: -1024 is air, 3071 the densest bone; no picture need contain both."""
+    folder, run = pics
+    save(folder, "soft.tif", np.int32(np.round(-1024 + 2048 * RAMP)))
+    save(folder, "bone.tif", np.int32(np.round(-1024 + 4095 * RAMP)))
+    records, summary = prepared(run)
+    assert is_ramp(records["bone.tif"], 1.0) and is_ramp(records["soft.tif"], 0.5)
+    assert summary.deep == {("32-bit TIFF", (-1024.0, 3071.0)): 2}
+
+
+def test_saturated_pictures_of_several_depths_in_one_folder(pics):
+    """All pictures of a mixed folder look alike, whatever their depths, and half of a set is not black."""
+    folder, run = pics
+    save(folder, "8.png", np.uint8(np.round(RAMP * 255)))
+    for bits in (8, 10, 12, 14, 16):
+        save(folder, f"{bits} in 16.png", integers(RAMP, bits))
+        save(folder, f"{bits} in 16.tif", integers(RAMP, bits))
+    save(folder, "8 in 32.tif", integers(RAMP, 8, np.int32))
+    save(folder, "16 in 32.tif", integers(RAMP, 16, np.int32))
+    over, under = RAMP.copy(), RAMP.copy()
+    over[0, 0], under[0, 0] = 1.002, -0.002
+    for name, values in (("1", RAMP), ("over 1", over), ("255", RAMP * 255), ("over 255", over * 255), ("0", under)):
+        save(folder, f"float {name}.tif", np.float32(values))
+    records, _ = prepared(run)
+    assert len(records) == 18
+    assert all(is_ramp(record) for record in records.values())
+
+
+def test_a_set_that_grows_brighter_is_decoded_again(pics):
+    folder, run = pics
+    save(folder, "dim.png", integers(RAMP * 0.999, 10))
+    save(folder, "of 8 bits.png", np.uint8(RAMP * 255))
+    records, summary = prepared(run)
+    assert is_ramp(records["dim.png"]) and summary.decoded == 2
+    save(folder, "bright.png", integers(RAMP * 0.999, 12))
+    records, summary = prepared(run)
+    assert is_ramp(records["dim.png"], 0.25) and is_ramp(records["bright.png"])
+    assert summary.decoded == 2  # both of 16 bits
+    (folder / "bright.png").unlink()
+    records, summary = prepared(run)
+    assert is_ramp(records["dim.png"]) and summary.decoded == 1
+    assert prepared(run)[1].decoded == 0
+
+
+def test_white_level_is_a_setting(pics):
+    folder, run = pics
+    save(folder, "a.png", integers(RAMP, 10))
+    save(folder, "b.tif", np.float32(RAMP * 1023))
+    save(folder, "8.png", np.uint8(RAMP * 255))
+    records, summary = prepared(run._replace(white_level=2046))
+    assert is_ramp(records["a.png"], 0.5) and is_ramp(records["b.tif"], 0.5) and is_ramp(records["8.png"])
+    assert set(summary.deep) == {("16-bit PNG", (0.0, 2046.0)), ("float TIFF", (0.0, 2046.0))}
+    records, summary = prepared(run)
+    assert is_ramp(records["a.png"]) and is_ramp(records["b.tif"]) and summary.decoded == 2
+
+
+def test_decoding_processes_know_the_white(pics, monkeypatch):
+    folder, run = pics
+    monkeypatch.setattr(pool, "decode_all", IN_PROCESSES)
+    save(folder, "dim.png", integers(DIM, 12))
+    save(folder, "bright.png", integers(RAMP * 0.999, 12))
+    records, _ = prepared(run)
+    assert is_ramp(records["bright.png"]) and is_ramp(records["dim.png"], 0.3)
+
+
+def test_a_killed_run_resumes_between_the_two_passes(pics, monkeypatch):
+    folder, run = pics
+    for i in range(5):
+        save(folder, f"{i}.png", integers(RAMP * (0.999 if i else 0.3), 12))
+
+    def killed(cache, job):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "_decode_deep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load(run, RECIPE)
+    records, summary = prepared(run)
+    assert len(records) == 5 and is_ramp(records["0.png"], 0.3) and is_ramp(records["4.png"])
+    assert summary.decoded == 5
+
+
+def test_damaged_records_are_rebuilt_with_the_same_white(pics):
+    folder, run = pics
+    save(folder, "dim.png", integers(DIM, 12))
+    save(folder, "bright.png", integers(RAMP * 0.999, 12))
+    pictures, _ = prepare.prepare_pictures(run, RECIPE)
+    before = pictures.records.take(np.arange(2))
+    (path,) = [each for each in (folder.parent / "cache").iterdir() if each.suffix == ".records"]
+    path.write_bytes(b"\1" * path.stat().st_size)
+    assert np.array_equal(pictures.records.take(np.arange(2)), before)
+
+
+def colour_png(values, colour_type):
+    """Return a PNG of 16 bits per channel, which Pillow does not write: values [H, W, 3 or 4] uint16."""
+    height, width = values.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+    ]
+    parts = [
+        struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in (*chunks, (b"IEND", b""))
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def tiff(values, photometric, order="<", compressed=False):
+    """Return a TIFF of 16 bits per channel: values [H, W] or [H, W, C] uint16."""
+    height, width, channels = (*values.shape, 1)[:3]
+    data = values.astype(order + "u2").tobytes()
+    data = zlib.compress(data) if compressed else data
+    tags = [(256, width), (257, height), (258, None), (259, 8 if compressed else 1), (262, photometric), (273, None)]
+    tags += [(277, channels), (278, height), (279, len(data))] + ([(338, 2)] if channels == 4 else [])
+    after = 8 + 2 + 12 * len(tags) + 4
+    bits = struct.pack(order + "%dH" % channels, *[16] * channels)
+    directory = b""
+    for tag, value in tags:
+        if tag == 258:
+            field = bits.ljust(4, b"\0") if channels == 1 else struct.pack(order + "I", after)
+            directory += struct.pack(order + "HHI", tag, 3, channels) + field
+        else:
+            value = after + len(bits) if tag == 273 else value
+            directory += struct.pack(order + "HHII", tag, 4, 1, value)
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "IH", 8, len(tags))
+    return head + directory + struct.pack(order + "I", 0) + bits + data
+
+
+@pytest.mark.parametrize("bits", (10, 12, 16))
+@pytest.mark.parametrize("kind", ("png", "little", "big", "compressed"))
+@pytest.mark.parametrize("channels", (3, 4))
+def test_colours_of_more_than_8_bits(pics, bits, kind, channels):
+    """Pillow gives the high byte alone, with which 10 bits in 16 are black."""
+    folder, run = pics
+    values = np.stack([RAMP, RAMP * 0.5, 1 - RAMP] + [np.ones_like(RAMP)] * (channels - 3), -1)
+    values = integers(values, bits)
+    values[..., 3:] = 65535  # opaque
+    if kind == "png":
+        content = colour_png(values, {3: 2, 4: 6}[channels])
+    else:
+        content = tiff(values, 2, ">" if kind == "big" else "<", kind == "compressed")
+    (folder / "a").write_bytes(content)
+    ((record,), summary) = load(run, RECIPE)
+    expected = np.stack([RAMP[32], RAMP[32] * 0.5, 1 - RAMP[32]], -1) * 255
+    assert np.abs(record[32] - expected).max() <= 1.5
+    assert list(summary.deep) == [(f"16-bit {'PNG' if kind == 'png' else 'TIFF'}", (0.0, 2.0**bits - 1))]
+
+
+def test_transparent_pictures_of_16_bits(pics):
+    folder, run = pics
+    values = integers(np.stack([RAMP, RAMP, RAMP, np.ones_like(RAMP)], -1), 12)
+    values[..., 3] = 65535
+    values[:32, :, 3] = 0
+    (folder / "a.png").write_bytes(colour_png(values, 6))
+    ((record,), _) = load(run, RECIPE)
+    assert (record[:28] == 255).all() and is_ramp(record)
+
+
+def test_a_tiff_in_which_0_is_white(pics):
+    folder, run = pics
+    (folder / "a.tif").write_bytes(tiff(integers(1 - RAMP, 12), 0))
+    ((record,), _) = load(run, RECIPE)
+    assert is_ramp(record)
+
+
+def test_depths_that_a_format_names(pics):
+    folder, run = pics
+    values = integers(DIM, 10)
+    (folder / "a.pgm").write_bytes(b"P5 64 64 1023\n" + values.astype(">u2").tobytes())
+    ((record,), summary) = load(run, RECIPE)
+    assert is_ramp(record, 0.3) and summary.deep == {("16-bit PPM", (0.0, 65535.0)): 1}
+
+
+def test_rotation_of_16_bits(pics):
+    folder, run = pics
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = io.BytesIO()
+    Image.fromarray(integers(RAMP.T, 12)).save(data, "PNG", exif=exif)
+    (folder / "a.png").write_bytes(data.getvalue())
+    ((record,), _) = load(run, RECIPE)
+    assert is_ramp(record[:, ::-1])
+
+
+def test_a_note_survives_the_index():
+    for low, high in ((0.0, 1.002), (float("-inf"), 5e-324), (0.1, 1e300)):
+        note = depths.Note(depths.Span("float TIFF", 0.0, low, high), (low, high))
+        assert depths.Note.from_text(note.to_text()) == note and json.loads(note.to_text())
