@@ -14,7 +14,7 @@ from utils.config.settings import resolve  # noqa: E402
 from utils.config.startup import describe  # noqa: E402
 from utils.errors import RunError, UserError  # noqa: E402
 from utils.output.terminal import forgiving_streams  # noqa: E402
-from utils.runtime.guest import undone  # noqa: E402
+from utils.runtime.guest import alone, undone  # noqa: E402
 from utils.runtime.start import import_tensorflow, missing_package  # noqa: E402
 from utils.runtime.tf_config import task_of  # noqa: E402
 
@@ -23,15 +23,16 @@ def main(argv=()):
     """Do what the settings say; return the exit code.
 
     argv: settings as on the command line, such as ["--max_steps", "10"]. It can be called any number of times in a
-    process, with or without success.
+    process, with or without success, but not twice at the same time.
     """
     with forgiving_streams(), undone():
         try:
-            settings = resolve(argv)
-            task = task_of(os.environ) if settings.run.isTrain else None
-            print(describe(settings, argv), flush=True)
-            import_tensorflow()
-            return train(settings, task) if settings.run.isTrain else sample(settings)
+            with alone():
+                settings = resolve(argv)
+                task = task_of(os.environ) if settings.run.isTrain else None
+                print(describe(settings, argv), flush=True)
+                import_tensorflow()
+                return train(settings, task) if settings.run.isTrain else sample(settings)
         except UserError as error:
             print(f"main.py: {error}", file=sys.stderr)
             return 2

@@ -51,7 +51,7 @@ def run_script(program, tmp_path, calls):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("THE SCRIPT RUNS") == 1 and "Traceback" not in done.stderr
-    return done.stdout.splitlines()
+    return (done.stdout + done.stderr).splitlines()
 
 
 def codes(lines):
@@ -84,6 +84,36 @@ def test_a_thread_of_the_caller(program, tmp_path):
     lines = run_script(program, tmp_path, calls)
     assert codes(lines)[1] == "CODE 0 []" and codes(lines)[0].startswith("CODE 0 ")
     assert "Resuming from step 2" in "\n".join(lines)
+
+
+def test_two_calls_at_once(program, tmp_path):
+    calls = [
+        "threads = [threading.Thread(target=call, args=['--max_steps', '2']) for _ in range(2)]",
+        "[thread.start() for thread in threads]",
+        "[thread.join() for thread in threads]",
+        "call('--max_steps', '2')",
+    ]
+    lines = run_script(program, tmp_path, calls)
+    assert sorted(line.split()[1] for line in codes(lines)) == ["0", "0", "2"]
+    assert any("another call of main.main() is active" in line for line in lines)
+
+
+def test_a_process_that_may_not_start_others(program, tmp_path):
+    path = tmp_path / "in_a_pool.py"
+    path.write_text(
+        "import multiprocessing, sys\n"
+        f"sys.path.insert(0, {str(program.folder)!r})\n"
+        "import main\n"
+        "if __name__ == '__main__':\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        f"        print('CODES', pool.map(main.main, [{[*ARGUMENTS, '--max_steps', '2']!r}]))\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, str(path)], cwd=str(tmp_path), env=ENVIRONMENT, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, universal_newlines=True, timeout=300,
+    )  # fmt: skip
+    assert "CODES [0]" in done.stdout and "Prepared 12 files" in done.stdout, done.stdout
 
 
 RUNPY = "import runpy, sys; sys.argv[1:] = sys.argv[2:]; runpy.run_path({path!r}, run_name='__main__')"

@@ -62,8 +62,12 @@ def decode_all(tasks, job, processes):
     """Decode files in several processes, and write the record of each into its slot of the records file.
 
     tasks: iterable of (path, slot, file size, ...). Yield (task, Outcome) in the order of completion. Raise UserError
-    if no process can be started.
+    if no process can be started. In a process that may not start any, such as one of multiprocessing.Pool, files are
+    decoded in this one.
     """
+    if multiprocessing.current_process().daemon:
+        yield from _decode_here(tasks, job)
+        return
     pool = _Pool(tasks, job)
     try:
         for _ in range(processes):
@@ -73,6 +77,13 @@ def decode_all(tasks, job, processes):
                 yield from pool.results(process)
     finally:
         pool.close()
+
+
+def _decode_here(tasks, job):
+    with open(job.records_path, "r+b", buffering=0) as records:
+        for task in tasks:
+            path = os.path.join(os.fsencode(job.folder), task[0])
+            yield task, decode_to_slot(path, task[1], records, job.recipe, job.levels)
 
 
 def _chunks(tasks):

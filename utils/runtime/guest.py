@@ -9,6 +9,10 @@ import signal
 import sys
 import threading
 
+from utils.errors import UserError
+
+_active = threading.Lock()
+
 
 @contextlib.contextmanager
 def undone():
@@ -25,6 +29,17 @@ def undone():
         if level is not None:
             _logging().set_verbosity(level)
         _end_monitor()
+
+
+@contextlib.contextmanager
+def alone():
+    """Raise UserError if another call is active in this process: they would share its streams and signals."""
+    if not _active.acquire(blocking=False):
+        raise UserError("another call of main.main() is active in this process; start a second run in its own process")
+    try:
+        yield
+    finally:
+        _active.release()
 
 
 def can_handle_signals():
