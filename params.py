@@ -133,8 +133,8 @@ epsilon = 1e-8
 # --- Computation ----------------------------------------------------------------------------------
 
 # Number format of convolutions: 'float32', 'bfloat16' (CPU), 'float16' (GPU) or 'auto'. 'auto' is float16 on a GPU,
-# bfloat16 on a CPU with instructions for it, else float32; and float32 when sampling. Weights, statistics, losses and
-# optimizers are always float32.
+# bfloat16 on a CPU with AMX, else float32; and float32 when sampling. Weights, statistics, losses and optimizers are
+# always float32.
 precision = "auto"
 
 # Random seed. It determines the initial weights, the order of the pictures and all noise.

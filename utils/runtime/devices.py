@@ -55,7 +55,7 @@ def choose_precision(wanted, has_gpu=None, flags=None):
     if wanted == "auto":
         if has_gpu:
             return "float16" if can_lower else "float32"
-        return "bfloat16" if can_lower and _has_bfloat16(flags) else "float32"
+        return "bfloat16" if can_lower and _is_faster_in_bfloat16(flags) else "float32"
     reason = ""
     if wanted != "float32" and not can_lower:
         reason = f"requires TensorFlow 2.12 or later; this is {tf.__version__}"
@@ -70,8 +70,12 @@ def choose_precision(wanted, has_gpu=None, flags=None):
     return wanted
 
 
-def _has_bfloat16(flags):
-    return bool(flags & {"avx512_bf16", "amx_bf16"})
+def _is_faster_in_bfloat16(flags):
+    """Return whether bfloat16 is faster than float32 on a processor with these flags.
+
+    It is with AMX; with AVX512_BF16 alone a step takes 1.5 times as long (docs/performance.md).
+    """
+    return "amx_bf16" in flags
 
 
 def describe_precision(chosen, flags=None):
@@ -79,8 +83,8 @@ def describe_precision(chosen, flags=None):
     note = ""
     if chosen == "float16":
         note = ", with scaled losses"
-    if chosen == "bfloat16" and not _has_bfloat16(processor_flags() if flags is None else flags):
-        note = ", emulated on this CPU; float32 is faster"
+    if chosen == "bfloat16" and not _is_faster_in_bfloat16(processor_flags() if flags is None else flags):
+        note = "; float32 is faster on this CPU"
     return f"Convolutions are computed in {chosen}{note}."
 
 
