@@ -150,7 +150,8 @@ def sample(settings):
     from utils.metrics.evaluate import Evaluator
     from utils.output import files
     from utils.runtime import devices
-    from utils.sampling import latents, pictures
+    from utils.sampling import latents, picks
+    from utils.sampling.draw import draw
 
     # The checkpoint, which has the settings of its network.
     run = settings.run
@@ -158,6 +159,7 @@ def sample(settings):
     selected = select.select(run.checkpoints_dir, run.checkpoint)
     network, classes = selected.manifest.network, selected.manifest.saved.classes
     chosen = latents.chosen_classes(run.classes, classes)
+    picks.check(run, classes)
     files.make_writable("samples_dir", run.samples_dir)
     evaluator = Evaluator(run, selected.manifest) if run.evaluate else None
 
@@ -180,7 +182,7 @@ def sample(settings):
         if evaluator:
             evaluator.evaluate(session, sampler, step)
         else:
-            print(*pictures.write_samples(session, sampler, run, selected, chosen), sep="\n", flush=True)
+            print(*draw(session, sampler, run, selected, chosen), sep="\n", flush=True)
     return 0
 
 

@@ -216,6 +216,9 @@ single = 0
 # Random seed of the samples. The same seed gives the same pictures.
 sample_seed = 0
 
+# Draw the noise from a smaller range, this times [-1, 1]: fewer bad pictures, and less variety. Above 0, at most 1.
+truncation = 1.0
+
 # Classes to sample, if conditional = 1: names of class folders, such as 'role,person'. '': all of them.
 classes = ""
 
@@ -224,3 +227,22 @@ evaluate = 0
 
 # Samples, and as many pictures, compared by evaluate = 1. Published FIDs use 2048 or more.
 evaluate_samples = 2048
+
+# --- Films, picks and arithmetic (isTrain = 0) ----------------------------------------------------
+
+# Make only the pictures with these numbers, such as '3,17,40-43'; with conditional = 1, such as 'role:3,person:0-9'.
+picks = ""
+
+# 1: write the number of each picture into the grid, for `picks`.
+label_grid = 0
+
+# Make a film that walks through the picks, or through the first pictures of the seed: frames from each to the next,
+# such as 25, which take a second. 0: none.
+walk = 0
+
+# Add and subtract the noise of picks, such as '3,8,11 - 4,9 + 20,21', with spaces around the signs; several with commas
+# count as their mean.
+arithmetic = ""
+
+# 1: make a film of the grids in samples_dir that training has written, as it does at its own end.
+timelapse = 0

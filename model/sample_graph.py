@@ -14,6 +14,7 @@ class Sampler(NamedTuple):
 
     z: Any  # [N, z_dim] float32 placeholder
     labels: Any  # [N] int32 placeholder: indices of classes; ignored by an unconditional network
+    classes: Any  # [N, n_classes] float32: the shares of classes, made from the labels; None if unconditional
     images: Any  # [N, image_size, image_size, channels] float32 in [-1, 1]
     variables: Any  # what a checkpoint must provide
     refresh: Any  # updates the batch-norm statistics from the z that is fed; None without an averaged G
@@ -39,4 +40,4 @@ def build_sampler(network, averaged, n_classes=0):
             generator(z, network._replace(bn_momentum=kept), classes, training=True, name=name)
         refresh = tf.group(*tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope="refresh/"))
     variables = tf.global_variables(name + "/")
-    return Sampler(z, labels, images, variables, refresh, kept, all_finite(variables))
+    return Sampler(z, labels, classes, images, variables, refresh, kept, all_finite(variables))

@@ -57,7 +57,12 @@ def test_keys_of_sections_are_unique():
 @pytest.mark.parametrize("key, section", list(zip(KEYS, SECTIONS)), ids=KEYS)
 def test_a_section_fits_a_screen(key, section):
     text = help.text(key, FILES)
-    assert len(text.split("\n")) < 40 and names_in(text) == list(SECTIONS[section])
+    names = names_in(text)
+    if key == "sampling":  # also a task, of which it is the first section
+        names = names[: len(SECTIONS[section])]
+    else:
+        assert len(text.split("\n")) < 40
+    assert names == list(SECTIONS[section])
     assert f"\n{section[1]}, in {section[0]}\n" in text
     assert help.text(section[1].upper(), FILES) == text or key == "sampling"  # which says more by its key
 

@@ -16,15 +16,16 @@ from utils.output.pictures import to_uint8
 from utils.sampling import latents
 from utils.sampling.pictures import class_list, generate, refresh, write_samples
 
-Sampler = collections.namedtuple("Sampler", "z labels images refresh kept")
+Sampler = collections.namedtuple("Sampler", "z labels classes images refresh kept")
 
 
 def flat_sampler(size=2, channels=3):
     """A sampler whose pictures, [size, size, channels], are flat: z[0] / 2 + label / 4."""
     z, labels = tf.placeholder(tf.float32, [None, 5]), tf.placeholder(tf.int32, [None])
-    values = z[:, 0] / 2 + tf.cast(labels, tf.float32) / 4
+    classes = tf.one_hot(labels, 3)
+    values = z[:, 0] / 2 + tf.reduce_sum(classes * [0.0, 0.25, 0.5], axis=1)
     images = tf.ones([1, size, size, channels]) * tf.reshape(values, [-1, 1, 1, 1])
-    return Sampler(z, labels, images, None, None)
+    return Sampler(z, labels, classes, images, None, None)
 
 
 class Spy:

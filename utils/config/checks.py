@@ -4,6 +4,14 @@ import os
 
 from utils.errors import UserError
 
+_TASKS = ("evaluate", "timelapse", "arithmetic", "walk")  # of sampling, beside plain samples
+_NO_EFFECT = {
+    "picks": ("evaluate", "timelapse", "arithmetic"),
+    "classes": ("evaluate", "timelapse", "arithmetic", "picks"),
+    "label_grid": _TASKS,
+    "single": _TASKS,
+}
+_REASONS = {("classes", "picks"): ", which name their classes", ("classes", "arithmetic"): ", whose picks name theirs"}
 _WRITTEN_FOLDERS = ("samples_dir", "checkpoints_dir", "cache_dir")
 
 
@@ -15,6 +23,19 @@ def check_together(run, network):
     for check in CHECKS:
         for problem in check(run, network):
             raise UserError(problem)
+
+
+def check_request(run):
+    """Raise UserError if sampling is asked for two things at once; only for sampling."""
+    tasks = [name for name in _TASKS if getattr(run, name)]
+    if len(tasks) > 1:
+        raise UserError(f"{' and '.join(tasks)} cannot be done by one command; set only one of them")
+    for name, without in _NO_EFFECT.items():
+        for other in without:
+            if getattr(run, name) and getattr(run, other):
+                raise UserError(
+                    f"{name} has no effect with {other}{_REASONS.get((name, other), '')}; leave one of them out"
+                )
 
 
 def _losses(run, network):

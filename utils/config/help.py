@@ -9,7 +9,7 @@ from utils.errors import UserError
 
 # Of each task, the settings changed most often. The overview shows the first sentence of their comments.
 TRAINING = ("pics_dir", "epochs", "batch_size", "learning_rate", "image_size", "filters", "crop", "conditional")
-SAMPLING = ("num_samples", "checkpoint", "single")
+SAMPLING = ("num_samples", "checkpoint")
 
 USAGE = "usage: python main.py [--name value ...] [--help [topic]] [--version]"
 INTRODUCTION = (

@@ -98,9 +98,16 @@ RUN: Dict[str, Rule] = {
     "num_samples": sampling(whole(1)),
     "single": sampling(switch()),
     "sample_seed": sampling(whole(0)),
+    "truncation": sampling(number(lambda value: 0 < value <= 1, "above 0, at most 1")),
     "classes": sampling(string("'' for all, or names of class folders with commas between them")),
     "evaluate": sampling(switch()),
     "evaluate_samples": sampling(whole(2, 10**6)),
+    # Films, picks and arithmetic
+    "picks": sampling(string("'' or numbers of samples, such as '3,17,40-43'")),
+    "label_grid": sampling(switch()),
+    "walk": sampling(whole(0, 1000)),
+    "arithmetic": sampling(string("'' or numbers of samples, such as '3,8,11 - 4,9 + 20,21'")),
+    "timelapse": sampling(switch()),
 }
 
 # Settings of the networks, in the order of model/params.py. Sampling reads them from the checkpoint.

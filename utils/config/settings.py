@@ -57,6 +57,8 @@ def resolve(argv, root=ROOT):
     if run.isTrain:
         _refuse_sampling(command_line.given)
         checks.check_together(run, network)
+    else:
+        checks.check_request(run)
     edited = [name for entries in files.values() for name in committed.changed(entries)]
     return Settings(run, network, frozenset(edited) | frozenset(command_line.given))
 

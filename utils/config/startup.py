@@ -37,6 +37,18 @@ def _training(run):
 
 
 def _sampling(run):
+    stem = os.path.join(run.samples_dir, f"sample_<step>_seed{run.sample_seed}_run<id>_")
+    if run.timelapse:
+        return ["Making a film of the grids of training", _line("Film", os.path.join(run.samples_dir, "timelapse.gif"))]
+    if run.arithmetic:
+        return [f"Making {run.arithmetic} with {_checkpoint(run)}", _line("Figure", f"{stem}arithmetic_<picks>.png")]
+    if run.walk:
+        return [f"Making a walk with {_checkpoint(run)}", _line("Film", f"{stem}walk{run.walk}.gif")]
+    if run.picks:
+        return [
+            f"Making pictures {run.picks} with {_checkpoint(run)}",
+            _line("Single files", f"{stem}picks_<picks>{os.sep}"),
+        ]
     classes = "_<classes>" if run.classes else ""
     name = f"sample_<step>_seed{run.sample_seed}_run<id>_n{run.num_samples}{classes}"
     name = os.path.join(run.samples_dir, name)

@@ -8,7 +8,8 @@ import numpy as np
 from utils.errors import UserError
 
 # One key per use of the noise, mixed with the seed: no two uses share their z.
-TRAINING_GRID, SAMPLES, STATISTICS, MEASURING = 0, 1, 2, 3
+TRAINING_GRID, SAMPLES, STATISTICS, MEASURING, NEIGHBOURS = 0, 1, 2, 3, 4
+_ROWS = 4096  # that are drawn at a time where only some are needed
 
 
 def noise(seed, use, count, z_dim):
@@ -17,6 +18,15 @@ def noise(seed, use, count, z_dim):
     use: one of the keys above.
     """
     return np.random.RandomState([seed, use]).uniform(-1.0, 1.0, (count, z_dim)).astype(np.float32)
+
+
+def noise_of(seed, use, numbers, z_dim):
+    """Return the rows of `noise` with these numbers, [len(numbers), z_dim] float32, without keeping all before them."""
+    random, rows, wanted = np.random.RandomState([seed, use]), {}, set(numbers)
+    for start in range(0, max(numbers) + 1, _ROWS):
+        block = random.uniform(-1.0, 1.0, (_ROWS, z_dim))
+        rows.update((number, block[number - start]) for number in wanted if start <= number < start + _ROWS)
+    return np.asarray([rows[number] for number in numbers], np.float32)
 
 
 def rows_of_classes(z, count, chosen):

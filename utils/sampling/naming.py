@@ -3,13 +3,13 @@
 import hashlib
 import os
 import re
-from typing import NamedTuple, Tuple
+from typing import NamedTuple
 
 from utils.checkpoints import identity
 from utils.errors import UserError
 from utils.output.pictures import note_of
 
-_LONGEST = 60  # characters of class names in a file name: file systems allow 255 bytes, some 143
+_LONGEST = 60  # characters of class names or picks in a file name: file systems allow 255 bytes, some 143
 
 
 class Request(NamedTuple):
@@ -20,14 +20,13 @@ class Request(NamedTuple):
     step: int  # of the checkpoint
     weights: str  # its fingerprint
     seed: int  # sample_seed
-    count: int  # num_samples
-    chosen: Tuple[str, ...]  # the names of the classes chosen; () for all of them, or if there are none
+    truncation: float
+    what: str  # which samples of this seed: a part of the names
 
     @property
     def name(self):
         """The name of the grid, without its ending, and of the folder of single files."""
-        classes = f"_{_of_classes(self.chosen)}" if self.chosen else ""
-        return f"sample_{_of_weights(self)}_n{self.count}{classes}"
+        return f"sample_{_of_weights(self)}_{self.what}"
 
     @property
     def grid(self):
@@ -44,24 +43,33 @@ class Request(NamedTuple):
         """The folder of single files."""
         return os.path.join(self.folder, self.name)
 
-    def singles(self, class_names, rows):
-        """Return the paths of single files; class_names: of each picture, '' for none; rows: how many share their z."""
-        each, weights = len(class_names) // rows, _of_weights(self)
-        classes = {name: f"_{_of_classes([name])}" if name else "" for name in set(class_names)}
-        names = [f"sample_{weights}{classes[name]}_{i % each:05d}.png" for i, name in enumerate(class_names)]
+    def path(self, ending):
+        """The path of another file of this request, such as '.gif' or '_strip.png'."""
+        return os.path.join(self.folder, self.name + ending)
+
+    def singles(self, class_names, numbers):
+        """Return the paths of single files, by the class of each picture, '' for none, and its number."""
+        classes = {name: f"_{_short([name])}" if name else "" for name in set(class_names)}
+        weights = _of_weights(self)
+        names = [f"sample_{weights}{classes[name]}_{number:05d}.png" for name, number in zip(class_names, numbers)]
         return [os.path.join(self.single_folder, name) for name in names]
 
     @property
     def note(self):
         """The note in each picture."""
-        return {"run": self.run_id, "step": self.step, "seed": self.seed, "weights": self.weights}
+        note = {"run": self.run_id, "step": self.step, "seed": self.seed, "weights": self.weights}
+        return note if self.truncation == 1 else dict(note, truncation=self.truncation)
 
 
-def request(run, selected, chosen):
-    """Return the Request of the settings `run` from a checkpoint, a select.Selected; chosen: names of classes."""
+def request(run, selected, kind, parts):
+    """Return the Request of the settings `run` from a checkpoint, a select.Selected.
+
+    kind, parts: what is asked for, such as "n64" and names of classes, or "picks" and their texts.
+    """
     run_id, weights = identity.of(selected.manifest), identity.of_weights(selected.checkpoint)
-    asked = run.sample_seed, run.num_samples, tuple(chosen)
-    return Request(run.samples_dir, run_id, selected.checkpoint.step, weights, *asked)
+    what = f"{kind}_{_short(parts)}" if parts else kind
+    step = selected.checkpoint.step
+    return Request(run.samples_dir, run_id, step, weights, run.sample_seed, run.truncation, what)
 
 
 def refuse_others(paths, note):
@@ -78,11 +86,12 @@ def refuse_others(paths, note):
 
 
 def _of_weights(request):
-    return f"{request.step:08d}_seed{request.seed}_run{identity.short(request.run_id)}"
+    truncation = "" if request.truncation == 1 else f"_truncation{request.truncation!r}"
+    return f"{request.step:08d}_seed{request.seed}_run{identity.short(request.run_id)}{truncation}"
 
 
-def _of_classes(names):
-    """Return a part of a file name that tells the classes: their names, or what is left of them and a hash."""
+def _short(names):
+    """Return a part of a file name that tells classes or picks: their names, or what is left of them and a hash."""
     text = "+".join(names)
     plain = re.sub(r"[^\w.+-]", "_", text)
     try:

@@ -6,30 +6,35 @@ import itertools
 import os
 import sys
 import textwrap
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from utils.output import files
+from utils.output.film import with_text
 from utils.output.pictures import blank, place, png, to_uint8
 from utils.output.terminal import can_show_bar
-from utils.sampling import latents, naming
+from utils.sampling import latents, naming, picks
 
 _REFRESH_SAMPLES = 256  # that the batch-norm statistics of the averaged G are computed from
 _MIN_REFRESH_BATCH = 16  # however large the pictures: the variance of one or two samples is useless
 
 
 def generate(session, sampler, z, labels):
-    """Yield G's pictures as arrays [n, H, W, C] uint8, in the order of z, [N, z_dim] float32, and labels, [N] int32.
+    """Yield G's pictures as arrays [n, H, W, C] uint8, in the order of z, [N, z_dim] float32, and of their classes.
 
-    Every run has the same number of rows, the last one padded: so a picture does not depend on N, bit for bit.
+    labels: [N] int32, the index of each picture's class, or [N, n_classes] float32, the shares of classes. Every run
+    has the same number of rows, the last one padded: so a picture does not depend on N, bit for bit.
     """
     size = _batch_size(sampler)
     for start in range(0, len(z), size):
         rows, row_labels = z[start : start + size], labels[start : start + size]
-        padded, padded_labels = np.zeros((size, z.shape[1]), np.float32), np.zeros(size, np.int32)
+        padded = np.zeros((size, z.shape[1]), np.float32)
+        padded_labels = np.zeros((size, *labels.shape[1:]), labels.dtype)
         padded[: len(rows)], padded_labels[: len(rows)] = rows, row_labels
-        images = session.run(sampler.images, {sampler.z: padded, sampler.labels: padded_labels})
+        classes = sampler.labels if labels.ndim == 1 else sampler.classes
+        images = session.run(sampler.images, {sampler.z: padded, classes: padded_labels})
         yield to_uint8(images[: len(rows)])
 
 
@@ -42,7 +47,7 @@ def refresh(session, sampler, labels):
         return
     size = max(_batch_size(sampler), _MIN_REFRESH_BATCH)
     rounds = -(-_REFRESH_SAMPLES // size)
-    z = latents.noise(0, latents.STATISTICS, rounds * size, _z_dim(sampler))
+    z = latents.noise(0, latents.STATISTICS, rounds * size, z_dim_of(sampler))
     # Each class as often as among the pictures, spread evenly over the rounds.
     spread = np.sort(labels)[np.linspace(0, len(labels) - 1, rounds * size).astype(int)]
     for i in range(rounds):
@@ -51,35 +56,70 @@ def refresh(session, sampler, labels):
         session.run(sampler.refresh, feed)
 
 
+def with_progress(session, sampler, z, labels):
+    """Yield what `generate` does picture by picture, [H, W, C] uint8, with a progress bar."""
+    drawn = itertools.chain.from_iterable(generate(session, sampler, z, labels))
+    return tqdm(drawn, total=len(z), unit=" pictures", file=sys.stdout, disable=not can_show_bar())
+
+
+class _Rows(NamedTuple):
+    """What a grid shows."""
+
+    z: Any  # [N, z_dim] float32
+    labels: Any  # [N] int32
+    numbers: Any  # [N] the number of each row of z
+    columns: int  # 0: as many as rows
+    kind: str  # for the name, as are the parts
+    parts: Any
+
+
+def _rows(run, classes, chosen, z_dim):
+    """Return the _Rows that the settings `run` ask for: the picks, or the first samples of the seed."""
+    if run.picks:
+        chosen_picks = picks.parse(run.picks, classes)
+        numbers = [pick.number for pick in chosen_picks]
+        z = latents.noise_of(run.sample_seed, latents.SAMPLES, numbers, z_dim)
+        labels = np.int32([pick.label for pick in chosen_picks])
+        return _Rows(z, labels, numbers, 0, "picks", [pick.text(classes) for pick in chosen_picks])
+    z = latents.noise(run.sample_seed, latents.SAMPLES, run.num_samples, z_dim)
+    z, labels, columns = latents.rows_of_classes(z, run.num_samples, chosen)
+    numbers = np.arange(len(z)) % (len(z) // (len(chosen) or 1))
+    parts = [classes[i] for i in chosen] if run.classes else []
+    return _Rows(z, labels, numbers, columns, f"n{run.num_samples}", parts)
+
+
 def write_samples(session, sampler, run, selected, chosen):
     """Write the samples that the settings `run` ask for; return lines that say which and where.
 
-    A grid, with run.single also a file of each picture, and for classes a CSV file that says where they are in the
-    grid; naming.py has the names. selected: the select.Selected of the weights. chosen: class indices; [] if the
-    network is unconditional. Raise UserError where a file of other weights would be lost, OSError where one cannot be
-    written.
+    A grid, with run.single or run.picks also a file of each picture, and for classes a CSV file that says where they
+    are in the grid; naming.py has the names. selected: the select.Selected of the weights. chosen: class indices; [] if
+    the network is unconditional. Raise UserError where a file of other weights would be lost, OSError where one cannot
+    be written.
     """
     classes = selected.manifest.saved.classes
-    request = naming.request(run, selected, [classes[i] for i in chosen] if run.classes else ())
-    z = latents.noise(run.sample_seed, latents.SAMPLES, run.num_samples, _z_dim(sampler))
-    z, labels, columns = latents.rows_of_classes(z, run.num_samples, chosen)
-    singles = request.singles([classes[label] for label in labels] if classes else [""] * len(z), len(chosen) or 1)
-    naming.refuse_others([request.grid, *singles[: run.single]], request.note)
-    if run.single:
+    rows = _rows(run, classes, chosen, z_dim_of(sampler))
+    request = naming.request(run, selected, rows.kind + "_labelled" * run.label_grid, rows.parts)
+    singles = request.singles([classes[i] for i in rows.labels] if classes else [""] * len(rows.z), rows.numbers)
+    singles = singles if run.single or run.picks else []
+    naming.refuse_others([request.grid, *singles], request.note)
+    if singles:
         os.makedirs(request.single_folder, exist_ok=True)
-    grid, columns = blank(len(z), sampler.images.shape.as_list()[1:], columns or run.grid_columns)
-    drawn = itertools.chain.from_iterable(generate(session, sampler, z, labels))
-    bar = tqdm(drawn, total=len(z), unit=" pictures", file=sys.stdout, disable=not can_show_bar())
-    for number, picture in enumerate(bar):
-        place(grid, columns, number, picture)
-        if run.single:
+    # With label_grid, each picture has a line of text above it.
+    texts = [picks.Pick(*pair).text(classes) for pair in zip(rows.labels, rows.numbers)] if run.label_grid else None
+    shape = sampler.images.shape.as_list()[1:]
+    shape = with_text(np.zeros(shape, np.uint8), "").shape if texts else shape
+    grid, columns = blank(len(rows.z), shape, rows.columns or run.grid_columns)
+    z = rows.z * np.float32(run.truncation)
+    for number, picture in enumerate(with_progress(session, sampler, z, rows.labels)):
+        place(grid, columns, number, with_text(picture, texts[number]) if texts else picture)
+        if singles:
             files.write(singles[number], png(picture, request.note))
     files.write(request.grid, png(grid, request.note))
-    lines = [f"{len(z)} pictures in {request.grid}"]
-    if run.single:
+    lines = [f"{len(z)} {'pictures' if len(z) > 1 else 'picture'} in {request.grid}"]
+    if singles:
         lines[0] += f", and each as a file in {request.single_folder}"
-    if chosen:
-        files.write(request.class_list, class_list(labels, columns, classes))
+    if chosen and not run.picks:
+        files.write(request.class_list, class_list(rows.labels, columns, classes))
         names = textwrap.shorten(", ".join(classes[i] for i in chosen), 200, placeholder=" ...")
         lines.append(f"Classes from the top: {names}; {request.class_list} says where each is in the grid.")
     return lines
@@ -98,7 +138,7 @@ def class_list(labels, columns, classes):
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _z_dim(sampler):
+def z_dim_of(sampler):
     return int(sampler.z.shape[1])
 
 

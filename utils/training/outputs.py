@@ -9,6 +9,7 @@ from utils.metrics import table
 from utils.output import files, history, pictures
 from utils.output.terminal import warn
 from utils.sampling import latents
+from utils.sampling.animations import write_timelapse
 from utils.sampling.pictures import class_list
 
 
@@ -92,6 +93,15 @@ class Outputs:
         self._open_history().write_grid(step, png, sheet.shape)
         self._grid_step = step
 
+    def write_timelapse(self):
+        """Write the films of all grids of the run."""
+        self._attempt("the time-lapse", self._write_timelapse)
+
+    def _write_timelapse(self):
+        line = write_timelapse(self._run.samples_dir, self._origin.saved.run_id)
+        if line:
+            print(line, flush=True)
+
     def write_reals(self, reals):
         """Write samples/reals.png: pictures as the networks get them; reals: [N, H, W, C] float32 in [-1, 1].
 
@@ -153,6 +163,9 @@ class NoOutputs:
         """Do nothing."""
 
     def write_grid(self, state):
+        """Do nothing."""
+
+    def write_timelapse(self):
         """Do nothing."""
 
     def write_row(self, state):

@@ -191,6 +191,8 @@ class Run:
         stop: the signal that ended it, or 0.
         """
         self.progress.close()
+        if not stop:
+            self.outputs.write_timelapse()
         self.outputs.close()
         self.workers.barrier()  # an early exit would look like a crash to the others
         return ending.report(self._parts, self.state, self.outputs.saved_step, stop)

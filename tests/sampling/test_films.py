@@ -1,0 +1,178 @@
+"""Picks, walks, arithmetic and time-lapses: which pictures they show, and what their files are called."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from PIL import Image
+from test_generate import expected, flat_sampler, selected
+
+from utils.errors import UserError
+from utils.output.pictures import note_of, png
+from utils.sampling import animations, latents, walk
+from utils.sampling.arithmetic import write_arithmetic
+from utils.sampling.draw import draw
+
+STEM = "sample_00000012_seed3_run012345"
+
+
+@pytest.fixture
+def run(tiny, tmp_path):
+    return tiny.run._replace(samples_dir=str(tmp_path), num_samples=9, sample_seed=3, grid_columns=0)
+
+
+def drawn(run, classes=(), chosen=(), size=16):
+    """Draw what the settings ask for; return (the lines, the names of the new files)."""
+    folder = run.samples_dir
+    from_run = selected(pathlib.Path(folder), classes)
+    before = set(os.listdir(folder))
+    with tf.Session() as session:
+        lines = draw(session, flat_sampler(size), run, from_run, list(chosen))
+    return lines, sorted(set(os.listdir(folder)) - before)
+
+
+def picture(*path):
+    return np.asarray(Image.open(os.path.join(*path)))
+
+
+def test_noise_of_some_numbers_is_that_of_all():
+    z = latents.noise(3, latents.SAMPLES, 9000, 7)
+    numbers = [8191, 0, 4096, 4095, 0, 8192]
+    assert np.array_equal(latents.noise_of(3, latents.SAMPLES, numbers, 7), z[numbers])
+    assert latents.noise_of(3, latents.SAMPLES, [0], 1).shape == (1, 1)
+
+
+def test_a_pick_is_the_picture_of_that_number_in_any_grid(graph, run, tmp_path):
+    drawn(run._replace(single=1))
+    lines, names = drawn(run._replace(picks="7,2-3"))
+    name = STEM + "_picks_7+2+3"
+    assert names == [name, name + ".png"] and lines[0].startswith(f"3 pictures in {tmp_path / name}.png, and each as ")
+    singles = sorted(os.listdir(str(tmp_path / name)))
+    assert singles == [f"{STEM}_{i:05d}.png" for i in (2, 3, 7)]
+    for single in singles:  # the same name is the same file
+        assert (tmp_path / name / single).read_bytes() == (tmp_path / (STEM + "_n9") / single).read_bytes()
+    z = latents.noise(3, latents.SAMPLES, 9, 5)
+    assert np.array_equal(picture(str(tmp_path), name + ".png")[0, ::16, 0], expected(z[[7, 2]], 0))
+
+
+def test_picks_of_classes(graph, run, tmp_path):
+    _, names = drawn(run._replace(picks="red:4,blue:4"), ("blue", "green", "red"), [0, 1, 2])
+    (folder,) = [name for name in names if not name.endswith(".png")]
+    z = latents.noise(3, latents.SAMPLES, 5, 5)[4:]
+    for name, label in (("blue", 0), ("red", 2)):
+        single = picture(str(tmp_path), folder, f"{STEM}_{name}_00004.png")
+        assert (single == expected(z, label)[0]).all()
+    assert not [name for name in names if name.endswith(".csv")]
+
+
+def test_numbers_in_a_grid(graph, run, tmp_path):
+    _, names = drawn(run._replace(label_grid=1))
+    assert names == [STEM + "_n9_labelled.png"]
+    grid = picture(str(tmp_path), names[0])
+    assert grid.shape == (3 * 28, 3 * 16, 3)  # a line of text above each
+    assert np.array_equal(grid[12::28, ::16, 0].ravel(), expected(latents.noise(3, latents.SAMPLES, 9, 5), 0))
+    assert grid[:12, :16].min() < 128
+
+
+def test_truncation_is_a_smaller_range_with_names_of_its_own(graph, run, tmp_path):
+    drawn(run)
+    _, names = drawn(run._replace(truncation=0.5))
+    assert names == [STEM + "_truncation0.5_n9.png"] and note_of(str(tmp_path / names[0]))["truncation"] == 0.5
+    grid = picture(str(tmp_path), names[0])[::16, ::16, 0]
+    assert np.array_equal(grid.ravel(), expected(0.5 * latents.noise(3, latents.SAMPLES, 9, 5), 0))
+
+
+def test_a_walk_is_on_the_great_circle_through_the_picks(graph, run, tmp_path):
+    lines, names = drawn(run._replace(walk=4, picks="7,2,5"))
+    stem = STEM + "_walk4_7+2+5"
+    assert names[:2] == [stem + ".gif", stem + ".mp4"] or names[0] == stem + ".gif"
+    assert stem + "_strip.png" in names and stem + ".webp" in names
+    assert lines[0].startswith("A walk of 12 frames, 0.48 s: ")
+    key_points = latents.noise(3, latents.SAMPLES, 9, 5)[[7, 2, 5]]
+    z, _ = walk.closed_path(key_points, [0, 0, 0], 0, 4)
+    assert np.array_equal(picture(str(tmp_path), stem + "_strip.png")[0, ::16, 0], expected(z, 0))
+    with Image.open(str(tmp_path / (stem + ".gif"))) as film:
+        assert film.n_frames == 12 and film.size == (16, 16)
+
+
+def test_a_walk_without_picks_passes_the_first_samples_and_the_chosen_classes(graph, run, tmp_path):
+    _, names = drawn(run._replace(walk=2, classes="red,blue"), ("blue", "green", "red"), [2, 0])
+    (strip,) = [name for name in names if name.endswith("_strip.png")]
+    assert strip == STEM + "_walk2_red+blue_strip.png"
+    z = latents.noise(3, latents.SAMPLES, 6, 5)
+    values = picture(str(tmp_path), strip)[0, ::16, 0]
+    assert np.array_equal(values[::2], expected(z, np.array([2, 0] * 3)))
+
+
+def test_a_walk_of_other_weights_is_not_replaced(graph, run, tmp_path):
+    drawn(run._replace(walk=2))
+    with tf.Session() as session, pytest.raises(UserError, match=r"_strip\.png exists already"):
+        draw(session, flat_sampler(), run._replace(walk=2), selected(tmp_path, weights=b"others"), [])
+
+
+def test_arithmetic_is_that_of_means(graph, run, tmp_path):
+    request = run._replace(arithmetic="1,2 - 3 + 4")
+    with tf.Session() as session:
+        (line,) = write_arithmetic(session, flat_sampler(16), request, selected(tmp_path), [])
+    figure, result = line.split(" in ", 1)[1].split(", its result in ")
+    z = latents.noise(3, latents.SAMPLES, 9, 5)
+    value = expected((np.float64(z[1:3]).mean(axis=0) - z[3] + z[4])[None], 0)[0]
+    assert (picture(result) == value).all()
+    sheet = picture(figure)
+    assert sheet.shape == (3 * 28, 7 * 16, 3)  # 3 terms, a gap, 3 columns of the result and its neighbours
+    cells = sheet[12::28, ::16, 0]
+    means = expected(np.float64([z[1:3].mean(axis=0), z[3], z[4]]), 0)
+    assert np.array_equal(cells[2, :3], means) and np.array_equal(cells[:2, 0], expected(z[1:3], 0))
+    assert cells[1, 5] == value and len(set(cells[:, 4:].ravel())) > 5 and cells[0, 3] == 255
+
+
+def test_arithmetic_of_classes(graph, run, tmp_path):
+    request = run._replace(arithmetic="red:1 - blue:1 + blue:2")
+    with tf.Session() as session:
+        (line,) = write_arithmetic(session, flat_sampler(), request, selected(tmp_path, ("blue", "green", "red")), [])
+    z = latents.noise(3, latents.SAMPLES, 3, 5)
+    assert (picture(line.split(", its result in ")[1]) == expected(z[2:], 2)[0]).all()
+
+
+def lapse_grids(folder, steps, run_id="0123456789abcdef"):
+    for step in steps:
+        grid = np.full((64, 64, 3), step % 251, np.uint8)
+        (folder / f"train_{step:08d}.png").write_bytes(png(grid, {"run": run_id, "step": step}))
+
+
+def test_a_timelapse_has_the_grids_of_the_run_in_their_order(graph, run, tmp_path):
+    lapse_grids(tmp_path, (0, 100, 2000, 1000))
+    lapse_grids(tmp_path, (300,), run_id="another")
+    (tmp_path / "train_x.png").write_text("no grid")
+    lines, names = drawn(run._replace(timelapse=1))
+    assert names == ["timelapse.gif", "timelapse.webp"]
+    assert lines == [f"The course of training: {tmp_path / names[0]}, {tmp_path / names[1]}"]
+    with Image.open(str(tmp_path / "timelapse.gif")) as film:
+        assert film.n_frames == 4 and film.size == (64, 76)
+        for i, step in enumerate((0, 100, 1000, 2000)):
+            film.seek(i)
+            assert abs(film.convert("RGB").getpixel((32, 32))[0] - step % 251) <= 4
+            assert film.info["duration"] == (2000 if i == 3 else 80)
+
+
+def test_a_timelapse_is_of_limited_length_and_size(run, tmp_path, monkeypatch):
+    lapse_grids(tmp_path, range(0, 2500, 10))
+    animations.write_timelapse(str(tmp_path), "0123456789abcdef")
+    with Image.open(str(tmp_path / "timelapse.gif")) as film:
+        assert film.n_frames == 100
+        size = os.path.getsize(str(tmp_path / "timelapse.gif"))
+    monkeypatch.setattr(animations, "_LAPSE_BYTES", size // 2)
+    animations.write_timelapse(str(tmp_path), "0123456789abcdef")
+    with Image.open(str(tmp_path / "timelapse.gif")) as film:
+        assert 20 < film.n_frames <= 50
+        film.seek(film.n_frames - 1)
+        assert abs(film.convert("RGB").getpixel((32, 32))[0] - 2490 % 251) <= 4  # the last one stays
+
+
+def test_no_timelapse_of_fewer_than_two_grids(graph, run, tmp_path):
+    lapse_grids(tmp_path, (0,))
+    assert animations.write_timelapse(str(tmp_path), "0123456789abcdef") == ""
+    with pytest.raises(UserError, match=r"holds fewer than two grids train_<step>\.png of this run"):
+        drawn(run._replace(timelapse=1))

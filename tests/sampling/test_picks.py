@@ -1,0 +1,68 @@
+"""Picks and arithmetic as text."""
+
+import pytest
+
+from utils.errors import UserError
+from utils.sampling.picks import Pick, Term, check, parse, parse_sum
+
+CLASSES = ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "text, numbers",
+    (("3", [3]), ("3,17,40-43", [3, 17, 40, 41, 42, 43]), (" 5 , 2 - 3 ", [5, 2, 3]), ("0,0,999999", [0, 0, 999999])),
+)
+def test_numbers_and_ranges(text, numbers):
+    assert parse(text, ()) == [Pick(0, number) for number in numbers]
+
+
+def test_picks_of_classes():
+    picks = parse("dog:3,cat:0-1", CLASSES)
+    assert picks == [Pick(1, 3), Pick(0, 0), Pick(0, 1)]
+    assert [pick.text(CLASSES) for pick in picks] == ["dog:3", "cat:0", "cat:1"] and Pick(0, 7).text(()) == "7"
+    assert parse("a:b:2", ("a:b",)) == [Pick(0, 2)]  # the name of a folder may have a colon
+
+
+@pytest.mark.parametrize(
+    "text, classes, line",
+    (
+        ("", (), "picks: '' (character 1) is not a number or a range, such as 17 or 40-43"),
+        ("3, x", (), "picks: 'x' (character 4) is not a number or a range, such as 17 or 40-43"),
+        ("3,,4", (), "picks: '' (character 3) is not a number"),
+        ("-3", (), "picks: '-3' (character 1) is not a number"),
+        ("1.5", (), "picks: '1.5' (character 1) is not a number"),
+        ("\u0663", (), "picks: '\u0663' (character 1) is not a number"),
+        ("1,43-40", (), "picks: '43-40' (character 3) is invalid; numbers go from 0 to 999999, and ranges upwards"),
+        ("1000000", (), "picks: '1000000' (character 1) is invalid; numbers go from 0 to 999999"),
+        ("0-20000", (), "picks: 10001 pictures; at most 10000 can be picked at once"),
+        ("dog:3", (), "picks: 'dog:3' (character 1) names a class, but this network is unconditional"),
+        ("dog:1,3", CLASSES, "picks: '3' (character 7) needs a class, such as cat:3"),
+        ("cow:3", CLASSES, "picks: 'cow:3' (character 1): no class 'cow'; the classes are cat, dog"),
+    ),
+)
+def test_a_mistake_is_named_with_its_place(text, classes, line):
+    with pytest.raises(UserError) as caught:
+        parse(text, classes)
+    assert str(caught.value).startswith(line) and "\n" not in str(caught.value)
+
+
+def test_sums():
+    assert parse_sum("3,8-9 - 4 + cat:5".replace("cat:", ""), ()) == [
+        Term(1, [Pick(0, 3), Pick(0, 8), Pick(0, 9)]),
+        Term(-1, [Pick(0, 4)]),
+        Term(1, [Pick(0, 5)]),
+    ]
+    assert parse_sum("dog:1  -  cat:2", CLASSES) == [Term(1, [Pick(1, 1)]), Term(-1, [Pick(0, 2)])]
+
+
+@pytest.mark.parametrize(
+    "text, part, character", (("3 + x", "x", 5), ("3 - 4 +  ", "", 10), ("3 + + 4", "+ 4", 5), ("- 3", "- 3", 1))
+)
+def test_a_mistake_in_a_sum(tiny, text, part, character):
+    with pytest.raises(UserError) as caught:
+        check(tiny.run._replace(arithmetic=text), ())
+    assert str(caught.value).startswith(f"arithmetic: {part!r} (character {character}) is not a number")
+
+
+def test_nothing_asked_for_is_no_mistake(tiny):
+    check(tiny.run, CLASSES)

@@ -1,0 +1,80 @@
+"""Films of pictures: animated GIF and WebP by Pillow, MP4 by imageio-ffmpeg if that is installed, and a strip."""
+
+import importlib.util
+import io
+import os
+import tempfile
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from utils.output import files
+from utils.output.pictures import grid
+
+MP4_HINT = "For an MP4 film as well: pip install imageio-ffmpeg"
+_STRIP = 12  # pictures in a strip
+_BAND = 12  # pixels: height of a line of text above or below a picture
+
+
+def animated(frames, format, milliseconds):
+    """Return an animation that repeats for ever, bytes; b'' if Pillow was built without this format.
+
+    frames: pictures [H, W, C] uint8 of equal shapes, C 1 or 3. format: 'GIF' or 'WEBP'. milliseconds: of each
+    frame, or a list.
+    """
+    Image.init()
+    if format not in Image.SAVE_ALL:
+        return b""
+    first, *others = [_rgb(frame) for frame in frames]
+    options = {"quality": 85, "method": 3} if format == "WEBP" else {}
+    buffer = io.BytesIO()
+    first.save(buffer, format, save_all=True, append_images=others, duration=milliseconds, loop=0, **options)
+    return buffer.getvalue()
+
+
+def write_mp4(path, frames, milliseconds):
+    """Write an MP4 film and return whether there is imageio-ffmpeg to do so; arguments: as of `animated`, one
+    duration for all."""
+    if not importlib.util.find_spec("imageio_ffmpeg"):
+        return False
+    import imageio_ffmpeg
+
+    height, width = frames[0].shape[:2]
+    with tempfile.TemporaryDirectory(prefix="dcgan-") as folder:
+        part = os.path.join(folder, "film.mp4")
+        # Sizes are even, which is what yuv420p needs; without macro_block_size pictures would be resized.
+        writer = imageio_ffmpeg.write_frames(
+            part, (width, height), fps=1000.0 / milliseconds, quality=8, macro_block_size=2
+        )
+        writer.send(None)
+        for frame in frames:
+            writer.send(np.asarray(_rgb(frame)).tobytes())
+        writer.close()
+        with open(part, "rb") as file:
+            files.write(path, file.read())
+    return True
+
+
+def strip(frames):
+    """Return some of the frames side by side, evenly spaced, from the first one on: [H, W, C] uint8."""
+    chosen = np.linspace(0, len(frames), min(_STRIP, len(frames)), endpoint=False).astype(int)
+    return grid(np.stack([frames[i] for i in chosen]), len(chosen))
+
+
+def with_text(picture, text, below=False):
+    """Return a picture, [H, W, C] uint8, with a line of text above or below it, [H + 12, W, C]; a long text is cut."""
+    band = Image.new("L", (picture.shape[1], _BAND), 255)
+    ImageDraw.Draw(band).text((1, 0), text, fill=0, font=_font())
+    band = np.repeat(np.asarray(band)[..., None], picture.shape[2], axis=2)
+    return np.concatenate([picture, band] if below else [band, picture])
+
+
+def _font():
+    try:
+        return ImageFont.load_default(size=10)
+    except (TypeError, ImportError, OSError):  # Pillow before 10.1, or built without FreeType
+        return ImageFont.load_default()
+
+
+def _rgb(frame):
+    return Image.fromarray(frame if frame.shape[2] == 3 else np.repeat(frame, 3, axis=2))

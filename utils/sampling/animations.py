@@ -1,0 +1,108 @@
+"""Films: a walk through the noise, and the time-lapse of a training."""
+
+import glob
+import os
+import re
+
+import numpy as np
+from PIL import Image
+
+from utils.output import files, film
+from utils.output.pictures import note_of, png
+from utils.sampling import latents, naming, picks, walk
+from utils.sampling.pictures import with_progress, z_dim_of
+
+_KEY_POINTS = 6  # of a walk without picks: the first samples of the seed
+_WALK_FRAME = 40  # milliseconds
+_LAPSE_FRAMES, _LAPSE_FRAME, _LAPSE_PAUSE = 100, 80, 2000  # at most; milliseconds of each, and of the last one
+_LAPSE_SIZE = 512  # pixels: the longest side of its pictures
+_LAPSE_BYTES = 10 * 10**6
+
+
+def write_walk(session, sampler, run, selected, chosen):
+    """Write the films and the strip of run.walk; return lines that say where they are.
+
+    The key points are run.picks or the first samples of the seed, of the chosen classes in turn. Arguments and errors:
+    as of pictures.write_samples.
+    """
+    classes = selected.manifest.saved.classes
+    if run.picks:
+        key_points = picks.parse(run.picks, classes)
+        parts = [pick.text(classes) for pick in key_points]
+    else:
+        labels = chosen or [0]
+        key_points = [picks.Pick(labels[i % len(labels)], i) for i in range(max(_KEY_POINTS, len(labels)))]
+        parts = [classes[i] for i in chosen] if run.classes else []
+    request = naming.request(run, selected, f"walk{run.walk}", parts)
+    strip_path = request.path("_strip.png")
+    naming.refuse_others([strip_path], request.note)
+    numbers = [pick.number for pick in key_points]
+    z = latents.noise_of(run.sample_seed, latents.SAMPLES, numbers, z_dim_of(sampler))
+    z, shares = walk.closed_path(z, [pick.label for pick in key_points], len(classes), run.walk)
+    labels = shares if classes else np.zeros(len(z), np.int32)
+    frames = list(with_progress(session, sampler, z * np.float32(run.truncation), labels))
+    files.write(strip_path, png(film.strip(frames), request.note))
+    paths = [strip_path, *_write_films(request.path, frames, _WALK_FRAME)]
+    lines = [f"A walk of {len(frames)} frames, {len(frames) * _WALK_FRAME / 1000:g} s: {', '.join(paths)}"]
+    if film.write_mp4(request.path(".mp4"), frames, _WALK_FRAME):
+        lines[0] += f", {request.path('.mp4')}"
+    else:
+        lines.append(film.MP4_HINT)
+    return lines
+
+
+def _write_films(path_of, frames, milliseconds):
+    """Write the animations that Pillow can; return their paths. path_of: returns the path for an ending."""
+    paths = []
+    for format in ("GIF", "WEBP"):
+        data = film.animated(frames, format, milliseconds)
+        if data:
+            paths.append(path_of("." + format.lower()))
+            files.write(paths[-1], data)
+    return paths
+
+
+def write_timelapse(samples_dir, run_id):
+    """Write timelapse.gif and .webp of the grids train_<step>.png of a run; return a line that says so.
+
+    '' if there are fewer than two grids. Raise OSError if it cannot be written.
+    """
+    grids = _grids(samples_dir, run_id)
+    if len(grids) < 2:
+        return ""
+    chosen = np.unique(np.linspace(0, len(grids) - 1, min(_LAPSE_FRAMES, len(grids))).round().astype(int))
+    frames = [_lapse_frame(*grids[i]) for i in chosen]
+    paths = []
+    for format in ("GIF", "WEBP"):
+        path = os.path.join(samples_dir, "timelapse." + format.lower())
+        data = _small_enough(frames, format)
+        if data:
+            files.write(path, data)
+            paths.append(path)
+    return f"The course of training: {', '.join(paths)}"
+
+
+def _grids(samples_dir, run_id):
+    """Return (step, path) of the run's grids, by step; those without a note are of versions that wrote none."""
+    grids = []
+    for path in glob.glob(os.path.join(glob.escape(samples_dir), "train_*.png")):
+        match = re.fullmatch(r"train_([0-9]{8,})\.png", os.path.basename(path))
+        if match and note_of(path).get("run", run_id) == run_id:
+            grids.append((int(match.group(1)), path))
+    return sorted(grids)
+
+
+def _lapse_frame(step, path):
+    with Image.open(path) as picture:
+        picture = picture.convert("RGB")
+        picture.thumbnail((_LAPSE_SIZE, _LAPSE_SIZE), Image.LANCZOS)
+        return film.with_text(np.asarray(picture), f"step {step}", below=True)
+
+
+def _small_enough(frames, format):
+    """Return the animation with as many of the frames, evenly spaced, as its size allows, and a pause at the end."""
+    while True:
+        data = film.animated(frames, format, [_LAPSE_FRAME] * (len(frames) - 1) + [_LAPSE_PAUSE])
+        if len(data) <= _LAPSE_BYTES or len(frames) <= 2:
+            return data
+        frames = frames[::-1][::2][::-1]  # the last one stays
