@@ -56,6 +56,27 @@ def test_what_was_measured_is_written(trained):
     assert state_of(trained, 12)["classes"] == ["blue", "green", "red"]
 
 
+def test_films(trained):
+    """Of the training, at its end and later, and from class to class."""
+    assert f"The course of training: {trained.samples / 'timelapse.gif'}" in trained.said
+    with Image.open(str(trained.samples / "timelapse.gif")) as film:
+        assert film.n_frames >= 2 and film.size[1] == 3 * 16 + 12
+    assert "The course of training: " in trained.train("--isTrain", "0", "--timelapse", "1")
+    said = trained.train("--isTrain", "0", "--walk", "3", "--picks", "red:1,green:1,blue:2")
+    assert "A walk of 9 frames, 0.36 s: " in said
+    (strip,) = trained.samples.glob("sample_00000008_*_walk3_*_strip.png")
+    frames = np.asarray(Image.open(str(strip))).reshape(16, 9, 16, 3).transpose(1, 0, 2, 3)
+    trained.train("--isTrain", "0", "--picks", "red:1,green:1,blue:2")
+    key = [np.asarray(Image.open(str(next(trained.samples.glob(f"*/*_{name}.png"))))) for name in
+           ("red_00001", "green_00001", "blue_00002")]  # fmt: skip
+    assert all(np.array_equal(frames[3 * i], picture) for i, picture in enumerate(key))
+    assert len({frame.tobytes() for frame in frames}) == 9
+    said = trained.train("--isTrain", "0", "--arithmetic", "red:1 - green:1 + blue:2")
+    assert "red:1 - green:1 + blue:2 in " in said and ", its result in " in said
+    line = trained.refuse("--isTrain", "0", "--picks", "red:1,2")
+    assert line == "main.py: picks: '2' (character 7) needs a class, such as blue:2"
+
+
 def test_grids_have_a_row_for_each_class(trained):
     with Image.open(str(trained.samples / "train_00000012.png")) as grid:
         assert grid.size == (2 * 16, 3 * 16)
@@ -70,6 +91,11 @@ def test_classes_choose(trained):
     every = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n12.png")))))
     assert np.array_equal(every[32:], both[:16]) and np.array_equal(every[:16], both[16:])
     assert not np.array_equal(every[:16], every[32:])
+    # A pick is the picture of its class and number, whatever is asked for beside it.
+    trained.train("--isTrain", "0", "--picks", "red:3,blue:1")
+    (folder,) = [path for path in trained.samples.glob("sample_00000008_*_picks_red_3*") if path.is_dir()]
+    names = {path.name.split("_")[-2]: np.asarray(Image.open(str(path))) for path in folder.iterdir()}
+    assert np.array_equal(names["red"], both[:16, 48:]) and np.array_equal(names["blue"], both[16:, 16:32])
     line = trained.refuse("--isTrain", "0", "--classes", "bleu")
     assert line == "main.py: classes: no class 'bleu'; the classes are blue, green, red; did you mean blue?"
 
