@@ -145,8 +145,10 @@ def sample(settings):
     import tensorflow.compat.v1 as tf
 
     import model  # noqa: F401  (chooses graph mode)
-    from model.sample_graph import build_sampler
+    from model.sample_graph import build_sampler, name_outputs
     from utils.checkpoints import select
+    from utils.export import formats
+    from utils.export.export import export, names_of
     from utils.metrics.evaluate import Evaluator
     from utils.output import files
     from utils.runtime import devices
@@ -160,6 +162,7 @@ def sample(settings):
     network, classes = selected.manifest.network, selected.manifest.saved.classes
     chosen = latents.chosen_classes(run.classes, classes)
     picks.check(run, classes)
+    formats.check(names_of(run.export))
     files.make_writable("samples_dir", run.samples_dir)
     evaluator = Evaluator(run, selected.manifest) if run.evaluate else None
 
@@ -170,6 +173,8 @@ def sample(settings):
         tf.set_random_seed(run.seed)
         sampler = build_sampler(network, selected.manifest.run["ema_decay"] > 0, len(classes))
         saver = tf.train.Saver(sampler.variables)
+        if run.export:
+            name_outputs(sampler)
     graph.finalize()
 
     # The session.
@@ -181,6 +186,9 @@ def sample(settings):
         print(f"Sampling from step {step} ({selected.description}) and with its network, {path}.", flush=True)
         if evaluator:
             evaluator.evaluate(session, sampler, step)
+        elif run.export:
+            for line in export(session, sampler, run, selected):
+                print(line, flush=True)
         else:
             print(*draw(session, sampler, run, selected, chosen), sep="\n", flush=True)
     return 0

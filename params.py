@@ -246,3 +246,9 @@ arithmetic = ""
 
 # 1: make a film of the grids in samples_dir that training has written, as it does at its own end.
 timelapse = 0
+
+# --- Files for other programs (isTrain = 0) -------------------------------------------------------
+
+# Export the generator: 'saved_model' (TensorFlow 2, TensorFlow Serving), 'frozen' (a TensorFlow graph), 'tflite'
+# (phones), 'onnx' (other frameworks), or several with commas between them. '': none.
+export = ""

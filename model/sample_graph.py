@@ -22,6 +22,12 @@ class Sampler(NamedTuple):
     is_finite: Any  # bool scalar: no number of its variables is NaN or infinite
 
 
+def name_outputs(sampler):
+    """Add the outputs of exported files to the graph: `images`, uint8, and `images_float`, float32 in [-1, 1]."""
+    tf.cast(tf.clip_by_value(sampler.images * 127.5 + 128.0, 0.0, 255.0), tf.uint8, name="images")  # rounded
+    tf.identity(sampler.images, name="images_float")
+
+
 def build_sampler(network, averaged, n_classes=0):
     """Build G in inference mode: each picture depends on its own z and label only, not on the rest of the batch.
 

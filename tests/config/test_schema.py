@@ -89,6 +89,11 @@ EXAMPLES = {
     "walk": (1000, 1001, "a whole number, from 0 to 1000"),
     "arithmetic": ("3 - 4", "\0", "'' or numbers of samples, such as '3,8,11 - 4,9 + 20,21'"),
     "timelapse": SWITCH,
+    "export": (
+        "onnx, frozen",
+        "onnx,onnx",
+        "'' or some of saved_model, frozen, tflite, onnx with commas between them",
+    ),
     "image_size": (1024, 60, "8, 16, 32, 64, 128, 256, 512 or 1024"),
     "channels": (1, 2, "3 or 1"),
     "conditional": SWITCH,

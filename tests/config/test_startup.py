@@ -131,7 +131,14 @@ def test_show_settings_lists_all_in_the_sections_of_the_files(copy, argv):
 
 
 def test_lines_fit_80_columns_where_paths_allow_it():
-    alone = ("picks", "walk", "arithmetic", "timelapse", "classes")  # tasks of sampling that exclude each other
+    alone = (
+        "picks",
+        "walk",
+        "arithmetic",
+        "timelapse",
+        "classes",
+        "export",
+    )  # tasks of sampling that exclude each other
     every, of_training = ([
         word
         for name, rule in schema.ALL.items()

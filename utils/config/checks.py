@@ -4,10 +4,10 @@ import os
 
 from utils.errors import UserError
 
-_TASKS = ("evaluate", "timelapse", "arithmetic", "walk")  # of sampling, beside plain samples
+_TASKS = ("evaluate", "export", "timelapse", "arithmetic", "walk")  # of sampling, beside plain samples
 _NO_EFFECT = {
-    "picks": ("evaluate", "timelapse", "arithmetic"),
-    "classes": ("evaluate", "timelapse", "arithmetic", "picks"),
+    "picks": ("evaluate", "export", "timelapse", "arithmetic"),
+    "classes": ("evaluate", "export", "timelapse", "arithmetic", "picks"),
     "label_grid": _TASKS,
     "single": _TASKS,
 }

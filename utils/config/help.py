@@ -14,8 +14,7 @@ SAMPLING = ("num_samples", "checkpoint")
 USAGE = "usage: python main.py [--name value ...] [--help [topic]] [--version]"
 INTRODUCTION = (
     "Train a DCGAN on the pictures in pics_dir or, with isTrain = 0, make pictures with it. Settings are in params.py "
-    "and model/params.py; an option such as --batch_size 32 replaces one of them for this run. --show_settings prints "
-    "all of them at the start."
+    "and model/params.py; --batch_size 32, for example, replaces one for this run. --show_settings prints all."
 )
 TOPICS = (
     "Topics: --help with a word below shows these settings; --help training, --help sampling and --help all show "

@@ -97,6 +97,17 @@ def one_of(*choices):
     return Rule(type(choices[0]), (type(choices[0]),), lambda value: value in choices, words)
 
 
+def some_of(*choices):
+    """Some of the given texts with commas between them, each at most once; or ''."""
+    words = f"'' or some of {', '.join(choices)} with commas between them"
+
+    def allows(value):
+        names = [name.strip() for name in value.split(",")]
+        return not value or (set(names) <= set(choices) and len(set(names)) == len(names))
+
+    return string(words, allows)
+
+
 def switch():
     """0 or 1; False and True are accepted in a params file."""
     return Rule(int, (int, bool), lambda value: value in (0, 1), SWITCH_CHOICES)

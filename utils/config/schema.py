@@ -21,6 +21,7 @@ from utils.config.rules import (
     one_of,
     path_or_none,
     sampling,
+    some_of,
     step_or,
     string,
     switch,
@@ -108,6 +109,8 @@ RUN: Dict[str, Rule] = {
     "walk": sampling(whole(0, 1000)),
     "arithmetic": sampling(string("'' or numbers of samples, such as '3,8,11 - 4,9 + 20,21'")),
     "timelapse": sampling(switch()),
+    # Files for other programs
+    "export": sampling(some_of("saved_model", "frozen", "tflite", "onnx")),
 }
 
 # Settings of the networks, in the order of model/params.py. Sampling reads them from the checkpoint.

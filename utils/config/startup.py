@@ -38,6 +38,9 @@ def _training(run):
 
 def _sampling(run):
     stem = os.path.join(run.samples_dir, f"sample_<step>_seed{run.sample_seed}_run<id>_")
+    if run.export:
+        folder = os.path.join(run.samples_dir, "export_<step>_run<id>")
+        return [f"Exporting {run.export} of {_checkpoint(run)}", _line("Folder", folder)]
     if run.timelapse:
         return ["Making a film of the grids of training", _line("Film", os.path.join(run.samples_dir, "timelapse.gif"))]
     if run.arithmetic:

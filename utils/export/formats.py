@@ -1,0 +1,46 @@
+"""The formats that G can be exported to; each has a file here that writes it, and the code with which others read it.
+
+Every format has the inputs z, [N, z_dim] float32, and, of a conditional network, labels, [N] int32, and the outputs
+images, [N, H, W, C] uint8, and images_float, float32 in [-1, 1].
+"""
+
+import importlib.util
+from typing import Any, NamedTuple, Tuple
+
+import tensorflow.compat.v1 as tf
+
+from utils.errors import UserError
+from utils.export import frozen, onnx, saved_model, tflite
+
+OUTPUTS = ("images", "images_float")
+
+
+class Format(NamedTuple):
+    """A format: how it is written, read and checked."""
+
+    # write(graph_def, inputs, outputs, folder): writes the network into `folder`; returns what it has written there,
+    # {name of a file or folder: the largest difference allowed to the sampler's pictures, of 255}.
+    write: Any
+    reader: str  # Python code that defines read(path, inputs), which returns {output: array}, without this program
+    packages: Tuple[str, ...]  # that pip must install
+    needs_tensorflow_2: bool
+
+
+FORMATS = {
+    "saved_model": Format(saved_model.write, saved_model.READER, (), False),
+    "frozen": Format(frozen.write, frozen.READER, (), False),
+    "tflite": Format(tflite.write, tflite.READER, (), True),
+    "onnx": Format(onnx.write, onnx.READER, ("tf2onnx", "onnx", "onnxruntime"), False),
+}
+
+
+def check(names):
+    """Raise UserError if one of the formats named cannot be exported here."""
+    for name in names:
+        missing = [package for package in FORMATS[name].packages if not importlib.util.find_spec(package)]
+        if missing:
+            raise UserError(f"export = {name!r} needs other packages: pip install {' '.join(missing)}")
+        if FORMATS[name].needs_tensorflow_2 and tf.__version__.startswith("1."):
+            raise UserError(
+                f"export = {name!r} needs TensorFlow 2, whose converter knows this network; this is {tf.__version__}"
+            )

@@ -1,0 +1,44 @@
+"""ONNX, which most other frameworks and runtimes read; by tf2onnx."""
+
+import os
+
+_OPSET = 13  # of 2020: every runtime of today has it
+
+READER = """
+import onnxruntime
+
+def read(path, inputs):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    outputs = [output.name for output in session.get_outputs()]
+    return dict(zip(outputs, session.run(outputs, inputs)))
+"""
+
+
+def write(graph_def, inputs, outputs, folder):
+    """Write generator.onnx; see formats.Format."""
+    import tf2onnx
+
+    model, _ = tf2onnx.convert.from_graph_def(
+        graph_def,
+        name="dcgan",
+        input_names=[name + ":0" for name in inputs],
+        output_names=[name + ":0" for name in outputs],
+        opset=_OPSET,
+    )
+    for name in (*inputs, *outputs):
+        _rename(model.graph, name + ":0", name)
+    with open(os.path.join(folder, "generator.onnx"), "wb") as file:
+        file.write(model.SerializeToString())
+    return {"generator.onnx": 1}
+
+
+def _rename(graph, old, new):
+    """Rename a tensor of an ONNX graph."""
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for i, name in enumerate(names):
+                if name == old:
+                    names[i] = new
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        if value.name == old:
+            value.name = new
