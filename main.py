@@ -148,7 +148,7 @@ def sample(settings):
     from model.sample_graph import build_sampler, name_outputs
     from utils.checkpoints import select
     from utils.export import formats
-    from utils.export.export import export, names_of
+    from utils.export.export import export
     from utils.metrics.evaluate import Evaluator
     from utils.output import files
     from utils.runtime import devices
@@ -162,7 +162,7 @@ def sample(settings):
     network, classes = selected.manifest.network, selected.manifest.saved.classes
     chosen = latents.chosen_classes(run.classes, classes)
     picks.check(run, classes)
-    formats.check(names_of(run.export))
+    formats.check(run.export)
     files.make_writable("samples_dir", run.samples_dir)
     evaluator = Evaluator(run, selected.manifest) if run.evaluate else None
 
@@ -186,11 +186,10 @@ def sample(settings):
         print(f"Sampling from step {step} ({selected.description}) and with its network, {path}.", flush=True)
         if evaluator:
             evaluator.evaluate(session, sampler, step)
-        elif run.export:
-            for line in export(session, sampler, run, selected):
-                print(line, flush=True)
         else:
-            print(*draw(session, sampler, run, selected, chosen), sep="\n", flush=True)
+            exported = export(session, sampler, run, selected) if run.export else ()
+            for line in exported or draw(session, sampler, run, selected, chosen):
+                print(line, flush=True)
     return 0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.data import depths, pool, prepare
+from utils.data import decoder, depths, prepare
 from utils.data.decode import Recipe, decode
 from utils.errors import UserError
 
@@ -25,10 +25,7 @@ def own_folders(run, pics, tmp_path):
 
 def decode_here(tasks, job, processes):
     """As pool.decode_all, in this process: starting others takes most of a test's time."""
-    with open(job.records_path, "r+b", buffering=0) as records:
-        for task in tasks:
-            path = os.path.join(os.fsencode(job.folder), task[0])
-            yield task, pool.decode_to_slot(path, task[1], records, job.recipe, job.levels)
+    return decoder.decode_here(tasks, job)
 
 
 def decode_alone(path, recipe=RECIPE):

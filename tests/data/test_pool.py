@@ -16,7 +16,7 @@ from conftest import ROOT, gradient
 from PIL import Image
 from preparing import RECIPE, decode_alone, in_cache, load, own_folders, refused, skipped
 
-from utils.data import pool, prepare, report
+from utils.data import decoder, pool, prepare, report
 from utils.data.records import checksums, record_bytes, to_record
 
 # Run by every Python process at its start: opening one of these files kills the process.
@@ -64,17 +64,17 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
     records.write_bytes(b"")
     recipe = RECIPE._replace(size=8)
     tasks = [(name, 2 * i, 100, "more") for i, name in enumerate(names)]
-    results = dict(pool.decode_all(iter(tasks), pool.Job(str(tmp_path), str(records), recipe, {}), 2))
+    results = dict(pool.decode_all(iter(tasks), decoder.Job(str(tmp_path), str(records), recipe, {}), 2))
     assert set(results) == set(tasks)
     content = np.zeros((300, record_bytes((8, 8, 3))), np.uint8)
     content.ravel()[: records.stat().st_size] = np.frombuffer(records.read_bytes(), np.uint8)
     for task, outcome in results.items():
         if task[0] in crashing:
-            assert outcome == pool.Outcome("unread", None, "decoding it crashed (signal 11)")
+            assert outcome == decoder.Outcome("unread", None, "decoding it crashed (signal 11)")
             continue
         record = to_record(decode_alone(os.path.join(str(tmp_path), os.fsdecode(task[0])), recipe))
         assert np.array_equal(content[task[1]], record)
-        assert outcome == pool.Outcome("picture", checksums(record[None])[0], "")
+        assert outcome == decoder.Outcome("picture", checksums(record[None])[0], "")
     assert multiprocessing.active_children() == []
 
 
@@ -248,14 +248,14 @@ def test_killed_while_preparing(run, pics, tmp_path):
     assert prepare.prepare_pictures(run, RECIPE)[1].decoded == 0
 
 
-# A parent, killed while its child watches by pool._orphan_check; the child writes what it sees to a file.
+# A parent, killed while its child watches by decoder._orphan_check; the child writes what it sees to a file.
 PARENT = """
 import multiprocessing, sys, time
-from utils.data import pool
+from utils.data import decoder
 
 def watch(path, windows):
-    pool._WINDOWS = windows
-    is_orphan = pool._orphan_check()
+    decoder._WINDOWS = windows
+    is_orphan = decoder._orphan_check()
     states = [is_orphan()]
     with open(path, "w") as file:
         file.write("started")

@@ -185,12 +185,12 @@ def test_formats_are_added_and_other_weights_refused(network, tmp_path):
 def test_what_a_format_needs_is_named_at_the_door(monkeypatch):
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError) as caught:
-        formats.check(["frozen", "onnx"])
+        formats.check("frozen, onnx")
     assert str(caught.value) == "export = 'onnx' needs other packages: pip install tf2onnx onnx onnxruntime"
     monkeypatch.setattr(formats.tf, "__version__", "1.15.5")
     with pytest.raises(UserError, match=r"export = 'tflite' needs TensorFlow 2, .* this is 1\.15\.5"):
-        formats.check(["tflite"])
+        formats.check("tflite")
 
 
 def test_names():
-    assert export.names_of("") == [] and export.names_of("onnx, frozen") == ["onnx", "frozen"]
+    assert formats.names_of("") == [] and formats.names_of("onnx, frozen") == ["onnx", "frozen"]

@@ -18,7 +18,7 @@ VERSION = 4  # of the tables, and of the records that decode makes: increase it 
 
 _TABLES = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)",
-    # kind, checksum and reason: see pool.Outcome; slot: position of the record, NULL without one; seal: see _seal.
+    # kind, checksum and reason: see decoder.Outcome; slot: position of the record, NULL without one; seal: see _seal.
     "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
     "checksum INTEGER, reason TEXT, seal INTEGER) WITHOUT ROWID",
     "CREATE INDEX checksums ON files (checksum)",

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import ImageColor
 from tqdm import tqdm
 
-from utils.data import decode, depths, pool, report
+from utils.data import decode, decoder, depths, pool, report
 from utils.data.cache import use_cache
 from utils.data.classes import Labels
 from utils.data.index import paths_of
@@ -63,7 +63,7 @@ def prepare_pictures(run, recipe, listing=True):
     def work(cache):
         scan, started = Scan(run.pics_dir), time.time()
         new = cache.compare(scan)
-        job = pool.Job(run.pics_dir, cache.records_path, recipe, levels={})
+        job = decoder.Job(run.pics_dir, cache.records_path, recipe, levels={})
         if new:
             _decode(cache, job, cache.index.new(), new, notes={})
         levels = depths.judge([note.span for _, note in cache.notes()], run.white_level)

@@ -17,7 +17,7 @@ import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import identity
 from utils.errors import RunError, UserError
-from utils.export.formats import FORMATS, OUTPUTS
+from utils.export.formats import FORMATS, OUTPUTS, names_of
 from utils.output import files
 from utils.sampling import latents
 from utils.sampling.pictures import generate, z_dim_of
@@ -60,11 +60,6 @@ def export(session, sampler, run, selected):
     yield f"{target.json}: inputs, outputs and classes"
     if failures:
         raise RunError(f"not exported: {'; '.join(failures)}")
-
-
-def names_of(text):
-    """Return the formats named in the setting `export`."""
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _frozen(session):

@@ -34,9 +34,14 @@ FORMATS = {
 }
 
 
-def check(names):
-    """Raise UserError if one of the formats named cannot be exported here."""
-    for name in names:
+def names_of(text):
+    """Return the formats named in the setting `export`."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def check(text):
+    """Raise UserError if one of the formats named in the setting `export` cannot be exported here."""
+    for name in names_of(text):
         missing = [package for package in FORMATS[name].packages if not importlib.util.find_spec(package)]
         if missing:
             raise UserError(f"export = {name!r} needs other packages: pip install {' '.join(missing)}")
