@@ -251,7 +251,7 @@ def test_reasons_are_one_line_of_text(run, pics, monkeypatch):
     def refuse(path, recipe, levels):
         raise prepare.decode.BadPictureError("first\n  second \udcff")
 
-    monkeypatch.setattr(decoder.decode, "decode", refuse)
+    monkeypatch.setattr(prepare.decode, "decode", refuse)
     odd_files.motif().save(str(pics / "red" / "6.png"))
     for path in pics.rglob("*.jpg"):
         path.unlink()
