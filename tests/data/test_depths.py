@@ -222,6 +222,13 @@ def test_colours_of_more_than_8_bits(pics, bits, kind, channels):
     assert list(summary.deep) == [(f"16-bit {'PNG' if kind == 'png' else 'TIFF'}", (0.0, 2.0**bits - 1))]
 
 
+def test_all_channels_count_in_a_large_picture():
+    """Of large pictures some pixels are looked at, not the values of one channel alone."""
+    values = np.zeros((1500, 1400, 3), np.uint16)
+    values[..., 2] = 4000
+    assert depths._span(values, "16-bit PNG").high == 4000
+
+
 def test_transparent_pictures_of_16_bits(pics):
     folder, run = pics
     values = integers(np.stack([RAMP, RAMP, RAMP, np.ones_like(RAMP)], -1), 12)

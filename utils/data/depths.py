@@ -151,7 +151,7 @@ def _span(values, kind):
     """Return the Span of a picture's values."""
     if kind.endswith(_TO_16_BITS):
         return Span(kind, 65535.0, 0.0, 65535.0)
-    values = values.ravel()[:: max(1, values.size // _MOST_VALUES)]
+    values = values.reshape(-1, *values.shape[2:])[:: max(1, values.size // _MOST_VALUES)]  # pixels, of all channels
     values = np.sort(values[np.isfinite(values)])
     if not values.size:
         return Span(kind, 0.0, 0.0, 0.0)
