@@ -11,7 +11,7 @@ import os
 import sqlite3
 
 from utils.data.depths import Note
-from utils.data.index import Index
+from utils.data.index import Index, OtherVersionError
 from utils.data.records import record_bytes
 from utils.errors import UserError
 from utils.runtime.lock import locked
@@ -55,7 +55,8 @@ def _work_undamaged(stem, key, recipe, work):
             raise
         cache = Cache(stem, key, recipe)
         cache.remove()
-        cache.damage = f"{cache.index.path} is damaged ({error}); decoding all pictures again"
+        what = error if isinstance(error, OtherVersionError) else f"is damaged ({error})"
+        cache.damage = f"{cache.index.path} {what}; decoding all pictures again"
         return _work_open(cache, work)
 
 

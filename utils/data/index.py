@@ -30,6 +30,10 @@ _SAME = "s.path = files.path AND s.size = files.size AND s.mtime_ns = files.mtim
 _SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"
 
 
+class OtherVersionError(sqlite3.DatabaseError):
+    """The tables or records are those of another version of this program, or of another folder."""
+
+
 def _seal(*row):
     """Return a checksum of a row, so that a damaged row is recognised."""
     return zlib.crc32(repr(row).encode())
@@ -60,7 +64,7 @@ class Index:
                 self._db.execute(statement)
             self._set_facts(key=key, pillow=PIL.__version__, records=records_name)
         elif version != VERSION or self._fact("key") != key:
-            raise sqlite3.DatabaseError("it was written by another version of this program")
+            raise OtherVersionError("was written by another version of this program")
         self._db.execute(_CHANGES)
         if self._fact("pillow") != PIL.__version__:  # a different Pillow may read files that the last one could not
             self._db.execute("DELETE FROM files WHERE slot IS NULL")
