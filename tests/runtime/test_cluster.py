@@ -313,7 +313,7 @@ def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_
     assert [name for name in FOLDERS if (program.folder / f"second {name}").exists()] == ["cache"]
     assert "step 10:" in two.out(0) and "step 10:" not in two.out(1)
     assert last_row(program) == ["12", "8", "96"]  # 12 pictures, all of them seen 8 times
-    grids = ["classes.csv", "reals.png", "train_00000000.png", "train_00000012.png"]
+    grids = ["classes.csv", "reals.png", "timelapse.gif", "timelapse.webp", "train_00000000.png", "train_00000012.png"]
     assert sorted(p.name for p in program.samples.iterdir()) == grids
 
     program.train("--max_steps", "20", "--batch_size", "8", "--conditional", "1")

@@ -171,6 +171,22 @@ def test_a_timelapse_is_of_limited_length_and_size(run, tmp_path, monkeypatch):
         assert abs(film.convert("RGB").getpixel((32, 32))[0] - 2490 % 251) <= 4  # the last one stays
 
 
+def test_grids_of_other_sizes_and_damaged_ones_are_left_out(run, tmp_path):
+    """A change of grid_columns or train_samples when resuming, and a broken file, must not end a finished run."""
+    lapse_grids(tmp_path, (0, 100, 200, 300))
+    (tmp_path / "train_00000100.png").write_bytes(png(np.zeros((32, 128, 3), np.uint8)))
+    (tmp_path / "train_00000200.png").write_bytes((tmp_path / "train_00000200.png").read_bytes()[:60])
+    assert animations.write_timelapse(str(tmp_path), "0123456789abcdef")
+    with Image.open(str(tmp_path / "timelapse.gif")) as film:
+        assert film.n_frames == 2
+
+
+def test_sums_of_the_same_picks_have_names_of_their_own(graph, run, tmp_path):
+    texts = ("3,8 + 20", "3 + 8,20", "3 + 8 + 20")
+    names = [name for text in texts for name in drawn(run._replace(arithmetic=text))[1]]
+    assert len(set(names)) == 2 * len(texts)
+
+
 def test_no_timelapse_of_fewer_than_two_grids(graph, run, tmp_path):
     lapse_grids(tmp_path, (0,))
     assert animations.write_timelapse(str(tmp_path), "0123456789abcdef") == ""

@@ -5,7 +5,7 @@ import os
 import re
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from utils.output import files, film
 from utils.output.pictures import note_of, png
@@ -65,13 +65,17 @@ def _write_films(path_of, frames, milliseconds):
 def write_timelapse(samples_dir, run_id):
     """Write timelapse.gif and .webp of the grids train_<step>.png of a run; return a line that says so.
 
-    '' if there are fewer than two grids. Raise OSError if it cannot be written.
+    Grids of other sizes than the last one, after a change of train_samples, and damaged ones are left out. '' if fewer
+    than two are left. Raise OSError if it cannot be written.
     """
     grids = _grids(samples_dir, run_id)
     if len(grids) < 2:
         return ""
     chosen = np.unique(np.linspace(0, len(grids) - 1, min(_LAPSE_FRAMES, len(grids))).round().astype(int))
-    frames = [_lapse_frame(*grids[i]) for i in chosen]
+    frames = [frame for frame in (_lapse_frame(*grids[i]) for i in chosen) if frame is not None]
+    frames = [frame for frame in frames if frame.shape == frames[-1].shape]
+    if len(frames) < 2:
+        return ""
     paths = []
     for format in ("GIF", "WEBP"):
         path = os.path.join(samples_dir, "timelapse." + format.lower())
@@ -93,10 +97,14 @@ def _grids(samples_dir, run_id):
 
 
 def _lapse_frame(step, path):
-    with Image.open(path) as picture:
-        picture = picture.convert("RGB")
-        picture.thumbnail((_LAPSE_SIZE, _LAPSE_SIZE), Image.LANCZOS)
-        return film.with_text(np.asarray(picture), f"step {step}", below=True)
+    """Return the frame of a grid, [H, W, 3] uint8; None if its file is damaged."""
+    try:
+        with PngImagePlugin.PngImageFile(path) as picture:  # Image.open refuses very large ones
+            picture = picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError):  # SyntaxError: of Pillow, for a broken PNG
+        return None
+    picture.thumbnail((_LAPSE_SIZE, _LAPSE_SIZE), Image.LANCZOS)
+    return film.with_text(np.asarray(picture), f"step {step}", below=True)
 
 
 def _small_enough(frames, format):

@@ -45,7 +45,7 @@ def write_arithmetic(session, sampler, run, selected, chosen):
 
 
 def _text(term, classes):
-    return ("" if term.sign == 1 else "minus ") + "+".join(pick.text(classes) for pick in term.picks)
+    return ("" if term.sign == 1 else "minus ") + ",".join(pick.text(classes) for pick in term.picks)
 
 
 def _noise_of(term, run, n_classes, z_dim):

@@ -25,7 +25,7 @@ def noise_of(seed, use, numbers, z_dim):
     random, rows, wanted = np.random.RandomState([seed, use]), {}, set(numbers)
     for start in range(0, max(numbers) + 1, _ROWS):
         block = random.uniform(-1.0, 1.0, (_ROWS, z_dim))
-        rows.update((number, block[number - start]) for number in wanted if start <= number < start + _ROWS)
+        rows.update((number, block[number - start].copy()) for number in wanted if start <= number < start + _ROWS)
     return np.asarray([rows[number] for number in numbers], np.float32)
 
 

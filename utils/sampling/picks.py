@@ -49,7 +49,7 @@ def parse(text, classes, setting="picks", start=0):
 def _picks_of(part, classes, place):
     name, colon, numbers = part.rpartition(":")
     label = _label(name.strip(), bool(colon), classes, place)
-    match = re.fullmatch(r"([0-9]+)(?:\s*-\s*([0-9]+))?", numbers.strip())
+    match = re.fullmatch(r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", numbers.strip())
     if not match:
         raise UserError(f"{place} is not a number or a range, such as 17 or 40-43")
     first = int(match.group(1))
