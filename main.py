@@ -187,8 +187,8 @@ def sample(settings):
         if evaluator:
             evaluator.evaluate(session, sampler, step)
         else:
-            exported = export(session, sampler, run, selected) if run.export else ()
-            for line in exported or draw(session, sampler, run, selected, chosen):
+            arguments = session, sampler, run, selected
+            for line in export(*arguments) if run.export else draw(*arguments, chosen):
                 print(line, flush=True)
     return 0
 

@@ -144,7 +144,7 @@ def test_a_killed_run_resumes_between_the_two_passes(pics, monkeypatch):
     for i in range(5):
         save(folder, f"{i}.png", integers(RAMP * (0.999 if i else 0.3), 12))
 
-    def killed(cache, job):
+    def killed(cache, job, notes):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

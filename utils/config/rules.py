@@ -102,10 +102,14 @@ def some_of(*choices):
     words = f"'' or some of {', '.join(choices)} with commas between them"
 
     def allows(value):
-        names = [name.strip() for name in value.split(",")]
-        return not value or (set(names) <= set(choices) and len(set(names)) == len(names))
+        return not value or _are_different([name.strip() for name in value.split(",")], choices)
 
     return string(words, allows)
+
+
+def _are_different(names, choices):
+    """Return whether the names are some of the choices, each at most once."""
+    return set(names) <= set(choices) and len(set(names)) == len(names)
 
 
 def switch():
@@ -175,8 +179,6 @@ def augmentation():
 
     def allows(value):
         names = value.replace(" ", "").split(",")
-        return value in ("adaptive", "auto", "none") or (
-            set(names) <= set(AUGMENTATIONS) and len(set(names)) == len(names)
-        )
+        return value in ("adaptive", "auto", "none") or _are_different(names, AUGMENTATIONS)
 
     return string(f"adaptive, auto, none, or some of {', '.join(AUGMENTATIONS)} with commas between them", allows)

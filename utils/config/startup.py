@@ -52,9 +52,7 @@ def _sampling(run):
             f"Making pictures {run.picks} with {_checkpoint(run)}",
             _line("Single files", f"{stem}picks_<picks>{os.sep}"),
         ]
-    classes = "_<classes>" if run.classes else ""
-    name = f"sample_<step>_seed{run.sample_seed}_run<id>_n{run.num_samples}{classes}"
-    name = os.path.join(run.samples_dir, name)
+    name = f"{stem}n{run.num_samples}{'_<classes>' if run.classes else ''}"
     lines = [f"Making {_count(run.num_samples, 'picture')} with {_checkpoint(run)}", _line("Grid", f"{name}.png")]
     return [*lines, _line("Single files", name + os.sep)] if run.single else lines
 

@@ -15,7 +15,7 @@ _OUTLIERS = 0.001  # share of a picture's values, at either end, that do not cou
 _MOST_VALUES = 10**6  # of a picture that are looked at, evenly spaced
 _WHITES = tuple(2.0**bits - 1 for bits in range(8, 33))
 _TO_16_BITS = ("PPM", "JPEG2000")  # formats that name their depth, so that Pillow scales them to 16 bits
-_WHITE_IS_ZERO = (262, 0)  # a TIFF tag, PhotometricInterpretation, which Pillow applies to 8 bits only
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a TIFF tag and a value of it, which Pillow applies to 8 bits only
 # Pillow reads the high bytes of colours of 16 bits. Its raw mode for the opposite byte order gives the low bytes.
 _OPPOSITE = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGBA;16B": "RGBA;16L", "RGBA;16L": "RGBA;16B"}
 _NATIVE = "16L" if np.little_endian else "16B"
@@ -121,7 +121,7 @@ def to_eight_bits(picture, low, levels):
     if span.group not in levels:
         raise UnknownLevelError(span)
     scaled = _scaled(values, *levels[span.group])
-    if picture.format == "TIFF" and picture.tag_v2.get(_WHITE_IS_ZERO[0]) == _WHITE_IS_ZERO[1]:
+    if picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         scaled = 255 - scaled
     result = Image.fromarray(scaled)
     result.info = {name: value for name, value in picture.info.items() if name != "transparency"}  # EXIF among them
@@ -163,5 +163,7 @@ def _span(values, kind):
 
 def _scaled(values, black, white):
     """Return values as uint8, with black as 0 and white as 255; those beyond are clipped."""
+    if values.dtype.kind == "u" and values.size > 2**16:  # through a table: the same, in a small part of the memory
+        return _scaled(np.arange(2**16, dtype=np.uint16), black, white)[values]
     values = np.asarray(values, np.float32 if values.dtype.itemsize == 2 else np.float64)
     return np.uint8(np.clip(np.nan_to_num((values - black) * (255.0 / max(white - black, 1e-300))) + 0.5, 0, 255))

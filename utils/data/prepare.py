@@ -66,8 +66,9 @@ def prepare_pictures(run, recipe, listing=True):
         job = decoder.Job(run.pics_dir, cache.records_path, recipe, levels={})
         if new:
             _decode(cache, job, cache.index.new(), new, notes={})
-        levels = depths.judge([note.span for _, note in cache.notes()], run.white_level)
-        deep = _decode_deep(cache, job._replace(levels=levels))
+        notes = cache.notes()
+        levels = depths.judge([note.span for _, note in notes], run.white_level)
+        deep = _decode_deep(cache, job._replace(levels=levels), notes)
         summary = report.Summary(
             unusable=_unusable(cache, scan),
             ignored=collections.Counter(report.extension(path) for path, _, _, _ in cache.index.rows("other")),
@@ -85,15 +86,15 @@ def prepare_pictures(run, recipe, listing=True):
     return use_cache(run.cache_dir, run.pics_dir, recipe, on_wait, work)
 
 
-def _decode_deep(cache, job):
+def _decode_deep(cache, job, notes):
     """Decode the pictures of more than 8 bits whose white has changed or was not judged; return how many.
 
-    job: its levels are what they are to be decoded with.
+    job: its levels are what they are to be decoded with. notes: see Cache.notes.
     """
-    stale = [(file, note) for file, note in cache.notes() if note.level != job.levels[note.span.group]]
-    notes = {file[0]: note._replace(level=job.levels[note.span.group]).to_text() for file, note in stale}
+    stale = [(file, note) for file, note in notes if note.level != job.levels[note.span.group]]
+    new_notes = {file[0]: note._replace(level=job.levels[note.span.group]).to_text() for file, note in stale}
     if stale:
-        _decode(cache, job, [file for file, _ in stale], len(stale), notes)
+        _decode(cache, job, [file for file, _ in stale], len(stale), new_notes)
     return len(stale)
 
 

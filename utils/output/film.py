@@ -1,5 +1,6 @@
 """Films of pictures: animated GIF and WebP by Pillow, MP4 by imageio-ffmpeg if that is installed, and a strip."""
 
+import functools
 import importlib.util
 import io
 import os
@@ -22,10 +23,21 @@ def animated(frames, format, milliseconds):
     frames: pictures [H, W, C] uint8 of equal shapes, C 1 or 3. format: 'GIF' or 'WEBP'. milliseconds: of each
     frame, or a list.
     """
+    return encoded(images_of(frames, format), format, milliseconds)
+
+
+def images_of(frames, format):
+    """Return the frames as images that `encoded` takes: for a GIF with 256 colours, which is most of its work."""
+    images = [_rgb(frame) for frame in frames]
+    return [image.convert("P", palette=Image.ADAPTIVE) for image in images] if format == "GIF" else images
+
+
+def encoded(images, format, milliseconds):
+    """Return the animation of images that `images_of` has made; see `animated`."""
     Image.init()
     if format not in Image.SAVE_ALL:
         return b""
-    first, *others = [_rgb(frame) for frame in frames]
+    first, *others = images
     options = {"quality": 85, "method": 3} if format == "WEBP" else {}
     buffer = io.BytesIO()
     first.save(buffer, format, save_all=True, append_images=others, duration=milliseconds, loop=0, **options)
@@ -33,8 +45,10 @@ def animated(frames, format, milliseconds):
 
 
 def write_mp4(path, frames, milliseconds):
-    """Write an MP4 film and return whether there is imageio-ffmpeg to do so; arguments: as of `animated`, one
-    duration for all."""
+    """Write an MP4 film; return whether imageio-ffmpeg, which that needs, is installed.
+
+    frames: as of `animated`; milliseconds: of each.
+    """
     if not importlib.util.find_spec("imageio_ffmpeg"):
         return False
     import imageio_ffmpeg
@@ -69,6 +83,7 @@ def with_text(picture, text, below=False):
     return np.concatenate([picture, band] if below else [band, picture])
 
 
+@functools.lru_cache(maxsize=1)  # with FreeType it is read anew at each call, and a grid needs it for every picture
 def _font():
     try:
         return ImageFont.load_default(size=10)

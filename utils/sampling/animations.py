@@ -42,7 +42,8 @@ def write_walk(session, sampler, run, selected, chosen):
     labels = shares if classes else np.zeros(len(z), np.int32)
     frames = list(with_progress(session, sampler, z * np.float32(run.truncation), labels))
     files.write(strip_path, png(film.strip(frames), request.note))
-    paths = [strip_path, *_write_films(request.path, frames, _WALK_FRAME)]
+    films = _write_films(request.path, lambda format: film.animated(frames, format, _WALK_FRAME))
+    paths = [strip_path, *films]
     lines = [f"A walk of {len(frames)} frames, {len(frames) * _WALK_FRAME / 1000:g} s: {', '.join(paths)}"]
     if film.write_mp4(request.path(".mp4"), frames, _WALK_FRAME):
         lines[0] += f", {request.path('.mp4')}"
@@ -51,11 +52,14 @@ def write_walk(session, sampler, run, selected, chosen):
     return lines
 
 
-def _write_films(path_of, frames, milliseconds):
-    """Write the animations that Pillow can; return their paths. path_of: returns the path for an ending."""
+def _write_films(path_of, animate):
+    """Write the animations that Pillow can; return their paths.
+
+    path_of: returns the path for an ending. animate: returns the animation, bytes, for a format; see film.animated.
+    """
     paths = []
     for format in ("GIF", "WEBP"):
-        data = film.animated(frames, format, milliseconds)
+        data = animate(format)
         if data:
             paths.append(path_of("." + format.lower()))
             files.write(paths[-1], data)
@@ -76,13 +80,8 @@ def write_timelapse(samples_dir, run_id):
     frames = [frame for frame in frames if frame.shape == frames[-1].shape]
     if len(frames) < 2:
         return ""
-    paths = []
-    for format in ("GIF", "WEBP"):
-        path = os.path.join(samples_dir, "timelapse." + format.lower())
-        data = _small_enough(frames, format)
-        if data:
-            files.write(path, data)
-            paths.append(path)
+    stem = os.path.join(samples_dir, "timelapse")
+    paths = _write_films(lambda ending: stem + ending, lambda format: _small_enough(frames, format))
     return f"The course of training: {', '.join(paths)}"
 
 
@@ -109,8 +108,9 @@ def _lapse_frame(step, path):
 
 def _small_enough(frames, format):
     """Return the animation with as many of the frames, evenly spaced, as its size allows, and a pause at the end."""
+    images = film.images_of(frames, format)
     while True:
-        data = film.animated(frames, format, [_LAPSE_FRAME] * (len(frames) - 1) + [_LAPSE_PAUSE])
-        if len(data) <= _LAPSE_BYTES or len(frames) <= 2:
+        data = film.encoded(images, format, [_LAPSE_FRAME] * (len(images) - 1) + [_LAPSE_PAUSE])
+        if len(data) <= _LAPSE_BYTES or len(images) <= 2:
             return data
-        frames = frames[::-1][::2][::-1]  # the last one stays
+        images = images[::-1][::2][::-1]  # the last one stays

@@ -31,20 +31,20 @@ class Request(NamedTuple):
     @property
     def grid(self):
         """The path of the grid."""
-        return os.path.join(self.folder, self.name + ".png")
+        return self.path(".png")
 
     @property
     def class_list(self):
         """The path of the CSV file that says where in the grid which class is."""
-        return os.path.join(self.folder, self.name + ".csv")
+        return self.path(".csv")
 
     @property
     def single_folder(self):
         """The folder of single files."""
-        return os.path.join(self.folder, self.name)
+        return self.path("")
 
     def path(self, ending):
-        """The path of another file of this request, such as '.gif' or '_strip.png'."""
+        """The path of a file of this request with an ending such as '.gif' or '_strip.png'."""
         return os.path.join(self.folder, self.name + ending)
 
     def singles(self, class_names, numbers):

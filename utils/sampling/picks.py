@@ -48,7 +48,14 @@ def parse(text, classes, setting="picks", start=0):
 
 def _picks_of(part, classes, place):
     name, colon, numbers = part.rpartition(":")
-    label = _label(name.strip(), bool(colon), classes, place)
+    if colon and not classes:
+        raise UserError(f"{place} names a class, but this network is unconditional; give the number alone")
+    if classes and not colon:
+        raise UserError(f"{place} needs a class, such as {classes[0]}:{part or 0}")
+    name = name.strip()
+    if classes and name not in classes:
+        raise UserError(f"{place}: no class {name!r}; the classes are {', '.join(classes)}")
+    label = classes.index(name) if classes else 0
     match = re.fullmatch(r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", numbers.strip())
     if not match:
         raise UserError(f"{place} is not a number or a range, such as 17 or 40-43")
@@ -57,16 +64,6 @@ def _picks_of(part, classes, place):
     if not first <= last < MOST:
         raise UserError(f"{place} is invalid; numbers go from 0 to {MOST - 1}, and ranges upwards")
     return [Pick(label, number) for number in range(first, min(last, first + _MANY) + 1)]
-
-
-def _label(name, has_name, classes, place):
-    if has_name and not classes:
-        raise UserError(f"{place} names a class, but this network is unconditional; give the number alone")
-    if not has_name and classes:
-        raise UserError(f"{place} needs a class, such as {classes[0]}:{place.split(chr(39))[1] or 0}")
-    if has_name and name not in classes:
-        raise UserError(f"{place}: no class {name!r}; the classes are {', '.join(classes)}")
-    return classes.index(name) if has_name else 0
 
 
 def parse_sum(text, classes):
