@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import manifest, select, store
+from utils.checkpoints import identity, manifest, select, store
 from utils.errors import UserError
 
 
@@ -342,6 +342,23 @@ def test_a_later_version_is_refused_not_skipped(saved, tmp_path):
     (tmp_path / "dcgan-6.json").write_text(text.replace(f'"format": {manifest.FORMAT}', '"format": 99'))
     with pytest.raises(UserError, match="written by a later version of this program"):
         select.newest_good(str(tmp_path))
+
+
+def test_a_checkpoint_that_a_training_run_removes_while_it_is_restored(saved, tmp_path, monkeypatch):
+    """Sampling takes what is the latest then, with the fingerprint of the weights that it has restored."""
+    save, _ = saved
+    save(10)
+    selected, restored = select.newest_good(str(tmp_path)), []
+
+    def restore(session, saver, checkpoint, variables):
+        restored.append(checkpoint.step)
+        if checkpoint.step == 10:
+            save(15, keep=1)
+
+    monkeypatch.setattr(store, "restore", restore)
+    selected = select.restore_selected(None, None, None, selected, "latest")
+    assert restored == [10, 15] and selected.checkpoint.step == 15
+    assert selected.weights == identity.of_weights(selected.checkpoint)
 
 
 def test_a_first_save_that_was_killed_is_no_loss(saved, tmp_path):

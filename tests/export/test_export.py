@@ -125,9 +125,8 @@ def network(graph, tiny, tmp_path):
     tf.cast(tf.clip_by_value(images * 127.5 + 128.0, 0.0, 255.0), tf.uint8, name="images")
     tf.identity(images, name="images_float")
     sampler = collections.namedtuple("Sampler", "z labels classes images")(z, tf.placeholder(tf.int32), None, images)
-    (tmp_path / "dcgan-12.index").write_bytes(b"weights")
     manifest = Manifest(12, {}, tiny.network, Saved(run_id="0123456789abcdef"))
-    selected = Selected(store.at(str(tmp_path), 12), manifest, "the latest")
+    selected = Selected(store.at(str(tmp_path), 12), manifest, "the latest", weights="0123456789ab")
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         yield session, sampler, tiny.run._replace(samples_dir=str(tmp_path / "s"), export="frozen"), selected
@@ -175,11 +174,10 @@ def test_formats_are_added_and_other_weights_refused(network, tmp_path):
     list(export.export(session, sampler, run._replace(export="saved_model"), selected))
     content = json.loads((tmp_path / "s" / "export_00000012_run012345" / "model.json").read_text())
     assert {name.split("/")[0] for name in content["files"]} == {"generator.pb", "saved_model"}
-    (tmp_path / "dcgan-12.index").write_bytes(b"others")
     with pytest.raises(
         UserError, match="has an export of other weights; move it away, or choose another --samples_dir"
     ):
-        list(export.export(session, sampler, run, selected))
+        list(export.export(session, sampler, run, selected._replace(weights="ba9876543210")))
 
 
 def test_what_a_format_needs_is_named_at_the_door(monkeypatch):

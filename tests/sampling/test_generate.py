@@ -8,7 +8,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from utils.checkpoints import store
+from utils.checkpoints import identity, store
 from utils.checkpoints.manifest import Manifest, Saved
 from utils.checkpoints.select import Selected
 from utils.errors import UserError
@@ -42,8 +42,8 @@ class Spy:
 def selected(folder, classes=(), weights=b"weights", run_id="0123456789abcdef"):
     """The checkpoint of step 12 of a run."""
     (folder / "dcgan-12.index").write_bytes(weights)
-    saved = Saved(classes=tuple(classes), run_id=run_id)
-    return Selected(store.at(str(folder), 12), Manifest(12, {}, None, saved), "the latest")
+    saved, checkpoint = Saved(classes=tuple(classes), run_id=run_id), store.at(str(folder), 12)
+    return Selected(checkpoint, Manifest(12, {}, None, saved), "the latest", weights=identity.of_weights(checkpoint))
 
 
 def expected(z, labels):

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple, Tuple
 
-from utils.checkpoints import store
+from utils.checkpoints import identity, store
 from utils.checkpoints.manifest import LaterVersionError, Manifest
 from utils.errors import UserError
 from utils.output import plain_paths
@@ -24,6 +24,7 @@ class Selected(NamedTuple):
     manifest: Manifest
     description: str  # why this one
     damaged: Tuple[Damaged, ...] = ()  # newer ones that were skipped
+    weights: str = ""  # their fingerprint, see identity.of_weights; only what `restore_selected` returns has it
 
 
 def newest_good(folder):
@@ -139,8 +140,8 @@ def restore_selected(session, saver, variables, selected, wanted):
     while True:
         try:
             store.restore(session, saver, selected.checkpoint, variables)
-            return selected
-        except UserError:
+            return selected._replace(weights=identity.of_weights(selected.checkpoint))
+        except (UserError, FileNotFoundError):
             if os.path.exists(selected.checkpoint.json):  # which is the first file to be removed
                 raise
         selected = select(selected.checkpoint.folder, wanted)

@@ -101,7 +101,7 @@ class _Target:
 
     def __init__(self, run, selected):
         self._step, self._run_id = selected.checkpoint.step, identity.of(selected.manifest)
-        self._weights = identity.of_weights(selected.checkpoint)
+        self._weights = selected.weights
         self._folder = os.path.join(run.samples_dir, f"export_{self._step:08d}_run{identity.short(self._run_id)}")
         self.json, self._files = os.path.join(self._folder, _JSON), {}
         os.makedirs(self._folder, exist_ok=True)

@@ -66,7 +66,7 @@ def request(run, selected, kind, parts):
 
     kind, parts: what is asked for, such as "n64" and names of classes, or "picks" and their texts.
     """
-    run_id, weights = identity.of(selected.manifest), identity.of_weights(selected.checkpoint)
+    run_id, weights = identity.of(selected.manifest), selected.weights
     what = f"{kind}_{_short(parts)}" if parts else kind
     step = selected.checkpoint.step
     return Request(run.samples_dir, run_id, step, weights, run.sample_seed, run.truncation, what)
