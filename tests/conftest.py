@@ -8,6 +8,7 @@ import sys
 import forked
 import numpy as np
 import pytest
+from browser import browser, chromium  # noqa: F401  (fixtures)
 from PIL import Image
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

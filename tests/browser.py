@@ -1,0 +1,83 @@
+"""A real browser without a display, for tests of web pages: headless Chromium, by Selenium."""
+
+import json
+import shutil
+
+import pytest
+
+_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+_LOCAL = ("file:", "data:", "blob:")
+
+
+class Browser:
+    """Opens pages from disk, and notes what they complain of and whom they ask for something."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def open(self, path, width=1200, height=900, dark=False):
+        """Open the file `path` in a window of that size in pixels; dark: as for a user who prefers dark pages."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self.driver.get(path.as_uri())
+
+    def run(self, script, *arguments):
+        """Return what a script, the body of a function, returns."""
+        return self.driver.execute_script(script, *arguments)
+
+    def find(self, selector):
+        """Return the one element that a CSS selector finds."""
+        (element,) = self.driver.find_elements("css selector", selector)
+        return element
+
+    def complaints(self):
+        """Return the warnings and errors in the console since the last call."""
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
+
+    def requests(self):
+        """Return the addresses that were asked for since the last call, without files, data and blobs.
+
+        Those that a Content-Security-Policy has blocked are not among them, but complaints.
+        """
+        urls = {}
+        for entry in self.driver.get_log("performance"):
+            event = json.loads(entry["message"])["message"]
+            parameters = event["params"]
+            if event["method"] == "Network.requestWillBeSent":
+                urls[parameters["requestId"]] = parameters["request"]["url"]
+            elif event["method"] == "Network.webSocketCreated":
+                urls[parameters["requestId"]] = parameters["url"]
+            elif event["method"] == "Network.loadingFailed" and parameters.get("blockedReason") == "csp":
+                urls.pop(parameters["requestId"], None)
+        return [url for url in urls.values() if not url.startswith(_LOCAL)]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A Selenium driver of headless Chromium; the test is skipped where there is none."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    from selenium.webdriver.chrome.service import Service
+
+    binary = next(filter(None, map(shutil.which, _CHROMIUMS)), None)
+    if not binary or not shutil.which("chromedriver"):
+        pytest.skip("no Chromium: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver.set_page_load_timeout(120)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """A Browser; the test fails at its end if a page complained in the console, or asked anybody for anything."""
+    shown = Browser(chromium)
+    yield shown
+    assert (shown.complaints(), shown.requests()) == ([], [])
+    chromium.get("about:blank")  # the page of the next test starts from nothing

@@ -1,0 +1,82 @@
+"""Pages that are one file."""
+
+import json
+import re
+
+import pytest
+
+from utils.output import html
+
+ODD = "<img src=x onerror=alert(1)> \"&' {{b}} \udc80"
+
+
+def test_text_is_escaped_and_markup_is_not():
+    filled = html.fill('<p title="{{a}}">{{a}}{{b}}</p>', a="<b> \"&' {{b}}", b=html.Markup("<i>"))
+    escaped = "&lt;b&gt; &quot;&amp;&#x27; {{b}}"
+    assert filled == f'<p title="{escaped}">{escaped}<i></p>' and isinstance(filled, html.Markup)
+    assert html.joined(["<", filled]) == "&lt;\n" + filled
+    with pytest.raises(KeyError):
+        html.fill("{{c}}", a="")
+
+
+def test_no_text_ends_a_data_block():
+    content = [ODD, "</script>", None, 1.5]
+    block = html.data_block("some-id", content)
+    assert block.count("<") == 2 and json.loads(re.sub("<.*?>", "", block)) == content
+
+
+@pytest.mark.parametrize("text", ("a</SCRIPT>", "<!-- <script>", "a\r\nb"))
+def test_a_script_whose_hash_would_be_wrong_is_refused(text):
+    with pytest.raises(ValueError):
+        html.page("", html.Markup(""), scripts=[text])
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return what writes a page, and returns its path."""
+
+    def write(*arguments, **options):
+        path = tmp_path / "a page #1.html"
+        path.write_text(html.page(*arguments, **options), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_browser_runs_what_is_in_a_page(browser, write):
+    body = html.fill(
+        '<p>{{odd}}</p><img alt="" src="{{uri}}">{{data}}',
+        odd=ODD,
+        uri=html.data_uri(b"GIF89a\1\0\1\0\x80\0\0\0\0\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;", "image/gif"),
+        data=html.data_block("data", ODD),
+    )
+    style, script = "p { color: rgb(1, 2, 3) }", "document.body.title = JSON.parse(data.textContent)"
+    browser.open(write(ODD, body, styles=[style], scripts=['"use strict"', script]))
+    shown = ODD.replace("\udc80", "\\udc80")  # UTF-8 has no such character
+    assert browser.find("p").text == browser.driver.title == shown
+    assert browser.run("return document.body.title === arguments[0] + '\\udc80'", ODD[:-1])
+    assert browser.run("return getComputedStyle(document.querySelector('p')).color") == "rgb(1, 2, 3)"
+    assert browser.run("return document.images[0].naturalWidth") == 1
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    (
+        "<script>document.title = 'run'</script>",
+        "<img src=x onerror=\"document.title = 'run'\">",
+        "<img src='http://127.0.0.1:9/x'>",
+        "<script src='http://127.0.0.1:9/x'></script>",
+        "<style>p { color: red }</style>",
+    ),
+)
+def test_a_browser_runs_nothing_else(browser, write, foreign):
+    browser.open(write("title", html.Markup(foreign), scripts=["1"]))
+    assert "Content Security Policy" in "".join(browser.complaints())
+    assert browser.driver.title == "title" and not browser.requests()
+
+
+def test_sources_that_a_page_allows_beside():
+    sources = {"script-src": "'wasm-unsafe-eval'", "worker-src": "blob:"}
+    page = html.page("", html.Markup(""), scripts=["1"], sources=sources)
+    assert re.search("script-src 'sha256-[^']+' 'wasm-unsafe-eval'; worker-src blob:\"", page)
+    assert "style-src" not in page
