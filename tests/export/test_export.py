@@ -162,9 +162,30 @@ def test_a_file_that_draws_other_pictures_is_not_published(network, monkeypatch,
         assert (folder / "generator.pb").read_bytes() == before
         monkeypatch.undo()
     with_reader(monkeypatch, "raise ValueError('no such\\nruntime')")
-    with pytest.raises(RunError, match=r"generator\.pb cannot be read by its runtime \(runtime\); it was not exported"):
+    with pytest.raises(RunError, match=r"not exported: generator\.pb cannot be read by its runtime \(runtime\)$"):
+        list(export.export(*network))
+    monkeypatch.undo()
+    with_reader(monkeypatch, "del outputs['images']")
+    with pytest.raises(RunError, match=r"not exported: generator\.pb cannot be read by its runtime \(KeyError: "):
         list(export.export(*network))
     assert sorted(os.listdir(str(folder))) == ["generator.pb", "model.json"]
+
+
+@pytest.mark.slow
+def test_a_broken_converter_does_not_end_the_other_formats(network, monkeypatch, tmp_path):
+    def broken(*_):
+        raise ImportError("no such name\nsomewhere")
+
+    monkeypatch.setitem(formats.FORMATS, "onnx", formats.FORMATS["onnx"]._replace(write=broken))
+    session, sampler, run, selected = network
+    lines = []
+    with pytest.raises(RunError) as caught:
+        lines += export.export(session, sampler, run._replace(export="onnx"), selected)
+    assert str(caught.value) == "not exported: onnx (ImportError: no such name)" and lines == []
+    with pytest.raises(RunError):
+        for line in export.export(session, sampler, run._replace(export="onnx,frozen"), selected):
+            lines.append(line)
+    assert [os.path.basename(line.split(": ")[0]) for line in lines] == ["generator.pb", "model.json"]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import tempfile
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from utils.errors import RunError
+from utils.errors import RunError, reason_of
 from utils.export.formats import FORMATS, OUTPUTS, names_of
 from utils.export.target import Target, size_of
 from utils.sampling import latents
@@ -22,35 +22,41 @@ import sys
 import numpy as np
 {reader}
 outputs = read(sys.argv[1], dict(np.load(sys.argv[2])))
-np.savez(sys.argv[3], **outputs)
+np.savez(sys.argv[3], images=outputs["images"], images_float=outputs["images_float"])
 """
 
 
 def export(session, sampler, run, selected):
     """Export the generator of a checkpoint, a select.Selected, in the formats of run.export; yield lines on each.
 
-    Raise UserError if the folder has an export of other weights, RunError after the other formats if one of them does
-    not draw the same pictures, OSError if something cannot be written.
+    Raise UserError if the folder has an export of other weights, RunError after the other formats if one of them cannot
+    be written or read or does not draw the same pictures, OSError if its files cannot be put into the folder.
     """
     classes = selected.manifest.saved.classes
-    target = Target(run, selected)
+    target = Target(run.samples_dir, selected, z_dim_of(sampler))
     inputs = {"z": (None, z_dim_of(sampler)), **({"labels": (None,)} if classes else {})}
     graph_def = _frozen(session)
     expected, feed = _reference(session, sampler, run, classes)
-    failures = []
+    failures, published = [], []
     with tempfile.TemporaryDirectory(prefix="dcgan-") as folder:
         for name in names_of(run.export):
-            written = FORMATS[name].write(graph_def, inputs, OUTPUTS, folder)
+            try:
+                written = FORMATS[name].write(graph_def, inputs, OUTPUTS, folder)
+            except Exception as error:  # converters, and their imports, raise anything
+                failures.append(f"{name} ({type(error).__name__}: {reason_of(error)})")
+                continue
             for file, allowed in written.items():
                 path = os.path.join(folder, file)
-                difference = _difference(FORMATS[name].reader, path, feed, expected, folder)
-                if difference > allowed:
-                    failures.append(f"{file} differs from the sampler by {difference} of 255")
+                try:
+                    difference = _difference(FORMATS[name].reader, path, feed, expected, allowed)
+                except RunError as error:
+                    failures.append(str(error))
                     continue
-                published = target.publish(path, file, {"format": name, "largest_difference": difference})
-                yield f"{published}: {size_of(published)}, {_CHECKED} pictures differ by at most {difference} of 255"
-    target.describe(inputs, selected, classes)
-    yield f"{target.json}: inputs, outputs and classes"
+                published.append(target.publish(path, file, {"format": name, "largest_difference": difference}))
+                size = size_of(published[-1])
+                yield f"{published[-1]}: {size}, {_CHECKED} pictures differ by at most {difference} of 255"
+    if published:
+        yield f"{target.json}: inputs, outputs and classes"
     if failures:
         raise RunError(f"not exported: {'; '.join(failures)}")
 
@@ -70,8 +76,12 @@ def _reference(session, sampler, run, classes):
     return pictures, {"z": z, **({"labels": labels} if classes else {})}
 
 
-def _difference(reader, path, feed, expected, folder):
-    """Return by how much the pictures of a file differ from the expected ones, at most, of 255."""
+def _difference(reader, path, feed, expected, allowed):
+    """Return by how much the pictures of a file differ from the expected ones, at most, of 255.
+
+    Raise RunError if that is more than allowed, or if the file cannot be read.
+    """
+    folder, file = os.path.split(path)
     feed_path, result_path = os.path.join(folder, "inputs.npz"), os.path.join(folder, "outputs.npz")
     np.savez(feed_path, **feed)
     command = [sys.executable, "-c", _CHECK.format(reader=reader), path, feed_path, result_path]
@@ -79,11 +89,14 @@ def _difference(reader, path, feed, expected, folder):
     done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         last = done.stdout.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
-        raise RunError(f"{os.path.basename(path)} cannot be read by its runtime ({last[0]}); it was not exported")
+        raise RunError(f"{file} cannot be read by its runtime ({last[0]})")
     with np.load(result_path) as outputs:
         images, floats = outputs["images"], outputs["images_float"]
     os.remove(result_path)
-    if images.shape != expected.shape or images.dtype != np.uint8:
-        raise RunError(f"{os.path.basename(path)} draws pictures {images.dtype} {images.shape}; it was not exported")
+    if not (images.shape == floats.shape == expected.shape and images.dtype == np.uint8):
+        raise RunError(f"{file} draws pictures {images.dtype} {images.shape}")
     differences = np.abs(images.astype(int) - expected), np.abs(np.float64(floats) * 127.5 + 127.5 - expected) - 0.5
-    return max(int(np.ceil(each.max() - 1e-3)) for each in differences)
+    difference = max(int(np.ceil(each.max() - 1e-3)) for each in differences)
+    if difference > allowed:
+        raise RunError(f"{file} differs from the sampler by {difference} of 255")
+    return difference

@@ -13,67 +13,91 @@ import tensorflow.compat.v1 as tf
 from utils.checkpoints import identity
 from utils.errors import UserError
 from utils.output import files
+from utils.runtime.lock import locked
 
 _JSON = "model.json"
 
 
 class Target:
-    """The folder that an export is published in."""
+    """The folder that an export is published in. Several commands may export into it at once."""
 
-    def __init__(self, run, selected):
-        self._step, self._run_id = selected.checkpoint.step, identity.of(selected.manifest)
-        self._weights = selected.weights
-        self._folder = os.path.join(run.samples_dir, f"export_{self._step:08d}_run{identity.short(self._run_id)}")
-        self.json, self._files = os.path.join(self._folder, _JSON), {}
+    def __init__(self, samples_dir, selected, z_dim):
+        """selected: the select.Selected of the weights; raise UserError if the folder has an export of other ones."""
+        self._content = _content(selected, z_dim)
+        run_id = identity.short(self._content["run"])
+        name = f"export_{selected.checkpoint.step:08d}_run{run_id}"
+        self._folder, self._lock = os.path.join(samples_dir, name), os.path.join(samples_dir, f".{name}.lock")
+        self.json = os.path.join(self._folder, _JSON)
+        self._described()
+
+    def publish(self, path, name, facts):
+        """Put a file or folder that was written elsewhere in place of the former one, and describe it in model.json.
+
+        Return its path. facts: what model.json says about it.
+        """
         os.makedirs(self._folder, exist_ok=True)
+        published = os.path.join(self._folder, name)
+        part = f"{published}.{secrets.token_hex(4)}.part"
+        try:
+            (shutil.copytree if os.path.isdir(path) else shutil.copyfile)(path, part)
+            described = {name + each[len(part) :].replace(os.sep, "/"): _facts(each, facts) for each in _files_of(part)}
+            with locked(self._lock, lambda: None):
+                others = {each: of for each, of in self._described().items() if each.split("/")[0] != name}
+                self._describe(others)  # first: whatever stops this, no file has the checksum of another one
+                _remove(published)
+                os.replace(part, published)
+                self._describe(dict(others, **described))
+        finally:
+            _remove(part)
+        return published
+
+    def _described(self):
+        """Return what model.json says about the files, {} where there is none; raise UserError as above."""
         with contextlib.suppress(FileNotFoundError):
             with open(self.json, "rb") as file:
-                former = _read_json(file)
-            if former.get("weights") != self._weights:
+                content = _read_json(file)
+            if content.get("weights") != self._content["weights"]:
                 raise UserError(
                     f"{self._folder} has an export of other weights; move it away, or choose another --samples_dir"
                 )
-            self._files = former.get("files", {})
+            return content.get("files", {})
+        return {}
 
-    def publish(self, path, name, facts):
-        """Put a file or folder that was written elsewhere in place of the former one; return its path."""
-        published = os.path.join(self._folder, name)
-        part = f"{published}.{secrets.token_hex(4)}.part"
-        copy = shutil.copytree if os.path.isdir(path) else shutil.copyfile
-        copy(path, part)
-        if os.path.isdir(published):
-            shutil.rmtree(published)
-        os.replace(part, published)
-        self._files = {each: of for each, of in self._files.items() if each.split("/")[0] != name}
-        for each in _files_of(published):
-            with open(each, "rb") as file:
-                digest = hashlib.sha256(file.read()).hexdigest()
-            relative = os.path.relpath(each, self._folder).replace(os.sep, "/")
-            self._files[relative] = dict(facts, bytes=os.path.getsize(each), sha256=digest)
-        return published
-
-    def describe(self, inputs, selected, classes):
-        """Write model.json, which says what is needed to use the files."""
-        network = selected.manifest.network
-        size, channels = network.image_size, network.channels
-        ends = {"z": {"shape": [None, inputs["z"][1]], "dtype": "float32", "law": "uniform in [-1, 1), independent"}}
-        if classes:
-            ends["labels"] = {"shape": [None], "dtype": "int32", "classes": list(classes)}
-        shape = [None, size, size, channels]
-        content = {
-            "run": self._run_id,
-            "step": self._step,
-            "weights": self._weights,
-            "inputs": ends,
-            "outputs": {
-                "images": {"shape": shape, "dtype": "uint8", "range": [0, 255]},
-                "images_float": {"shape": shape, "dtype": "float32", "range": [-1, 1]},
-            },
-            "network": network._asdict(),
-            "versions": {"tensorflow": tf.__version__, "numpy": np.__version__},
-            "files": self._files,
-        }
+    def _describe(self, described):
+        content = dict(self._content, files=described)
         files.write(self.json, (json.dumps(content, indent=2) + "\n").encode("ascii"))
+
+
+def _content(selected, z_dim):
+    """Return what is needed to use the files: the content of model.json, but for the files."""
+    network, classes = selected.manifest.network, selected.manifest.saved.classes
+    inputs = {"z": {"shape": [None, z_dim], "dtype": "float32", "law": "uniform in [-1, 1), independent"}}
+    if classes:
+        inputs["labels"] = {"shape": [None], "dtype": "int32", "classes": list(classes)}
+    shape = [None, network.image_size, network.image_size, network.channels]
+    return {
+        "run": identity.of(selected.manifest),
+        "step": selected.checkpoint.step,
+        "weights": selected.weights,
+        "inputs": inputs,
+        "outputs": {
+            "images": {"shape": shape, "dtype": "uint8", "range": [0, 255]},
+            "images_float": {"shape": shape, "dtype": "float32", "range": [-1, 1]},
+        },
+        "network": network._asdict(),
+        "versions": {"tensorflow": tf.__version__, "numpy": np.__version__},
+    }
+
+
+def _facts(path, facts):
+    with open(path, "rb") as file:
+        return dict(facts, bytes=os.path.getsize(path), sha256=hashlib.sha256(file.read()).hexdigest())
+
+
+def _remove(path):
+    """Remove a file or a folder that may be there."""
+    with contextlib.suppress(FileNotFoundError):
+        (shutil.rmtree if os.path.isdir(path) else os.remove)(path)
 
 
 def _read_json(file):

@@ -1,0 +1,69 @@
+"""The folder of an export: model.json is right whoever else exports, and whenever it ends."""
+
+import hashlib
+import json
+import os
+import shutil
+
+import pytest
+
+from utils.checkpoints import store
+from utils.checkpoints.manifest import Manifest, Saved
+from utils.checkpoints.select import Selected
+from utils.export import target as module
+
+
+@pytest.fixture
+def target(tiny, tmp_path):
+    """Return a function that opens the folder of an export, as each command does."""
+    manifest = Manifest(12, {}, tiny.network, Saved(run_id="0123456789abcdef"))
+    selected = Selected(store.at(str(tmp_path), 12), manifest, "the latest", weights="0123456789ab")
+    return lambda: module.Target(str(tmp_path / "s"), selected, 5)
+
+
+def described(target):
+    """Check the files against model.json; return their names."""
+    folder = os.path.dirname(target.json)
+    with open(target.json) as file:
+        files = json.load(file)["files"]
+    for name, facts in files.items():
+        with open(os.path.join(folder, name), "rb") as file:
+            assert facts["sha256"] == hashlib.sha256(file.read()).hexdigest()
+    return sorted(files)
+
+
+def test_two_commands_describe_the_files_of_both(target, tmp_path):
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b" / "1").mkdir(parents=True)
+    (tmp_path / "b" / "1" / "c").write_text("c")
+    first, second = target(), target()
+    first.publish(str(tmp_path / "a"), "a", {})
+    assert described(first) == ["a"]
+    second.publish(str(tmp_path / "b"), "b", {})
+    first.publish(str(tmp_path / "a"), "a", {})
+    assert described(first) == ["a", "b/1/c"]
+    assert sorted(os.listdir(os.path.dirname(first.json))) == ["a", "b", "model.json"]
+
+
+@pytest.mark.parametrize("call", ("replace", "copyfile"))
+def test_an_interrupt_leaves_no_wrong_checksum(target, tmp_path, monkeypatch, call):
+    (tmp_path / "a").write_text("a")
+    opened = target()
+    opened.publish(str(tmp_path / "a"), "a", {})
+    (tmp_path / "a").write_text("changed")
+    where = os if call == "replace" else shutil
+    work = getattr(where, call)
+
+    def interrupted(source, place):
+        work(source, place)
+        if call == "copyfile" or place.endswith("a"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, call, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        opened.publish(str(tmp_path / "a"), "a", {})
+    assert described(opened) == ([] if call == "replace" else ["a"])
+    assert sorted(os.listdir(os.path.dirname(opened.json))) == ["a", "model.json"]
+    monkeypatch.undo()
+    opened.publish(str(tmp_path / "a"), "a", {})
+    assert described(opened) == ["a"]
