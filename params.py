@@ -250,5 +250,6 @@ timelapse = 0
 # --- Files for other programs (isTrain = 0) -------------------------------------------------------
 
 # Export the generator: 'saved_model' (TensorFlow 2, TensorFlow Serving), 'frozen' (a TensorFlow graph), 'tflite'
-# (phones), 'onnx' (other frameworks), or several with commas between them. '': none.
+# (phones), 'onnx' (other frameworks), 'page' (one file for a browser, which shows the picks), or several with commas
+# between them. '': none.
 export = ""

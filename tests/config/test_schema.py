@@ -92,7 +92,7 @@ EXAMPLES = {
     "export": (
         "onnx, frozen",
         "onnx,onnx",
-        "'' or some of saved_model, frozen, tflite, onnx with commas between them",
+        "'' or some of saved_model, frozen, tflite, onnx, page with commas between them",
     ),
     "image_size": (1024, 60, "8, 16, 32, 64, 128, 256, 512 or 1024"),
     "channels": (1, 2, "3 or 1"),

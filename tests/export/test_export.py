@@ -29,13 +29,13 @@ HERE = [
 ]
 FILES = {
     "saved_model": ["saved_model"], "frozen": ["generator.pb"], "onnx": ["generator.onnx"],
-    "tflite": ["generator.tflite", "generator_float16.tflite"],
+    "tflite": ["generator.tflite", "generator_float16.tflite"], "page": ["generator.html"],
 }  # fmt: skip
 
 
 def test_what_is_tested_here():
     """On TensorFlow 2 everything is, where tests/requirements.txt was installed."""
-    expected = ["saved_model", "frozen"] if IS_OLD else list(formats.FORMATS)
+    expected = ["saved_model", "frozen", "page"] if IS_OLD else list(formats.FORMATS)
     assert expected == HERE
 
 
@@ -62,7 +62,7 @@ def test_all_formats_are_checked_and_described(exported):
     for name in names:
         path = re.escape(str(exported.exported / name))
         (difference,) = re.findall(path + r": [0-9.]+ MB, 16 pictures differ by at most (\d) of 255", exported.said)
-        assert int(difference) <= (3 if "float16" in name else 1)
+        assert int(difference) <= {"generator_float16.tflite": 3, "generator.html": 2}.get(name, 1)
     content = json.loads((exported.exported / "model.json").read_text())
     assert content["step"] == 2 and content["network"]["image_size"] == 16
     assert content["outputs"]["images"]["shape"] == [None, 16, 16, 1 if exported.has_classes else 3]
@@ -113,7 +113,7 @@ def test_a_batch_of_one_and_of_many_with_classes(exported, tmp_path):
             with np.load(paths[2]) as outputs:
                 drawn.append(outputs["images"].astype(int))
         assert all(each.shape == (count, 16, 16, 1 if exported.has_classes else 3) for each in drawn)
-        assert all(np.abs(each - drawn[0]).max() <= 1 for each in drawn)
+        assert all(np.abs(each - drawn[0]).max() <= 2 for each in drawn)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def network(graph, tiny, tmp_path):
     tf.cast(tf.clip_by_value(images * 127.5 + 128.0, 0.0, 255.0), tf.uint8, name="images")
     tf.identity(images, name="images_float")
     sampler = collections.namedtuple("Sampler", "z labels classes images")(z, tf.placeholder(tf.int32), None, images)
-    manifest = Manifest(12, {}, tiny.network, Saved(run_id="0123456789abcdef"))
+    manifest = Manifest(12, {"pics_dir": "pics"}, tiny.network, Saved(run_id="0123456789abcdef"))
     selected = Selected(store.at(str(tmp_path), 12), manifest, "the latest", weights="0123456789ab")
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())

@@ -6,7 +6,7 @@ from utils.errors import UserError
 
 _TASKS = ("evaluate", "export", "timelapse", "arithmetic", "walk")  # of sampling, beside plain samples
 _NO_EFFECT = {
-    "picks": ("evaluate", "export", "timelapse", "arithmetic"),
+    "picks": ("evaluate", "timelapse", "arithmetic"),
     "classes": ("evaluate", "export", "timelapse", "arithmetic", "picks"),
     "label_grid": _TASKS,
     "single": _TASKS,
@@ -36,6 +36,8 @@ def check_request(run):
                 raise UserError(
                     f"{name} has no effect with {other}{_REASONS.get((name, other), '')}; leave one of them out"
                 )
+    if run.picks and run.export and "page" not in run.export:
+        raise UserError(f"picks has no effect with export = {run.export!r}; leave it out, or export a page, too")
 
 
 def _losses(run, network):

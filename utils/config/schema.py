@@ -110,7 +110,7 @@ RUN: Dict[str, Rule] = {
     "arithmetic": sampling(string("'' or numbers of samples, such as '3,8,11 - 4,9 + 20,21'")),
     "timelapse": sampling(switch()),
     # Files for other programs
-    "export": sampling(some_of("saved_model", "frozen", "tflite", "onnx")),
+    "export": sampling(some_of("saved_model", "frozen", "tflite", "onnx", "page")),
 }
 
 # Settings of the networks, in the order of model/params.py. Sampling reads them from the checkpoint.

@@ -11,12 +11,14 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from utils.errors import RunError, reason_of
-from utils.export.formats import FORMATS, OUTPUTS, names_of
+from utils.export.formats import FORMATS, names_of
+from utils.export.frozen import OUTPUTS, Frozen
 from utils.export.target import Target, size_of
-from utils.sampling import latents
+from utils.sampling import latents, picks
 from utils.sampling.pictures import generate, z_dim_of
 
 _CHECKED = 16  # pictures
+_SHOWN = 24  # pictures that a page shows first where no picks are given
 _CHECK = """
 import sys
 import numpy as np
@@ -34,14 +36,13 @@ def export(session, sampler, run, selected):
     """
     classes = selected.manifest.saved.classes
     target = Target(run.samples_dir, selected, z_dim_of(sampler))
-    inputs = {"z": (None, z_dim_of(sampler)), **({"labels": (None,)} if classes else {})}
-    graph_def = _frozen(session)
+    network = _freeze(session, sampler, run, selected)
     expected, feed = _reference(session, sampler, run, classes)
     failures, published = [], []
     with tempfile.TemporaryDirectory(prefix="dcgan-") as folder:
         for name in names_of(run.export):
             try:
-                written = FORMATS[name].write(graph_def, inputs, OUTPUTS, folder)
+                written = FORMATS[name].write(network, folder)
             except Exception as error:  # converters, and their imports, raise anything
                 failures.append(f"{name} ({type(error).__name__}: {reason_of(error)})")
                 continue
@@ -61,11 +62,28 @@ def export(session, sampler, run, selected):
         raise RunError(f"not exported: {'; '.join(failures)}")
 
 
-def _frozen(session):
-    """Return the graph of the outputs with the weights as constants, a GraphDef."""
+def _freeze(session, sampler, run, selected):
+    """Return the Frozen network of a session."""
     graph_def = session.graph.as_graph_def()
     graph_def = tf.graph_util.convert_variables_to_constants(session, graph_def, list(OUTPUTS))
-    return tf.graph_util.remove_training_nodes(graph_def, list(OUTPUTS))
+    classes, z_dim = selected.manifest.saved.classes, z_dim_of(sampler)
+    shown = picks.parse(run.picks, classes) if run.picks else _first(len(classes))
+    return Frozen(
+        tf.graph_util.remove_training_nodes(graph_def, list(OUTPUTS)),
+        {"z": (None, z_dim), **({"labels": (None,)} if classes else {})},
+        os.path.basename(selected.manifest.run["pics_dir"]),
+        selected.checkpoint.step,
+        tuple(int(size) for size in sampler.images.shape[1:]),
+        classes,
+        shown,
+        latents.noise_of(run.sample_seed, latents.SAMPLES, [pick.number for pick in shown], z_dim),
+    )
+
+
+def _first(n_classes):
+    """Return Picks that show what the network draws: the first numbers, of each class where there are not too many."""
+    labels = range(min(max(1, n_classes), _SHOWN))
+    return [picks.Pick(label, number) for label in labels for number in range(_SHOWN // len(labels))]
 
 
 def _reference(session, sampler, run, classes):

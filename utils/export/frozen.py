@@ -1,6 +1,23 @@
 """A frozen graph: one file with the graph and its weights, for TensorFlow 1, 2 and programs that read its format."""
 
 import os
+from typing import Any, Dict, List, NamedTuple, Tuple
+
+OUTPUTS = ("images", "images_float")
+
+
+class Frozen(NamedTuple):
+    """What is exported: the network, its weights, and what is said about it."""
+
+    graph_def: Any  # the graph of OUTPUTS with the weights as constants
+    inputs: Dict[str, Tuple]  # {name: shape}
+    title: str
+    step: int
+    image_shape: Tuple  # height, width, channels
+    classes: Tuple[str, ...]  # () if the network is unconditional
+    picks: List[Any]  # the picks.Pick of the pictures that are shown first
+    z: Any  # their noise, [N, z_dim] float32
+
 
 READER = """
 import tensorflow.compat.v1 as tf
@@ -16,8 +33,8 @@ def read(path, inputs):
 """
 
 
-def write(graph_def, inputs, outputs, folder):
+def write(network, folder):
     """Write generator.pb; see formats.Format."""
     with open(os.path.join(folder, "generator.pb"), "wb") as file:
-        file.write(graph_def.SerializeToString())
+        file.write(network.graph_def.SerializeToString())
     return {"generator.pb": 1}

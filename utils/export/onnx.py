@@ -2,6 +2,8 @@
 
 import os
 
+from utils.export.frozen import OUTPUTS
+
 _OPSET = 13  # of 2020: every runtime of today has it
 
 READER = """
@@ -14,18 +16,18 @@ def read(path, inputs):
 """
 
 
-def write(graph_def, inputs, outputs, folder):
+def write(network, folder):
     """Write generator.onnx; see formats.Format."""
     import tf2onnx
 
     model, _ = tf2onnx.convert.from_graph_def(
-        graph_def,
+        network.graph_def,
         name="dcgan",
-        input_names=[name + ":0" for name in inputs],
-        output_names=[name + ":0" for name in outputs],
+        input_names=[name + ":0" for name in network.inputs],
+        output_names=[name + ":0" for name in OUTPUTS],
         opset=_OPSET,
     )
-    for name in (*inputs, *outputs):
+    for name in (*network.inputs, *OUTPUTS):
         _rename(model.graph, name + ":0", name)
     with open(os.path.join(folder, "generator.onnx"), "wb") as file:
         file.write(model.SerializeToString())

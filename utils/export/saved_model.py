@@ -4,6 +4,8 @@ import os
 
 import tensorflow.compat.v1 as tf
 
+from utils.export.frozen import OUTPUTS
+
 READER = """
 import os
 import tensorflow as tf
@@ -21,13 +23,13 @@ def read(path, inputs):
 """
 
 
-def write(graph_def, inputs, outputs, folder):
+def write(network, folder):
     """Write saved_model/1/; see formats.Format."""
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
-        tf.import_graph_def(graph_def, name="")
+        tf.import_graph_def(network.graph_def, name="")
         ends = [
             {name: tf.saved_model.build_tensor_info(graph.get_tensor_by_name(name + ":0")) for name in names}
-            for names in (inputs, outputs)
+            for names in (network.inputs, OUTPUTS)
         ]
         signature = tf.saved_model.build_signature_def(*ends, "tensorflow/serving/predict")
         builder = tf.saved_model.Builder(os.path.join(folder, "saved_model", "1"))

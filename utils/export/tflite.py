@@ -4,6 +4,8 @@ import os
 
 import tensorflow.compat.v1 as tf
 
+from utils.export.frozen import OUTPUTS
+
 READER = """
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -23,15 +25,15 @@ def read(path, inputs):
 """
 
 
-def write(graph_def, inputs, outputs, folder):
+def write(network, folder):
     """Write generator.tflite and generator_float16.tflite; see formats.Format."""
     frozen = os.path.join(folder, "to_convert.pb")
     with open(frozen, "wb") as file:
-        file.write(graph_def.SerializeToString())
-    written = {}
+        file.write(network.graph_def.SerializeToString())
+    inputs, written = network.inputs, {}
     for name, types, allowed in (("generator", [], 1), ("generator_float16", [tf.float16], 3)):
         converter = tf.lite.TFLiteConverter.from_frozen_graph(
-            frozen, list(inputs), list(outputs), input_shapes={name: list(shape) for name, shape in inputs.items()}
+            frozen, list(inputs), list(OUTPUTS), input_shapes={name: list(shape) for name, shape in inputs.items()}
         )
         if types:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -1,0 +1,71 @@
+"""The operations that pages compute draw TensorFlow's pictures, for every kind of generator; the rest is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from model.generator import generator
+from utils.errors import RunError
+from utils.export.operations import Operations
+from utils.export.page import NETWORK
+from utils.output import html
+
+py_mini_racer = pytest.importorskip("py_mini_racer")
+
+
+def by_javascript(operations, z, classes):
+    """Return the numbers of a picture, as network.js computes them."""
+    call = """
+    function run(steps, arrays, z, classes) {
+      const picture = createGenerator(steps, arrays.map((each) => Float32Array.from(each)))(
+        Float32Array.from(z), Float32Array.from(classes));
+      return JSON.stringify(Array.from(picture.data));
+    }"""
+    engine = py_mini_racer.MiniRacer()
+    engine.eval(html.read(NETWORK) + call)
+    arrays = [array.ravel().tolist() for array in operations.arrays]
+    return json.loads(engine.call("run", operations.steps, arrays, z.tolist(), classes.tolist()))
+
+
+def frozen(session, output):
+    return tf.graph_util.convert_variables_to_constants(session, session.graph.as_graph_def(), [output])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    (
+        {},
+        {"conditional": 1, "activation": "elu"},
+        {"upsample": "transposed", "kernel": 5, "output_filters": 0, "activation": "relu"},
+        {"upsample": "transposed", "kernel": 4, "channels": 1},
+        {"output_filters": 0, "activation": "tanh", "filters": 16},
+    ),
+    ids=str,
+)
+def test_the_pictures_of_every_generator(graph, tiny, changes):
+    network = tiny.network._replace(**changes)
+    z, labels = tf.placeholder(tf.float32, [None, network.z_dim], "z"), tf.placeholder(tf.int32, [None], "labels")
+    classes = tf.one_hot(labels, 3) if network.conditional else None
+    tf.identity(generator(z, network, classes), name="images_float")
+    random = np.random.RandomState(0)
+    feed = {"z:0": random.uniform(-1, 1, (1, network.z_dim)), "labels:0": [2]}
+    with tf.Session(graph=graph) as session:
+        for variable in tf.global_variables():  # no amount may be one that has no effect
+            low = 0.1 if "variance" in variable.name else -0.3
+            variable.load(random.uniform(low, 0.3, variable.shape.as_list()), session)
+        expected = session.run("images_float:0", feed)
+        operations = Operations(frozen(session, "images_float"), "images_float")
+    shares = np.eye(3)[2] if network.conditional else np.zeros(0)
+    drawn = by_javascript(operations, feed["z:0"][0], shares)
+    np.testing.assert_allclose(np.reshape(drawn, expected.shape), expected, atol=1e-4)
+    assert np.std(expected) > 0.02
+
+
+def test_an_unknown_operation_is_named(graph):
+    z = tf.placeholder(tf.float32, [None, 2], "z")
+    tf.identity(tf.cumsum(z, name="sums"), name="images_float")
+    message = "does not know Cumsum, the operation of sums"
+    with tf.Session(graph=graph) as session, pytest.raises(RunError, match=message):
+        Operations(frozen(session, "images_float"), "images_float")

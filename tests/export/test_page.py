@@ -1,0 +1,182 @@
+"""The page in a real browser: its pictures are the program's, every control works, and nothing is asked of anybody."""
+
+import pathlib
+import re
+import time
+
+import numpy as np
+import pytest
+from conftest import Program
+from PIL import Image
+
+pytest.importorskip("py_mini_racer")
+
+CLASSES = ("<img src=x onerror=alert(1)>", "b & c")
+
+
+@pytest.fixture(scope="module", params=["colour", "grey and classes"])
+def exported(request, tmp_path_factory):
+    """A program that was trained for two steps, with its page and some of its picks."""
+    folder = tmp_path_factory.mktemp("page")
+    for i in range(12):
+        (folder / "pics" / CLASSES[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((16, 16, 3), 20 * i, np.uint8)).save(str(folder / "pics" / CLASSES[i % 2] / f"{i}.png"))
+    program = Program(folder / "a copy", folder / "pics")
+    options, names = [], ["0", "1", "2"]
+    if request.param != "colour":
+        options = ["--conditional", "1", "--channels", "1", "--upsample", "transposed", "--kernel", "5"]
+        names = [f"{CLASSES[0]}:0", f"{CLASSES[0]}:1", f"{CLASSES[1]}:7"]
+    program.train("--max_steps", "2", "--metrics_every", "0", "--filters", "8", "--output_filters", "4", *options)
+    picks = ["--picks", ",".join(names)]
+    program.train("--isTrain", "0", "--export", "page", *picks)
+    program.train("--isTrain", "0", *picks)
+    (page,) = program.samples.glob("export_00000002_run*/generator.html")
+    program.page, program.names = pathlib.Path(str(page)), names
+    return program
+
+
+def wait_for(browser, condition):
+    """Wait until a JavaScript expression is true."""
+    for _ in range(300):
+        if browser.run(f"return {condition}"):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"never: {condition}")
+
+
+@pytest.fixture
+def page(exported, browser):
+    """The page, with all its pictures."""
+    browser.open(exported.page)
+    wait_for(browser, IDLE)
+    return browser
+
+
+IDLE = "!painter.current && !painter.waiting.size"
+# Out of a copy: Chromium warns of a canvas that is read often.
+COPY = """
+const pixelsIn = (canvas) => {
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+  copy.drawImage(canvas, 0, 0);
+  return Array.from(copy.getImageData(0, 0, canvas.width, canvas.height).data);
+};
+"""
+
+
+def large(page):
+    """Return the large picture, [16, 16, 4] uint8, and its name."""
+    wait_for(page, IDLE)
+    pixels = page.run(COPY + "return pixelsIn(byId('picture'))")
+    return np.uint8(pixels).reshape(16, 16, 4), page.find("#name").text
+
+
+@pytest.mark.slow
+def test_pictures_are_those_of_the_program(exported, page):
+    shown = page.run(COPY + "return [...document.querySelectorAll('#grid canvas')].map(pixelsIn)")
+    drawn = sorted(map(str, exported.samples.glob("*picks*/*.png")))
+    assert len(shown) == len(drawn) == 3
+    expected = [np.int32(Image.open(path).convert("RGBA")) for path in drawn]
+    for name, pixels in zip(exported.names, shown):
+        differences = [np.abs(np.reshape(pixels, (16, 16, 4)) - each).max() for each in expected]
+        assert min(differences) <= 2, name
+    buttons = page.driver.find_elements("css selector", "#grid button")
+    assert [button.text.strip() for button in buttons] == exported.names
+    assert page.find("h1").text == "pics" and not page.driver.find_elements("css selector", "img")
+
+
+def press(page, selector):
+    page.run("document.querySelector(arguments[0]).click()", selector)
+
+
+def set_value(page, selector, value, event="input"):
+    page.run(
+        "const each = document.querySelector(arguments[0]); each.value = arguments[1];"
+        "each.dispatchEvent(new Event(arguments[2], {bubbles: true}))",
+        selector,
+        value,
+        event,
+    )
+
+
+@pytest.mark.slow
+def test_every_control_changes_the_picture(exported, page, tmp_path):
+    names, previous = exported.names, large(page)
+    assert previous[1] == names[0]
+
+    def changes(name, action, *arguments, pixels=True):
+        nonlocal previous
+        action(page, *arguments)
+        now = large(page)
+        assert re.fullmatch(name, now[1]) and (not pixels or (now[0] != previous[0]).any())
+        previous = now
+
+    changes(re.escape(names[1]), press, "#grid button:nth-child(2)")
+    assert page.find("#grid [aria-pressed=true]").text.strip() == names[1]
+    changes("new 1", press, "#new")
+    changes("new 1", set_value, "#truncation", 0.3)
+    changes("new 1", set_value, "#truncation", 1)
+    changes("new 1, changed", set_value, "#sliders label:nth-child(3) input", 1)
+    changes("new 1", press, "#reset")
+    changes("walk at 1.50", set_value, "#place", 1.5)
+    changes(r"plane at 0.\d\d, 0.\d\d", lambda page: page.find("#map").click())
+    for key in "\ue012\ue013\ue014\ue015":  # the arrows
+        changes(r"plane at 0.\d\d, 0.\d\d", lambda page, key=key: page.find("#map").send_keys(key), pixels=False)
+    press(page, "#plane .corner:last-of-type")
+    assert page.find("#plane .corner:last-of-type").text.strip() == previous[1]
+    press(page, "#fresh")
+    changes(r"new \d", press, "#grid button")
+    press(page, "#numbered")
+    changes(re.escape(names[2]), press, "#grid button:last-child")
+    if ":" in names[0]:
+        changes(re.escape(f"{names[2]}, as {CLASSES[0]}"), set_value, "#class", 0, "change")
+        set_value(page, "#class-of-new", 1, "change")
+        changes(r"new \d", press, "#new")
+        assert page.run("return large.classes") == [0, 1]
+    else:
+        assert not page.find("#class").is_displayed()
+
+    set_value(page, "#seconds", 0.5)
+    press(page, "#play")
+    wait_for(page, "position > 1 && byId('name').value.startsWith('walk at')")
+    press(page, "#play")
+    assert page.run("return playing") is None
+
+    page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    set_value(page, "#scale", 64, "change")
+    press(page, "#save")
+    for _ in range(100):
+        if any(path.suffix == ".png" for path in tmp_path.iterdir()):
+            break
+        time.sleep(0.1)
+    (saved,) = tmp_path.iterdir()
+    assert re.fullmatch(r"pics_step_2_walk_at_[0-9.]+\.png", saved.name)
+    np.testing.assert_array_equal(np.uint8(Image.open(str(saved)))[::4, ::4, :3], large(page)[0][..., :3])
+
+
+@pytest.mark.slow
+def test_paths_keep_the_law_of_z(page):
+    """Along a walk and on the plane, as at its ends: the mean is 0 and the variance that of the uniform, 1/3."""
+    moments = page.run(
+        """
+        const point = () => ({ z: Array.from({ length: 20000 }, () => 2 * Math.random() - 1), classes: [1, 0] });
+        const points = [point(), point(), { ...point(), classes: [0, 1] }];
+        const paths = [between(points[0], points[1], 0.5), between(points[1], points[2], 0.25),
+          mix(points, [0.2, 0.3, 0.5]), mix(points, [-1, 1, 1])];
+        const mean = (values) => values.reduce((a, b) => a + b) / values.length;
+        const there = [-0.999, -0.5, 0, 0.3, 0.99].map((z) => Math.abs(toUniform(toGaussian(z)) - z));
+        return [paths.map(({ z, classes }) => [mean(z), mean(z.map((each) => each * each)), classes[1]]),
+          Math.max(...there), between(points[0], points[1], 1) === points[1]];
+        """
+    )
+    for mean, square, _ in moments[0]:
+        assert abs(mean) < 0.02 and square == pytest.approx(1 / 3, abs=0.01)
+    assert [share for _, _, share in moments[0]] == pytest.approx([0, 0.25, 0.5, 1])
+    assert moments[1] < 1e-6 and moments[2] is True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", (1200, 390))
+def test_everything_fits_the_window(exported, browser, width):
+    browser.open(exported.page, width=width, dark=width < 600)
+    wait_for(browser, IDLE)
+    assert browser.run("return document.documentElement.scrollWidth <= window.innerWidth")
