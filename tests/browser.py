@@ -79,5 +79,6 @@ def browser(chromium):
     """A Browser; the test fails at its end if a page complained in the console, or asked anybody for anything."""
     shown = Browser(chromium)
     yield shown
-    assert (shown.complaints(), shown.requests()) == ([], [])
+    complaints, requests = shown.complaints(), shown.requests()
+    assert not complaints and not requests, (complaints, requests)
     chromium.get("about:blank")  # the page of the next test starts from nothing
