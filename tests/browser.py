@@ -34,6 +34,7 @@ class Browser:
 
     def complaints(self):
         """Return the warnings and errors in the console since the last call."""
+        self.driver.execute_async_script("setTimeout(arguments[0], 100)")  # some come a little later
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
 
     def requests(self):

@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from utils.output import pictures as images
-from utils.output.history import STEP_COLUMNS, History
+from utils.output.history import STEP_COLUMNS, History, rows_up_to, spread
 
 METRICS = ("swd", "ms_ssim", "fid", "kid")
 
@@ -112,6 +112,21 @@ def test_what_came_after_the_checkpoint_is_dropped(graph, tmp_path):
     written.close()
     assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "25"]
     assert [event.step for event in events(tmp_path) if event.session_log.status == tf.SessionLog.START] == [1, 21]
+
+
+def test_some_rows_and_all_that_were_measured(graph, tmp_path):
+    assert rows_up_to(str(tmp_path), 10, 3) == []
+    written = history(tmp_path, 0)
+    for step in range(10, 100, 10):
+        written.write_row({name: value for name, value in row(step).items() if step == 40 or name not in METRICS})
+    written.close()
+    with open(str(tmp_path / "history.csv"), "a") as file:
+        file.write("85,damaged\n95,damaged\n")
+    some = rows_up_to(str(tmp_path), 90, 3)
+    assert [r["step"] for r in some] == [10, 40, 50]  # a damaged one would be the last
+    assert some[1]["swd"] == 40.5 and "swd" not in some[0] and some[0]["d_loss"] == 10.5
+    assert [r["step"] for r in rows_up_to(str(tmp_path), 60, 100)] == [10, 20, 30, 40, 50, 60]
+    assert spread(range(10), 4) == [0, 3, 6, 9]
 
 
 def test_the_grid_is_in_tensorboard(graph, tmp_path):

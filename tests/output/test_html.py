@@ -1,6 +1,8 @@
 """Pages that are one file."""
 
+import hashlib
 import json
+import os
 import re
 
 import pytest
@@ -80,3 +82,13 @@ def test_sources_that_a_page_allows_beside():
     page = html.page("", html.Markup(""), scripts=["1"], sources=sources)
     assert re.search("script-src 'sha256-[^']+' 'wasm-unsafe-eval'; worker-src blob:\"", page)
     assert "style-src" not in page
+
+
+def test_uplot_is_unchanged():
+    folder = os.path.join(html.SHARED, "uplot")
+    with open(os.path.join(folder, "SHA256SUMS"), encoding="ascii") as file:
+        sums = dict(reversed(line.split()) for line in file)
+    assert sorted([*sums, "README.md", "SHA256SUMS"]) == sorted(os.listdir(folder))
+    for name, expected in sums.items():
+        with open(os.path.join(folder, name), "rb") as file:
+            assert hashlib.sha256(file.read()).hexdigest() == expected, name

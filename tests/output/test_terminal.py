@@ -132,3 +132,15 @@ progress.close()
     lines = [line for line in shown.decode().splitlines() if line.startswith("epoch 1 step")]
     assert [int(line.split()[3].rstrip(":")) for line in lines] == ([] if bar else [10, 20, 30])
     assert bar == ("|" in shown.decode())
+
+
+def test_warnings_are_remembered_until_the_next_call(capsys):
+    with terminal.forgiving_streams():
+        terminal.warn("a")
+        terminal.remember("b")
+        assert terminal.remembered() == ["a", "b"]
+    with terminal.forgiving_streams():
+        assert terminal.remembered() == []
+        for number in range(300):
+            terminal.remember(str(number))
+        assert len(terminal.remembered()) == 200 and terminal.remembered()[-1] == "299"

@@ -124,19 +124,61 @@ class Events:
 _NUMBERS = itertools.count()  # of this process's event files
 
 
+def rows_up_to(folder, step, most):
+    """Return rows of history.csv up to a step, each a dict of the numbers that it has: {column: float}.
+
+    At most `most` rows, evenly spaced, and beside them at most as many of those with metrics. Only these are parsed, so
+    that a long file takes little time.
+    """
+    lines = _lines(os.path.join(folder, HISTORY))
+    header = _header(lines, STEP_COLUMNS)
+    lines = [line for line in lines if _is_up_to(line, step)]
+    measured = [i for i, line in enumerate(lines) if line.rstrip(",").count(",") >= len(STEP_COLUMNS)]
+    chosen = sorted({*spread(range(len(lines)), most), *spread(measured, most)})
+    rows = _rows([lines[i] for i in chosen], header)
+    return [{name: float(value) for name, value in row.items() if value} for row in rows]
+
+
+def spread(items, most):
+    """Return at most `most` of the items, evenly spaced, the first and the last one among them; most: 2 or more."""
+    if len(items) <= most:
+        return list(items)
+    return [items[i * (len(items) - 1) // (most - 1)] for i in range(most)]
+
+
+def _is_up_to(line, step):
+    start = line.partition(",")[0]
+    return start.isdecimal() and int(start) <= step
+
+
 def _read(path, columns):
     """Return the column names of a history.csv and its whole rows, as dicts of text; `columns` if it has no header.
 
     A row is a step and numbers, some of them empty. Damaged lines are dropped.
     """
+    lines = _lines(path)
+    header = _header(lines, columns)
+    return header, _rows(lines, header)
+
+
+def _lines(path):
+    """Return the whole lines of a file, without their ends; [] if there is no such file."""
     if not os.path.exists(path):
-        return columns, []
+        return []
     with open(path, encoding="utf-8", errors="replace") as file:
-        lines = [line.rstrip("\n").split(",") for line in file if line.endswith("\n")]
-    header = tuple(lines[0]) if lines and _is_header(lines[0]) else columns
+        return [line.rstrip("\n") for line in file if line.endswith("\n")]
+
+
+def _header(lines, columns):
+    names = tuple(lines[0].split(",")) if lines else ()
+    return names if names and _is_header(names) else columns
+
+
+def _rows(lines, header):
     without_metrics = [len(STEP_COLUMNS) - fewer for fewer in (0, *_SHORTER)]
     lengths = {min(len(header), length) for length in (len(header), *without_metrics)}
-    return header, [dict(zip(header, values)) for values in lines if len(values) in lengths and _is_row(values)]
+    rows = (line.split(",") for line in lines)
+    return [dict(zip(header, values)) for values in rows if len(values) in lengths and _is_row(values)]
 
 
 def _is_header(names):

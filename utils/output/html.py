@@ -10,7 +10,9 @@ import json
 import os
 import re
 
-_SKELETON = os.path.join(os.path.dirname(os.path.abspath(__file__)), "web", "page.html")
+# The folder of what pages share: base.css, and libraries.
+SHARED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "web")
+_SKELETON = os.path.join(SHARED, "page.html")
 # Styles that scripts set on an element (element.style) are always allowed, style="..." in HTML never is.
 _POLICY = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'", "img-src": "data:"}
 

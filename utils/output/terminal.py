@@ -1,10 +1,14 @@
 """Output streams that never raise: odd file names, narrow encodings, closed pipes."""
 
+import collections
 import contextlib
 import os
 import sys
 
 _NARROWEST = 20  # columns in which a progress bar makes sense
+_MOST_REMEMBERED = 200  # warnings
+
+_warnings = collections.deque(maxlen=_MOST_REMEMBERED)
 
 
 class _Forgiving:
@@ -40,8 +44,10 @@ class _Forgiving:
 def forgiving_streams():
     """Make standard output and standard error never raise inside the block.
 
-    A character that the encoding lacks (such as Windows' cp1252) is shown as its escape: \\u65e5.
+    A character that the encoding lacks (such as Windows' cp1252) is shown as its escape: \\u65e5. Warnings of before
+    are forgotten.
     """
+    _warnings.clear()
     former = {name: getattr(sys, name) for name in ("stdout", "stderr")}
     errors = {name: getattr(stream, "errors", None) for name, stream in former.items()}
     for name, stream in former.items():
@@ -75,8 +81,19 @@ def can_show_bar():
 
 def warn(text, fresh_line=False):
     """Print a line for the user to standard error; fresh_line: below the progress bar that may be shown."""
+    remember(text)
     newline = "\n" if fresh_line else ""
     print(f"{newline}main.py: {text}", file=sys.stderr, flush=True)
+
+
+def remember(warning):
+    """Keep a warning that is shown, for the report of the run."""
+    _warnings.append(warning)
+
+
+def remembered():
+    """Return the warnings of this call of main.main() so far, at most the last 200 of them."""
+    return list(_warnings)
 
 
 def say(text):

@@ -72,7 +72,7 @@ def write_timelapse(samples_dir, run_id):
     Grids of other sizes than the last one, after a change of train_samples, and damaged ones are left out. '' if fewer
     than two are left. Raise OSError if it cannot be written.
     """
-    grids = _grids(samples_dir, run_id)
+    grids = [grid for grid in grid_files(samples_dir) if is_of_run(grid[1], run_id)]
     if len(grids) < 2:
         return ""
     chosen = np.unique(np.linspace(0, len(grids) - 1, min(_LAPSE_FRAMES, len(grids))).round().astype(int))
@@ -85,25 +85,36 @@ def write_timelapse(samples_dir, run_id):
     return f"The course of training: {', '.join(paths)}"
 
 
-def _grids(samples_dir, run_id):
-    """Return (step, path) of the run's grids, by step; those without a note are of versions that wrote none."""
+def grid_files(samples_dir):
+    """Return (step, path) of the grids of training in a folder, by step."""
     grids = []
     for path in glob.glob(os.path.join(glob.escape(samples_dir), "train_*.png")):
         match = re.fullmatch(r"train_([0-9]{8,})\.png", os.path.basename(path))
-        if match and note_of(path).get("run", run_id) == run_id:
+        if match:
             grids.append((int(match.group(1)), path))
     return sorted(grids)
 
 
-def _lapse_frame(step, path):
-    """Return the frame of a grid, [H, W, 3] uint8; None if its file is damaged."""
+def is_of_run(path, run_id):
+    """Return whether a grid is of this run; those without a note are of versions that wrote none."""
+    return note_of(path).get("run", run_id) == run_id
+
+
+def read_grid(path, size):
+    """Return the grid in a file as an RGB image of at most `size` pixels a side; None if it is damaged."""
     try:
         with PngImagePlugin.PngImageFile(path) as picture:  # Image.open refuses very large ones
             picture = picture.convert("RGB")
     except (OSError, SyntaxError, ValueError):  # SyntaxError: of Pillow, for a broken PNG
         return None
-    picture.thumbnail((_LAPSE_SIZE, _LAPSE_SIZE), Image.LANCZOS)
-    return film.with_text(np.asarray(picture), f"step {step}", below=True)
+    picture.thumbnail((size, size), Image.LANCZOS)
+    return picture
+
+
+def _lapse_frame(step, path):
+    """Return the frame of a grid, [H, W, 3] uint8; None if its file is damaged."""
+    picture = read_grid(path, _LAPSE_SIZE)
+    return None if picture is None else film.with_text(np.asarray(picture), f"step {step}", below=True)
 
 
 def _small_enough(frames, format):

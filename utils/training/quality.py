@@ -6,7 +6,7 @@ from utils.checkpoints.manifest import Best
 from utils.errors import UserError, reason_of
 from utils.metrics import features, ranking
 from utils.metrics.measure import Measurer
-from utils.output.terminal import say, warn
+from utils.output.terminal import remember, say, warn
 from utils.training.diagnosis import Diagnosis
 
 
@@ -42,8 +42,7 @@ class Quality:
 
     def watch(self, state):
         """Give warnings where the losses show that something goes wrong."""
-        for warning in self._diagnosis.of_losses(state.row):
-            say(warning)
+        _say(self._diagnosis.of_losses(state.row), state.step)
 
     def measure(self, state):
         """Measure the samples and add the results to the state's row; return whether they are the best so far."""
@@ -62,8 +61,7 @@ class Quality:
         state.measured, state.measured_at = f"{self._metric.name} {value:.4g}", state.step
         is_best = self._choose_best(state, value)
         best = state.saved.best
-        for warning in self._diagnosis.of_measured(state.step, measured, best) if best else []:
-            say(warning)
+        _say(self._diagnosis.of_measured(state.step, measured, best) if best else [], state.step)
         return is_best
 
     def is_stale(self, state):
@@ -94,6 +92,12 @@ class Quality:
                 best = best._replace(step=state.step, value=value)
         state.saved = state.saved._replace(best=best)
         return is_best
+
+
+def _say(warnings, step):
+    for warning in warnings:
+        say(warning)
+        remember(f"step {step}: {warning}")
 
 
 class NoQuality:
