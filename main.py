@@ -137,6 +137,7 @@ def run_steps(run):
             run.outputs.write_grid(state)
         if due.save or is_best:
             run.outputs.save(state)
+            run.outputs.write_report(state)
     return run.end(stop)
 
 

@@ -22,6 +22,8 @@ def test_on_nan_stop_ends_the_run(program):
         done.stderr,
     )
     assert done.returncode == 1 and found, done.stderr
+    report = (program.checkpoints / "report.html").read_text(encoding="utf-8")
+    assert f"<li>{done.stderr[len('main.py: ') : -1]}</li>" in report
     good = select.newest_good(str(program.checkpoints))
     assert good.checkpoint.step == int(found.group(2)) < int(found.group(1))
     assert all(np.isfinite(value).all() for value in variables(program.checkpoints, good.checkpoint.step).values())

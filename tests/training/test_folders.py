@@ -16,6 +16,7 @@ from utils.training import folders
         ("samples", "reals.png", True),
         ("samples", "sample_00000700_seed0.png", False),
         ("checkpoints", "history.csv", True),
+        ("checkpoints", "report.html", True),
         ("checkpoints", "logs", True),
         ("checkpoints", "dcgan-10.index", True),
         ("checkpoints", "dcgan-0.index", False),  # the remains of a first save that was killed

@@ -44,7 +44,9 @@ def parts(tiny, tmp_path):
     state = RunState(0, 0, 100, Saved(), Pace(40, 4, 10))
     lock = SimpleNamespace(hold=lambda: None)
     place = SimpleNamespace(newest=None, saver=None, lock=lock, saved=Saved(run_id="3f"))
-    return outputs.Outputs(None, FakeGenerator(), tiny._replace(run=run), place, state), state
+    pictures = SimpleNamespace(n=1, labels=np.int32([0]), classes=["a"])
+    made_of = SimpleNamespace(settings=tiny._replace(run=run), origin=place, pictures=pictures)
+    return outputs.Outputs(None, FakeGenerator(), made_of, state), state
 
 
 def best(step):
@@ -81,6 +83,20 @@ def test_a_failed_grid_ends_nothing(parts, saved, capsys, tmp_path, monkeypatch)
     monkeypatch.setattr(outputs.files, "write", fail)
     written.write_reals(np.zeros([4, 16, 16, 3], np.float32))
     assert "main.py: reals.png cannot be written (no room); training continues" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", (OSError("no room"), IndexError("no room")))
+def test_a_failed_report_ends_nothing(parts, capsys, monkeypatch, error):
+    written, state = parts
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(outputs.Report, "write", fail)
+    written.write_report(state)
+    assert capsys.readouterr().err == (
+        "\nmain.py: report.html of step 0 cannot be written (no room); training continues\n"
+    )
 
 
 def test_a_worker_that_is_not_the_chief_has_the_same_methods_and_writes_nothing():

@@ -7,6 +7,7 @@ from utils.checkpoints import identity
 from utils.errors import UserError
 from utils.output.history import HISTORY
 from utils.output.pictures import note_of
+from utils.training.report.page import REPORT
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
 
@@ -16,7 +17,7 @@ def refuse_files_of_others(samples_dir, checkpoints_dir):
     for setting, folder, pattern in (
         ("samples_dir", samples_dir, _GRIDS),
         # A kill may have left parts of the very first checkpoint; all others belong to a run.
-        ("checkpoints_dir", checkpoints_dir, rf"dcgan-[1-9]\d*\.|logs$|{re.escape(HISTORY)}$"),
+        ("checkpoints_dir", checkpoints_dir, rf"dcgan-[1-9]\d*\.|logs$|({re.escape(HISTORY)}|{re.escape(REPORT)})$"),
     ):
         left = sorted(name for name in _names(folder) if re.match(pattern, name))
         if left:

@@ -1,16 +1,18 @@
-"""What a run writes while it trains: checkpoints, sample grids, history.csv and TensorBoard logs."""
+"""What a run writes while it trains: checkpoints, sample grids, history.csv, TensorBoard logs and the report."""
 
 import os
 
 import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import manifest, store
+from utils.errors import reason_of
 from utils.metrics import table
 from utils.output import files, history, pictures
 from utils.output.terminal import warn
 from utils.sampling import latents
 from utils.sampling.animations import write_timelapse
 from utils.sampling.pictures import class_list
+from utils.training.report.page import REPORT, Report
 
 
 class Outputs:
@@ -20,18 +22,19 @@ class Outputs:
     interval.
     """
 
-    def __init__(self, session, generator, settings, origin, state):
-        """generator: the SampledGenerator; origin: the run's Origin; state: the RunState to continue from."""
-        self._session, self._generator, self._settings, self._origin = session, generator, settings, origin
-        self._run = settings.run
+    def __init__(self, session, generator, parts, state):
+        """generator: the SampledGenerator; parts: the run.Parts; state: the RunState to continue from."""
+        self._session, self._generator, self._origin = session, generator, parts.origin
+        self._settings, self._run = parts.settings, parts.settings.run
         # All grids of a run show the same noise.
-        z = latents.noise(self._run.seed, latents.TRAINING_GRID, self._run.train_samples, settings.network.z_dim)
+        z = latents.noise(self._run.seed, latents.TRAINING_GRID, self._run.train_samples, self._settings.network.z_dim)
         classes = list(range(len(state.saved.classes)))
         self._z, self._labels, columns = latents.rows_of_classes(z, self._run.train_samples, classes)
         self._columns = columns or self._run.grid_columns
         self._class_list = class_list(self._labels, columns, state.saved.classes) if columns else b""
         self._history = None
-        self._continue_from(state, origin.newest)
+        self._report = Report(self._settings, parts.pictures, self._origin.saved.run_id)
+        self._continue_from(state, self._origin.newest)
 
     def _continue_from(self, state, newest):
         """Continue after a checkpoint, a Selected, or with None from the start."""
@@ -120,6 +123,14 @@ class Outputs:
     def _write_row(self, row):
         self._open_history().write_row(row)
 
+    def write_report(self, state):
+        """Write checkpoints/report.html."""
+        try:
+            self._report.write(state)
+        except Exception as error:  # it reads files that others may have changed
+            reason = reason_of(error)
+            warn(f"{REPORT} of step {state.step} cannot be written ({reason}); training continues", fresh_line=True)
+
     def close(self):
         """Close history.csv and the TensorBoard logs."""
         if self._history is not None:
@@ -169,6 +180,9 @@ class NoOutputs:
         """Do nothing."""
 
     def write_row(self, state):
+        """Do nothing."""
+
+    def write_report(self, state):
         """Do nothing."""
 
     def close(self):
