@@ -30,7 +30,7 @@ def test_training(copy):
     assert lines_of(copy) == [
         "Training for 300 epochs on the pictures in /pics",
         "  Sample grids:  /samples/train_<step>.png, every 100 steps",
-        "  Checkpoints:   /checkpoints, with history.csv",
+        "  Checkpoints:   /checkpoints, with history.csv and report.html",
         "  Picture cache: /checkpoints/cache",
         "  To stop:       Ctrl-C saves and stops; the same command resumes",
         DEFAULTS,
@@ -72,7 +72,7 @@ def test_evaluating(copy):
         (["--sample_every", "0"], "  Sample grids:  /samples/train_<step>.png, at the start and at the end"),
         (["--sample_every", "1"], "  Sample grids:  /samples/train_<step>.png, every step"),
         (["--samples_dir=s"], "  Sample grids:  /s/train_<step>.png, every 100 steps"),
-        (["--checkpoints-dir=c"], "  Checkpoints:   /c, with history.csv"),
+        (["--checkpoints-dir=c"], "  Checkpoints:   /c, with history.csv and report.html"),
         (["--cache_dir", "d"], "  Picture cache: /d"),
     ),
 )

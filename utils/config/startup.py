@@ -30,7 +30,7 @@ def _training(run):
     return [
         f"Training {length} on the pictures in {run.pics_dir}",
         _line("Sample grids", f"{os.path.join(run.samples_dir, 'train_<step>.png')}, {often}"),
-        _line("Checkpoints", f"{run.checkpoints_dir}, with history.csv"),
+        _line("Checkpoints", f"{run.checkpoints_dir}, with history.csv and report.html"),
         _line("Picture cache", run.cache_dir),
         _line("To stop", "Ctrl-C saves and stops; the same command resumes"),
     ]

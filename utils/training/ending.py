@@ -4,7 +4,7 @@ import os
 import sys
 
 from utils.output import files
-from utils.output.terminal import say
+from utils.output.terminal import remember, say
 from utils.training.guard import rates
 
 POST_MORTEM = "post-mortem.txt"
@@ -54,17 +54,23 @@ def report(parts, state, saved_step, stop):
     return 128 + stop if state.step < state.total else 0
 
 
-def of_divergence(problem, state, saved_step, run, post_mortem):
-    """Return the line for a run that diverged and may not roll back again; post_mortem: where that is, or None."""
-    past = len(state.saved.rollbacks)
+def of_divergence(problem, parts, state, guard, saved_step):
+    """Write a post-mortem of a run that diverged and may not roll back again; return the line that says so.
+
+    parts: the run.Parts; saved_step: the step of the newest checkpoint.
+    """
+    run, past = parts.settings.run, len(state.saved.rollbacks)
+    post_mortem = _write_post_mortem(parts, state, guard) if parts.workers.is_chief else f"{POST_MORTEM} of the chief"
     after = f", after {past} rollbacks" if past else ""
-    return (
+    line = (
         f"{problem}{after}; nothing was saved of it, and the checkpoint of step {saved_step} is good. See "
-        f"{post_mortem or f'{POST_MORTEM} of the chief'}; lower {rates(run)} in params.py"
+        f"{post_mortem}; lower {rates(run)} in params.py"
     )
+    remember(line)
+    return line
 
 
-def write_post_mortem(parts, state, guard):
+def _write_post_mortem(parts, state, guard):
     """Write what is known about the end of a run that diverged; return the path, or why there is none."""
     run, batches, pictures = parts.settings.run, parts.batches, parts.pictures
     lines = [*guard.post_mortem(run, state.saved.rollbacks), "", "the pictures of the last step:"]

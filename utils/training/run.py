@@ -11,7 +11,7 @@ from utils.checkpoints import manifest, select
 from utils.data.batches import errors_named
 from utils.errors import RunError
 from utils.output.progress import Progress
-from utils.output.terminal import remember, warn
+from utils.output.terminal import warn
 from utils.runtime import devices
 from utils.runtime.signals import StopSignals
 from utils.training import ending
@@ -165,7 +165,9 @@ class Run:
         state, run, past = self.state, self._parts.settings.run, self.state.saved.rollbacks
         problem = f"step {state.step}: " + ("D has won" if lost else "losses or weights are NaN or infinite")
         if not lost and (run.on_nan == "stop" or len(past) >= MAX_ROLLBACKS):
-            raise RunError(self._last_words(problem))
+            line = ending.of_divergence(problem, self._parts, state, self.guard, self.outputs.saved_step)
+            self.outputs.write_report(state)
+            raise RunError(line)
         saved = state.saved._replace(rollbacks=(*past, state.step))
         newest = self._parts.origin.return_to_newest(self.session, len(saved.rollbacks))
         self.workers.broadcast()
@@ -184,15 +186,6 @@ class Run:
             f"most {MAX_ROLLBACKS})",
             fresh_line=True,
         )
-
-    def _last_words(self, problem):
-        """Write what is known about the end of a run that diverged; return the line that says it."""
-        post_mortem = ending.write_post_mortem(self._parts, self.state, self.guard) if self.workers.is_chief else None
-        run, saved_step = self._parts.settings.run, self.outputs.saved_step
-        line = ending.of_divergence(problem, self.state, saved_step, run, post_mortem)
-        remember(line)
-        self.outputs.write_report(self.state)
-        return line
 
     def end(self, stop):
         """Close the run after its last step and say how it ended; return the exit code.
