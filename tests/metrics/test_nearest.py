@@ -33,6 +33,7 @@ def test_chunks_give_the_same_pictures(monkeypatch):
     monkeypatch.setattr(nearest, "_CHUNK", 16 * 16 * 3 * 7)
     pieces = nearest.nearest_in_pixels(reals[:5], InMemory(reals), 16)
     assert np.array_equal(whole[0], pieces[0]) and whole[1] == pytest.approx(pieces[1])
+    assert [len(rows) for rows in nearest._chunks(np.arange(15), InMemory(reals))] == [5, 5, 5]
     few = nearest.nearest_in_pixels(reals[:5], InMemory(reals[:2]), 16)
     assert few[0].shape == (5, 2)
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from utils.runtime import lacks
 
+_CHUNK = 2**24  # bytes of records whose checksums are computed at a time
+
 
 def record_bytes(shape):
     """Return the length of the record of a picture of this shape: its bytes, padded to a multiple of 4."""
@@ -35,10 +37,13 @@ def _factors(count):
 
 def checksums(records):
     """Return the checksum of each record: [n, record_bytes] uint8, contiguous, to [n] uint32."""
-    integers = records.view("<u4").astype(np.uint64)
+    integers, sums = records.view("<u4"), np.empty(len(records), np.uint64)
     factors = _factors(integers.shape[1])
-    sums = np.einsum("ij,j->i", integers, factors[1:]) + factors[0]
-    return (sums >> np.uint64(32)).astype(np.uint32)
+    chunk = max(1, _CHUNK // max(1, records.shape[1]))  # as 64-bit integers the records take twice their memory
+    for start in range(0, len(records), chunk):
+        part = slice(start, start + chunk)
+        sums[part] = np.einsum("ij,j->i", integers[part].astype(np.uint64), factors[1:])
+    return ((sums + factors[0]) >> np.uint64(32)).astype(np.uint32)
 
 
 class Records:

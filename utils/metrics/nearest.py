@@ -26,9 +26,7 @@ def nearest_in_pixels(samples, records, size, count=NEAREST):
     wanted = _shrunk(samples)
     n, count = records.shape[0], min(count, records.shape[0])
     best, indices = np.full((len(samples), count), np.inf), np.zeros((len(samples), count), np.int64)
-    chunk = max(1, _CHUNK // int(np.prod(records.shape[1:])))
-    for start in range(0, n, chunk):
-        rows = np.arange(start, min(start + chunk, n))
+    for rows in _chunks(np.arange(n), records):
         distances = squared_distances(wanted, _shrunk(center_crop(records.take(rows), size))) / wanted.shape[1]
         best = np.concatenate([best, distances], axis=1)
         indices = np.concatenate([indices, np.tile(rows, (len(samples), 1))], axis=1)
@@ -48,6 +46,11 @@ def nearest_in_features(samples, records, size, features_of, count=NEAREST):
     distances = np.sqrt(squared_distances(of_samples, of_reals))
     order = np.argsort(distances, axis=1, kind="stable")[:, :count]
     return rows[order], np.take_along_axis(distances, order, axis=1) / (spacing(of_reals) or 1.0)
+
+
+def _chunks(rows, records):
+    """Split the indices of records into arrays of so many that their pictures fit in memory."""
+    return np.array_split(rows, -(-len(rows) * int(np.prod(records.shape[1:])) // _CHUNK))
 
 
 def _shrunk(pictures, to=_SIZE):
@@ -89,9 +92,9 @@ class Copies:
         Those are nearer to it than half the distance that pictures usually have from the nearest others.
         """
         if self._thumbnails is None:
-            chunks = np.array_split(self._rows, -(-len(self._rows) // 1024))
-            of_chunks = [_shrunk(center_crop(self._records.take(c), self._size), _THUMBNAIL) for c in chunks]
-            self._thumbnails = np.concatenate(of_chunks)
+            chunks = _chunks(self._rows, self._records)
+            shrunk = [_shrunk(center_crop(self._records.take(rows), self._size), _THUMBNAIL) for rows in chunks]
+            self._thumbnails = np.concatenate(shrunk)
             self._close = 0.5 * spacing(self._thumbnails)
         distances = squared_distances(_shrunk(samples, _THUMBNAIL), self._thumbnails).min(axis=1)
         return float(np.mean(np.sqrt(distances) < self._close))
