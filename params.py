@@ -22,7 +22,8 @@ checkpoints_dir = "checkpoints"
 cache_dir = "checkpoints/cache"
 
 # Start a new run from the weights of another run. This is that run's checkpoints_dir, whose best checkpoint is used.
-# The network must be the same; the pictures may be different. '': start from random weights.
+# Layers of the same shape are taken; pictures, classes, image_size and channels may be different. '': start from random
+# weights.
 init_from = ""
 
 # --- Pictures -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import Program
 from PIL import Image
-from runs import state_of
+from runs import state_of, variables
 
 pytestmark = pytest.mark.slow
 
@@ -159,8 +159,8 @@ def test_one_class_is_nothing_to_tell_apart(program):
 
 def test_a_run_from_the_weights_of_another(trained, program):
     source = ["--init_from", str(trained.checkpoints)]
-    line = program.refuse(*source)
-    assert "init_from = " in line and "conditional is 1 in init_from and 0 in this run" in line
+    line = program.refuse(*source, "--activation", "elu", "--filters", "6")
+    assert "has a different network: activation is leaky_relu in init_from and elu in this run; set" in line
     assert "no checkpoint in init_from = " in program.refuse("--init_from", str(program.folder / "pics"))
     new_run = ["--max_steps", "1", "--keep_checkpoints", "2", "--samples_dir", "s", "--checkpoints_dir", "c"]
     done = trained.train(*OPTIONS, *source, *new_run)
@@ -174,6 +174,32 @@ def test_a_run_from_the_weights_of_another(trained, program):
     name = "generator/8x8/conv/kernel"
     assert np.array_equal(ours.get_tensor("average_" + name), theirs.get_tensor(name))
     assert ours.get_tensor("step") == ours.get_tensor("pictures_seen") == 0
+
+
+def test_a_run_from_the_weights_of_one_with_other_classes_and_colours(trained):
+    """It knows green and red, and learns teal."""
+    pics = trained.folder / "other pics"
+    for name in ("green", "red"):
+        shutil.copytree(str(trained.folder / "pics" / name), str(pics / name))
+    shutil.copytree(str(trained.folder / "pics" / "blue"), str(pics / "teal"))
+    new_run = ["--init_from", str(trained.checkpoints), "--pics_dir", str(pics), "--channels", "1", "--max_steps", "1"]
+    new_run += ["--samples_dir", "grey/s", "--checkpoints_dir", "grey/c"]
+    done = trained.train(*OPTIONS, *new_run, "--keep_checkpoints", "2")
+    assert (
+        "Taken from it: G 4x4, G 8x8, G 16x16, D 8x8, D logit. "
+        "Not in it, or of another shape, so starting fresh: G output, D 16x16, class teal.\n" in done
+    )
+    theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "grey" / "c", 0)
+    for name in ("generator/8x8/batch_norm/gamma", "discriminator/logit/classes/kernel"):
+        assert np.array_equal(ours[name][:2], theirs[name][1:])
+    assert np.array_equal(ours["average_generator/8x8/batch_norm/beta"], ours["generator/8x8/batch_norm/beta"])
+    saved = json.loads((trained.folder / "grey" / "c" / "dcgan-1.json").read_text())
+    assert (saved["state"]["classes"], saved["network"]["channels"]) == (["green", "red", "teal"], 1)
+    teal = ["--isTrain", "0", "--num_samples", "1", "--classes", "teal", "--checkpoints_dir", "grey/c"]
+    assert "1 picture in" in trained.train(*teal)
+    none = ["--filters", "6", "--samples_dir", "none/s", "--checkpoints_dir", "none/c"]
+    line = trained.refuse(*OPTIONS, *new_run, *none)
+    assert "has no layer that fits: channels is 3 in init_from and 1 in this run, filters is 4 in init_from" in line
 
 
 def test_a_metric_that_fails_ends_nothing_and_what_goes_wrong_is_said(program):

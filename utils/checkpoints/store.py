@@ -157,15 +157,12 @@ def _prune(checkpoint, keep):
     damaged = [step for step in keep.damaged if step < checkpoint.step]
     steps = [older.step for older in find(checkpoint.folder) if older.step <= checkpoint.step]
     good = [step for step in steps if step not in damaged]
-    old = [step for step in good[: -keep.newest] if step not in keep.best and not _is_multiple(step, keep.every)]
+    is_kept = {step: step in keep.best or (keep.every > 0 and step % keep.every == 0) for step in good}
+    old = [step for step in good[: -keep.newest] if not is_kept[step]]
     names = [name for name in os.listdir(checkpoint.folder) if _step_of(name) in damaged + old]
     # A JSON goes first, so that no kill leaves a checkpoint that seems complete.
     for name in sorted(names, key=lambda name: not name.endswith(".json")):
         os.remove(os.path.join(checkpoint.folder, name))
-
-
-def _is_multiple(step, every):
-    return every > 0 and step % every == 0
 
 
 def _step_of(name):
@@ -174,11 +171,17 @@ def _step_of(name):
     return int(match.group(1)) if match else None
 
 
-def has(checkpoint, variables):
-    """Return whether a checkpoint has a value for each of `variables`; raise UserError if it is damaged."""
+def shapes(checkpoint):
+    """Return {name: shape} of the variables in a checkpoint; raise UserError if it is damaged."""
     with _damage_named(checkpoint.path), _plain(checkpoint.path) as prefix:
-        names = {name for name, _ in tf.train.list_variables(prefix)}
-    return all(variable.op.name in names for variable in variables)
+        return dict(tf.train.list_variables(prefix))
+
+
+def values(checkpoint, names):
+    """Return the values of these variables in a checkpoint; raise UserError if it is damaged."""
+    with _damage_named(checkpoint.path), _plain(checkpoint.path) as prefix:
+        reader = tf.train.load_checkpoint(prefix)
+        return [reader.get_tensor(name) for name in names]
 
 
 def restore(session, saver, checkpoint, variables):

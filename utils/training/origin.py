@@ -17,10 +17,9 @@ from utils.data.scan import Scan
 from utils.errors import UserError
 from utils.output import files
 from utils.runtime.lock import WriterLock
-from utils.training import folders
+from utils.training import folders, transfer
 
 _NETWORKS = ("generator/", "discriminator/")
-_IRRELEVANT_FOR_WEIGHTS = ("init", "init_stddev", "bn_momentum", "sync_batch_norm")
 
 
 @contextlib.contextmanager
@@ -106,7 +105,7 @@ class Fresh:
 
     def _restore(self, session, rollbacks):
         checkpoint, optional = self.newest.checkpoint, self._graph.optional
-        if not optional or store.has(checkpoint, optional):
+        if not optional or {variable.op.name for variable in optional} <= set(store.shapes(checkpoint)):
             store.restore(session, self.saver, checkpoint, self._variables)
         else:
             store.restore(session, self._required_saver, checkpoint, self._required)
@@ -141,10 +140,10 @@ class Resumed(Fresh):
 
 
 class Pretrained(Fresh):
-    """The weights of another run, `init_from`; optimizers and counters start fresh."""
+    """The weights of another run, `init_from`, as far as they fit; optimizers and counters start fresh."""
 
     def __init__(self, settings, lock):
-        """Raise UserError if init_from has no good checkpoint, or a different network."""
+        """Raise UserError if init_from has no good checkpoint, or weights that mean something different."""
         self._init_from = settings.run.init_from
         try:
             self._source = select.select(self._init_from, "best")
@@ -153,36 +152,23 @@ class Pretrained(Fresh):
         settings, kept = manifest.keep_defaults(self._source.manifest._replace(run={}), settings)
         super().__init__(settings, lock)
         _announce_kept(kept)
-        network = settings.network
-        different = [
-            f"{name} is {theirs} in init_from and {ours} in this run"
-            for name, theirs, ours in zip(network._fields, self._source.manifest.network, network)
-            if theirs != ours and name not in _IRRELEVANT_FOR_WEIGHTS
-        ]
-        if different:
-            raise UserError(
-                f"init_from = {self._init_from} has a different network: {', '.join(different)}; set these alike in "
-                "model/params.py"
-            )
+        transfer.refuse_other_meaning(self._init_from, self._source.manifest.network, settings.network)
 
     def build(self, graph, classes):
-        """Add the savers to the default graph; raise UserError if the number of classes is different."""
+        """Add the savers to the default graph; raise UserError if no weights of the other run fit."""
         super().build(graph, classes)
-        theirs = self._source.manifest.saved.classes
-        if len(classes) != len(theirs):
-            raise UserError(
-                f"init_from = {self._init_from} has {len(theirs)} classes ({', '.join(theirs)}), but this run has "
-                f"{len(classes)}; make as many folders in pics_dir"
-            )
-        self._weights = [v for v in tf.global_variables() if v.op.name.startswith(_NETWORKS)]
-        self._weights_saver = tf.train.Saver(self._weights)
+        weights = [v for v in tf.global_variables() if v.op.name.startswith(_NETWORKS)]
+        theirs = self._source.manifest
+        self._transfer = transfer.Transfer(weights, self._source.checkpoint, classes, theirs.saved.classes)
+        if not self._transfer.plan.taken:
+            transfer.refuse_all_shapes(self._init_from, theirs.network, self.settings.network)
 
     def start(self, session):
         """Give G and D the weights of the other run."""
-        checkpoint = self._source.checkpoint
-        store.restore(session, self._weights_saver, checkpoint, self._weights)
-        description = self._source.description
-        print(f"New run, from the weights of step {checkpoint.step} ({description}), {checkpoint.path}.", flush=True)
+        self._transfer.restore(session)
+        step, path = self._source.checkpoint
+        line = f"New run, from the weights of step {step} ({self._source.description}), {path}."
+        print(f"{line} {self._transfer.describe()}".rstrip(), flush=True)
         super().start(session)
 
 

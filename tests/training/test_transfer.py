@@ -1,0 +1,129 @@
+"""What a run takes from the weights of one with another size, other colours or other classes."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from model.discriminator import discriminator
+from model.generator import generator
+from utils.checkpoints import store
+from utils.training.transfer import Transfer, plan
+
+
+def build(network, classes=()):
+    """Add G and D to the default graph; return their variables."""
+    rows = tf.one_hot(list(range(len(classes))), len(classes)) if classes else None
+    count = len(classes) or 2
+    images = generator(tf.zeros([count, network.z_dim]), network, rows, training=True)
+    discriminator(images, network, rows)
+    return tf.global_variables()
+
+
+def shapes(network, classes=()):
+    with tf.Graph().as_default():
+        return {v.op.name: v.shape.as_list() for v in build(network, classes)}
+
+
+def plan_between(ours, theirs, classes=(), their_classes=()):
+    return plan(shapes(ours, classes), shapes(theirs, their_classes), classes, their_classes)
+
+
+@pytest.fixture
+def network(settings):
+    return settings.network
+
+
+def test_the_same_network_is_taken_whole(network):
+    result = plan_between(network, network)
+    assert result.whole == list(shapes(network)) and not result.by_row and not result.fresh
+
+
+def test_a_doubled_size_with_half_the_filters_takes_all_resolutions_but_the_largest(network):
+    result = plan_between(network._replace(filters=16), network._replace(image_size=32))
+    assert result.taken == ["G 4x4", "G 8x8", "G 16x16", "G 32x32", "G output", "D 16x16", "D 8x8", "D logit"]
+    assert result.fresh == ["G 64x64", "D 64x64", "D 32x32"]
+
+
+def test_a_halved_size_with_doubled_filters_takes_all_resolutions_but_the_largest(network):
+    result = plan_between(network._replace(image_size=32, filters=64), network)
+    assert result.taken == ["G 4x4", "G 8x8", "G 16x16", "G output", "D 16x16", "D 8x8", "D logit"]
+    assert result.fresh == ["G 32x32", "D 32x32"]
+
+
+def test_another_size_with_the_same_filters_takes_the_output_alone(network):
+    small = network._replace(image_size=32)
+    assert plan_between(small, network).taken == plan_between(network, small).taken == ["G output"]
+
+
+def test_colour_from_grey_takes_all_but_the_layers_of_the_picture(network):
+    grey = network._replace(channels=1)
+    result = plan_between(network, grey)
+    assert result.fresh == plan_between(grey, network).fresh == ["G output", "D 64x64"]
+    assert "discriminator/64x64/conv/bias" not in result.whole  # a layer is taken whole or not at all
+
+
+def test_classes_from_none_and_none_from_classes(network):
+    tables = [name for name in shapes(network) if name.endswith(("/gamma", "/beta")) and name.startswith("generator")]
+    scales = "G scales and shifts of batch norm"
+    for spectral in ({}, {"d_norm": "spectral"}):
+        result = plan_between(network._replace(**spectral), network._replace(**spectral), ("blue", "red"))
+        assert result.fresh == [scales, "D class vectors"] and not result.by_row
+        result = plan_between(network._replace(**spectral), network._replace(**spectral), (), ("blue", "red"))
+        assert result.fresh == [scales] and set(shapes(network._replace(**spectral))) - set(result.whole) == set(tables)
+
+
+@pytest.mark.parametrize(
+    ("classes", "theirs", "rows", "fresh"),
+    [
+        (("amber", "blue", "red"), ("blue", "green", "red"), [(1, 0), (2, 2)], ["class amber"]),
+        (("blue", "red"), ("blue", "green", "red"), [(0, 0), (1, 2)], []),
+        (("cats", "dogs"), ("blue", "red"), [(0, 0), (1, 1)], []),  # renamed
+        (("cats", "dogs", "owls"), ("blue", "red"), [], ["class cats", "class dogs", "class owls"]),
+    ],
+)
+def test_classes_are_found_by_their_names(network, classes, theirs, rows, fresh):
+    result = plan_between(network, network, classes, theirs)
+    assert (result.rows, result.fresh) == (rows, fresh)
+
+
+def test_nothing_fits_twice_as_many_filters(network):
+    assert not plan_between(network._replace(filters=48, output_filters=24), network).taken
+
+
+def saved(folder, network, classes):
+    """Save random weights of a network; return their checkpoint and values."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        variables = build(network, classes)
+        random = np.random.RandomState(0)
+        values = {v.op.name: random.uniform(size=v.shape.as_list()).astype(np.float32) for v in variables}
+        session.run(tf.global_variables_initializer())
+        for variable in variables:
+            variable.load(values[variable.op.name], session)
+        checkpoint = store.at(str(folder), 7)
+        tf.train.Saver(variables).save(session, checkpoint.path, write_meta_graph=False)
+    return checkpoint, values
+
+
+@pytest.mark.parametrize("d_norm", ("batch", "spectral"))
+def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, d_norm):
+    network, theirs = tiny.network._replace(d_norm=d_norm), ("blue", "green", "red")
+    checkpoint, values = saved(tmp_path, network, theirs)
+    variables = build(network, ("amber", "blue", "red", "teal"))
+    transfer = Transfer(variables, checkpoint, ("amber", "blue", "red", "teal"), theirs)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        initial = dict(zip([v.op.name for v in variables], session.run(variables)))
+        transfer.restore(session)
+        restored = dict(zip(initial, session.run(variables)))
+    tables = [name for name in restored if restored[name].shape != values[name].shape]
+    assert tables == transfer.plan.by_row and "discriminator/logit/classes/kernel" in tables
+    for name in restored:
+        if name not in tables:
+            assert np.array_equal(restored[name], values[name])
+            continue
+        assert np.array_equal(restored[name][[1, 2]], values[name][[0, 2]])
+        assert np.array_equal(restored[name][[0, 3]], initial[name][[0, 3]])
+    assert transfer.describe() == (
+        "Taken from it: G 4x4, G 8x8, G 16x16, G output, D 16x16, D 8x8, D logit. "
+        "Not in it, or of another shape, so starting fresh: class amber, class teal."
+    )
