@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from utils.checkpoints.manifest import Best, Saved
 from utils.config import settings as settings_module
@@ -159,6 +160,14 @@ def test_large_grids_are_made_small_and_fewer(tmp_path, monkeypatch):
     monkeypatch.setattr(grids, "_BYTES", 1)
     assert [step for step, _ in run.up_to(4)] == [0, 4]
     assert grids.read_grid(str(tmp_path / "train_00000000.png"), 1024).size == (51, 1024)
+
+
+def test_without_webp_grids_are_jpegs(tmp_path, monkeypatch):
+    write_grid(tmp_path, 0)
+    Image.init()
+    monkeypatch.delitem(Image.SAVE, "WEBP")
+    ((_, uri),) = Grids(str(tmp_path), "3f").up_to(0)
+    assert uri.startswith("data:image/jpeg;base64,")
 
 
 @pytest.mark.slow
