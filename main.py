@@ -158,7 +158,9 @@ def sample(settings):
 
     # The checkpoint, which has the settings of its network.
     run = settings.run
-    precision = devices.choose_precision("float32" if run.precision == "auto" else run.precision)
+    # Exported files compute in float32, and are compared with the sampler.
+    in_float32 = run.precision == "auto" or run.export
+    precision = devices.choose_precision("float32" if in_float32 else run.precision)
     selected = select.select(run.checkpoints_dir, run.checkpoint)
     network, classes = selected.manifest.network, selected.manifest.saved.classes
     chosen = latents.chosen_classes(run.classes, classes)
