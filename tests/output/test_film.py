@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from utils.output import film
 
@@ -63,3 +63,11 @@ def test_text_beside_a_picture(channels):
     assert above[:12].min() < 100 and np.array_equal(above[:12], below[64:])
     assert (film.with_text(picture, "")[:12] == 255).all()
     assert film.with_text(picture, "a name that is far too long: 12").shape == above.shape
+
+
+def test_text_of_any_letters(monkeypatch):
+    """Pillow before 10.1 has a font of Latin-1 only."""
+    bitmap = vars(ImageFont).get("load_default_imagefont", ImageFont.load_default)()
+    for font in (film._font(), bitmap):
+        monkeypatch.setattr(film, "_font", lambda font=font: font)
+        assert film.with_text(frames(1, size=64)[0], "\u65e5\u672c\udcff")[:12].min() < 128

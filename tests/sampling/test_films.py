@@ -11,7 +11,7 @@ from test_generate import expected, flat_sampler, selected
 
 from utils.errors import UserError
 from utils.output.pictures import note_of, png
-from utils.sampling import animations, latents, walk
+from utils.sampling import animations, latents, pictures, walk
 from utils.sampling.arithmetic import write_arithmetic
 from utils.sampling.draw import draw
 
@@ -74,6 +74,13 @@ def test_numbers_in_a_grid(graph, run, tmp_path):
     assert grid.shape == (3 * 28, 3 * 16, 3)  # a line of text above each
     assert np.array_equal(grid[12::28, ::16, 0].ravel(), expected(latents.noise(3, latents.SAMPLES, 9, 5), 0))
     assert grid[:12, :16].min() < 128
+
+
+def test_the_number_in_a_grid_comes_before_the_name_of_the_class(graph, run, tmp_path, monkeypatch):
+    texts = []
+    monkeypatch.setattr(pictures, "with_text", lambda picture, text: texts.append(text) or picture)
+    drawn(run._replace(label_grid=1, num_samples=4), ("blue", "red"), [1, 0])
+    assert texts[-4:] == ["0 red", "1 red", "0 blue", "1 blue"]
 
 
 def test_truncation_is_a_smaller_range_with_names_of_its_own(graph, run, tmp_path):

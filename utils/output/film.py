@@ -77,8 +77,10 @@ def strip(frames):
 
 def with_text(picture, text, below=False):
     """Return a picture, [H, W, C] uint8, with a line of text above or below it, [H + 12, W, C]; a long text is cut."""
-    band = Image.new("L", (picture.shape[1], _BAND), 255)
-    ImageDraw.Draw(band).text((1, 0), text, fill=0, font=_font())
+    band, font = Image.new("L", (picture.shape[1], _BAND), 255), _font()
+    if not isinstance(font, ImageFont.FreeTypeFont):  # a bitmap font, which has the letters of Latin-1 only
+        text = text.encode("latin-1", "replace").decode("latin-1")
+    ImageDraw.Draw(band).text((1, 0), text, fill=0, font=font)
     band = np.repeat(np.asarray(band)[..., None], picture.shape[2], axis=2)
     return np.concatenate([picture, band] if below else [band, picture])
 

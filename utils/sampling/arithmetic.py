@@ -61,7 +61,7 @@ def _figure(pictures, terms, classes):
     columns = len(terms) + 1 + _BLOCK
     cells = []  # (row, column, text) in the order of the pictures
     for column, term in enumerate(terms):
-        cells += [(row, column, pick.text(classes)) for row, pick in enumerate(term.picks)]
+        cells += [(row, column, pick.caption(classes)) for row, pick in enumerate(term.picks)]
         cells.append((height - 1, column, "+ mean" if term.sign == 1 else "- mean"))
     for i in range(_BLOCK * _BLOCK):
         text = "= result" if i == _NEIGHBOURS // 2 else ""

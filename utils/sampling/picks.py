@@ -22,6 +22,10 @@ class Pick(NamedTuple):
         """Return how it is written in `picks`; classes: all names, () if there are none."""
         return f"{classes[self.label]}:{self.number}" if classes else str(self.number)
 
+    def caption(self, classes):
+        """Return it for the line above its picture: the number first, because a long name is cut."""
+        return f"{self.number} {classes[self.label]}" if classes else str(self.number)
+
 
 class Term(NamedTuple):
     """A part of `arithmetic`: picks whose mean is added or subtracted."""

@@ -105,7 +105,7 @@ def write_samples(session, sampler, run, selected, chosen):
     if singles:
         os.makedirs(request.single_folder, exist_ok=True)
     # With label_grid, each picture has a line of text above it.
-    texts = [picks.Pick(*pair).text(classes) for pair in zip(rows.labels, rows.numbers)] if run.label_grid else None
+    texts = [picks.Pick(*pair).caption(classes) for pair in zip(rows.labels, rows.numbers)] if run.label_grid else None
     shape = sampler.images.shape.as_list()[1:]
     shape = with_text(np.zeros(shape, np.uint8), "").shape if texts else shape
     grid, columns = blank(len(rows.z), shape, rows.columns or run.grid_columns)
