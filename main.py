@@ -17,6 +17,7 @@ from utils.output.terminal import forgiving_streams  # noqa: E402
 from utils.runtime.guest import alone, undone  # noqa: E402
 from utils.runtime.start import import_tensorflow, missing_package  # noqa: E402
 from utils.runtime.tf_config import task_of  # noqa: E402
+from utils.sampling import picks  # noqa: E402
 
 
 def main(argv=()):
@@ -30,6 +31,8 @@ def main(argv=()):
             with alone():
                 settings = resolve(argv)
                 task = task_of(os.environ) if settings.run.isTrain else None
+                if not settings.run.isTrain:
+                    picks.check(settings.run)
                 print(describe(settings, argv), flush=True)
                 import_tensorflow()
                 return train(settings, task) if settings.run.isTrain else sample(settings)
@@ -153,8 +156,8 @@ def sample(settings):
     from utils.metrics.evaluate import Evaluator
     from utils.output import files
     from utils.runtime import devices
-    from utils.sampling import latents, picks
-    from utils.sampling.draw import draw
+    from utils.sampling import latents
+    from utils.sampling.draw import draw, memory_setting
 
     # The checkpoint, which has the settings of its network.
     run = settings.run
@@ -181,9 +184,8 @@ def sample(settings):
     graph.finalize()
 
     # The session.
-    amount = "evaluate_samples" if run.evaluate else "num_samples"
     config = devices.session_config(precision)
-    with devices.out_of_memory_named(amount, getattr(run, amount)), tf.Session(graph=graph, config=config) as session:
+    with devices.out_of_memory_named(*memory_setting(run)), tf.Session(graph=graph, config=config) as session:
         selected = select.restore_selected(session, saver, sampler.variables, selected, run.checkpoint)
         step, path = selected.checkpoint
         print(f"Sampling from step {step} ({selected.description}) and with its network, {path}.", flush=True)

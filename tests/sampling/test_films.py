@@ -13,7 +13,7 @@ from utils.errors import UserError
 from utils.output.pictures import note_of, png
 from utils.sampling import animations, latents, pictures, walk
 from utils.sampling.arithmetic import write_arithmetic
-from utils.sampling.draw import draw
+from utils.sampling.draw import draw, memory_setting
 
 STEM = "sample_00000012_seed3_run012345"
 
@@ -65,6 +65,21 @@ def test_picks_of_classes(graph, run, tmp_path):
         single = picture(str(tmp_path), folder, f"{STEM}_{name}_00004.png")
         assert (single == expected(z, label)[0]).all()
     assert not [name for name in names if name.endswith(".csv")]
+
+
+def test_a_pick_given_twice_is_made_once(graph, run):
+    lines, names = drawn(run._replace(picks="3,2-4,3"))
+    assert lines[0].startswith("3 pictures in ") and STEM + "_picks_3+2+4.png" in names
+
+
+def test_a_walk_through_many_classes_is_of_limited_length(graph, run):
+    with pytest.raises(UserError, match="walk = 1000 through 11 pictures has 11000 frames"):
+        drawn(run._replace(walk=1000), [str(i) for i in range(11)], range(11))
+
+
+def test_the_setting_that_memory_depends_on(run):
+    assert memory_setting(run) == ("num_samples", 9) and memory_setting(run._replace(evaluate=1))[0][:8] == "evaluate"
+    assert memory_setting(run._replace(walk=2, picks="3")) == ("walk", 2)
 
 
 def test_numbers_in_a_grid(graph, run, tmp_path):

@@ -2,8 +2,10 @@
 
 import pytest
 
+import main
 from utils.errors import UserError
-from utils.sampling.picks import Pick, Term, check, parse, parse_sum
+from utils.sampling import class_names
+from utils.sampling.picks import Pick, Term, check, check_walk, parse, parse_sum
 
 CLASSES = ("cat", "dog")
 
@@ -35,9 +37,12 @@ def test_picks_of_classes():
         ("\u0663", (), "picks: '\u0663' (character 1) is not a number"),
         ("1,43-40", (), "picks: '43-40' (character 3) is invalid; numbers go from 0 to 999999, and ranges upwards"),
         ("1000000", (), "picks: '1000000' (character 1) is invalid; numbers go from 0 to 999999"),
-        ("0-20000", (), "picks: 10001 pictures; at most 10000 can be picked at once"),
+        ("0-20000", (), "picks: more than 10000 pictures; at most 10000 can be picked at once"),
         ("dog:3", (), "picks: 'dog:3' (character 1) names a class, but this network is unconditional"),
-        ("dog:1,3", CLASSES, "picks: '3' (character 7) needs a class, such as cat:3"),
+        ("dog:1,3", CLASSES, "picks: '3' (character 7) needs a class, such as dog:3"),
+        ("3", CLASSES, "picks: '3' (character 1) needs a class, such as cat:3"),
+        ("4", ("a, b",), "picks: '4' (character 1) needs a class, such as \"a, b\":4"),
+        ("dgo:3", CLASSES, "picks: 'dgo:3' (character 1): no class 'dgo'; did you mean dog?"),
         ("cow:3", CLASSES, "picks: 'cow:3' (character 1): no class 'cow'; the classes are cat, dog"),
     ),
 )
@@ -54,6 +59,42 @@ def test_sums():
         Term(1, [Pick(0, 5)]),
     ]
     assert parse_sum("dog:1  -  cat:2", CLASSES) == [Term(1, [Pick(1, 1)]), Term(-1, [Pick(0, 2)])]
+
+
+@pytest.mark.parametrize("name", ("a, b", "x - y", 'say "no"', '"', '"a"', '"a", b', "a:b", "plain"))
+def test_names_of_classes_with_commas_and_signs(name):
+    classes, written = ("cat", name), class_names.quoted(name)
+    assert (written == name) is (name in ('say "no"', "a:b", "plain"))
+    assert parse(f"{written}:3, cat:1,{written}:4-5", classes) == [Pick(1, 3), Pick(0, 1), Pick(1, 4), Pick(1, 5)]
+    terms = parse_sum(f"cat:1 - {written}:3,{written}:2 + cat:4", classes)
+    assert terms == [Term(1, [Pick(0, 1)]), Term(-1, [Pick(1, 3), Pick(1, 2)]), Term(1, [Pick(0, 4)])]
+
+
+@pytest.mark.parametrize("text", ("3 -8", "3- 8", "3+8", "dog:3 -dog:8"))
+def test_a_sign_without_spaces(text):
+    with pytest.raises(UserError, match=r"; signs have spaces on both sides, as in '3 - 8'$"):
+        parse_sum(text, ("dog",) if "dog" in text else ())
+
+
+def test_what_is_wrong_whatever_the_classes_are(tiny):
+    check(tiny.run._replace(picks="a:3,4"))
+    for mistake in ({"picks": "a:x"}, {"picks": "9-3"}, {"arithmetic": "a:3 - b:"}, {"picks": "a:3", "walk": 9}):
+        with pytest.raises(UserError):
+            check(tiny.run._replace(**mistake))
+
+
+def test_such_a_mistake_is_found_before_tensorflow_is_imported(monkeypatch, capsys):
+    monkeypatch.setattr(main, "import_tensorflow", lambda: pytest.fail("too late"))
+    assert main.main(["--isTrain", "0", "--picks", "9-3"]) == 2
+    assert capsys.readouterr().err.startswith("main.py: picks: '9-3' (character 1) is invalid")
+
+
+def test_walks_that_cannot_be_made():
+    check_walk(1000, [Pick(0, 3)] * 10)
+    with pytest.raises(UserError, match=r"^walk = 25 with one pick leads nowhere; give two picks or more$"):
+        check_walk(25, [Pick(0, 3)])
+    with pytest.raises(UserError, match=r"^walk = 1000 through 11 pictures has 11000 frames; at most 10000 are poss"):
+        check_walk(1000, [Pick(0, 3)] * 11)
 
 
 @pytest.mark.parametrize(

@@ -119,4 +119,4 @@ def out_of_memory_named(name, value):
     try:
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError):
-        raise UserError(f"out of memory with {name} = {value}; lower it in params.py")
+        raise UserError(f"out of memory with {name} = {value}; reduce it, in params.py or by --{name}")

@@ -33,6 +33,7 @@ def write_walk(session, sampler, run, selected, chosen):
         labels = chosen or [0]
         key_points = [picks.Pick(labels[i % len(labels)], i) for i in range(max(_KEY_POINTS, len(labels)))]
         parts = [classes[i] for i in chosen] if run.classes else []
+    picks.check_walk(run.walk, key_points)
     request = naming.request(run, selected, f"walk{run.walk}", parts)
     strip_path = request.path("_strip.png")
     naming.refuse_others([strip_path], request.note)

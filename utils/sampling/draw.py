@@ -16,6 +16,13 @@ def draw(session, sampler, run, selected, chosen):
     return pictures.write_samples(session, sampler, run, selected, chosen)
 
 
+def memory_setting(run):
+    """Return the setting that decides how much memory sampling takes: its name and value."""
+    names = [name for name in ("walk", "arithmetic", "picks") if getattr(run, name)]
+    name = "evaluate_samples" if run.evaluate else names[0] if names else "num_samples"
+    return name, getattr(run, name)
+
+
 def _timelapse(run, run_id):
     line = animations.write_timelapse(run.samples_dir, run_id)
     if not line:

@@ -1,11 +1,11 @@
 """What G is given: the noise z of each use, and the classes of conditional samples."""
 
-import difflib
 import math
 
 import numpy as np
 
 from utils.errors import UserError
+from utils.sampling import class_names
 
 # One key per use of the noise, mixed with the seed: no two uses share their z.
 TRAINING_GRID, SAMPLES, STATISTICS, MEASURING, NEIGHBOURS = 0, 1, 2, 3, 4
@@ -48,12 +48,8 @@ def chosen_classes(text, classes):
 
     Raise UserError if the network is unconditional (classes is empty), or for an unknown name.
     """
-    wanted = [text] if text in classes else [name.strip() for name in text.split(",") if name.strip()]
+    names = [text] if text in classes else [part.strip() for _, part, _ in class_names.split(text, ",")]
+    wanted = [name for name in names if name]
     if wanted and not classes:
         raise UserError(f"classes = {text!r}, but this network is unconditional; train with conditional = 1")
-    for name in wanted:
-        if name not in classes:
-            close = difflib.get_close_matches(name, classes, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise UserError(f"classes: no class {name!r}; the classes are {', '.join(classes)}{hint}")
-    return [classes.index(name) for name in wanted] or list(range(len(classes)))
+    return [class_names.label_of(name, classes, "classes") for name in wanted] or list(range(len(classes)))

@@ -1,15 +1,21 @@
 """Picks: samples named by their numbers, such as '3,17,40-43'; with classes 'role:3,person:0-9'.
 
 A number names the same picture for ever: that of the same checkpoint, sample_seed, truncation and class.
+
+No numpy here: main.py looks for mistakes before it imports anything that takes time.
 """
 
 import re
 from typing import List, NamedTuple
 
 from utils.errors import UserError
+from utils.sampling import class_names
 
 MOST = 10**6  # numbers: those below it are allowed
 _MANY = 10000  # picks at once
+_MOST_FRAMES = 10000  # of a walk, all of which are in memory: 400 s
+# Between the spaces of a sum, '3 -8' would be a range or a difference.
+_RANGES = {"picks": r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", "arithmetic": r"([0-9]{1,9})(?:-([0-9]{1,9}))?"}
 
 
 class Pick(NamedTuple):
@@ -37,30 +43,28 @@ class Term(NamedTuple):
 def parse(text, classes, setting="picks", start=0):
     """Return the Picks in a text.
 
-    classes: all names; () if the network is unconditional. setting, start: where the text is, for the UserError that
-    says which part of it is wrong: the setting's name, and the number of characters before the text.
+    classes: all names; () if the network is unconditional; None if that is not known yet: labels are 0 then. setting,
+    start: where the text is, for the UserError that says which part of it is wrong: the setting's name, and the number
+    of characters before the text.
     """
-    picks, position = [], start
-    for part in text.split(","):
-        place = f"{setting}: {part.strip()!r} (character {position + len(part) - len(part.lstrip()) + 1})"
-        picks += _picks_of(part.strip(), classes, place)
-        position += len(part) + 1
+    picks = []
+    for position, part, _ in class_names.split(text, ","):
+        place = f"{setting}: {part.strip()!r} (character {start + position + len(part) - len(part.lstrip()) + 1})"
+        if classes and ":" not in part:  # such as that of the pick before
+            example = class_names.quoted(classes[picks[-1].label if picks else 0])
+            raise UserError(f"{place} needs a class, such as {example}:{part.strip() or 0}")
+        picks += _picks_of(part.strip(), classes, place, _RANGES[setting])
     if len(picks) > _MANY:
-        raise UserError(f"{setting}: {len(picks)} pictures; at most {_MANY} can be picked at once")
+        raise UserError(f"{setting}: more than {_MANY} pictures; at most {_MANY} can be picked at once")
     return picks
 
 
-def _picks_of(part, classes, place):
+def _picks_of(part, classes, place, pattern):
     name, colon, numbers = part.rpartition(":")
-    if colon and not classes:
+    if colon and classes == ():
         raise UserError(f"{place} names a class, but this network is unconditional; give the number alone")
-    if classes and not colon:
-        raise UserError(f"{place} needs a class, such as {classes[0]}:{part or 0}")
-    name = name.strip()
-    if classes and name not in classes:
-        raise UserError(f"{place}: no class {name!r}; the classes are {', '.join(classes)}")
-    label = classes.index(name) if classes else 0
-    match = re.fullmatch(r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", numbers.strip())
+    label = class_names.label_of(name.strip(), classes, place) if classes else 0
+    match = re.fullmatch(pattern, numbers.strip())
     if not match:
         raise UserError(f"{place} is not a number or a range, such as 17 or 40-43")
     first = int(match.group(1))
@@ -71,19 +75,34 @@ def _picks_of(part, classes, place):
 
 
 def parse_sum(text, classes):
-    """Return the Terms of `arithmetic`, such as '3,8,11 - 4,9 + 20,21': signs have spaces around them."""
-    terms, sign, start = [], 1, 0
-    for match in [*re.finditer(r"\s+([+-])\s+", text), None]:
-        end = match.start() if match else len(text)
-        terms.append(Term(sign, parse(text[start:end], classes, "arithmetic", start)))
-        if match:
-            sign, start = int(match.group(1) + "1"), match.end()
+    """Return the Terms of `arithmetic`, such as '3,8,11 - 4,9 + 20,21': signs have spaces around them, ranges none."""
+    terms = []
+    for start, term, sign in class_names.split(text, r"\s+[+-]\s+"):
+        try:
+            terms.append(Term(int((sign.strip() or "+") + "1"), parse(term, classes, "arithmetic", start)))
+        except UserError as error:
+            rule = "; signs have spaces on both sides, as in '3 - 8'" if re.search("[+-]", term) else ""
+            raise UserError(f"{error}{rule}")
     return terms
 
 
-def check(run, classes):
-    """Raise UserError for a mistake in the picks or the arithmetic that the settings `run` ask for."""
+def check(run, classes=None):
+    """Raise UserError for a mistake in the picks or the arithmetic that the settings `run` ask for; see `parse`."""
     if run.picks:
-        parse(run.picks, classes)
+        picks = parse(run.picks, classes)
+        if run.walk:
+            check_walk(run.walk, picks)
     if run.arithmetic:
         parse_sum(run.arithmetic, classes)
+
+
+def check_walk(frames, picks):
+    """Raise UserError if a walk through these Picks, with so many frames from each to the next, cannot be made."""
+    if len(picks) < 2:
+        raise UserError(f"walk = {frames} with one pick leads nowhere; give two picks or more")
+    total = frames * len(picks)
+    if total > _MOST_FRAMES:
+        raise UserError(
+            f"walk = {frames} through {len(picks)} pictures has {total} frames; at most {_MOST_FRAMES} are possible; "
+            "lower walk, or give fewer picks or classes"
+        )

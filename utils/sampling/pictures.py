@@ -76,7 +76,7 @@ class _Rows(NamedTuple):
 def _rows(run, classes, chosen, z_dim):
     """Return the _Rows that the settings `run` ask for: the picks, or the first samples of the seed."""
     if run.picks:
-        chosen_picks = picks.parse(run.picks, classes)
+        chosen_picks = list(dict.fromkeys(picks.parse(run.picks, classes)))  # each once, as its file
         numbers = [pick.number for pick in chosen_picks]
         z = latents.noise_of(run.sample_seed, latents.SAMPLES, numbers, z_dim)
         labels = np.int32([pick.label for pick in chosen_picks])
