@@ -9,6 +9,8 @@ from utils.export.operations import Operations
 from utils.output import html
 
 _WEB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "web")
+_STYLES = os.path.join(html.SHARED, "base.css"), os.path.join(_WEB, "page.css")
+_SCRIPTS = os.path.join(_WEB, "paths.js"), os.path.join(_WEB, "page.js")
 NETWORK = os.path.join(_WEB, "network.js")
 
 # V8, the JavaScript of Chromium, is given what is in the page.
@@ -59,8 +61,8 @@ def write(network, folder):
     text = html.page(
         network.title,
         html.joined([html.fill(html.read(os.path.join(_WEB, "page.html")), **model), html.data_block("model", model)]),
-        styles=[html.read(os.path.join(_WEB, "page.css"))],
-        scripts=[html.read(os.path.join(_WEB, name)) for name in ("paths.js", "page.js")],
+        styles=[html.read(path) for path in _STYLES],
+        scripts=[html.read(path) for path in _SCRIPTS],
         sources={"worker-src": "blob:"},
     )
     with open(os.path.join(folder, "generator.html"), "w", encoding="utf-8") as file:

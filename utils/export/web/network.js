@@ -1,190 +1,193 @@
-/* The generator G: computes pictures from z, one at a time. Runs in a worker, which page.js gives the model and then
- * one z after the other; and wherever else there is JavaScript. */
+// The generator G: computes pictures from z, one at a time. Runs in a worker, which page.js gives the model and then
+// one z after the other; and wherever else there is JavaScript.
 "use strict";
 
-/* A tensor: the value of a channel at a place is data[(y * width + x) * channels + channel]. */
+// A tensor: the value of a channel at a place is data[(y * width + x) * channels + channel].
 function tensor(height, width, channels) {
-  return { height, width, channels, data: new Float32Array(height * width * channels) };
+    return { height, width, channels, data: new Float32Array(height * width * channels) };
 }
 
-/* The constants of the model: 16-bit integers in base64, each array with the factor by which its integers were
- * divided. */
+// The constants of the model: 16-bit integers in base64, each array with the factor by which its integers were
+// divided.
 function decode(base64, arrays) {
-  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const valueOf = new Uint8Array(128);
-  for (let i = 0; i < 64; i++) valueOf[digits.charCodeAt(i)] = i;
-  const bytes = new Uint8Array((base64.length / 4) * 3);
-  for (let i = 0, at = 0; i < base64.length; i += 4) {
-    let bits = 0;
-    for (let j = 0; j < 4; j++) bits = (bits << 6) | valueOf[base64.charCodeAt(i + j)];
-    bytes[at++] = bits >> 16;
-    bytes[at++] = bits >> 8;
-    bytes[at++] = bits;
-  }
-  const integers = new DataView(bytes.buffer);
-  let start = 0;
-  return arrays.map(({ length, scale }) => {
-    const values = new Float32Array(length);
-    for (let i = 0; i < length; i++) values[i] = integers.getInt16(start + 2 * i, true) * scale;
-    start += 2 * length;
-    return values;
-  });
+    const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const valueOf = new Uint8Array(128);
+    for (let i = 0; i < 64; i++) valueOf[digits.charCodeAt(i)] = i;
+    const bytes = new Uint8Array((base64.length / 4) * 3);
+    for (let i = 0, at = 0; i < base64.length; i += 4) {
+        let bits = 0;
+        for (let j = 0; j < 4; j++) bits = (bits << 6) | valueOf[base64.charCodeAt(i + j)];
+        bytes[at++] = bits >> 16;
+        bytes[at++] = bits >> 8;
+        bytes[at++] = bits;
+    }
+    const integers = new DataView(bytes.buffer);
+    let start = 0;
+    return arrays.map(({ length, scale }) => {
+        const values = new Float32Array(length);
+        for (let i = 0; i < length; i++) values[i] = integers.getInt16(start + 2 * i, true) * scale;
+        start += 2 * length;
+        return values;
+    });
 }
 
-/* out[i, j], at out[i * columns + j], is the sum over k of a[i, k] * b[j, k]. a has `rows` rows, b has `columns`.
- * 4x4 sums at a time: each number that is read takes part in four products. */
+// out[i, j], at out[i * columns + j], is the sum over k of a[i, k] * b[j, k]. a has `rows` rows, b has `columns`.
+// 4x4 sums at a time: each number that is read takes part in four products.
 function multiply(a, rows, b, columns, out) {
-  const depth = a.length / rows;
-  for (let i = 0; i < rows; i += 4) {
-    const i1 = Math.min(i + 1, rows - 1), i2 = Math.min(i + 2, rows - 1), i3 = Math.min(i + 3, rows - 1);
-    const a0 = i * depth, a1 = i1 * depth, a2 = i2 * depth, a3 = i3 * depth;
-    for (let j = 0; j < columns; j += 4) {
-      const j1 = Math.min(j + 1, columns - 1), j2 = Math.min(j + 2, columns - 1), j3 = Math.min(j + 3, columns - 1);
-      const b0 = j * depth, b1 = j1 * depth, b2 = j2 * depth, b3 = j3 * depth;
-      let s00 = 0, s01 = 0, s02 = 0, s03 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0;
-      let s20 = 0, s21 = 0, s22 = 0, s23 = 0, s30 = 0, s31 = 0, s32 = 0, s33 = 0;
-      for (let k = 0; k < depth; k++) {
-        const x0 = a[a0 + k], x1 = a[a1 + k], x2 = a[a2 + k], x3 = a[a3 + k];
-        const y0 = b[b0 + k], y1 = b[b1 + k], y2 = b[b2 + k], y3 = b[b3 + k];
-        s00 += x0 * y0; s01 += x0 * y1; s02 += x0 * y2; s03 += x0 * y3;
-        s10 += x1 * y0; s11 += x1 * y1; s12 += x1 * y2; s13 += x1 * y3;
-        s20 += x2 * y0; s21 += x2 * y1; s22 += x2 * y2; s23 += x2 * y3;
-        s30 += x3 * y0; s31 += x3 * y1; s32 += x3 * y2; s33 += x3 * y3;
-      }
-      /* At the edge some of the 16 are the same sum. */
-      const o0 = i * columns, o1 = i1 * columns, o2 = i2 * columns, o3 = i3 * columns;
-      out[o0 + j] = s00; out[o0 + j1] = s01; out[o0 + j2] = s02; out[o0 + j3] = s03;
-      out[o1 + j] = s10; out[o1 + j1] = s11; out[o1 + j2] = s12; out[o1 + j3] = s13;
-      out[o2 + j] = s20; out[o2 + j1] = s21; out[o2 + j2] = s22; out[o2 + j3] = s23;
-      out[o3 + j] = s30; out[o3 + j1] = s31; out[o3 + j2] = s32; out[o3 + j3] = s33;
+    const depth = a.length / rows;
+    for (let i = 0; i < rows; i += 4) {
+        const [i1, i2, i3] = [1, 2, 3].map((more) => Math.min(i + more, rows - 1));
+        const a0 = i * depth, a1 = i1 * depth, a2 = i2 * depth, a3 = i3 * depth;
+        for (let j = 0; j < columns; j += 4) {
+            const [j1, j2, j3] = [1, 2, 3].map((more) => Math.min(j + more, columns - 1));
+            const b0 = j * depth, b1 = j1 * depth, b2 = j2 * depth, b3 = j3 * depth;
+            let s00 = 0, s01 = 0, s02 = 0, s03 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0;
+            let s20 = 0, s21 = 0, s22 = 0, s23 = 0, s30 = 0, s31 = 0, s32 = 0, s33 = 0;
+            for (let k = 0; k < depth; k++) {
+                const x0 = a[a0 + k], x1 = a[a1 + k], x2 = a[a2 + k], x3 = a[a3 + k];
+                const y0 = b[b0 + k], y1 = b[b1 + k], y2 = b[b2 + k], y3 = b[b3 + k];
+                s00 += x0 * y0; s01 += x0 * y1; s02 += x0 * y2; s03 += x0 * y3;
+                s10 += x1 * y0; s11 += x1 * y1; s12 += x1 * y2; s13 += x1 * y3;
+                s20 += x2 * y0; s21 += x2 * y1; s22 += x2 * y2; s23 += x2 * y3;
+                s30 += x3 * y0; s31 += x3 * y1; s32 += x3 * y2; s33 += x3 * y3;
+            }
+            // At the edge some of the 16 are the same sum.
+            const o0 = i * columns, o1 = i1 * columns, o2 = i2 * columns, o3 = i3 * columns;
+            out[o0 + j] = s00; out[o0 + j1] = s01; out[o0 + j2] = s02; out[o0 + j3] = s03;
+            out[o1 + j] = s10; out[o1 + j1] = s11; out[o1 + j2] = s12; out[o1 + j3] = s13;
+            out[o2 + j] = s20; out[o2 + j1] = s21; out[o2 + j2] = s22; out[o2 + j3] = s23;
+            out[o3 + j] = s30; out[o3 + j1] = s31; out[o3 + j2] = s32; out[o3 + j3] = s33;
+        }
     }
-  }
 }
 
-/* The patches of x that a part of a convolution sees: a row for each pixel, the pixels at its taps side by side. */
+// The patches of x that a part of a convolution sees: a row for each pixel, the pixels at its taps side by side.
 function patchesOf(x, taps) {
-  const { height, width, channels, data } = x, row = taps.length * channels;
-  const patches = new Float32Array(height * width * row);
-  taps.forEach(([dy, dx], tap) => {
-    for (let y = Math.max(0, -dy); y < Math.min(height, height - dy); y++) {
-      for (let column = Math.max(0, -dx); column < Math.min(width, width - dx); column++) {
-        const from = ((y + dy) * width + column + dx) * channels;
-        const to = (y * width + column) * row + tap * channels;
-        for (let channel = 0; channel < channels; channel++) patches[to + channel] = data[from + channel];
-      }
-    }
-  });
-  return patches;
+    const { height, width, channels, data } = x, row = taps.length * channels;
+    const patches = new Float32Array(height * width * row);
+    taps.forEach(([dy, dx], tap) => {
+        for (let y = Math.max(0, -dy); y < Math.min(height, height - dy); y++) {
+            for (let column = Math.max(0, -dx); column < Math.min(width, width - dx); column++) {
+                const from = ((y + dy) * width + column + dx) * channels;
+                const to = (y * width + column) * row + tap * channels;
+                for (let channel = 0; channel < channels; channel++) patches[to + channel] = data[from + channel];
+            }
+        }
+    });
+    return patches;
 }
 
-/* Each part makes the pixels at one place of each square of stride x stride pixels. */
+// Each part makes the pixels at one place of each square of stride x stride pixels.
 function convolution([x], { stride, parts }, arrays) {
-  const pixels = x.height * x.width;
-  let result = null;
-  for (const { row, column, taps, array } of parts) {
-    const matrix = arrays[array], channels = matrix.length / (taps.length * x.channels);
-    const part = new Float32Array(pixels * channels);
-    multiply(patchesOf(x, taps), pixels, matrix, channels, part);
-    result = result || tensor(stride * x.height, stride * x.width, channels);
-    for (let pixel = 0; pixel < pixels; pixel++) {
-      const y = stride * Math.floor(pixel / x.width) + row, to = stride * (pixel % x.width) + column;
-      result.data.set(part.subarray(pixel * channels, (pixel + 1) * channels), (y * result.width + to) * channels);
+    const pixels = x.height * x.width;
+    let result = null;
+    for (const { row, column, taps, array } of parts) {
+        const matrix = arrays[array], channels = matrix.length / (taps.length * x.channels);
+        const part = new Float32Array(pixels * channels);
+        multiply(patchesOf(x, taps), pixels, matrix, channels, part);
+        result = result || tensor(stride * x.height, stride * x.width, channels);
+        for (let pixel = 0; pixel < pixels; pixel++) {
+            const y = stride * Math.floor(pixel / x.width) + row, to = stride * (pixel % x.width) + column;
+            const values = part.subarray(pixel * channels, (pixel + 1) * channels);
+            result.data.set(values, (y * result.width + to) * channels);
+        }
     }
-  }
-  return result;
+    return result;
 }
 
 function dense([x, matrix]) {
-  const result = tensor(1, 1, matrix.data.length / x.data.length);
-  multiply(x.data, 1, matrix.data, result.channels, result.data);
-  return result;
+    const result = tensor(1, 1, matrix.data.length / x.data.length);
+    multiply(x.data, 1, matrix.data, result.channels, result.data);
+    return result;
 }
 
 function reshape([x], { height, width, channels }) {
-  return { height, width, channels, data: x.data };
+    return { height, width, channels, data: x.data };
 }
 
-/* [H, W, size * size * C] to [size * H, size * W, C]. */
+// [H, W, size * size * C] to [size * H, size * W, C].
 function depthToSpace([x], { size }) {
-  const channels = x.channels / (size * size), result = tensor(size * x.height, size * x.width, channels);
-  for (let y = 0; y < result.height; y++) {
-    for (let column = 0; column < result.width; column++) {
-      const square = Math.floor(y / size) * x.width + Math.floor(column / size);
-      const from = square * x.channels + ((y % size) * size + (column % size)) * channels;
-      const to = (y * result.width + column) * channels;
-      for (let channel = 0; channel < channels; channel++) result.data[to + channel] = x.data[from + channel];
-    }
-  }
-  return result;
-}
-
-/* An operation on pairs of numbers; one of the two has a number per channel, where it is not a picture, too. */
-function pairwise(compute) {
-  return ([a, b]) => {
-    const [height, width] = [Math.max(a.height, b.height), Math.max(a.width, b.width)];
-    const result = tensor(height, width, Math.max(a.channels, b.channels)), n = result.data.length;
-    for (let i = 0, j = 0, k = 0; i < n; i++) {
-      result.data[i] = compute(a.data[j], b.data[k]);
-      if (++j === a.data.length) j = 0;
-      if (++k === b.data.length) k = 0;
+    const channels = x.channels / (size * size), result = tensor(size * x.height, size * x.width, channels);
+    for (let y = 0; y < result.height; y++) {
+        for (let column = 0; column < result.width; column++) {
+            const square = Math.floor(y / size) * x.width + Math.floor(column / size);
+            const from = square * x.channels + ((y % size) * size + (column % size)) * channels;
+            const to = (y * result.width + column) * channels;
+            for (let channel = 0; channel < channels; channel++) result.data[to + channel] = x.data[from + channel];
+        }
     }
     return result;
-  };
+}
+
+// An operation on pairs of numbers; one of the two has a number per channel, where it is not a picture, too.
+function pairwise(compute) {
+    return ([a, b]) => {
+        const [height, width] = [Math.max(a.height, b.height), Math.max(a.width, b.width)];
+        const result = tensor(height, width, Math.max(a.channels, b.channels)), n = result.data.length;
+        for (let i = 0, j = 0, k = 0; i < n; i++) {
+            result.data[i] = compute(a.data[j], b.data[k]);
+            if (++j === a.data.length) j = 0;
+            if (++k === b.data.length) k = 0;
+        }
+        return result;
+    };
 }
 
 function elementwise(compute) {
-  return ([x], facts) => ({ ...x, data: x.data.map((value) => compute(value, facts)) });
+    return ([x], facts) => ({ ...x, data: x.data.map((value) => compute(value, facts)) });
 }
 
 const OPERATIONS = {
-  dense, reshape, convolution,
-  depth_to_space: depthToSpace,
-  add: pairwise((a, b) => a + b),
-  subtract: pairwise((a, b) => a - b),
-  multiply: pairwise((a, b) => a * b),
-  relu: elementwise((x) => (x > 0 ? x : 0)),
-  leaky_relu: elementwise((x, { leak }) => (x > 0 ? x : leak * x)),
-  elu: elementwise((x) => (x > 0 ? x : Math.expm1(x))),
-  tanh: elementwise(Math.tanh),
+    dense, reshape, convolution,
+    depth_to_space: depthToSpace,
+    add: pairwise((a, b) => a + b),
+    subtract: pairwise((a, b) => a - b),
+    multiply: pairwise((a, b) => a * b),
+    relu: elementwise((x) => (x > 0 ? x : 0)),
+    leaky_relu: elementwise((x, { leak }) => (x > 0 ? x : leak * x)),
+    elu: elementwise((x) => (x > 0 ? x : Math.expm1(x))),
+    tanh: elementwise(Math.tanh),
 };
 
 function vector(data) {
-  return { height: 1, width: 1, channels: data.length, data };
+    return { height: 1, width: 1, channels: data.length, data };
 }
 
-/* Returns the function generate(z, classes): both Float32Array, classes the share of each class, empty without classes;
- * the picture is a tensor with values from -1 to 1. */
+// Returns the function generate(z, classes): both Float32Array, classes the share of each class, empty without classes;
+// the picture is a tensor with values from -1 to 1.
 function createGenerator(steps, arrays) {
-  return (z, classes) => {
-    const results = [], named = { z: vector(z), classes: vector(classes) };
-    const valueOf = (input) =>
-      typeof input === "string" ? named[input] : typeof input === "number" ? results[input] : vector(arrays[input.array]);
-    for (const step of steps) results.push(OPERATIONS[step.op](step.inputs.map(valueOf), step, arrays));
-    return results[results.length - 1];
-  };
+    return (z, classes) => {
+        const results = [], named = { z: vector(z), classes: vector(classes) };
+        const valueOf = (input) => {
+            if (typeof input === "object") return vector(arrays[input.array]);
+            return typeof input === "string" ? named[input] : results[input];
+        };
+        for (const step of steps) results.push(OPERATIONS[step.op](step.inputs.map(valueOf), step, arrays));
+        return results[results.length - 1];
+    };
 }
 
-/* The pixels of a picture, as a canvas has them: red, green, blue, opacity, from 0 to 255. Grey has one channel. */
+// The pixels of a picture, as a canvas has them: red, green, blue, opacity, from 0 to 255. Grey has one channel.
 function pixelsOf(picture) {
-  const { height, width, channels, data } = picture, pixels = new Uint8ClampedArray(4 * height * width);
-  for (let pixel = 0; pixel < height * width; pixel++) {
-    for (let i = 0; i < 4; i++) {
-      const channel = channels < 3 && i < 3 ? 0 : i;
-      const value = channel < channels ? Math.floor(data[pixel * channels + channel] * 127.5 + 128) : 255;
-      pixels[4 * pixel + i] = value;
+    const { height, width, channels, data } = picture, pixels = new Uint8ClampedArray(4 * height * width);
+    for (let pixel = 0; pixel < height * width; pixel++) {
+        for (let i = 0; i < 4; i++) {
+            const channel = channels < 3 && i < 3 ? 0 : i;
+            const value = channel < channels ? Math.floor(data[pixel * channels + channel] * 127.5 + 128) : 255;
+            pixels[4 * pixel + i] = value;
+        }
     }
-  }
-  return pixels;
+    return pixels;
 }
 
 if (typeof WorkerGlobalScope !== "undefined") {
-  let generate;
-  onmessage = ({ data }) => {
-    if (data.model) {
-      generate = createGenerator(data.model.steps, decode(data.model.numbers, data.model.arrays));
-      return;
-    }
-    const pixels = pixelsOf(generate(data.z, data.classes));
-    postMessage(pixels, [pixels.buffer]);
-  };
+    let generate;
+    onmessage = ({ data }) => {
+        if (data.model) {
+            generate = createGenerator(data.model.steps, decode(data.model.numbers, data.model.arrays));
+            return;
+        }
+        const pixels = pixelsOf(generate(data.z, data.classes));
+        postMessage(pixels, [pixels.buffer]);
+    };
 }
