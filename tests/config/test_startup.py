@@ -109,6 +109,20 @@ def test_settings_without_effect_are_named(copy):
     ]
 
 
+def test_settings_without_effect_on_what_is_asked_for_are_named(copy):
+    copy.edit("truncation = 1.0", "truncation = 0.7")
+    argv = ["--isTrain", "0", "--export", "frozen", "--precision", "bfloat16"]
+    assert lines_of(copy, *argv)[2:] == [
+        "  Command line:  export = frozen",
+        "  Ignored (no effect with export): truncation = 0.7, precision = bfloat16",
+    ]
+    assert lines_of(copy, "--isTrain", "0", "--picks", "3", "--num_samples", "9")[3:] == [
+        "  Command line:  picks = 3",
+        "  Changed in params.py: truncation = 0.7",
+        "  Ignored (no effect with picks): num_samples = 9",
+    ]
+
+
 @pytest.mark.parametrize("argv", ([], ["--isTrain", "0"], ["--isTrain", "0", "--evaluate", "1"]))
 def test_show_settings_lists_all_in_the_sections_of_the_files(copy, argv):
     lines = lines_of(copy, *argv, "--show_settings")

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 from test_generate import expected, flat_sampler, selected
 
+from utils.config import startup
 from utils.errors import UserError
 from utils.output.pictures import note_of, png
 from utils.sampling import animations, latents, pictures, walk
@@ -80,6 +82,27 @@ def test_a_walk_through_many_classes_is_of_limited_length(graph, run):
 def test_the_setting_that_memory_depends_on(run):
     assert memory_setting(run) == ("num_samples", 9) and memory_setting(run._replace(evaluate=1))[0][:8] == "evaluate"
     assert memory_setting(run._replace(walk=2, picks="3")) == ("walk", 2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    (
+        {"truncation": 0.5, "single": 1, "grid_columns": 2},
+        {"label_grid": 1, "classes": "red,blue"},
+        {"picks": "red:3,blue:1", "label_grid": 1, "truncation": 0.5},
+        {"walk": 2, "picks": "red:3,blue:1"},
+        {"walk": 2, "classes": "red,blue"},
+        {"arithmetic": "red:3 - blue:1"},
+    ),
+)
+def test_the_names_announced_at_the_start_are_those_of_the_files(graph, run, changes):
+    run = run._replace(**changes)
+    lines = startup._sampling(run)[1:]
+    _, names = drawn(run, ("blue", "green", "red"), [2, 0])
+    names = {re.sub(r"red.*blue(_[0-9]+)?(_[0-9a-f]{6})?", "<>", name) for name in names}
+    for line in lines:
+        name = os.path.basename(line.rstrip(os.sep)).replace("<step>", "00000012").replace("<id>", "012345")
+        assert re.sub("<[a-z]+>", "<>", name) in names
 
 
 def test_numbers_in_a_grid(graph, run, tmp_path):

@@ -95,19 +95,19 @@ def test_a_generator_without_an_average_is_not_refreshed(graph):
 
 @pytest.fixture
 def run(tiny, tmp_path):
-    return tiny.run._replace(samples_dir=str(tmp_path), num_samples=70, sample_seed=3, grid_columns=10)
+    return tiny.run._replace(samples_dir=str(tmp_path), num_samples=70, sample_seed=3, grid_columns=0)
 
 
 @pytest.mark.parametrize("channels", (1, 3))
 def test_samples_are_written_as_a_grid_and_one_by_one(graph, run, tmp_path, channels):
     with tf.Session() as session:
         (line,) = write_samples(
-            session, flat_sampler(channels=channels), run._replace(single=1), selected(tmp_path), []
+            session, flat_sampler(channels=channels), run._replace(single=1, grid_columns=10), selected(tmp_path), []
         )
     name, values = "sample_00000012_seed3_run012345", expected(latents.noise(3, latents.SAMPLES, 70, 5), 0)
-    grid = np.asarray(Image.open(str(tmp_path / (name + "_n70.png")))).reshape(14, 20, channels)
+    grid = np.asarray(Image.open(str(tmp_path / (name + "_n70_columns10.png")))).reshape(14, 20, channels)
     assert np.array_equal(grid[::2, ::2, 0].ravel(), values) and np.array_equal(grid[1::2, 1::2], grid[::2, ::2])
-    folder = tmp_path / (name + "_n70")
+    folder = tmp_path / (name + "_n70_columns10")
     names = sorted(os.listdir(str(folder)))
     assert names == [f"{name}_{i:05d}.png" for i in range(70)]
     for i in (0, 66):

@@ -11,6 +11,14 @@ _NO_EFFECT = {
     "label_grid": _TASKS,
     "single": _TASKS,
 }
+_UNUSED = {  # what a task does without, although plain samples need it; the first task that is asked for counts
+    "evaluate": ("num_samples", "sample_seed", "truncation", "grid_columns"),
+    "export": ("num_samples", "truncation", "grid_columns", "precision"),
+    "timelapse": ("num_samples", "sample_seed", "truncation", "grid_columns", "precision"),
+    "arithmetic": ("num_samples", "grid_columns"),
+    "walk": ("num_samples", "grid_columns"),
+    "picks": ("num_samples",),
+}
 _REASONS = {("classes", "picks"): ", which name their classes", ("classes", "arithmetic"): ", whose picks name theirs"}
 _WRITTEN_FOLDERS = ("samples_dir", "checkpoints_dir", "cache_dir")
 
@@ -38,6 +46,12 @@ def check_request(run):
                 )
     if run.picks and run.export and "page" not in run.export:
         raise UserError(f"picks has no effect with export = {run.export!r}; leave it out, or export a page, too")
+
+
+def unused(run):
+    """Return (what is asked for when sampling, the names of settings that have no effect with it)."""
+    asked = [task for task in _UNUSED if getattr(run, task)]
+    return (asked[0], _UNUSED[asked[0]]) if asked else ("plain samples", ())
 
 
 def _losses(run, network):

@@ -2,7 +2,7 @@
 
 import os
 
-from utils.config import help, schema
+from utils.config import checks, help, schema
 from utils.config.settings import ROOT, read_command_line, read_files
 
 WIDTH = 80
@@ -37,7 +37,8 @@ def _training(run):
 
 
 def _sampling(run):
-    stem = os.path.join(run.samples_dir, f"sample_<step>_seed{run.sample_seed}_run<id>_")
+    truncation = "" if run.truncation == 1 else f"_truncation{run.truncation!r}"
+    stem = os.path.join(run.samples_dir, f"sample_<step>_seed{run.sample_seed}_run<id>{truncation}_")
     if run.export:
         folder = os.path.join(run.samples_dir, "export_<step>_run<id>")
         return [f"Exporting {run.export} of {_checkpoint(run)}", _line("Folder", folder)]
@@ -45,16 +46,18 @@ def _sampling(run):
         return ["Making a film of the grids of training", _line("Film", os.path.join(run.samples_dir, "timelapse.gif"))]
     if run.arithmetic:
         return [f"Making {run.arithmetic} with {_checkpoint(run)}", _line("Figure", f"{stem}arithmetic_<picks>.png")]
+    parts = "_<picks>" if run.picks else "_<classes>" if run.classes else ""
     if run.walk:
-        return [f"Making a walk with {_checkpoint(run)}", _line("Film", f"{stem}walk{run.walk}.gif")]
-    if run.picks:
-        return [
-            f"Making pictures {run.picks} with {_checkpoint(run)}",
-            _line("Single files", f"{stem}picks_<picks>{os.sep}"),
-        ]
-    name = f"{stem}n{run.num_samples}{'_<classes>' if run.classes else ''}"
-    lines = [f"Making {_count(run.num_samples, 'picture')} with {_checkpoint(run)}", _line("Grid", f"{name}.png")]
-    return [*lines, _line("Single files", name + os.sep)] if run.single else lines
+        return [f"Making a walk with {_checkpoint(run)}", _line("Film", f"{stem}walk{run.walk}{parts}.gif")]
+    pictures = f"pictures {run.picks}" if run.picks else _count(run.num_samples, "picture")
+    name = f"{stem}{'picks' if run.picks else f'n{run.num_samples}'}{layout(run)}{parts}"
+    lines = [f"Making {pictures} with {_checkpoint(run)}", _line("Grid", f"{name}.png")]
+    return [*lines, _line("Single files", name + os.sep)] if run.single or run.picks else lines
+
+
+def layout(run):
+    """Return the part of a grid's name that tells it from other grids of the same pictures."""
+    return "_labelled" * run.label_grid + (f"_columns{run.grid_columns}" if run.grid_columns else "")
 
 
 def _evaluating(run):
@@ -78,7 +81,8 @@ def _count(number, noun):
 def _changes(settings, given, files):
     """Return lines on the settings given on the command line, and on those changed in a params file."""
     other = _other_task(settings.run)
-    used = [name for name, rule in schema.ALL.items() if name not in _SAID and rule.when != other]
+    asked, unused = ("training", ()) if settings.run.isTrain else checks.unused(settings.run)
+    used = [name for name, rule in schema.ALL.items() if name not in (*_SAID, *unused) and rule.when != other]
     values = _values(settings)
     lines = _list("Command line", [values[name] for name in used if name in given])
     for file, entries in files.items():
@@ -87,7 +91,9 @@ def _changes(settings, given, files):
     if not lines:
         lines = [_line("Settings", "all at their defaults; --show_settings lists them")]
     without_effect = [name for name in given if schema.ALL[name].when == other]
-    return lines + _list(f"Ignored (only for {other})", [values[name] for name in without_effect])
+    lines += _list(f"Ignored (only for {other})", [values[name] for name in without_effect])
+    chosen = [values[name] for name in unused if name in settings.chosen]
+    return lines + _list(f"Ignored (no effect with {asked})", chosen)
 
 
 def _all(settings, files):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from utils.config.startup import layout
 from utils.output import files
 from utils.output.film import with_text
 from utils.output.pictures import blank, place, png, to_uint8
@@ -98,7 +99,7 @@ def write_samples(session, sampler, run, selected, chosen):
     """
     classes = selected.manifest.saved.classes
     rows = _rows(run, classes, chosen, z_dim_of(sampler))
-    request = naming.request(run, selected, rows.kind + "_labelled" * run.label_grid, rows.parts)
+    request = naming.request(run, selected, rows.kind + layout(run), rows.parts)
     singles = request.singles([classes[i] for i in rows.labels] if classes else [""] * len(rows.z), rows.numbers)
     singles = singles if run.single or run.picks else []
     naming.refuse_others([request.grid, *singles], request.note)
