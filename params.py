@@ -40,7 +40,7 @@ load_size = 0
 background = "white"
 
 # Value of white in pictures of more than 8 bits per channel, such as 4095 for 12 bits; black is 0. 0: white is judged
-# from all of these pictures together.
+# from all of these pictures together. PGM, PPM and JPEG 2000 name their own.
 white_level = 0.0
 
 # 1: mirror each picture left to right with probability 1/2. Use it if left and right do not matter. 0: never.

@@ -123,7 +123,10 @@ def test_white_level_is_a_setting(pics):
     save(folder, "a.png", integers(RAMP, 10))
     save(folder, "b.tif", np.float32(RAMP * 1023))
     save(folder, "8.png", np.uint8(RAMP * 255))
+    data = integers(RAMP, 12).astype(">u2").tobytes()
+    (folder / "names its depth.pgm").write_bytes(b"P5 64 64 4095\n" + data)
     records, summary = prepared(run._replace(white_level=2046))
+    assert is_ramp(records["names its depth.pgm"]) and summary.deep.pop(("16-bit PPM", (0.0, 65535.0)))
     assert is_ramp(records["a.png"], 0.5) and is_ramp(records["b.tif"], 0.5) and is_ramp(records["8.png"])
     assert set(summary.deep) == {("16-bit PNG", (0.0, 2046.0)), ("float TIFF", (0.0, 2046.0))}
     records, summary = prepared(run)

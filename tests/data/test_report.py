@@ -38,7 +38,7 @@ def test_everything_that_is_left_out_is_said(run):
         decoded=1,
         seconds=1.25,
         damage="it was damaged",
-        deep=collections.Counter({("16-bit PNG", (0.0, 4095.0)): 2, ("32-bit TIFF", (-1024.0, 3071.0)): 1}),
+        deep=collections.Counter({("16-bit PNG", (0.0, 4095.0)): 2, ("32-bit TIFF", (-1024.0, 16777215.0)): 1}),
     )
     lines = report.describe(pictures_of([0, 1, 1, -1, 1], ["a", "b"]), summary, run).split("\n")
     assert lines == [
@@ -50,7 +50,7 @@ def test_everything_that_is_left_out_is_said(run):
         "Cache repaired: it was damaged.",
         f"Prepared 1 file in 1.2 s; the cache is in {run.cache_dir}.",
         "More than 8 bits: 2 16-bit PNG files with white at 4095, 1 32-bit TIFF file with black at -1024 and white at "
-        "3071; if that is wrong, set white_level.",
+        "16777215; if that is wrong, set white_level.",
     ]
 
 

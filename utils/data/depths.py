@@ -61,15 +61,17 @@ class UnknownLevelError(Exception):
 def judge(spans, white_level):
     """Return which values are black and white: {(kind, saturation): (black, white)} of all Spans of a set.
 
-    white_level: white of all of them, or 0. Without it, white is the largest value of the smallest depth that all
-    pictures of the kind fit in. A saturated picture shows its own depth. Values clearly below 0, such as those of
-    computed tomography, have no standard white: the lowest becomes black and the highest white.
+    white_level: white of all of them but those that name their depth, or 0. Without it, white is the largest value of
+    the smallest depth that all pictures of the kind fit in. A saturated picture shows its own depth. Values clearly
+    below 0, such as those of computed tomography, have no standard white: the lowest becomes black and the highest
+    white.
     """
     levels = {}
     for kind, saturation in sorted({span.group for span in spans}):
         same = [span for span in spans if span.kind == kind and saturation in (0, span.saturation)]
         low, high = min(span.low for span in same), max(span.high for span in same)
-        levels[kind, saturation] = (0.0, float(white_level)) if white_level else _level(low, high, kind)
+        is_given = white_level and not kind.endswith(_TO_16_BITS)
+        levels[kind, saturation] = (0.0, float(white_level)) if is_given else _level(low, high, kind)
     return levels
 
 

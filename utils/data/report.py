@@ -87,7 +87,7 @@ def _uniform(pictures):
 def _deep(summary):
     """Return which values are black and white in which pictures of more than 8 bits, as text."""
     texts = [
-        f"{counted(count, f'{kind} file')} with {f'black at {black:g} and ' if black else ''}white at {white:g}"
+        f"{counted(count, f'{kind} file')} with {f'black at {black:.10g} and ' if black else ''}white at {white:.10g}"
         for (kind, (black, white)), count in summary.deep.most_common(_MOST_LEVELS)
     ]
     if len(summary.deep) > _MOST_LEVELS:
