@@ -31,8 +31,7 @@ def main(argv=()):
             with alone():
                 settings = resolve(argv)
                 task = task_of(os.environ) if settings.run.isTrain else None
-                if not settings.run.isTrain:
-                    picks.check(settings.run)
+                picks.check(settings.run)
                 print(describe(settings, argv), flush=True)
                 import_tensorflow()
                 return train(settings, task) if settings.run.isTrain else sample(settings)
@@ -156,24 +155,24 @@ def sample(settings):
     from utils.metrics.evaluate import Evaluator
     from utils.output import files
     from utils.runtime import devices
-    from utils.sampling import latents
-    from utils.sampling.draw import draw, memory_setting
+    from utils.sampling.draw import chosen_classes, draw, memory_setting, timelapse
 
-    # The checkpoint, which has the settings of its network.
+    # The checkpoint, which has the settings of its network, and the identity of its run.
     run = settings.run
     # Exported files compute in float32, and are compared with the sampler.
-    in_float32 = run.precision == "auto" or run.export
-    precision = devices.choose_precision("float32" if in_float32 else run.precision)
+    precision = devices.choose_precision("float32" if run.precision == "auto" or run.export else run.precision)
     selected = select.select(run.checkpoints_dir, run.checkpoint)
     network, classes = selected.manifest.network, selected.manifest.saved.classes
-    chosen = latents.chosen_classes(run.classes, classes)
-    picks.check(run, classes)
+    chosen = chosen_classes(run, classes)
     formats.check(run.export)
     files.make_writable("samples_dir", run.samples_dir)
     evaluator = Evaluator(run, selected.manifest) if run.evaluate else None
 
-    # The static graph: G alone (model/generator.py). The checkpoint replaces all random values, but TensorFlow asks for
-    # a seed where TF_DETERMINISTIC_OPS is set.
+    if run.timelapse:
+        print(timelapse(run, selected.manifest), flush=True)
+        return 0
+
+    # The static graph: G alone (model/generator.py). With TF_DETERMINISTIC_OPS, TensorFlow asks for a seed.
     graph = tf.Graph()
     with graph.as_default():
         tf.set_random_seed(run.seed)

@@ -15,7 +15,7 @@ from utils.errors import UserError
 from utils.output.pictures import note_of, png
 from utils.sampling import animations, latents, pictures, walk
 from utils.sampling.arithmetic import write_arithmetic
-from utils.sampling.draw import draw, memory_setting
+from utils.sampling.draw import draw, memory_setting, timelapse
 
 STEM = "sample_00000012_seed3_run012345"
 
@@ -187,13 +187,14 @@ def lapse_grids(folder, steps, run_id="0123456789abcdef"):
         (folder / f"train_{step:08d}.png").write_bytes(png(grid, {"run": run_id, "step": step}))
 
 
-def test_a_timelapse_has_the_grids_of_the_run_in_their_order(graph, run, tmp_path):
+def test_a_timelapse_has_the_grids_of_the_run_in_their_order(run, tmp_path, capsys):
     lapse_grids(tmp_path, (0, 100, 2000, 1000))
     lapse_grids(tmp_path, (300,), run_id="another")
     (tmp_path / "train_x.png").write_text("no grid")
-    lines, names = drawn(run._replace(timelapse=1))
-    assert names == ["timelapse.gif", "timelapse.webp"]
-    assert lines == [f"The course of training: {tmp_path / names[0]}, {tmp_path / names[1]}"]
+    line, said = timelapse(run, selected(tmp_path).manifest), capsys.readouterr().out
+    names = ["timelapse.gif", "timelapse.webp"]
+    assert said == "Making the time-lapse of 4 grids, which may take half a minute.\n"
+    assert line == (f"The course of training: {tmp_path / names[0]}, {tmp_path / names[1]}")
     with Image.open(str(tmp_path / "timelapse.gif")) as film:
         assert film.n_frames == 4 and film.size == (64, 76)
         for i, step in enumerate((0, 100, 1000, 2000)):
@@ -232,8 +233,8 @@ def test_sums_of_the_same_picks_have_names_of_their_own(graph, run, tmp_path):
     assert len(set(names)) == 2 * len(texts)
 
 
-def test_no_timelapse_of_fewer_than_two_grids(graph, run, tmp_path):
+def test_no_timelapse_of_fewer_than_two_grids(run, tmp_path):
     lapse_grids(tmp_path, (0,))
     assert animations.write_timelapse(str(tmp_path), "0123456789abcdef") == ""
     with pytest.raises(UserError, match=r"holds fewer than two grids train_<step>\.png of this run"):
-        drawn(run._replace(timelapse=1))
+        timelapse(run, selected(tmp_path).manifest)

@@ -77,10 +77,10 @@ def test_a_sign_without_spaces(text):
 
 
 def test_what_is_wrong_whatever_the_classes_are(tiny):
-    check(tiny.run._replace(picks="a:3,4"))
+    check(tiny.run._replace(isTrain=0, picks="a:3,4"))
     for mistake in ({"picks": "a:x"}, {"picks": "9-3"}, {"arithmetic": "a:3 - b:"}, {"picks": "a:3", "walk": 9}):
         with pytest.raises(UserError):
-            check(tiny.run._replace(**mistake))
+            check(tiny.run._replace(isTrain=0, **mistake))
 
 
 def test_such_a_mistake_is_found_before_tensorflow_is_imported(monkeypatch, capsys):
@@ -102,7 +102,7 @@ def test_walks_that_cannot_be_made():
 )
 def test_a_mistake_in_a_sum(tiny, text, part, character):
     with pytest.raises(UserError) as caught:
-        check(tiny.run._replace(arithmetic=text), ())
+        check(tiny.run._replace(isTrain=0, arithmetic=text), ())
     assert str(caught.value).startswith(f"arithmetic: {part!r} (character {character}) is not a number")
 
 

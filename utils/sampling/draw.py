@@ -1,19 +1,26 @@
-"""What sampling is asked for: samples, a walk, arithmetic or a time-lapse."""
+"""What is drawn: samples, a walk or arithmetic; and the time-lapse, which needs no network."""
 
 from utils.checkpoints import identity
 from utils.errors import UserError
-from utils.sampling import animations, arithmetic, pictures
+from utils.sampling import animations, arithmetic, latents, picks, pictures
 
 
 def draw(session, sampler, run, selected, chosen):
     """Make what the settings `run` ask for; return lines that say what and where. Arguments: see write_samples."""
-    if run.timelapse:
-        return [_timelapse(run, identity.of(selected.manifest))]
     if run.arithmetic:
         return arithmetic.write_arithmetic(session, sampler, run, selected, chosen)
     if run.walk:
         return animations.write_walk(session, sampler, run, selected, chosen)
     return pictures.write_samples(session, sampler, run, selected, chosen)
+
+
+def chosen_classes(run, classes):
+    """Return the indices of the classes that the settings `run` choose; raise UserError if they ask for unknown ones.
+
+    classes: all names, () if the network is unconditional.
+    """
+    picks.check(run, classes)
+    return latents.chosen_classes(run.classes, classes)
 
 
 def memory_setting(run):
@@ -23,8 +30,9 @@ def memory_setting(run):
     return name, getattr(run, name)
 
 
-def _timelapse(run, run_id):
-    line = animations.write_timelapse(run.samples_dir, run_id)
+def timelapse(run, manifest):
+    """Make the time-lapse of the run of a manifest.Manifest; return a line that says where it is."""
+    line = animations.write_timelapse(run.samples_dir, identity.of(manifest))
     if not line:
         raise UserError(
             f"samples_dir = {run.samples_dir} holds fewer than two grids train_<step>.png of this run; choose the "

@@ -88,6 +88,8 @@ def parse_sum(text, classes):
 
 def check(run, classes=None):
     """Raise UserError for a mistake in the picks or the arithmetic that the settings `run` ask for; see `parse`."""
+    if run.isTrain:
+        return
     if run.picks:
         picks = parse(run.picks, classes)
         if run.walk:
