@@ -54,10 +54,10 @@ def _scale_and_shift(shape):
 def batch_norm(x, network, momentum=None, training=True, classes=None):
     """Normalise each channel of [N, H, W, C] to mean 0 and variance 1, then scale and shift it as learnt.
 
-    momentum: the share of their old value that the moving averages keep; None: there are no moving averages. training:
-    normalise by the statistics of this batch, and add the updates of the averages to `tf.GraphKeys.UPDATE_OPS`;
-    otherwise normalise by the averages, so that a picture does not depend on its batch. classes: [N, K] float32, the
-    class of each picture as a row of the unit matrix: each class has its own scale and shift. With several replicas and
+    momentum: the share of their old value that the moving averages keep; None: no moving averages. training: normalise
+    by the statistics of this batch, and add the updates of the averages to `tf.GraphKeys.UPDATE_OPS`; otherwise
+    normalise by the averages, so that a picture does not depend on its batch. classes: [N, K] float32, the class of
+    each picture as a row of the unit matrix: each class has its own scale and shift. With several replicas and
     sync_batch_norm the batch is that of all of them; without it, each has its own, and the averages take their mean.
     """
     epsilon, shared = network.bn_epsilon, network.sync_batch_norm

@@ -193,7 +193,7 @@ def test_a_timelapse_has_the_grids_of_the_run_in_their_order(run, tmp_path, caps
     (tmp_path / "train_x.png").write_text("no grid")
     line, said = timelapse(run, selected(tmp_path).manifest), capsys.readouterr().out
     names = ["timelapse.gif", "timelapse.webp"]
-    assert said == "Making the time-lapse of 4 grids, which may take half a minute.\n"
+    assert said == "Making the time-lapse of 4 grids.\n"
     assert line == (f"The course of training: {tmp_path / names[0]}, {tmp_path / names[1]}")
     with Image.open(str(tmp_path / "timelapse.gif")) as film:
         assert film.n_frames == 4 and film.size == (64, 76)

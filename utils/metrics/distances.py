@@ -65,7 +65,7 @@ def _chunks(rows, columns):
 def share_within(points, references, k=3):
     """Return the share of points that lie within the manifold of the reference points; features [N, D] and [M, D].
 
-    A point lies within if for some reference it is no farther away than that one's k-th nearest neighbour among the
+    A point lies within if for some reference it is at most as far away as that one's k-th nearest neighbour among the
     references. Of fakes within reals this is the precision, of reals within fakes the recall. NaN for k references or
     fewer.
     """

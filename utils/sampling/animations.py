@@ -78,7 +78,7 @@ def write_timelapse(samples_dir, run_id):
     if len(grids) < 2:
         return ""
     chosen = np.unique(np.linspace(0, len(grids) - 1, min(_LAPSE_FRAMES, len(grids))).round().astype(int))
-    say(f"Making the time-lapse of {len(chosen)} grids, which may take half a minute.")
+    say(f"Making the time-lapse of {len(chosen)} grids.")
     frames = [frame for frame in (_lapse_frame(*grids[i]) for i in chosen) if frame is not None]
     frames = [frame for frame in frames if frame.shape == frames[-1].shape]
     if len(frames) < 2:
