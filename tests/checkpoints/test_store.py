@@ -167,6 +167,17 @@ def test_no_checkpoint_names_the_folder(tmp_path):
         select.require_newest_good(str(tmp_path))
 
 
+def test_the_folder_of_checkpoints_nearby_is_named(tmp_path):
+    folder = tmp_path / "run" / "checkpoints"
+    folder.mkdir(parents=True)
+    for ending in ("index", "json"):
+        (folder / f"dcgan-5.{ending}").write_text("")
+    for given in (folder.parent, folder / "dcgan-5", folder / "dcgan-5.index"):
+        with pytest.raises(UserError) as raised:
+            select.select(str(given), "best")
+        assert str(raised.value).endswith(f"); there are some in {folder}: give that folder")
+
+
 def test_a_record_of_another_step_is_refused(saved, tmp_path):
     saved[0](5)
     os.rename(str(tmp_path / "dcgan-5.json"), str(tmp_path / "dcgan-6.json"))

@@ -92,7 +92,9 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_setting(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError) as caught:
         files.make_writable("samples_dir", str(tmp_path / "file"))
-    assert f"samples_dir = {tmp_path / 'file'} cannot be written (" in str(caught.value)
+    assert f"samples_dir = {tmp_path / 'file'} cannot be written (it is a file); choose another folder" in str(
+        caught.value
+    )
 
 
 @unix

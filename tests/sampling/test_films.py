@@ -74,6 +74,17 @@ def test_a_pick_given_twice_is_made_once(graph, run):
     assert lines[0].startswith("3 pictures in ") and STEM + "_picks_3+2+4.png" in names
 
 
+def test_an_interrupt_says_what_is_left(graph, run, tmp_path, monkeypatch, capsys):
+    def interrupted(path, data):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pictures.files, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        drawn(run)
+    said = capsys.readouterr().err
+    assert said == f"\nmain.py: files that are in {tmp_path} by now are complete; the same command makes all of them\n"
+
+
 def test_a_walk_through_many_classes_is_of_limited_length(graph, run):
     with pytest.raises(UserError, match="walk = 1000 through 11 pictures has 11000 frames"):
         drawn(run._replace(walk=1000), [str(i) for i in range(11)], range(11))

@@ -75,9 +75,20 @@ def require_newest_good(folder):
         problem = f"none of its {len(os.listdir(folder))} files is a {store.PREFIX}-<step>.json"
     else:
         problem = "it is not a folder" if os.path.exists(folder) else "it does not exist"
-    raise UserError(
-        f"no checkpoint in checkpoints_dir = {folder} ({problem}); train first: isTrain = 1, then python main.py"
+    near = _near(folder)
+    cure = (
+        f"there are some in {', '.join(near)}: give that folder"
+        if near
+        else "train first: isTrain = 1, then python main.py"
     )
+    raise UserError(f"no checkpoint in checkpoints_dir = {folder} ({problem}); {cure}")
+
+
+def _near(folder):
+    """Return up to three folders with checkpoints right inside `folder`, or the one around it: that of a file."""
+    inside = [os.path.join(folder, name) for name in sorted(os.listdir(folder))] if os.path.isdir(folder) else []
+    readable = [each for each in (*inside, os.path.dirname(folder)) if os.access(each, os.R_OK)]
+    return [each for each in readable if store.find(each)][:3]
 
 
 def best_of(selected):

@@ -60,10 +60,11 @@ def _defaults(before, former):
 # --- Kinds ---
 
 
-def whole(lowest, highest=2**31 - 1):
-    """A whole number in a range; both ends are allowed."""
-    bounds = f"{lowest} or more" if highest == 2**31 - 1 else f"from {lowest} to {highest}"
-    return Rule(int, (int,), lambda value: lowest <= value <= highest, f"a whole number, {bounds}")
+def whole(lowest, highest=None):
+    """A whole number in a range; both ends are allowed. Without a highest one it is the largest of 32 bits."""
+    bounds = f"{lowest} or more" if highest is None else f"from {lowest} to {highest}"
+    most = 2**31 - 1 if highest is None else highest
+    return Rule(int, (int,), lambda value: lowest <= value <= most, f"a whole number, {bounds}")
 
 
 def number(allows, choices):

@@ -74,7 +74,7 @@ RUN: Dict[str, Rule] = {
     "epsilon": keep(above_zero()),
     # Computation
     "precision": always(change(one_of("auto", "float32", "bfloat16", "float16"), before="float32")),
-    "seed": always(keep(whole(0))),
+    "seed": always(keep(whole(0, 2**31 - 1))),
     # Output
     "sample_every": change(whole(0)),
     "train_samples": change(whole(1, 10000)),
@@ -98,7 +98,7 @@ RUN: Dict[str, Rule] = {
     "checkpoint": sampling(step_or("best", "latest")),
     "num_samples": sampling(whole(1)),
     "single": sampling(switch()),
-    "sample_seed": sampling(whole(0)),
+    "sample_seed": sampling(whole(0, 2**31 - 1)),
     "truncation": sampling(number(lambda value: 0 < value <= 1, "above 0, at most 1")),
     "classes": sampling(string("'' for all, or names of class folders with commas between them")),
     "evaluate": sampling(switch()),

@@ -54,7 +54,8 @@ def make_writable(setting, folder):
             raise UserError(
                 f"{setting} = {folder} is a broken link, to {os.readlink(folder)}; correct or remove the link"
             )
-        raise UserError(f"{setting} = {folder} cannot be written ({error.strerror}); choose another folder")
+        reason = "it is a file" if os.path.isfile(folder) else error.strerror
+        raise UserError(f"{setting} = {folder} cannot be written ({reason}); choose another folder")
 
 
 def fsync_file(path):

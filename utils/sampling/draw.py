@@ -2,16 +2,21 @@
 
 from utils.checkpoints import identity
 from utils.errors import UserError
+from utils.output.terminal import warn
 from utils.sampling import animations, arithmetic, latents, picks, pictures
 
 
 def draw(session, sampler, run, selected, chosen):
     """Make what the settings `run` ask for; return lines that say what and where. Arguments: see write_samples."""
-    if run.arithmetic:
-        return arithmetic.write_arithmetic(session, sampler, run, selected, chosen)
-    if run.walk:
-        return animations.write_walk(session, sampler, run, selected, chosen)
-    return pictures.write_samples(session, sampler, run, selected, chosen)
+    write = pictures.write_samples
+    if run.arithmetic or run.walk:
+        write = arithmetic.write_arithmetic if run.arithmetic else animations.write_walk
+    try:
+        return write(session, sampler, run, selected, chosen)
+    except KeyboardInterrupt:
+        left = f"files that are in {run.samples_dir} by now are complete; the same command makes all of them"
+        warn(left, fresh_line=True)
+        raise
 
 
 def chosen_classes(run, classes):
