@@ -65,6 +65,7 @@ def train(settings, task):
     from utils.data.batches import build_batches
     from utils.metrics import features, ranking
     from utils.runtime import cluster, devices, signals
+    from utils.training import memory
     from utils.training.origin import open_origin
     from utils.training.run import Parts, open_run
 
@@ -87,6 +88,7 @@ def train(settings, task):
         if workers.replicas > 1:
             print(workers.describe(run.batch_size), flush=True)
         print(devices.describe_precision(run.precision), flush=True)
+        memory.announce(settings, pictures.n)
 
         # The static graph: G and D (model/generator.py, model/discriminator.py), their losses and their updates.
         tf.set_random_seed(run.seed)

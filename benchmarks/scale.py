@@ -49,7 +49,7 @@ def make_cache(resolved):
         black = int(checksums(np.zeros((1, cache.record_bytes), np.uint8))[0])
         count = cache.compare(Scan(run.pics_dir))
         os.truncate(cache.records_path, count * cache.record_bytes)
-        for file in cache.new_files():
+        for file in cache.with_slots(cache.index.new()):
             cache.add(file, Outcome("picture", black, ""))
         return count
 

@@ -1,5 +1,7 @@
 """The precision of convolutions, chosen by what the machine has, while all else stays float32; memory."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -113,3 +115,15 @@ def test_the_precision_is_printed_and_may_change_on_resume(program):
     elif "avx512f" in devices.processor_flags():
         out = program.train("--max_steps", "4", "--precision", "bfloat16")
         assert "Convolutions are computed in bfloat16" in out and "precision was float32 and is bfloat16 now" in out
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="Linux only")
+def test_available_memory(tmp_path):
+    meminfo, limit, none = tmp_path / "meminfo", tmp_path / "limit", str(tmp_path / "none")
+    meminfo.write_text("MemTotal:  9000000 kB\nMemFree:  1 kB\nMemAvailable:   4000000 kB\n")
+    assert devices.available_memory(str(meminfo), none) == pytest.approx(4.096e9 + 1e9, abs=1e9)  # and its own
+    limit.write_text("max\n")
+    assert devices.available_memory(str(meminfo), str(limit)) > 4.096e9
+    limit.write_text("2000000000\n")
+    assert devices.available_memory(str(meminfo), str(limit)) == 2000000000
+    assert devices.available_memory(none, none) == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -9,12 +9,15 @@ TensorFlow is imported inside the functions, so that this module can be imported
 """
 
 import contextlib
+import os
 import re
 
 from utils.errors import UserError
 
 LOSS_SCALE = {"float32": 1.0, "bfloat16": 1.0, "float16": 1024.0}
 _CPUINFO = "/proc/cpuinfo"  # Linux only; without it the processor's instructions are unknown, and float32 is used
+_MEMINFO = "/proc/meminfo"  # Linux only
+_MEMORY_LIMIT = "/sys/fs/cgroup/memory.max"  # of a container
 
 
 def gpus():
@@ -109,6 +112,23 @@ def keep_bfloat16_unfused(config):
     options = config.graph_options.rewrite_options
     if options.auto_mixed_precision_onednn_bfloat16 == options.ON:
         options.remapping = options.OFF
+
+
+def available_memory(meminfo=_MEMINFO, limit=_MEMORY_LIMIT):
+    """Return how many bytes this process can have, with those that it has already; None if unknown."""
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        total = page * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # such as on Windows
+        return None
+    try:
+        with open(meminfo, encoding="utf-8") as file, open("/proc/self/statm", encoding="utf-8") as own:
+            total = 1024 * int(re.search(r"^MemAvailable:\s*(\d+) kB", file.read(), re.MULTILINE).group(1))
+            total += page * int(own.read().split()[1])
+        with open(limit, encoding="utf-8") as file:
+            return min(total, int(file.read()))
+    except (OSError, AttributeError, ValueError):  # no Linux, or no limit: the file then says "max"
+        return total
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ def generate(session, sampler, z, labels):
     labels: [N] int32, the index of each picture's class, or [N, n_classes] float32, the shares of classes. Every run
     has the same number of rows, the last one padded: so a picture does not depend on N, bit for bit.
     """
-    size = _batch_size(sampler)
+    size = _batch_size(int(sampler.images.shape[1]))
     for start in range(0, len(z), size):
         rows, row_labels = z[start : start + size], labels[start : start + size]
         padded = np.zeros((size, z.shape[1]), np.float32)
@@ -46,7 +46,7 @@ def refresh(session, sampler, labels):
     """
     if sampler.refresh is None:
         return
-    size = max(_batch_size(sampler), _MIN_REFRESH_BATCH)
+    size = refresh_batch(int(sampler.images.shape[1]))
     rounds = -(-_REFRESH_SAMPLES // size)
     z = latents.noise(0, latents.STATISTICS, rounds * size, z_dim_of(sampler))
     # Each class as often as among the pictures, spread evenly over the rounds.
@@ -55,6 +55,11 @@ def refresh(session, sampler, labels):
         kept = i / (i + 1.0)  # so that the averages end as the plain means over the rounds
         feed = {sampler.z: z[i::rounds], sampler.labels: spread[i::rounds], sampler.kept: kept}
         session.run(sampler.refresh, feed)
+
+
+def refresh_batch(image_size):
+    """Return how many samples `refresh` draws at a time."""
+    return max(_batch_size(image_size), _MIN_REFRESH_BATCH)
 
 
 def with_progress(session, sampler, z, labels):
@@ -143,7 +148,6 @@ def z_dim_of(sampler):
     return int(sampler.z.shape[1])
 
 
-def _batch_size(sampler):
+def _batch_size(image_size):
     """Return how many pictures are generated at a time: fewer where they are larger."""
-    size = int(sampler.images.shape[1])
-    return max(1, min(64, 64 * 64 * 64 // (size * size)))
+    return max(1, min(64, 64 * 64 * 64 // image_size**2))

@@ -1,0 +1,85 @@
+"""How much memory a training run needs, estimated before its first step, and which batch_size would fit.
+
+The peak is a sum: the program with TensorFlow; the weights with all that is kept for each of them; the feature maps of
+a step, or of the samples that are drawn, whichever are more; and what a measurement of quality needs. The factors
+were measured, see benchmarks/memory.py and docs/performance.md. On a GPU the maps are in its own memory instead.
+"""
+
+import tensorflow.compat.v1 as tf
+
+from utils.metrics import features
+from utils.output.terminal import warn
+from utils.runtime import devices
+from utils.sampling.pictures import refresh_batch
+
+_FLOAT = 4  # bytes
+# The program with TensorFlow and the graph, in bytes; copies of each weight (gradient, Adam's two averages, averaged G,
+# temporary ones); copies of each feature map (before and after normalisation and activation, gradients).
+_IS_OLD = tf.__version__.startswith("1.")
+_PROGRAM, _COPIES, _MAPS = (4.4e8, 9.5, 1.5) if _IS_OLD else (7.2e8, 11.5, 1.75)
+_PENALTY = {"none": 0, "r1": 4, "wgan-gp": 4}  # as many more passes of D
+_MEASURING = {features.NONE: 1.0e8, features.PATCHES: 1.5e8, features.EFFICIENTNET: 2.7e8, features.INCEPTION: 6e8}
+_SET = 6  # sets of as many pictures as are compared, in bytes of a picture
+
+
+def announce(settings, n):
+    """Print how much memory the run needs; warn if there is less; n: the number of pictures. On a GPU, do nothing."""
+    if devices.gpus():
+        return
+    needed, available = estimate(settings, n), devices.available_memory()
+    print(f"The run needs about {_gigabytes(needed)} of memory.", flush=True)
+    if available is not None and needed > available:
+        problem = f"the run needs about {_gigabytes(needed)} of memory, but {_gigabytes(available)} are available"
+        warn(f"{problem}; {advice(settings, n, available)}")
+
+
+def advice(settings, n, available):
+    """Return what to lower so that the run needs at most `available` bytes."""
+    for batch_size in range(settings.run.batch_size - 1, 0, -1):
+        if estimate(settings._replace(run=settings.run._replace(batch_size=batch_size)), n) <= available:
+            return f"batch_size = {batch_size} would fit; set it in params.py"
+    return "no batch_size would fit; lower image_size or filters in model/params.py"
+
+
+def estimate(settings, n):
+    """Return about how many bytes the run takes at its peak; n: the number of pictures."""
+    run, network = settings.run, settings.network
+    g_maps, d_maps = feature_maps(network)
+    step = run.batch_size * (g_maps + (2 + _PENALTY[run.gradient_penalty]) * d_maps)  # of real and of fake pictures
+    maps = _FLOAT * _MAPS * max(step, refresh_batch(network.image_size) * g_maps)
+    compared = min(run.metrics_samples, n) * network.channels * network.image_size**2
+    measuring = _MEASURING[features.network_of(run)] + _SET * compared if run.metrics_every else 0
+    # TensorFlow 2 keeps the memory of the maps while a measurement takes its own; 1.15 gives it back.
+    of_both = max(maps, measuring) if _IS_OLD else maps + measuring
+    return _PROGRAM + _FLOAT * _COPIES * weights(network) + of_both
+
+
+def feature_maps(network):
+    """Return how many numbers there are in all feature maps of G, and of D, for a picture."""
+    channels, side = _channels(network), network.image_size
+    g_maps = sum(count * (4 << i) ** 2 for i, count in enumerate(channels))
+    g_maps += (network.output_filters + network.channels) * side**2
+    before_pooling = 2 if network.downsample == "average" else 1
+    d_maps = sum(count * (before_pooling * 4 << i) ** 2 for i, count in enumerate(channels))
+    return g_maps, d_maps
+
+
+def weights(network):
+    """Return how many weights G and D have together, without the few that are no kernels."""
+    channels, full = _channels(network), network.output_filters or network.channels
+    g_edge = 3 if network.upsample == "smooth" else network.kernel
+    d_edge = 3 if network.downsample == "average" else network.kernel
+    inner = sum(a * b for a, b in zip(channels, channels[1:]))
+    g_weights = 16 * network.z_dim * channels[0] + g_edge**2 * (inner + channels[-1] * full)
+    g_weights += 9 * network.output_filters * network.channels
+    return g_weights + d_edge**2 * (inner + channels[-1] * network.channels) + 16 * channels[0]
+
+
+def _channels(network):
+    """Return the number of feature maps at each resolution from 4x4 up to half the size, as layers.feature_maps."""
+    doublings = range(network.image_size.bit_length() - 4, -1, -1)
+    return [min(network.filters << n, network.max_filters) for n in doublings]
+
+
+def _gigabytes(count):
+    return f"{count / 1e9:.1f} GB"
