@@ -33,15 +33,19 @@ def automatic_share(pictures_seen, n):
 def augment(images, kinds, uniform):
     """Return augmented `images`, [N, H, W, C] float32 in [-1, 1]; colours may leave the range.
 
-    kinds: some of KINDS. uniform(shape, use): draws float32 from [0, 1), independent draws for each name of a use.
+    With C 4, colours are premultiplied by alpha, and gaps become transparent. kinds: some of KINDS.
+    uniform(shape, use): draws float32 from [0, 1), independent draws for each name of a use.
     """
+    has_alpha = images.shape[3] == 4
     if "color" in kinds:
-        images = color(images, uniform)
+        images = color_with_alpha(images, uniform) if has_alpha else color(images, uniform)
+    if has_alpha:
+        images = images + 1.0  # so that 0, which fills gaps, is transparent
     if "translation" in kinds:
         images = translation(images, uniform)
     if "cutout" in kinds:
         images = cutout(images, uniform)
-    return images
+    return images - 1.0 if has_alpha else images
 
 
 def color(images, uniform):
@@ -55,8 +59,26 @@ def color(images, uniform):
     return (images - mean) * (uniform(shape, "contrast") + 0.5) + mean
 
 
+def color_with_alpha(images, uniform):
+    """Change the colours as `color` does, in proportion to alpha, which stays: transparent pixels stay without colour.
+
+    images: [N, H, W, 4], colours premultiplied by alpha.
+    """
+    shape = [tf.shape(images)[0], 1, 1, 1]
+    alpha = images[..., 3:]
+    opacity = (alpha + 1.0) / 2.0  # [N, H, W, 1] in [0, 1]
+    colours = images[..., :3] + 1.0 - opacity  # opacity times the straight colours, of which 0 is middle grey
+    colours += (uniform(shape, "brightness") - 0.5) * opacity
+    grey = tf.reduce_mean(colours, axis=3, keepdims=True)
+    colours = (colours - grey) * (uniform(shape, "saturation") * 2.0) + grey
+    total = tf.maximum(tf.reduce_mean(opacity, axis=[1, 2, 3], keepdims=True), 1e-3)  # not 0 if all is transparent
+    mean = opacity * tf.reduce_mean(colours, axis=[1, 2, 3], keepdims=True) / total
+    colours = (colours - mean) * (uniform(shape, "contrast") + 0.5) + mean
+    return tf.concat([colours - 1.0 + opacity, alpha], axis=3)
+
+
 def translation(images, uniform, ratio=0.125):
-    """Shift each picture by up to an eighth of its size in each direction; the gap is filled with 0, a middle grey."""
+    """Shift each picture by up to an eighth of its size in each direction; the gap is filled with 0."""
     n = tf.shape(images)[0]
     height, width, channels = images.shape.as_list()[1:]
     # Shifting is a product with a shifted unit matrix: faster than gathering pixels, above all in the gradient.

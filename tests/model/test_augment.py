@@ -57,6 +57,48 @@ def test_cutout(graph):
     assert np.array_equal(found, expected)
 
 
+def test_color_of_opaque_pictures_with_alpha(graph, pictures):
+    drawn = drawing(brightness=[0.2, 0.9, 0.5], saturation=[0.1, 0.5, 0.7], contrast=[0.5, 0.9, 0.1])
+    opaque = np.concatenate([pictures, np.ones_like(pictures[..., :1])], axis=3)
+    found = run(augment.color_with_alpha(tf.constant(opaque), drawn))
+    assert found[..., :3] == pytest.approx(run(augment.color(tf.constant(pictures), drawn)), abs=1e-5)
+    assert np.array_equal(found[..., 3], opaque[..., 3])
+
+
+def test_color_leaves_alpha_and_transparent_pixels(graph, pictures):
+    """The colours that are seen change as those of an opaque picture of them would."""
+    drawn = drawing(brightness=[0.9] * 3, saturation=[0.2] * 3, contrast=[0.1] * 3)
+    opacity = np.float32(np.arange(16) % 4 / 3.0)[None, :, None, None] * np.ones((3, 16, 16, 1), np.float32)
+    opacity[0, :4] = 0.0
+    premultiplied = np.concatenate([(pictures + 1) * opacity - 1, 2 * opacity - 1], axis=3)
+    found = run(augment.color_with_alpha(tf.constant(premultiplied), drawn))
+    assert found[..., 3:] == pytest.approx(2 * opacity - 1)
+    assert found[opacity[..., 0] == 0] == pytest.approx(-1, abs=1e-6)
+    bright = pictures + 0.4
+    grey = bright.mean(axis=3, keepdims=True)
+    dull = (bright - grey) * 0.4 + grey
+    mean = (dull * opacity).sum((1, 2, 3), keepdims=True) / (3 * opacity.sum((1, 2, 3), keepdims=True))
+    expected = (dull - mean) * 0.6 + mean
+    colours = (found[..., :3] + 1) / np.maximum(opacity, 1e-9) - 1
+    assert colours[opacity[..., 0] > 0] == pytest.approx(expected[opacity[..., 0] > 0], abs=1e-4)
+
+
+def test_gaps_are_transparent(graph):
+    drawn = drawing(translation_down=[0.0], translation_right=[0.5], cutout_top=[0.999], cutout_left=[0.999])
+    found = run(augment.augment(tf.ones([1, 16, 16, 4]), ("translation", "cutout"), drawn))
+    expected = np.ones((1, 16, 16, 4))
+    expected[0, -2:] = expected[0, 12:, 12:] = -1
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("alpha", (-1.0, 1.0))
+def test_gradients_with_alpha_are_finite(graph, alpha):
+    images = tf.constant(alpha, shape=[2, 16, 16, 4])
+    augmented = augment.augment(images, augment.KINDS, lambda shape, name: tf.random_uniform(shape))
+    gradient = run(tf.gradients(tf.reduce_sum(tf.square(augmented)), images)[0])
+    assert np.isfinite(gradient).all() and np.abs(gradient).max() < 1e4
+
+
 def test_gradients_flow_through_all_of_it(graph, pictures):
     images = tf.constant(pictures)
     augmented = augment.augment(images, augment.KINDS, lambda shape, name: tf.random_uniform(shape))

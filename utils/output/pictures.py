@@ -7,6 +7,8 @@ import math
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from utils.output.alpha import straight
+
 _NOTE = "DCGAN"  # the keyword of the text chunk
 
 
@@ -48,14 +50,14 @@ def grid(images, columns=0):
 
 
 def png(image, note=None):
-    """Return the PNG file, bytes, of a picture [H, W, C] uint8 with C 1 or 3.
+    """Return the PNG file, bytes, of a picture [H, W, C] uint8 with C 1, 3, or 4: premultiplied.
 
     note: a dict that is written into the file as JSON, and that `note_of` reads; None: nothing.
     """
     buffer, texts = io.BytesIO(), PngImagePlugin.PngInfo()
     if note:
         texts.add_text(_NOTE, json.dumps(note))
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG", pnginfo=texts)
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else straight(image)).save(buffer, "PNG", pnginfo=texts)
     return buffer.getvalue()
 
 
