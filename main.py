@@ -165,6 +165,7 @@ def sample(settings):
     precision = devices.choose_precision("float32" if run.precision == "auto" or run.export else run.precision)
     selected = select.select(run.checkpoints_dir, run.checkpoint)
     network, classes = selected.manifest.network, selected.manifest.saved.classes
+    run = run._replace(background=selected.manifest.run["background"])  # which transparent samples are shown on
     chosen = chosen_classes(run, classes)
     formats.check(run.export)
     files.make_writable("samples_dir", run.samples_dir)

@@ -36,7 +36,8 @@ crop = "center"
 # Side in pixels of the square that crop = 'random' cuts its windows of image_size from. 0: 9/8 of image_size.
 load_size = 0
 
-# Colour of the borders of crop = 'pad', and behind transparent pictures. A name such as 'white', or '#rrggbb'.
+# Colour of the borders of crop = 'pad', and behind transparent pictures. A name such as 'white', or '#rrggbb'. With
+# channels = 4 (model/params.py) borders are transparent, and it is the colour that grids show pictures on.
 background = "white"
 
 # Value of white in pictures of more than 8 bits per channel, such as 4095 for 12 bits; black is 0. 0: white is judged

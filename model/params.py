@@ -10,7 +10,8 @@ reads the network from the checkpoint and ignores this file.
 # Height and width of the pictures, in pixels. 32, 64, 128 or 256 are usual. Doubling it costs four times the time.
 image_size = 64
 
-# Colour channels. 3: colour. 1: grey. The pictures in pics_dir are converted.
+# Colour channels. 3: colour. 1: grey. 4: colour and transparency; samples are PNGs with alpha, shown on `background` of
+# params.py. The pictures in pics_dir are converted.
 channels = 3
 
 # 1: learn the classes, the folders in pics_dir, so that samples of each class can be made. 0: unconditional.

@@ -95,7 +95,7 @@ EXAMPLES = {
         "'' or some of saved_model, frozen, tflite, onnx, page with commas between them",
     ),
     "image_size": (1024, 60, "8, 16, 32, 64, 128, 256, 512 or 1024"),
-    "channels": (1, 2, "3 or 1"),
+    "channels": (1, 2, "3, 1 or 4"),
     "conditional": SWITCH,
     "z_dim": (2**16, 0, "a whole number, from 1 to 65536"),
     "filters": (2**12, 0, "a whole number, from 1 to 4096"),

@@ -9,6 +9,7 @@ from preparing import decode_alone
 
 from utils.data.decode import BadPictureError, NotAPictureError, Recipe
 from utils.data.formats import claims_to_be_a_picture
+from utils.output.alpha import on_background, straight
 
 RECIPE = Recipe(size=32, channels=3, crop="center", background=(255, 255, 255))
 USABLE, UNUSABLE, OTHERS = odd_files.usable(), odd_files.unusable(), odd_files.others()
@@ -164,3 +165,50 @@ def test_a_jpeg_of_which_pixels_are_missing_is_refused(tmp_path, options):
         path.write_bytes(jpeg[:-left_out])
         with pytest.raises(BadPictureError, match="truncated"):
             decode_alone(str(path), RECIPE)
+
+
+WITH_ALPHA = RECIPE._replace(channels=4, background=())
+
+
+@pytest.mark.parametrize("name", sorted(USABLE))
+def test_every_kind_with_alpha_looks_the_same_on_the_background(tmp_path, name):
+    content, colours, tolerance = USABLE[name]
+    (tmp_path / name).write_bytes(content)
+    record = decode_alone(str(tmp_path / name), WITH_ALPHA)
+    assert record.shape == (32, 32, 4) and record.dtype == np.uint8
+    assert (record[..., :3] <= record[..., 3:]).all()
+    assert quarters(on_background(record, "white")) == pytest.approx(np.float64(colours), abs=tolerance + 2)
+
+
+@pytest.mark.parametrize("crop", ("center", "pad", "stretch"))
+@pytest.mark.parametrize("size", (16, 200))
+def test_the_colour_of_transparent_pixels_does_not_bleed_into_edges(tmp_path, crop, size):
+    """A red disc; the transparent ground around it holds green, which nobody sees."""
+    y, x = np.mgrid[:64, :80]
+    disc = (y - 32) ** 2 + (x - 40) ** 2 < 20**2
+    picture = np.where(disc[..., None], np.uint8([255, 0, 0, 255]), np.uint8([0, 255, 0, 0]))
+    Image.fromarray(picture).save(str(tmp_path / "a.png"))
+    record = decode_alone(str(tmp_path / "a.png"), WITH_ALPHA._replace(size=size, crop=crop))
+    seen = straight(record)
+    assert set(map(tuple, seen[..., :3].reshape(-1, 3))) == {(0, 0, 0), (255, 0, 0)}
+    assert ((seen[..., 3] > 0) & (seen[..., 3] < 255)).any() and (seen[0, :, 3] == 0).all()
+    assert not record[..., 1].any()
+
+
+def test_what_has_no_alpha_is_opaque_and_borders_are_transparent(tmp_path):
+    path = str(tmp_path / "a.png")
+    Image.new("RGB", (20, 10), (10, 120, 250)).save(path)
+    record = decode_alone(path, WITH_ALPHA._replace(crop="pad"))
+    assert (record[9:23] == [10, 120, 250, 255]).all() and not record[:8].any() and not record[-8:].any()
+
+
+@pytest.mark.parametrize("mode", ("P", "LA", "L", "RGB"))
+def test_transparency_of_other_modes(tmp_path, mode):
+    """Left half of a grey value, right half transparent: by a palette entry, by alpha, or by a declared colour."""
+    path, half = str(tmp_path / "a.png"), np.uint8([[200] * 16 + [3] * 16] * 32)
+    if mode == "LA":
+        Image.merge("LA", [Image.fromarray(half), Image.fromarray(np.uint8(half == 200) * 255)]).save(path)
+    else:
+        Image.fromarray(half).convert(mode).save(path, transparency={"P": 3, "L": 3, "RGB": (3, 3, 3)}[mode])
+    record = decode_alone(path, WITH_ALPHA)
+    assert (record[:, :16] == [200, 200, 200, 255]).all() and not record[:, 16:].any()

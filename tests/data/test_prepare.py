@@ -146,6 +146,14 @@ def test_every_recipe_has_a_cache_of_its_own(run):
     assert [load(run, variant)[1].decoded for variant in variants] == [0] * 5
 
 
+def test_pictures_with_alpha_do_not_depend_on_the_background(tiny):
+    def recipe(channels, background):
+        network = tiny.network._replace(channels=channels)
+        return prepare.recipe_of(tiny._replace(network=network, run=tiny.run._replace(background=background)))
+
+    assert recipe(4, "red") == recipe(4, "blue") and recipe(3, "red") != recipe(3, "blue")
+
+
 def test_caches_of_earlier_versions_stay_valid(run):
     """A change of these names or tables makes every user decode all pictures again."""
     load(run)

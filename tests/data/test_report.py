@@ -100,6 +100,21 @@ def test_a_skipped_csv_that_cannot_be_written_is_named(run):
     assert f"skipped.csv in checkpoints_dir = {run.checkpoints_dir} cannot be written (" in refused(run)
 
 
+@pytest.mark.parametrize(
+    "count, line",
+    (
+        (0, "0 of 9 pictures looked at have transparency; channels = 3 learns the same, faster."),
+        (4, "4 of 9 pictures looked at have transparency; the others count as opaque."),
+        (9, "9 of 9 pictures looked at have transparency."),
+    ),
+)
+def test_transparency_that_is_learnt_is_told(run, count, line):
+    array = np.random.RandomState(0).randint(0, 200, (9, 8, 8, 4)).astype(np.uint8)
+    array[..., 3], array[:count, 5, 5] = 255, 0
+    pictures = Pictures(InMemory(array), np.zeros(9, np.int32), ["a"], "", None)
+    assert report.describe(pictures, NOTHING, run).split("\n")[1:] == [line]
+
+
 @pytest.mark.parametrize("flat, told", ((0, False), (1, False), (4, True), (40, True)))
 def test_many_pictures_of_nearly_one_colour_are_told(run, flat, told):
     array = np.random.RandomState(0).randint(0, 256, (40, 8, 8, 3)).astype(np.uint8)

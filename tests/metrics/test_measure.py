@@ -77,6 +77,22 @@ def test_larger_records_are_cropped_to_their_centre(tiny):
     assert measurer.reals().shape == (4, 16, 16, 3) and (measurer.reals() == 200).all()
 
 
+@pytest.mark.parametrize("background, colour", (("white", 255), ("black", 0)))
+def test_pictures_with_alpha_are_measured_on_the_background(tiny, tmp_path, background, colour):
+    """As the pictures that one sees: metrics of colours, and copies, never see alpha."""
+    settings = with_run(tiny, **with_inception(tmp_path), background=background)
+    settings = settings._replace(network=settings.network._replace(channels=4))
+    with_alpha = np.concatenate([blocky(), np.full((40, 16, 16, 1), 255, np.uint8)], axis=3)
+    with_alpha[:, :8] = 0  # the upper half is transparent
+    seen = with_alpha[..., :3].copy()
+    seen[:, :8] = colour
+    measurer = measurer_of(with_alpha, settings, 40)
+    result = measured(measurer, with_alpha)
+    assert np.array_equal(result.fakes.pictures, seen)
+    expected = measured(measurer_of(seen, with_run(tiny, **with_inception(tmp_path)), 40), seen)
+    assert result.values == expected.values and result.values["copies"] == 1
+
+
 def test_the_same_pictures_and_noise_are_compared_each_time(tiny):
     first, second = (measure.Measurer(pictures_of(blocky()), tiny, 10) for _ in range(2))
     assert first.count == 10 and np.array_equal(first.reals(), second.reals())

@@ -115,6 +115,24 @@ def test_samples_are_written_as_a_grid_and_one_by_one(graph, run, tmp_path, chan
     assert line == f"70 pictures in {folder}.png, and each as a file in {folder}"
 
 
+@pytest.mark.parametrize("background, colour, label_grid", (("white", 255, 0), ("black", 0, 0), ("black", 0, 1)))
+def test_samples_with_alpha_are_files_with_it_and_a_grid_on_the_background(
+    graph, run, tmp_path, background, colour, label_grid
+):
+    run = run._replace(single=1, num_samples=4, background=background, label_grid=label_grid)
+    with tf.Session() as session:
+        write_samples(session, flat_sampler(channels=4), run, selected(tmp_path), [])
+    name = "sample_00000012_seed3_run012345"
+    folder = tmp_path / (name + "_n4" + "_labelled" * label_grid)
+    alpha = expected(latents.noise(3, latents.SAMPLES, 4, 5), 0)  # all four maps have this value
+    for i in range(4):
+        single = Image.open(str(folder / f"{name}_{i:05d}.png"))
+        assert single.mode == "RGBA" and (np.asarray(single) == [255, 255, 255, alpha[i]]).all()
+    grid = np.asarray(Image.open(str(folder) + ".png"))
+    shown = alpha + (255 - alpha.astype(int)) * colour // 255
+    assert grid.shape[2] == 3 and np.array_equal(grid[-1, ::2, 0], shown[2:])
+
+
 def test_samples_of_classes_have_a_row_each(graph, run, tmp_path):
     run = run._replace(num_samples=5, classes="red,blue")
     with tf.Session() as session:

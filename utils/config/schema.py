@@ -117,7 +117,7 @@ RUN: Dict[str, Rule] = {
 NETWORK: Dict[str, Rule] = {
     # Networks
     "image_size": keep(one_of(8, 16, 32, 64, 128, 256, 512, 1024)),
-    "channels": keep(one_of(3, 1)),
+    "channels": keep(one_of(3, 1, 4)),
     "conditional": keep(switch(), before=0),
     "z_dim": keep(whole(1, 2**16)),
     "filters": keep(whole(1, 2**12)),

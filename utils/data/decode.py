@@ -20,9 +20,9 @@ class Recipe(NamedTuple):
     """Everything that determines the record of a given file."""
 
     size: int  # height and width
-    channels: int  # 3 or 1
+    channels: int  # 3, 1, or 4: colours premultiplied by alpha, and alpha
     crop: str  # "center": the centre square; "pad": the whole, with borders; "stretch": the whole, distorted
-    background: Tuple[int, ...]  # R, G, B: the colour behind transparent pictures and of borders
+    background: Tuple[int, ...]  # R, G, B: the colour behind transparent pictures and of borders; () with 4 channels
 
 
 class NotAPictureError(Exception):
@@ -49,7 +49,9 @@ def decode(path, recipe, levels):
             with open(path, "rb") as file:
                 picture = depths.to_eight_bits(*_loaded(file, recipe), levels)
                 picture = _to_mode(_upright(picture), recipe)
-                return np.asarray(_fitted(picture, recipe), np.uint8).reshape(recipe.size, recipe.size, -1)
+                record = np.asarray(_fitted(picture, recipe), np.uint8).reshape(recipe.size, recipe.size, -1)
+                # Lanczos overshoots: a colour may come out above its alpha.
+                return np.minimum(record, record[..., 3:]) if recipe.channels == 4 else record
         except (*ERRORS, MemoryError):
             raise
         except OSError as error:
@@ -123,16 +125,22 @@ def _upright(picture):
 
 
 def _to_mode(picture, recipe):
-    """Return the picture in mode RGB, or L if recipe.channels is 1, on the background where it is transparent."""
-    mode = "RGB" if recipe.channels == 3 else "L"
+    """Return the picture in mode RGBa, which is premultiplied, if recipe.channels is 4.
+
+    Otherwise in mode RGB, or L if recipe.channels is 1, on the background where it is transparent.
+    """
+    mode = "L" if recipe.channels == 1 else "RGB"
     if picture.mode in ("La", "LA", "PA", "RGBa", "RGBA") or "transparency" in picture.info:
         if picture.mode == "La":
             picture = picture.convert("LA")
         picture = picture.convert("RGBA")
+        if recipe.channels == 4:
+            return picture.convert("RGBa")
         return Image.alpha_composite(Image.new("RGBA", picture.size, recipe.background), picture).convert(mode)
     if picture.mode == "LAB":
         picture = _from_lab(picture)
-    return picture.convert(mode)
+    picture = picture.convert(mode)
+    return picture.convert("RGBA").convert("RGBa") if recipe.channels == 4 else picture
 
 
 def _from_lab(picture):
@@ -149,8 +157,7 @@ def _fitted(picture, recipe):
     if recipe.crop == "pad":
         scale = size / max(width, height)
         inner = tuple(max(1, round(scale * length)) for length in (width, height))
-        border = Image.new("RGB", (1, 1), recipe.background).convert(picture.mode).getpixel((0, 0))
-        sheet = Image.new(picture.mode, (size, size), border)
+        sheet = Image.new(picture.mode, (size, size), _border(picture.mode, recipe))
         sheet.paste(_resize(picture, inner, None), ((size - inner[0]) // 2, (size - inner[1]) // 2))
         return sheet
     if recipe.crop == "stretch":
@@ -158,6 +165,13 @@ def _fitted(picture, recipe):
     side = min(width, height)
     left, top = (width - side) / 2.0, (height - side) / 2.0
     return _resize(picture, (size, size), (left, top, left + side, top + side))
+
+
+def _border(mode, recipe):
+    """Return the colour of borders for a picture of this mode: the background, or with 4 channels nothing."""
+    if recipe.channels == 4:
+        return (0, 0, 0, 0)
+    return Image.new("RGB", (1, 1), recipe.background).convert(mode).getpixel((0, 0))
 
 
 def _resize(picture, size, box):

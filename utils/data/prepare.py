@@ -17,7 +17,7 @@ from utils.data import decode, decoder, depths, pool, report
 from utils.data.cache import use_cache
 from utils.data.classes import Labels
 from utils.data.index import paths_of
-from utils.data.records import Records
+from utils.data.records import OnBackground, Records
 from utils.data.scan import Scan
 from utils.errors import UserError
 from utils.output import terminal
@@ -26,7 +26,7 @@ from utils.output import terminal
 class Pictures(NamedTuple):
     """The pictures of a run, in the order of their paths."""
 
-    records: Any  # Records
+    records: Any  # Records, or OnBackground
     labels: Any  # [n] int32: index into classes; -1 for a picture that is not in a class folder
     classes: List[str]  # sorted names of the first-level folders of pics_dir that hold pictures
     fingerprint: str  # equal for equal records and labels in the same order
@@ -41,6 +41,11 @@ class Pictures(NamedTuple):
         """Return the number of pictures of each class, in the order of `classes`; every picture must be in one."""
         return tuple(np.bincount(self.labels, minlength=len(self.classes)).tolist())
 
+    def on(self, background):
+        """Return the pictures as they are shown: with an alpha channel on this colour, otherwise as they are."""
+        has_alpha = self.records.shape[3] == 4
+        return self._replace(records=OnBackground(self.records, background)) if has_alpha else self
+
 
 def recipe_of(settings):
     """Return the Recipe of the records for these settings."""
@@ -48,7 +53,9 @@ def recipe_of(settings):
     size, crop = network.image_size, run.crop
     if crop == "random":  # the windows are cut from the records, which are centre squares
         size, crop = run.load_size or size + size // 8, "center"
-    return decode.Recipe(size, network.channels, crop, ImageColor.getrgb(run.background))
+    # Pictures with alpha are on a background only where they are shown.
+    background = () if network.channels == 4 else ImageColor.getrgb(run.background)
+    return decode.Recipe(size, network.channels, crop, background)
 
 
 def prepare_pictures(run, recipe, listing=True):

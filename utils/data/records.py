@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 
+from utils.output.alpha import on_background
 from utils.runtime import lacks
 
 _CHUNK = 2**24  # bytes of records whose checksums are computed at a time
@@ -115,3 +116,16 @@ class _UnmappedRows:
                 self._file.seek(int(slot) * self._length)
                 self._file.readinto(row)
         return rows
+
+
+class OnBackground:
+    """Records of pictures with an alpha channel, read as they are shown: on a colour."""
+
+    def __init__(self, records, background):
+        """records: Records of [H, W, 4], premultiplied; background: the colour, as of alpha.on_background."""
+        self._records, self._background = records, background
+        self.shape = (*records.shape[:3], 3)
+
+    def take(self, indices):
+        """Return pictures by their numbers: [n, H, W, 3] uint8."""
+        return on_background(self._records.take(indices), self._background)

@@ -18,7 +18,7 @@ _EXAMPLES = 5  # unusable files that are printed; skipped.csv lists all
 _MOST_CLASSES = 20  # printed
 _MOST_EXTENSIONS = 4  # of ignored files, printed
 _MOST_LEVELS = 5  # of black and white, printed
-_LOOKED_AT = 500  # pictures, evenly spaced, that are searched for uniform ones
+_LOOKED_AT = 500  # pictures, evenly spaced, that are searched for uniform ones and for transparency
 _UNIFORM = 4.0  # of 255: less than this is the standard deviation of each channel of a uniform picture
 _MANY = 0.05  # the share of uniform pictures that is told
 
@@ -63,7 +63,7 @@ def describe(pictures, summary, run):
         lines.append(f"Prepared {decoded} in {summary.seconds:.1f} s; the cache is in {run.cache_dir}.")
     if summary.deep:
         lines.append(f"More than 8 bits: {_deep(summary)}; if that is wrong, set white_level.")
-    lines += _uniform(pictures)
+    lines += _transparent(pictures) + _uniform(pictures)
     if pictures.n < run.batch_size:
         lines.append(
             f"Fewer pictures than batch_size = {run.batch_size}: batches repeat pictures; add pictures or lower it."
@@ -71,9 +71,25 @@ def describe(pictures, summary, run):
     return "\n".join(lines)
 
 
+def _transparent(pictures):
+    """Return a line that says how many pictures have transparency, if that is learnt; else no line."""
+    if pictures.records.shape[3] != 4:
+        return []
+    looked_at = _looked_at(pictures)
+    count = sum(pictures.records.take(np.array([i]))[..., 3].min() < 255 for i in looked_at)
+    note = "channels = 3 learns the same, faster" if not count else "the others count as opaque"
+    line = f"{count} of {counted(len(looked_at), 'picture')} looked at have transparency"
+    return [f"{line}." if count == len(looked_at) else f"{line}; {note}."]
+
+
+def _looked_at(pictures):
+    """Return the indices of some pictures, evenly spaced."""
+    return np.unique(np.linspace(0, pictures.n - 1, min(pictures.n, _LOOKED_AT)).astype(int))
+
+
 def _uniform(pictures):
     """Return a line if many pictures are of nearly one colour, such as those of an unknown depth; else no line."""
-    looked_at = np.unique(np.linspace(0, pictures.n - 1, min(pictures.n, _LOOKED_AT)).astype(int))
+    looked_at = _looked_at(pictures)
     uniform = [i for i in looked_at if pictures.records.take(np.array([i]))[0].std(axis=(0, 1)).max() < _UNIFORM]
     if len(uniform) < _MANY * len(looked_at):
         return []

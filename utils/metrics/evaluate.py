@@ -30,7 +30,7 @@ class Evaluator:
         run = run._replace(checkpoints_dir=run.samples_dir, batch_size=1, **trained_with)
         self._settings = Settings(run, manifest.network)
         files.make_writable("cache_dir", run.cache_dir)
-        self._pictures = data.load(self._settings)
+        self._pictures = data.load(self._settings).on(run.background)
         if manifest.saved.classes:
             data.require_classes(self._pictures, run, manifest.saved.classes)
         if manifest.saved.pictures not in ("", self._pictures.fingerprint):

@@ -9,6 +9,7 @@ from utils.data.batches import Order
 from utils.metrics import features, ms_ssim, table, variety
 from utils.metrics.nearest import Copies
 from utils.metrics.picture_set import PictureSet
+from utils.output.alpha import on_background
 from utils.output.pictures import center_crop
 from utils.sampling import latents
 from utils.sampling.pictures import generate
@@ -34,13 +35,13 @@ class Measurer:
         network: the features.Network that features come from, or None.
         """
         run, shape = settings.run, settings.network
-        n = len(pictures.labels)
+        pictures, n = pictures.on(run.background), len(pictures.labels)
         self.count = min(count, n)
         self._indices = Order(n, run.seed).take(0, self.count)  # in random order: neighbours in a folder may be alike
         self._pictures, self._run, self._size, self._reals = pictures, run, shape.image_size, None
         self.labels = pictures.labels[self._indices]
         self._z = latents.noise(run.seed, latents.MEASURING, self.count, shape.z_dim)
-        self._ms_ssim = ms_ssim.MsSsim((shape.image_size, shape.image_size, shape.channels))
+        self._ms_ssim = ms_ssim.MsSsim((shape.image_size, shape.image_size, pictures.records.shape[3]))
         self.network, self.kind = network, network.kind if network else features.NONE
         self.metrics = table.available(self.kind)
         recipe = (self.count, run.crop, run.load_size, run.background, network and network.identity)
@@ -48,7 +49,7 @@ class Measurer:
         self.of = " ".join([pictures.fingerprint, *map(str, recipe)])
 
     def reals(self):
-        """Return the real pictures, [N, H, W, C] uint8: the centres, if records are larger."""
+        """Return the real pictures, [N, H, W, C] uint8: the centres, if records are larger; C 1 or 3."""
         return self._real_set().pictures
 
     def _real_set(self):
@@ -64,6 +65,7 @@ class Measurer:
         """Generate samples with the present weights, and return what is Measured of them."""
         labels = np.maximum(self.labels, 0)  # the classes of the real pictures; ignored by an unconditional network
         samples = np.concatenate(list(generate(session, sampler, self._z, labels)))
+        samples = on_background(samples, self._run.background)
         reals, fakes = self._real_set(), PictureSet(samples, self._ms_ssim, self.network)
         values = {metric.name: metric.compute(reals, fakes) for metric in self.metrics}
         return Measured(values, reals, fakes, self._shares(reals, fakes))

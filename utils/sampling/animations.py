@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from utils.output import files, film
+from utils.output.alpha import on_background
 from utils.output.pictures import note_of, png
 from utils.output.terminal import say
 from utils.sampling import latents, naming, picks, walk
@@ -42,7 +43,8 @@ def write_walk(session, sampler, run, selected, chosen):
     z = latents.noise_of(run.sample_seed, latents.SAMPLES, numbers, z_dim_of(sampler))
     z, shares = walk.closed_path(z, [pick.label for pick in key_points], len(classes), run.walk)
     labels = shares if classes else np.zeros(len(z), np.int32)
-    frames = list(with_progress(session, sampler, z * np.float32(run.truncation), labels))
+    pictures = with_progress(session, sampler, z * np.float32(run.truncation), labels)
+    frames = [on_background(picture, run.background) for picture in pictures]
     files.write(strip_path, png(film.strip(frames), request.note))
     films = _write_films(request.path, lambda format: film.animated(frames, format, _WALK_FRAME))
     paths = [strip_path, *films]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from utils.output import files
+from utils.output.alpha import on_background
 from utils.output.film import with_text
 from utils.output.pictures import blank, place, png
 from utils.sampling import latents, naming, picks
@@ -39,7 +40,8 @@ def write_arithmetic(session, sampler, run, selected, chosen):
     labels = shares if n_classes else np.zeros(len(z), np.int32)
     pictures = list(with_progress(session, sampler, z, labels))
     result_picture = pictures[len(pictures) - _BLOCK * _BLOCK + _NEIGHBOURS // 2]
-    files.write(request.grid, png(_figure(pictures, terms, classes), request.note))
+    shown = [on_background(picture, run.background) for picture in pictures]
+    files.write(request.grid, png(_figure(shown, terms, classes), request.note))
     files.write(result_path, png(result_picture, request.note))
     return [f"{run.arithmetic} in {request.grid}, its result in {result_path}"]
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from utils.config.startup import layout
 from utils.output import files
+from utils.output.alpha import on_background
 from utils.output.film import with_text
 from utils.output.pictures import blank, place, png, to_uint8
 from utils.output.terminal import can_show_bar
@@ -26,7 +27,8 @@ def generate(session, sampler, z, labels):
     """Yield G's pictures as arrays [n, H, W, C] uint8, in the order of z, [N, z_dim] float32, and of their classes.
 
     labels: [N] int32, the index of each picture's class, or [N, n_classes] float32, the shares of classes. Every run
-    has the same number of rows, the last one padded: so a picture does not depend on N, bit for bit.
+    has the same number of rows, the last one padded: so a picture does not depend on N, bit for bit. With C 4, colours
+    are premultiplied by alpha.
     """
     size = _batch_size(int(sampler.images.shape[1]))
     for start in range(0, len(z), size):
@@ -112,12 +114,13 @@ def write_samples(session, sampler, run, selected, chosen):
         os.makedirs(request.single_folder, exist_ok=True)
     # With label_grid, each picture has a line of text above it.
     texts = [picks.Pick(*pair).caption(classes) for pair in zip(rows.labels, rows.numbers)] if run.label_grid else None
-    shape = sampler.images.shape.as_list()[1:]
-    shape = with_text(np.zeros(shape, np.uint8), "").shape if texts else shape
+    cell = on_background(np.zeros(sampler.images.shape.as_list()[1:], np.uint8), run.background)
+    shape = with_text(cell, "").shape if texts else cell.shape
     grid, columns = blank(len(rows.z), shape, rows.columns or run.grid_columns)
     z = rows.z * np.float32(run.truncation)
     for number, picture in enumerate(with_progress(session, sampler, z, rows.labels)):
-        place(grid, columns, number, with_text(picture, texts[number]) if texts else picture)
+        shown = on_background(picture, run.background)
+        place(grid, columns, number, with_text(shown, texts[number]) if texts else shown)
         if singles:
             files.write(singles[number], png(picture, request.note))
     files.write(request.grid, png(grid, request.note))

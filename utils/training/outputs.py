@@ -8,6 +8,7 @@ from utils.checkpoints import manifest, store
 from utils.errors import reason_of
 from utils.metrics import table
 from utils.output import files, history, pictures
+from utils.output.alpha import on_background
 from utils.output.terminal import warn
 from utils.sampling import latents
 from utils.sampling.animations import write_timelapse
@@ -91,7 +92,8 @@ class Outputs:
             self._attempt(f"the grid of step {state.step}", self._write_grid, state.step)
 
     def _write_grid(self, step):
-        sheet = pictures.grid(self._generator.samples(step, self._z, self._labels), self._columns)
+        samples = on_background(self._generator.samples(step, self._z, self._labels), self._run.background)
+        sheet = pictures.grid(samples, self._columns)
         png = self._write_sheet(f"train_{step:08d}.png", sheet, step)
         self._open_history().write_grid(step, png, sheet.shape)
         self._grid_step = step
@@ -110,7 +112,8 @@ class Outputs:
 
         For classes also samples/classes.csv, which says where each of them is in the grids of samples.
         """
-        sheet = pictures.grid(pictures.to_uint8(reals), self._run.grid_columns)
+        shown = on_background(pictures.to_uint8(reals), self._run.background)
+        sheet = pictures.grid(shown, self._run.grid_columns)
         self._attempt("reals.png", self._write_sheet, "reals.png", sheet, 0)
         if self._class_list:
             path = os.path.join(self._run.samples_dir, "classes.csv")
