@@ -23,9 +23,21 @@ class Sampler(NamedTuple):
 
 
 def name_outputs(sampler):
-    """Add the outputs of exported files to the graph: `images`, uint8, and `images_float`, float32 in [-1, 1]."""
-    tf.cast(tf.clip_by_value(sampler.images * 127.5 + 128.0, 0.0, 255.0), tf.uint8, name="images")  # rounded
+    """Add the outputs of exported files to the graph: `images`, uint8, and `images_float`, float32 in [-1, 1].
+
+    With an alpha channel, the colours of `images` are straight, as in PNG files, and those of `images_float` are
+    premultiplied by alpha, as G makes them.
+    """
+    images = tf.clip_by_value(sampler.images * 127.5 + 128.0, 0.0, 255.0)
+    tf.cast(_straight(images) if images.shape[3] == 4 else images, tf.uint8, name="images")  # rounded
     tf.identity(sampler.images, name="images_float")
+
+
+def _straight(images):
+    """Return [N, H, W, 4] in 0..255, premultiplied, with colours divided by alpha; 0 where nothing is opaque."""
+    images = tf.floor(images)  # the same pixels as the program's own files, which come from 8 bits
+    colours, alpha = images[..., :3], images[..., 3:]
+    return tf.concat([tf.minimum(colours, alpha) * 255.0 / tf.maximum(alpha, 1.0) + 0.5, alpha], axis=3)
 
 
 def build_sampler(network, averaged, n_classes=0):

@@ -14,6 +14,7 @@ from utils.errors import RunError, reason_of
 from utils.export.formats import FORMATS, names_of
 from utils.export.frozen import OUTPUTS, Frozen
 from utils.export.target import Target, size_of
+from utils.output.alpha import premultiplied, straight
 from utils.sampling import latents, picks
 from utils.sampling.pictures import generate, z_dim_of
 
@@ -77,6 +78,7 @@ def _freeze(session, sampler, run, selected):
         classes,
         shown,
         latents.noise_of(run.sample_seed, latents.SAMPLES, [pick.number for pick in shown], z_dim),
+        run.background,
     )
 
 
@@ -113,7 +115,9 @@ def _difference(reader, path, feed, expected, allowed):
     os.remove(result_path)
     if not (images.shape == floats.shape == expected.shape and images.dtype == np.uint8):
         raise RunError(f"{file} draws pictures {images.dtype} {images.shape}")
-    differences = np.abs(images.astype(int) - expected), np.abs(np.float64(floats) * 127.5 + 127.5 - expected) - 0.5
+    # Premultiplied: where hardly anything is opaque, the smallest difference makes another straight colour.
+    drawn, wanted = premultiplied(images), premultiplied(straight(expected))
+    differences = np.abs(drawn.astype(int) - wanted), np.abs(np.float64(floats) * 127.5 + 127.5 - expected) - 0.5
     difference = max(int(np.ceil(each.max() - 1e-3)) for each in differences)
     if difference > allowed:
         raise RunError(f"{file} differs from the sampler by {difference} of 255")

@@ -1,7 +1,8 @@
 """The formats that G can be exported to; each has a file here that writes it, and the code with which others read it.
 
 Every format has the inputs z, [N, z_dim] float32, and, of a conditional network, labels, [N] int32, and the outputs
-images, [N, H, W, C] uint8, and images_float, float32 in [-1, 1].
+images, [N, H, W, C] uint8, and images_float, float32 in [-1, 1]. With C = 4, the colours of images_float are
+premultiplied by alpha, and those of images are straight.
 """
 
 import importlib.util

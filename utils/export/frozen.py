@@ -17,6 +17,7 @@ class Frozen(NamedTuple):
     classes: Tuple[str, ...]  # () if the network is unconditional
     picks: List[Any]  # the picks.Pick of the pictures that are shown first
     z: Any  # their noise, [N, z_dim] float32
+    background: str  # the colour that pictures with an alpha channel are shown on
 
 
 READER = """

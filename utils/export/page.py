@@ -4,6 +4,7 @@ import base64
 import os
 
 import numpy as np
+from PIL import ImageColor
 
 from utils.export.operations import Operations
 from utils.output import html
@@ -50,6 +51,7 @@ def write(network, folder):
         "step": network.step,
         "size": network.image_shape[0],
         "channels": network.image_shape[2],
+        "background": "#%02x%02x%02x" % ImageColor.getrgb(network.background),
         "classes": list(network.classes),
         "pictures": [{"number": pick.number, "label": pick.label} for pick in network.picks],
         "z": len(arrays) - 1,

@@ -75,15 +75,19 @@ def _content(selected, z_dim):
     if classes:
         inputs["labels"] = {"shape": [None], "dtype": "int32", "classes": list(classes)}
     shape = [None, network.image_size, network.image_size, network.channels]
+    outputs = {
+        "images": {"shape": shape, "dtype": "uint8", "range": [0, 255]},
+        "images_float": {"shape": shape, "dtype": "float32", "range": [-1, 1]},
+    }
+    if network.channels == 4:
+        outputs["images"]["colours"] = "straight"
+        outputs["images_float"]["colours"] = "premultiplied by alpha"
     return {
         "run": identity.of(selected.manifest),
         "step": selected.checkpoint.step,
         "weights": selected.weights,
         "inputs": inputs,
-        "outputs": {
-            "images": {"shape": shape, "dtype": "uint8", "range": [0, 255]},
-            "images_float": {"shape": shape, "dtype": "float32", "range": [-1, 1]},
-        },
+        "outputs": outputs,
         "network": network._asdict(),
         "versions": {"tensorflow": tf.__version__, "numpy": np.__version__},
     }

@@ -167,7 +167,7 @@ function createGenerator(steps, arrays) {
     };
 }
 
-// The pixels of a picture, as a canvas has them: red, green, blue, opacity, from 0 to 255. Grey has one channel.
+// The pixels of a picture, as ImageData has them: red, green, blue, alpha, from 0 to 255. Grey has one channel.
 function pixelsOf(picture) {
     const { height, width, channels, data } = picture, pixels = new Uint8ClampedArray(4 * height * width);
     for (let pixel = 0; pixel < height * width; pixel++) {
@@ -176,6 +176,15 @@ function pixelsOf(picture) {
             const value = channel < channels ? Math.floor(data[pixel * channels + channel] * 127.5 + 128) : 255;
             pixels[4 * pixel + i] = value;
         }
+    }
+    return channels === 4 ? straight(pixels) : pixels;
+}
+
+// Divides the colours of pixels, which a network with alpha multiplies by it; 0 where nothing is opaque.
+function straight(pixels) {
+    for (let i = 0; i < pixels.length; i++) {
+        const alpha = pixels[i | 3];
+        if ((i & 3) < 3) pixels[i] = Math.floor((255 * Math.min(pixels[i], alpha)) / Math.max(alpha, 1) + 0.5);
     }
     return pixels;
 }

@@ -233,6 +233,7 @@ function drawMap() {
 
 function drawMarker() {
     const map = byId("map"), context = map.getContext("2d"), margin = model.size / 2, width = map.width - model.size;
+    context.clearRect(0, 0, map.width, map.height);
     context.drawImage(background, 0, 0);
     context.beginPath();
     context.arc(margin + marker.x * width, margin + marker.y * width, map.width / 24, 0, 2 * Math.PI);
@@ -300,6 +301,14 @@ function moveNumber(i, value) {
     show({ z, classes: large.classes, name: `${unchanged.name}, changed` });
 }
 
+// What transparent pictures are shown on.
+
+const NAMES = { "#ffffff": "white", "#000000": "black" };
+
+function showOn(background) {
+    document.documentElement.style.setProperty("--behind", background);
+}
+
 // The start.
 
 function addOptions(select, options) {
@@ -320,6 +329,11 @@ function start() {
     addOptions(byId("class"), model.classes.map((name, i) => [i, name]));
     addOptions(byId("class-of-new"), [["", "each in turn"], ...model.classes.map((name, i) => [i, name])]);
     for (const label of document.querySelectorAll(".classes")) label.hidden = !model.classes.length;
+    const colours = [...new Set([model.background, "#ffffff", "#000000"])];
+    const checkerboard = ["var(--checkerboard)", "checkerboard"];
+    addOptions(byId("background"), [checkerboard, ...colours.map((colour) => [colour, NAMES[colour] || colour])]);
+    byId("background").parentElement.hidden = model.channels !== 4;
+    if (model.channels === 4) showOn(byId("background").value);
     for (const slider of document.querySelectorAll("input + output")) {
         const showValue = () => (slider.value = Number(slider.previousElementSibling.value).toFixed(2));
         slider.previousElementSibling.addEventListener("input", showValue);
@@ -337,6 +351,7 @@ function start() {
         select({ z: large.z, classes: sharesOf(label), name: `${large.name}, as ${model.classes[label]}` });
     });
     byId("truncation").addEventListener("input", redraw);
+    byId("background").addEventListener("change", () => showOn(byId("background").value));
     byId("numbered").addEventListener("click", () => showGrid(numbered));
     byId("fresh").addEventListener("click", () =>
         showGrid(numbered.map(() => newPoint(byId("class-of-new").value)))
