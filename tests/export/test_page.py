@@ -81,6 +81,7 @@ def test_pictures_are_those_of_the_program(exported, page):
         assert min(differences) <= 2, name
     buttons = page.driver.find_elements("css selector", "#grid button")
     assert [button.text.strip() for button in buttons] == exported.names
+    assert not page.find("#background").is_displayed()
     assert page.find("h1").text == "pics" and not page.driver.find_elements("css selector", "img")
 
 

@@ -1,0 +1,83 @@
+"""Exports with an alpha channel: straight colours in `images` and on the page, and a background to choose there."""
+
+import collections
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from test_export import CHANGED
+from test_page import COPY, IDLE, set_value, wait_for
+
+from model.sample_graph import name_outputs
+from utils.errors import RunError
+from utils.export import export, page
+from utils.export.frozen import READER
+from utils.output import html
+from utils.output.alpha import straight
+
+# Every colour with every alpha, premultiplied; a network's colours may exceed its alpha.
+PAIRS = np.stack(np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2), axis=-1)
+ALL = PAIRS[None, ..., [0, 0, 0, 1]]  # [1, 256, 256, 4]
+FLOATS = np.float32(ALL / 127.5 - 1)
+
+
+@pytest.fixture
+def named(graph):
+    """The graph of a sampler that makes ALL, with the outputs of exported files."""
+    name_outputs(collections.namedtuple("Sampler", "images")(tf.constant(FLOATS)))
+    return graph
+
+
+def test_images_are_the_pixels_of_the_png_files(named):
+    with tf.Session() as session:
+        images, floats = session.run(["images:0", "images_float:0"])
+    assert np.array_equal(images, straight(ALL)) and np.array_equal(floats, FLOATS)
+
+
+@pytest.mark.parametrize("change, difference", (("pass", None), ("outputs['images'][..., :3] //= 2", 128)))
+def test_the_check_compares_what_is_seen(named, tmp_path, change, difference):
+    (tmp_path / "generator.pb").write_bytes(named.as_graph_def().SerializeToString())
+    reader = READER + CHANGED.format(change=change)
+    arguments = reader, str(tmp_path / "generator.pb"), {}, ALL, 1
+    if difference is None:
+        assert export._difference(*arguments) == 0
+    else:
+        with pytest.raises(RunError, match=f"differs from the sampler by {difference} of 255"):
+            export._difference(*arguments)
+
+
+def test_the_page_has_straight_colours():
+    miniracer = pytest.importorskip("py_mini_racer")
+    engine = miniracer.MiniRacer()
+    picture = {"height": 256, "width": 256, "channels": 4, "data": FLOATS.ravel().tolist()}
+    engine.eval(html.read(page.NETWORK))
+    pixels = json.loads(engine.eval(f"JSON.stringify(Array.from(pixelsOf({json.dumps(picture)})))"))
+    assert np.array_equal(np.reshape(pixels, ALL.shape), straight(ALL))
+
+
+@pytest.mark.slow
+def test_a_background_can_be_chosen_on_the_page(program, browser):
+    pytest.importorskip("py_mini_racer")
+    program.train("--channels", "4", "--background", "#102030", "--max_steps", "1")
+    program.train("--isTrain", "0", "--export", "page")
+    (path,) = program.samples.glob("export_*/generator.html")
+    browser.open(pathlib.Path(str(path)))
+    wait_for(browser, IDLE)
+    alpha = np.reshape(browser.run(COPY + "return pixelsIn(byId('picture'))"), (16, 16, 4))[..., 3]
+    assert alpha.min() < 255
+
+    behind = "return getComputedStyle(byId('map')).background"
+    assert "repeating-conic-gradient" in browser.run(behind)
+    offered = [option.text for option in browser.driver.find_elements("css selector", "#background option")]
+    assert offered == ["checkerboard", "#102030", "white", "black"] and browser.find("#background").is_displayed()
+    set_value(browser, "#background", "#102030", "change")
+    assert "rgb(16, 32, 48)" in browser.run(behind) and "gradient" not in browser.run(behind)
+
+    def after(*moves):
+        for x, y in moves:
+            browser.run("moveMarker(arguments[0], arguments[1])", x, y)
+        return browser.run(COPY + "return pixelsIn(byId('map'))")
+
+    assert after((0.9, 0.1)) == after((0.1, 0.9), (0.9, 0.1))  # the marker leaves no trace
