@@ -219,5 +219,13 @@ def test_what_a_format_needs_is_named_at_the_door(monkeypatch):
         formats.check("tflite")
 
 
+def test_why_a_program_failed():
+    assert (
+        export._reason("Error: bad\n    at f (x.js:1)\nFatal memory\n=== stack\n    /lib/x.so(+0x2)\n", 1)
+        == "Fatal memory"
+    )
+    assert export._reason("\n", -9) == "exit code -9"
+
+
 def test_names():
     assert formats.names_of("") == [] and formats.names_of("onnx, frozen") == ["onnx", "frozen"]

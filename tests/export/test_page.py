@@ -140,18 +140,80 @@ def test_every_control_changes_the_picture(exported, page, tmp_path):
     press(page, "#play")
     wait_for(page, "position > 1 && byId('name').value.startsWith('walk at')")
     press(page, "#play")
-    assert page.run("return playing") is None
+    assert page.run("return playing === null && unchanged === large")
 
     page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-    set_value(page, "#scale", 64, "change")
+    set_value(page, "#scale", 4, "change")
     press(page, "#save")
-    for _ in range(100):
-        if any(path.suffix == ".png" for path in tmp_path.iterdir()):
-            break
-        time.sleep(0.1)
-    (saved,) = tmp_path.iterdir()
+    (saved,) = downloads(tmp_path)
     assert re.fullmatch(r"pics_step_2_walk_at_[0-9.]+\.png", saved.name)
     np.testing.assert_array_equal(np.uint8(Image.open(str(saved)))[::4, ::4, :3], large(page)[0][..., :3])
+
+
+def downloads(folder):
+    """Return the paths of the pictures in a folder, as soon as there is one."""
+    for _ in range(100):
+        paths = [path for path in folder.iterdir() if path.suffix == ".png"]
+        if paths:
+            return paths
+        time.sleep(0.1)
+    raise AssertionError("nothing was downloaded")
+
+
+@pytest.mark.slow
+def test_pictures_are_computed_in_their_order(exported, page):
+    """The newest request of a place counts, and a walk does not keep the others waiting."""
+    order = page.run(
+        """
+        const order = [], done = arguments[0];
+        for (const i of [1, 2, 3, 4, 5]) painter.request("large", LARGE, large, () => order.push(`large ${i}`));
+        for (const i of [1, 2]) painter.request(`grid ${i}`, GRID, large, () => order.push(`grid ${i}`));
+        painter.request("map", MAP, large, () => order.push("map"));
+        painter.request("forgotten", CORNER, large, () => order.push("forgotten"));
+        painter.forget(CORNER);
+        window.order = order;
+        return painter.waiting.size;
+        """
+    )
+    assert order == 4  # the first large one is being computed
+    wait_for(page, IDLE)
+    assert page.run("return order") == ["large 1", "grid 1", "large 5", "grid 2", "map"]
+    press(page, "#play")
+    press(page, "#fresh")
+    wait_for(page, "![...painter.waiting.values()].some(({ rank }) => rank !== LARGE)")
+    set_value(page, "#sliders label:nth-child(2) input", 0.5)  # stops the walk
+    assert re.fullmatch(r"walk at [0-9.]+, changed", large(page)[1])
+
+
+@pytest.mark.slow
+def test_a_picture_is_saved_under_its_own_name(page, tmp_path):
+    page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    before = large(page)
+    page.run("byId('new').click(); byId('save').click()")  # the new picture is still being computed
+    (saved,) = downloads(tmp_path)
+    assert saved.stem.endswith(re.sub(r"[^\w.-]+", "_", before[1]))
+    np.testing.assert_array_equal(np.uint8(Image.open(str(saved)).convert("RGBA")), before[0])
+
+
+@pytest.mark.slow
+def test_classes_on_the_plane(page):
+    shares = page.run(
+        """
+        if (!model.classes.length) return null;
+        corners = [0, 1, 1].map((label) => ({ ...large, classes: sharesOf(label) }));
+        return [[0, 0], [0.5, 0], [1, 0], [1, 1]].map(([x, y]) => planePoint(x, y).classes);
+        """
+    )
+    assert shares is None or shares == [[1, 0], [0.5, 0.5], [0, 1], [0, 1]]
+
+
+@pytest.mark.slow
+def test_a_worker_that_fails_is_reported(exported, browser):
+    browser.open(exported.page)
+    wait_for(browser, IDLE)
+    browser.run("painter.request('bad', LARGE, { z: [], classes: [] }, () => 0)")
+    wait_for(browser, "byId('problem').textContent.startsWith('This browser cannot compute the pictures: ')")
+    assert browser.complaints()  # the error itself
 
 
 @pytest.mark.slow
@@ -164,9 +226,9 @@ def test_paths_keep_the_law_of_z(page):
         const paths = [between(points[0], points[1], 0.5), between(points[1], points[2], 0.25),
           mix(points, [0.2, 0.3, 0.5]), mix(points, [-1, 1, 1])];
         const mean = (values) => values.reduce((a, b) => a + b) / values.length;
-        const there = [-0.999, -0.5, 0, 0.3, 0.99].map((z) => Math.abs(toUniform(toGaussian(z)) - z));
+        const errors = [-0.999, -0.5, 0, 0.3, 0.99].map((z) => Math.abs(toUniform(toGaussian(z)) - z));
         return [paths.map(({ z, classes }) => [mean(z), mean(z.map((each) => each * each)), classes[1]]),
-          Math.max(...there), between(points[0], points[1], 1) === points[1]];
+          Math.max(...errors), between(points[0], points[1], 1) === points[1]];
         """
     )
     for mean, square, _ in moments[0]:
@@ -180,4 +242,4 @@ def test_paths_keep_the_law_of_z(page):
 def test_everything_fits_the_window(exported, browser, width):
     browser.open(exported.page, width=width, dark=width < 600)
     wait_for(browser, IDLE)
-    assert browser.run("return document.documentElement.scrollWidth <= window.innerWidth")
+    assert browser.run("return document.documentElement.scrollWidth") <= width

@@ -10,6 +10,7 @@ import pytest
 from utils.checkpoints import store
 from utils.checkpoints.manifest import Manifest, Saved
 from utils.checkpoints.select import Selected
+from utils.errors import UserError
 from utils.export import target as module
 
 
@@ -67,3 +68,14 @@ def test_an_interrupt_leaves_no_wrong_checksum(target, tmp_path, monkeypatch, ca
     monkeypatch.undo()
     opened.publish(str(tmp_path / "a"), "a", {})
     assert described(opened) == ["a"]
+
+
+@pytest.mark.parametrize("content", ("", '{"weights": "0123', "[]", '{"weights": "0123456789ab", "files": [1]}'))
+def test_a_damaged_description_is_named(target, tmp_path, content):
+    (tmp_path / "a").write_text("a")
+    first = target()
+    first.publish(str(tmp_path / "a"), "a", {})
+    with open(first.json, "w") as file:
+        file.write(content)
+    with pytest.raises(UserError, match=r"model\.json is damaged; remove it, or choose another --samples_dir$"):
+        target()

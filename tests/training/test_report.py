@@ -157,6 +157,8 @@ def test_large_grids_are_made_small_and_fewer(tmp_path, monkeypatch):
     monkeypatch.setattr(grids, "_BYTES", size - 1)
     assert [step for step, _ in run.up_to(3)] == [0, 1, 2, 3]
     assert [step for step, _ in run.up_to(4)] == [0, 2, 4]
+    monkeypatch.setattr(grids, "uri_of", None)  # none is read again
+    assert [step for step, _ in run.up_to(4)] == [0, 2, 4]
     monkeypatch.setattr(grids, "_BYTES", 1)
     assert [step for step, _ in run.up_to(4)] == [0, 4]
     assert grids.read_grid(str(tmp_path / "train_00000000.png"), 1024).size == (51, 1024)

@@ -3,6 +3,7 @@ must draw the same pictures as the sampler.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -108,8 +109,8 @@ def _difference(reader, path, feed, expected, allowed):
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1")
     done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
-        last = done.stdout.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
-        raise RunError(f"{file} cannot be read by its runtime ({last[0]})")
+        reason = _reason(done.stdout.decode("utf-8", "replace"), done.returncode)
+        raise RunError(f"{file} cannot be read by its runtime ({reason})")
     with np.load(result_path) as outputs:
         images, floats = outputs["images"], outputs["images_float"]
     os.remove(result_path)
@@ -122,3 +123,9 @@ def _difference(reader, path, feed, expected, allowed):
     if difference > allowed:
         raise RunError(f"{file} differs from the sampler by {difference} of 255")
     return difference
+
+
+def _reason(output, code):
+    """Return the line of a failed program's output that says why: the last one that is not part of a stack."""
+    lines = [line for line in output.splitlines() if line.strip() and not re.match(r"\s|at |#|=|<", line)]
+    return lines[-1] if lines else f"exit code {code}"

@@ -31,8 +31,8 @@ def write(network, folder):
     )
     for name in (*network.inputs, *OUTPUTS):
         _rename(model.graph, name + ":0", name)
-    half = convert_float_to_float16(model, keep_io_types=True)  # which changes a copy
     onnx.save(model, os.path.join(folder, "generator.onnx"))
+    half = convert_float_to_float16(model, keep_io_types=True)
     onnx.save(half, os.path.join(folder, "generator_float16.onnx"))
     return {"generator.onnx": 1, "generator_float16.onnx": 3}
 

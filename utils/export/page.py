@@ -11,7 +11,7 @@ from utils.output import html
 
 _WEB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "web")
 _STYLES = os.path.join(html.SHARED, "base.css"), os.path.join(_WEB, "page.css")
-_SCRIPTS = os.path.join(_WEB, "paths.js"), os.path.join(_WEB, "page.js")
+_SCRIPTS = [os.path.join(_WEB, name) for name in ("painter.js", "paths.js", "page.js", "plane.js", "start.js")]
 NETWORK = os.path.join(_WEB, "network.js")
 
 # V8, the JavaScript of Chromium, is given what is in the page.
@@ -20,10 +20,10 @@ import json, re
 from py_mini_racer import MiniRacer
 
 CALL = '''
-function pictures(z, classes) {
-  const generate = createGenerator(model.steps, decode(model.numbers, model.arrays));
-  const drawn = z.map((each, i) => generate(Float32Array.from(each), Float32Array.from(classes[i])));
-  return JSON.stringify(drawn.map((each) => [Array.from(pixelsOf(each)), Array.from(each.data)]));
+const generate = createGenerator(model.steps, decode(model.numbers, model.arrays));
+function picture(z, classes) {
+    const drawn = generate(Float32Array.from(z), Float32Array.from(classes));
+    return JSON.stringify([Array.from(pixelsOf(drawn)), Array.from(drawn.data)]);
 }
 '''
 
@@ -32,12 +32,13 @@ def read(path, inputs):
         text = re.search('<script type="application/json" id="model">(.*?)</script>', file.read()).group(1)
     model = json.loads(text)
     engine = MiniRacer()
-    engine.eval(model["network"] + CALL + "const model = " + text + ";")
-    classes = np.eye(len(model["classes"]))[inputs["labels"]] if model["classes"] else [[]] * len(inputs["z"])
-    drawn = json.loads(engine.call("pictures", inputs["z"].tolist(), np.asarray(classes).tolist()))
-    size, channels = model["size"], model["channels"]
-    shape = [len(drawn), size, size, channels]
-    images = np.uint8([pixels for pixels, _ in drawn]).reshape([len(drawn), size, size, 4])[..., :channels]
+    engine.eval(model["network"] + "const model = " + text + ";" + CALL)
+    shares = np.eye(len(model["classes"]))[inputs["labels"]] if model["classes"] else np.zeros([len(inputs["z"]), 0])
+    ends = zip(inputs["z"].tolist(), shares.tolist())
+    drawn = [json.loads(engine.call("picture", z, classes)) for z, classes in ends]  # V8 cannot return them all at once
+    height, width, channels = model["height"], model["width"], model["channels"]
+    shape = [len(drawn), height, width, channels]
+    images = np.uint8([pixels for pixels, _ in drawn]).reshape([len(drawn), height, width, 4])[..., :channels]
     return {"images": images, "images_float": np.float32([values for _, values in drawn]).reshape(shape)}
 """
 
@@ -49,7 +50,8 @@ def write(network, folder):
     model = {
         "title": network.title,
         "step": network.step,
-        "size": network.image_shape[0],
+        "height": network.image_shape[0],
+        "width": network.image_shape[1],
         "channels": network.image_shape[2],
         "background": "#%02x%02x%02x" % ImageColor.getrgb(network.background),
         "classes": list(network.classes),

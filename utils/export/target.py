@@ -56,6 +56,8 @@ class Target:
         with contextlib.suppress(FileNotFoundError):
             with open(self.json, "rb") as file:
                 content = _read_json(file)
+            if content is None:
+                raise UserError(f"{self.json} is damaged; remove it, or choose another --samples_dir")
             if content.get("weights") != self._content["weights"]:
                 raise UserError(
                     f"{self._folder} has an export of other weights; move it away, or choose another --samples_dir"
@@ -105,11 +107,13 @@ def _remove(path):
 
 
 def _read_json(file):
+    """Return the content of a model.json; None if it is damaged."""
     try:
         content = json.loads(file.read().decode("utf-8"))
     except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+        return None
+    is_whole = isinstance(content, dict) and isinstance(content.get("files"), dict)
+    return content if is_whole else None
 
 
 def _files_of(path):

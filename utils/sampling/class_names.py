@@ -25,7 +25,7 @@ def split(text, separator):
 
 def quoted(name):
     """Return the name of a class as it is written in a setting."""
-    is_plain = len(split(name, r",|\s[+-]\s")) == 1 and not name.startswith('"')
+    is_plain = len(split(name, r",|\s[+-]\s")) == 1 and not name.startswith('"') and name == name.strip()
     return name if is_plain else '"' + name.replace('"', '""') + '"'
 
 

@@ -31,7 +31,11 @@ def chosen_classes(run, classes):
 def memory_setting(run):
     """Return the setting that decides how much memory sampling takes: its name and value."""
     names = [name for name in ("walk", "arithmetic", "picks") if getattr(run, name)]
-    name = "evaluate_samples" if run.evaluate else names[0] if names else "num_samples"
+    if run.evaluate:
+        names = ["evaluate_samples"]
+    if run.export:
+        names = ["export"]
+    name = names[0] if names else "num_samples"
     return name, getattr(run, name)
 
 

@@ -90,6 +90,8 @@ def pictures(prepared):
     """Return how many training Pictures each class has."""
     counts = np.bincount(prepared.labels - NONE, minlength=len(prepared.classes) + 1).tolist()
     numbers = dict(zip(prepared.classes, counts[1:]))
+    if not numbers:
+        return html.fill(_PARAGRAPH, text=f"{prepared.n} pictures")
     caption = f"{prepared.n} pictures in {len(numbers)} {'class' if len(numbers) == 1 else 'classes'}"
     if counts[0]:
         caption += f", {counts[0]} of them in none"

@@ -19,6 +19,7 @@ class Grids:
 
     def __init__(self, samples_dir, run_id):
         self._samples_dir, self._run_id = samples_dir, run_id
+        self._every, self._count = 1, 0  # which grids were shown last, and how many there were
         self._kept = {}  # {(path, time of change, bytes): the URI of the grid, or None for one that is left out}
 
     def up_to(self, step):
@@ -28,12 +29,13 @@ class Grids:
         runs and damaged ones are left out.
         """
         files = [(grid_step, path) for grid_step, path in grid_files(self._samples_dir) if grid_step <= step]
-        every = 1
+        every = self._every if len(files) >= self._count else 1  # fewer grids: the run was started again
         while True:
             while len(files[::every]) >= _MOST:
                 every *= 2
             grids = self._read(files[::every] + files[-1:] * ((len(files) - 1) % every != 0))
             if sum(len(uri) for _, uri in grids) <= _BYTES or every >= len(files):
+                self._every, self._count = every, len(files)
                 return grids
             every *= 2
 
