@@ -128,4 +128,5 @@ class OnBackground:
 
     def take(self, indices):
         """Return pictures by their numbers: [n, H, W, 3] uint8."""
-        return on_background(self._records.take(indices), self._background)
+        pictures = self._records.take(indices)  # one at a time: all at once would take several times the memory
+        return np.stack([on_background(picture, self._background) for picture in pictures])

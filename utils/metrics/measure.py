@@ -64,8 +64,8 @@ class Measurer:
     def __call__(self, session, sampler):
         """Generate samples with the present weights, and return what is Measured of them."""
         labels = np.maximum(self.labels, 0)  # the classes of the real pictures; ignored by an unconditional network
-        samples = np.concatenate(list(generate(session, sampler, self._z, labels)))
-        samples = on_background(samples, self._run.background)
+        batches = generate(session, sampler, self._z, labels)
+        samples = np.concatenate([on_background(batch, self._run.background) for batch in batches])
         reals, fakes = self._real_set(), PictureSet(samples, self._ms_ssim, self.network)
         values = {metric.name: metric.compute(reals, fakes) for metric in self.metrics}
         return Measured(values, reals, fakes, self._shares(reals, fakes))

@@ -13,8 +13,8 @@ def straight(pictures):
     """Return premultiplied pictures with straight colours, as PNG files have them; 0 where nothing is opaque."""
     if pictures.shape[-1] != 4:
         return pictures
-    colours, alpha = np.uint32(pictures[..., :3]), np.uint32(pictures[..., 3:])
-    colours = (510 * np.minimum(colours, alpha) + alpha) // np.maximum(2 * alpha, 1)  # rounded
+    colours, alpha = _parts(pictures)
+    colours = (255 * np.minimum(colours, alpha) + alpha // 2) // np.maximum(alpha, 1)  # rounded
     return np.uint8(np.concatenate([colours, alpha], axis=-1))
 
 
@@ -22,14 +22,19 @@ def premultiplied(pictures):
     """Return straight pictures with premultiplied colours, which undoes `straight` exactly."""
     if pictures.shape[-1] != 4:
         return pictures
-    colours, alpha = np.uint32(pictures[..., :3]), np.uint32(pictures[..., 3:])
-    return np.uint8(np.concatenate([(2 * colours * alpha + 255) // 510, alpha], axis=-1))
+    colours, alpha = _parts(pictures)
+    return np.uint8(np.concatenate([(colours * alpha + 127) // 255, alpha], axis=-1))
 
 
 def on_background(pictures, background):
     """Return premultiplied pictures on a colour, such as 'white' or '#rrggbb': [..., 3] uint8."""
     if pictures.shape[-1] != 4:
         return pictures
-    colours, alpha = np.uint32(pictures[..., :3]), np.uint32(pictures[..., 3:])
-    behind = (2 * (255 - alpha) * np.uint32(ImageColor.getrgb(background)) + 255) // 510
+    colours, alpha = _parts(pictures)
+    behind = ((255 - alpha) * np.uint16(ImageColor.getrgb(background)) + 127) // 255
     return np.uint8(np.minimum(colours, alpha) + behind)
+
+
+def _parts(pictures):
+    """Return colours and alpha, uint16, in which the product of two of them fits."""
+    return np.uint16(pictures[..., :3]), np.uint16(pictures[..., 3:])
