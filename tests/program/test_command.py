@@ -119,6 +119,6 @@ def test_too_little_memory_names_batch_size(program):
 
     arguments = ("--max_steps", "1", "--batch_size", "50000", "--image_size", "256")
     done = program.run(*arguments, preexec_fn=limit)
-    lines = done.stderr.strip().split("\n")
-    assert done.returncode == 2 and len(lines) == 1, done.stderr
-    assert lines[0].startswith("main.py: out of memory with batch_size = 50000")
+    *warnings, line = done.stderr.strip().split("\n")
+    assert done.returncode == 2 and line.startswith("main.py: out of memory with batch_size = 50000"), done.stderr
+    assert all("the run needs about " in warning for warning in warnings)  # if this machine has less than a terabyte
