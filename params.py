@@ -28,12 +28,13 @@ init_from = ""
 
 # --- Pictures -------------------------------------------------------------------------------------
 
-# How non-square pictures are cropped. 'center': the central square. 'random': a window of the central square, at a
-# random place each time. 'pad': nothing is cut off, borders are added. 'stretch': nothing is cut off, the picture is
-# distorted to a square.
+# How pictures of other proportions than image_size, a square by default, are cropped. 'center': the largest central
+# part of its proportions. 'random': a window of that part, at a random place each time. 'pad': nothing is cut off,
+# borders are added. 'stretch': nothing is cut off, the picture is distorted.
 crop = "center"
 
-# Side in pixels of the square that crop = 'random' cuts its windows of image_size from. 0: 9/8 of image_size.
+# Side in pixels of the square that crop = 'random' cuts its windows of image_size from; if that is not square, the
+# shorter side of the part. 0: 9/8 of image_size.
 load_size = 0
 
 # Colour of the borders of crop = 'pad', and behind transparent pictures. A name such as 'white', or '#rrggbb'. With

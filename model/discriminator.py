@@ -12,7 +12,7 @@ from model.layers import Weights
 def discriminator(images, network, classes=None):
     """Judge pictures: a logit above 0 means real, below 0 means fake.
 
-    images: [N, image_size, image_size, channels] float32 in [-1, 1]. network: the network settings. classes: [N, K]
+    images: [N, height, width, channels] float32 in [-1, 1]. network: the network settings. classes: [N, K]
     float32, the class of each picture as a row of the unit matrix, or None. Returns [N, 1] float32 logits. Batch norm
     uses the statistics of this very batch, so real and fake pictures must come in separate calls; it keeps no averages.
     """
@@ -39,7 +39,7 @@ def discriminator(images, network, classes=None):
                     x = layers.average_pool(x)
                 # [N, 32, 32, 32], [N, 16, 16, 64], [N, 8, 8, 128], [N, 4, 4, 256]
         with tf.variable_scope("logit"):
-            features = tf.reshape(x, [-1, 4 * 4 * x.shape[-1]])  # [N, 4096]
+            features = tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]])  # [N, 4096]
             logits = layers.dense(features, 1, Weights(init, use_bias=True, spectral=spectral))  # [N, 1]
             if classes is None:
                 return logits

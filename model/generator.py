@@ -10,7 +10,7 @@ from model.upsampling import BILINEAR, NEAREST, conv2d_transpose
 def generator(z, network, classes=None, training=False, name="generator"):
     """Turn noise into pictures.
 
-    z: [N, z_dim] float32, uniform in [-1, 1]. Returns [N, image_size, image_size, channels] float32 in [-1, 1].
+    z: [N, z_dim] float32, uniform in [-1, 1]. Returns [N, height, width, channels] float32 in [-1, 1].
     network: the network settings. classes: [N, K] float32, the class of each picture as a row of the unit matrix, or
     None. training: normalise by the statistics of this batch, and add the updates of their moving averages to
     `tf.GraphKeys.UPDATE_OPS`; otherwise normalise by the moving averages. name: scope of the variables.
@@ -29,14 +29,14 @@ def generator(z, network, classes=None, training=False, name="generator"):
         x = norms.batch_norm(x, network, network.bn_momentum, training, classes)
         return layers.activation(x, network.activation, network.leak)
 
-    maps = layers.feature_maps(network)
+    maps, (height, width) = layers.feature_maps(network), layers.base(network)
     with tf.variable_scope(name, reuse=tf.AUTO_REUSE):
-        with tf.variable_scope("4x4"):
-            x = layers.dense(z, 4 * 4 * maps[0], Weights(init, use_bias=False))
+        with tf.variable_scope(_resolution(height, width)):
+            x = layers.dense(z, height * width * maps[0], Weights(init, use_bias=False))
             # [N, 4, 4, 256] where image_size is 64 and filters 32
-            x = normalise_and_activate(tf.reshape(x, [-1, 4, 4, maps[0]]))
+            x = normalise_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))
         for filters in [*maps[1:], network.output_filters] if network.output_filters else maps[1:]:
-            with tf.variable_scope(_resolution(2 * x.shape[1])):
+            with tf.variable_scope(_resolution(2 * x.shape[1], 2 * x.shape[2])):
                 # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]
                 x = normalise_and_activate(double(x, filters))
         if network.output_filters:
@@ -44,11 +44,11 @@ def generator(z, network, classes=None, training=False, name="generator"):
             with tf.variable_scope("output"):
                 x = layers.conv2d(x, network.channels, 3, 1, Weights(init, use_bias=True))
         else:
-            with tf.variable_scope(_resolution(network.image_size)):
+            with tf.variable_scope(_resolution(network.height, network.width)):
                 # Bilinear, where the pixel grid would be visible in the output.
                 x = double(x, network.channels, use_bias=True, spread_by=BILINEAR)
         return tf.nn.tanh(x)  # [N, 64, 64, 3]
 
 
-def _resolution(size):
-    return f"{size}x{size}"
+def _resolution(height, width):
+    return f"{height}x{width}"

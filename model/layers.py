@@ -28,12 +28,18 @@ class Weights(NamedTuple):
 
 
 def feature_maps(network):
-    """Return the number of feature maps at each resolution, from 4x4 up.
+    """Return the number of feature maps at each resolution, from the lowest, see `base`, up.
 
-    It is `filters` at image_size / 2 and doubles at each lower resolution, up to `max_filters`.
+    It is `filters` at half the size of the pictures and doubles at each lower resolution, up to `max_filters`.
     """
-    doublings = range(network.image_size.bit_length() - 4, -1, -1)
+    doublings = range(min(network.height, network.width).bit_length() - 4, -1, -1)
     return [min(network.filters << n, network.max_filters) for n in doublings]
+
+
+def base(network):
+    """Return the lowest resolution, height and width: the shorter side is 4 to 7, as in 4x4 for all powers of two."""
+    doublings = len(feature_maps(network))
+    return network.height >> doublings, network.width >> doublings
 
 
 def activation(x, kind, leak):

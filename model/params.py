@@ -7,7 +7,8 @@ reads the network from the checkpoint and ignores this file.
 
 # --- Networks -------------------------------------------------------------------------------------
 
-# Height and width of the pictures, in pixels. 32, 64, 128 or 256 are usual. Doubling it costs four times the time.
+# Height and width of the pictures, in pixels. 32, 64, 128 or 256 are usual. Doubling it costs four times the time. Not
+# square: height x width, such as '64x96'; both are a small base, here 4x6, times the same power of two, here 16.
 image_size = 64
 
 # Colour channels. 3: colour. 1: grey. 4: colour and transparency; samples are PNGs with alpha, shown on `background` of

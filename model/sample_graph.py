@@ -15,7 +15,7 @@ class Sampler(NamedTuple):
     z: Any  # [N, z_dim] float32 placeholder
     labels: Any  # [N] int32 placeholder: indices of classes; ignored by an unconditional network
     classes: Any  # [N, n_classes] float32: the shares of classes, made from the labels; None if unconditional
-    images: Any  # [N, image_size, image_size, channels] float32 in [-1, 1]
+    images: Any  # [N, height, width, channels] float32 in [-1, 1]
     variables: Any  # what a checkpoint must provide
     refresh: Any  # updates the batch-norm statistics from the z that is fed; None without an averaged G
     kept: Any  # float32 scalar placeholder: the share of the old statistics that `refresh` keeps

@@ -22,7 +22,7 @@ class Reals(NamedTuple):
     Under the scope of a `tf.distribute` strategy the batch is that of all replicas of this process.
     """
 
-    images: Any  # [batch_size, image_size, image_size, channels] float32 in [-1, 1]
+    images: Any  # [batch_size, height, width, channels] float32 in [-1, 1]
     n: int  # the number of pictures in the data set
     labels: Any = None  # [batch_size] int32, the indices of their classes; with `conditional` only
     class_counts: Tuple[int, ...] = ()  # the number of pictures of each class

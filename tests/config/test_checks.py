@@ -86,6 +86,7 @@ def test_what_does_not_go_together_is_refused(copy, argv, expected):
         ["--loss", "least_squares", "--label_smoothing", "0.1"],
         ["--max_filters", "32"],
         ["--crop", "random", "--load_size", "64"],
+        ["--crop", "random", "--load_size", "64", "--image_size", "96x64"],
         ["--crop", "random", "--load_size", "0"],
         ["--crop", "center", "--load_size", "10"],
         ["--inception_graph", "params.py", "--best_metric", "fid"],

@@ -69,6 +69,7 @@ def test_an_entry(tmp_path):
     (
         ("batch_size = 8", "batchsize = 64", "unknown setting batchsize; did you mean batch_size?"),
         ("batch_size = 8", "zzzzzz = 64", "unknown setting zzzzzz; see `python main.py --help`"),
+        ("batch_size = 8", "batch_size = 64x96", 'batch_size = 64x96; write it in quotes: "64x96"'),
         ("batch_size = 8", "batch_size = = 64  ", "this is not Python (invalid syntax): batch_size = = 64"),
         ("batch_size = 8", "batch_size = 'many'", "batch_size = 'many' is invalid; expected a whole number"),
         ("batch_size = 8", "batch_size = None", "batch_size = None is invalid; expected a whole number"),

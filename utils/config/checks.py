@@ -83,10 +83,11 @@ def _sizes(run, network):
             f"max_filters = {network.max_filters} is less than filters = {network.filters}; raise max_filters or lower "
             "filters in model/params.py"
         )
-    if run.crop == "random" and 0 < run.load_size < network.image_size:
+    if run.crop == "random" and 0 < run.load_size < min(network.height, network.width):
+        shorter = "" if network.height == network.width else "the shorter side of "
         yield (
-            f"load_size = {run.load_size} is less than image_size = {network.image_size}, the size of the windows cut "
-            "from it; raise load_size, or set it to 0, in params.py"
+            f"load_size = {run.load_size} is less than {shorter}image_size = {network.image_size}, the size of the "
+            "windows cut from it; raise load_size, or set it to 0, in params.py"
         )
 
 

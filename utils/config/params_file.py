@@ -15,6 +15,7 @@ from utils.errors import UserError
 
 _TITLE = re.compile(r"#\s*---+\s*(.*?)[\s-]*$")
 _BACKSLASH_CURE = "in paths write / or \\\\ instead of \\"
+_SIZE = re.compile(r"=\s*(\d+x\d+)\b")  # a height and a width without quotes
 _NOT_LITERAL = object()
 
 
@@ -88,7 +89,9 @@ def _parse(text, shown):
     except SyntaxError as error:
         source = (text.split("\n")[error.lineno - 1 :] or [""])[0].strip() if error.lineno else ""
         place = f"{shown} line {error.lineno}" if error.lineno else shown
-        cure = f"; {_BACKSLASH_CURE}" if "\\" in source else ""
+        unquoted = _SIZE.search(source)
+        cure = f'; write it in quotes: "{unquoted.group(1)}"' if unquoted else ""
+        cure = f"; {_BACKSLASH_CURE}" if "\\" in source else cure
         raise UserError(f"{place}: this is not Python ({error.msg}): {schema.clipped(source)}{cure}")
     except (RecursionError, MemoryError):
         raise UserError(f"{shown}: this is not Python (an expression is nested too deeply)")

@@ -7,6 +7,8 @@ import math
 import os
 from typing import Any, Callable, NamedTuple, Tuple
 
+from utils.config import sizes
+
 SWITCH_CHOICES = "0 or 1"
 AUGMENTATIONS = ("color", "translation", "cutout")
 
@@ -14,10 +16,11 @@ AUGMENTATIONS = ("color", "translation", "cutout")
 class Rule(NamedTuple):
     """What a setting may be."""
 
-    kind: type  # int, float or str
-    types: Tuple[type, ...]  # accepted in a params file; the value is then converted to `kind`
+    kind: Callable[[Any], Any]  # int, float or str; or a function that converts to one of them
+    types: Tuple[type, ...]  # accepted in a params file; the value is then converted by `kind`
     allows: Callable[[Any], bool]  # whether a value of `kind` is valid
     choices: str  # the same in words: "expected ..."
+    hint: Callable[[Any], str] = lambda value: ""  # what the message about a value that is not valid ends with
     is_path: bool = False  # relative to the folder of main.py
     when: str = "training"  # "training", "sampling" or "always": when the setting has an effect
     # What a later run on the same checkpoint may do: "keep" the value; "change" it, which is reported; or change it
@@ -173,6 +176,11 @@ def colour():
             return False
 
     return string("a colour without transparency, such as white, #ffffff or rgb(255, 255, 255)", allows)
+
+
+def picture_size():
+    """A height and width that the networks can make; see sizes.py."""
+    return Rule(sizes.normalised, (int, str), sizes.is_possible, sizes.CHOICES, hint=sizes.nearest)
 
 
 def augmentation():

@@ -20,6 +20,7 @@ from utils.config.rules import (
     number,
     one_of,
     path_or_none,
+    picture_size,
     sampling,
     some_of,
     step_or,
@@ -116,7 +117,7 @@ RUN: Dict[str, Rule] = {
 # Settings of the networks, in the order of model/params.py. Sampling reads them from the checkpoint.
 NETWORK: Dict[str, Rule] = {
     # Networks
-    "image_size": keep(one_of(8, 16, 32, 64, 128, 256, 512, 1024)),
+    "image_size": keep(picture_size()),
     "channels": keep(one_of(3, 1, 4)),
     "conditional": keep(switch(), before=0),
     "z_dim": keep(whole(1, 2**16)),
@@ -143,7 +144,7 @@ ALL = dict(RUN, **NETWORK)
 
 
 def check(name, value, rule, place):
-    """Return `value` converted to the rule's type; raise UserError with place, setting, value and choices."""
+    """Return `value` converted by the rule; raise UserError with place, setting, value and choices."""
     invalid = UserError(f"{place}: {name} = {quoted(value)} is invalid; expected {rule.choices}")
     if type(value) not in rule.types:
         raise invalid
@@ -153,7 +154,7 @@ def check(name, value, rule, place):
     except (OverflowError, ValueError):  # a whole number with more digits than a float or a text can have
         raise invalid
     if not allowed:
-        raise invalid
+        raise UserError(f"{invalid}{rule.hint(converted)}")
     return converted
 
 

@@ -6,7 +6,7 @@ from collections import namedtuple
 from itertools import takewhile
 from typing import Dict, FrozenSet, NamedTuple, Optional
 
-from utils.config import checks, committed, help, params_file, schema, suggestions
+from utils.config import checks, committed, help, params_file, schema, sizes, suggestions
 from utils.config.rules import file_name
 from utils.config.version import VERSION
 from utils.errors import UserError
@@ -15,7 +15,22 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FILES = {"params.py": schema.RUN, "model/params.py": schema.NETWORK}
 
 Run = namedtuple("Run", schema.RUN)
-Network = namedtuple("Network", schema.NETWORK)
+
+
+class Network(namedtuple("Network", schema.NETWORK)):
+    """The settings of the networks."""
+
+    __slots__ = ()
+
+    @property
+    def height(self):
+        """Of the pictures, in pixels."""
+        return sizes.sides(self.image_size)[0]
+
+    @property
+    def width(self):
+        """Of the pictures, in pixels."""
+        return sizes.sides(self.image_size)[1]
 
 
 class Settings(NamedTuple):
