@@ -122,6 +122,21 @@ def test_windows_are_drawn_from_everywhere_and_depend_on_the_place_in_the_data_o
     assert np.array_equal(later, images[50:53])
 
 
+def test_windows_that_are_not_square(graph, choose):
+    array = np.random.RandomState(0).randint(0, 256, (4, 12, 15, 3)).astype(np.uint8)
+    pictures = Pictures(InMemory(array), np.zeros(4, np.int32), ["a"], "", None)
+    batches = build_batches(pictures, choose(image_size="8x12", mirror=1), 4)
+    assert batches.images.shape.as_list() == [4, 8, 12, 3]
+    images, _ = run_batches(batches, 0, 100)
+    seen = set()
+    for window, i in zip(images.reshape(-1, 8, 12, 3), Order(4, 1).take(0, 400)):
+        places = [(y, x, turn) for y in range(5) for x in range(4) for turn in (1, -1)]
+        seen.update(
+            (y, x, turn) for y, x, turn in places if (array[i, y : y + 8, x : x + 12][:, ::turn] == window).all()
+        )
+    assert len(seen) == 5 * 4 * 2  # every place, mirrored and not
+
+
 def test_workers_get_the_rows_of_the_same_batches(graph, choose):
     pictures, _ = some_pictures(n=8, size=12)
     settings = choose(image_size=8, mirror=1)

@@ -80,11 +80,34 @@ def test_what_a_crop_keeps(tmp_path):
             assert np.abs(record[18:30, 16 * i + 4 : 16 * i + 12] - colour).max() < 8
 
 
+@pytest.mark.parametrize("turned", (False, True))
+def test_what_a_crop_to_a_rectangle_keeps(tmp_path, turned):
+    # A square of four strips, red, green, blue and grey, into a record twice as wide as high; or all of it turned.
+    colours = np.uint8([[255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 128, 128]])
+    square = np.repeat(np.repeat(colours[:, None], 80, axis=1), 20, axis=0)
+    Image.fromarray(square.transpose(1, 0, 2) if turned else square).save(str(tmp_path / "a.png"))
+
+    def record_of(crop):
+        size = "64x32" if turned else "32x64"
+        record = decode_alone(str(tmp_path / "a.png"), RECIPE._replace(size=size, crop=crop, background=(9, 9, 9)))
+        return (record.transpose(1, 0, 2) if turned else record).astype(int)
+
+    assert record_of("center").shape == (32, 64, 3)
+    for i, colour in enumerate(colours[1:3]):  # the inner half, of the whole width
+        assert np.abs(record_of("center")[16 * i + 4 : 16 * i + 12] - colour).max() < 8
+    for i, colour in enumerate(colours):
+        assert np.abs(record_of("stretch")[8 * i + 3 : 8 * i + 5] - colour).max() < 25
+        assert np.abs(record_of("pad")[8 * i + 3 : 8 * i + 5, 18:46] - colour).max() < 25
+    assert (record_of("pad")[:, :15] == 9).all() and (record_of("pad")[:, -15:] == 9).all()
+
+
 @pytest.mark.parametrize("size", ((1, 1), (1, 500), (500, 1), (7, 3)))
 @pytest.mark.parametrize("crop", ("center", "pad", "stretch"))
-def test_the_smallest_and_the_thinnest(tmp_path, size, crop):
+@pytest.mark.parametrize("to", (32, "16x64", "64x16"))
+def test_the_smallest_and_the_thinnest(tmp_path, size, crop, to):
     Image.new("RGB", size, (200, 100, 50)).save(str(tmp_path / "a.png"))
-    record = decode_alone(str(tmp_path / "a.png"), RECIPE._replace(crop=crop, background=(200, 100, 50)))
+    record = decode_alone(str(tmp_path / "a.png"), RECIPE._replace(size=to, crop=crop, background=(200, 100, 50)))
+    assert record.shape == RECIPE._replace(size=to).shape
     assert np.abs(record.astype(int) - [200, 100, 50]).max() <= 1
 
 

@@ -67,6 +67,10 @@ def test_the_recipe_follows_from_the_settings(tiny):
     assert recipe(crop="pad", background="#102030") == Recipe(16, 3, "pad", (16, 32, 48))
     assert recipe(crop="random") == Recipe(18, 3, "center", (255, 255, 255))
     assert recipe(crop="random", load_size=20) == Recipe(20, 3, "center", (255, 255, 255))
+    tiny = tiny._replace(network=tiny.network._replace(image_size="24x16"))
+    assert recipe().size == "24x16" and recipe().shape == (24, 16, 3)
+    assert recipe(crop="random").size == "27x18"
+    assert recipe(crop="random", load_size=20).size == "30x20"  # the shorter side
 
 
 def test_classes_are_sorted_by_name_not_by_path(run, pics):

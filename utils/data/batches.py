@@ -14,6 +14,7 @@ import tensorflow.compat.v1 as tf
 
 # Mixed with the seed, one name for each use of random numbers, so that no two uses share a key.
 WINDOW = "window of a picture"
+LEFT = "left of the window of a picture that is not square"
 MIRROR = "mirroring of a picture"
 
 
@@ -21,7 +22,7 @@ class Batches(NamedTuple):
     """The tensors of the stream. Each evaluation of images, labels or waited takes the next batch."""
 
     size: int  # pictures in a batch, including those of the other workers
-    images: Any  # [N, image_size, image_size, channels] float32 in [-1, 1], the selected rows of the batch
+    images: Any  # [N, height, width, channels] float32 in [-1, 1], the selected rows of the batch
     labels: Any  # [N] int32: index of the class, -1 for none
     waited: Any  # float64 scalar: seconds that the step waited for the batch
     start: Any  # int64 scalar placeholder, fed to the initializer: pictures seen before the first batch
@@ -88,30 +89,39 @@ class _Reader:
         self.order, self.errors = Order(pictures.n, run.seed), []
         self._records, self._labels = pictures.records, pictures.labels
         self._size, self._rows, self._count = size, rows, len(range(size)[rows])
-        self._image_size, self._seed = network.image_size, run.seed
+        self._height, self._width, self._seed = network.height, network.width, run.seed
         self._mirrored_share = 0.5 if run.mirror else 0.0
 
     def build_batch(self, start):
         """Add the operations for the batch after `start` pictures, an int64 scalar: images, labels, time when ready."""
-        image_size, channels = self._image_size, self._records.shape[3]
-        window, mirror = _key(self._seed, WINDOW, start), _key(self._seed, MIRROR, start)
-        places = tf.random.stateless_uniform(
-            [self._size, 2], window, maxval=self._records.shape[1] - image_size + 1, dtype=tf.int32
-        )
-        mirrored = tf.random.stateless_uniform([self._size], mirror) < self._mirrored_share
+        places = self._places(start)
+        mirrored = tf.random.stateless_uniform([self._size], _key(self._seed, MIRROR, start)) < self._mirrored_share
         # Cutting and mirroring are done in numpy: TensorFlow's kernels for them took longer than the rest of the batch.
         images, labels = tf.numpy_function(self._read, [start, places, mirrored], [tf.uint8, tf.int32])
-        images.set_shape([self._count, image_size, image_size, channels])
+        images.set_shape([self._count, self._height, self._width, self._records.shape[3]])
         labels.set_shape([self._count])
         images = tf.cast(images, tf.float32) / 127.5 - 1.0
         with tf.control_dependencies([images]):
             return images, labels, _now()
 
+    def _places(self, start):
+        """Return the top and the left of each window, [size, 2] int32."""
+        tops, lefts = self._records.shape[1] - self._height + 1, self._records.shape[2] - self._width + 1
+        key = _key(self._seed, WINDOW, start)
+        if tops == lefts:
+            return tf.random.stateless_uniform([self._size, 2], key, maxval=tops, dtype=tf.int32)
+        keys = key, _key(self._seed, LEFT, start)  # each by itself: a draw has one limit for all its numbers
+        places = [
+            tf.random.stateless_uniform([self._size], key, maxval=limit, dtype=tf.int32)
+            for key, limit in zip(keys, (tops, lefts))
+        ]
+        return tf.stack(places, axis=1)
+
     def _read(self, start, places, mirrored):
-        """Return images, [N, image_size, image_size, C] uint8, and labels, [N] int32, of the selected rows."""
+        """Return images, [N, height, width, C] uint8, and labels, [N] int32, of the selected rows."""
         indices = self.order.take(int(start), self._size)[self._rows]
         try:
-            images = windows(self._records.take(indices), self._image_size, places[self._rows])
+            images = windows(self._records.take(indices), self._height, self._width, places[self._rows])
         except Exception as error:  # TensorFlow would keep only its text
             self.errors.append(error)
             raise
@@ -131,16 +141,16 @@ def _key(seed, use, start):
     return tf.stack([tf.constant(zlib.crc32(f"{seed} {use}".encode()), tf.int64), start])
 
 
-def windows(images, size, places):
-    """Cut a window out of each picture: [N, H, W, C] to [N, size, size, C].
+def windows(images, height, width, places):
+    """Cut a window out of each picture: [N, H, W, C] to [N, height, width, C].
 
     places: [N, 2] int32, the top and the left of each window.
     """
-    n, height, width, channels = images.shape
+    n, whole_height, whole_width, channels = images.shape
     by_picture, by_row, by_column, by_channel = images.strides
     all_windows = np.lib.stride_tricks.as_strided(  # a view of every possible window, by its top and left
         images,
-        (n, height - size + 1, width - size + 1, size, size, channels),
+        (n, whole_height - height + 1, whole_width - width + 1, height, width, channels),
         (by_picture, by_row, by_column, by_row, by_column, by_channel),
         writeable=False,
     )

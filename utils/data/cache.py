@@ -29,7 +29,7 @@ def use_cache(folder, pics_dir, recipe, on_wait, work):
     """
     key = _key(folder, pics_dir, recipe)
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
-    stem = os.path.join(folder, f"{recipe.size}x{recipe.size}x{recipe.channels}-{digest}")
+    stem = os.path.join(folder, f"{'x'.join(map(str, recipe.shape))}-{digest}")
     try:
         with locked(stem + ".lock", on_wait):
             return _work_undamaged(stem, key, recipe, work)
@@ -79,7 +79,7 @@ class Cache:
     def __init__(self, stem, key, recipe):
         """stem: the path that the names of all its files begin with. key: see Index.open."""
         self._stem, self._key, self._next_slot = stem, key, 0
-        self.shape = (recipe.size, recipe.size, recipe.channels)
+        self.shape = recipe.shape
         self.record_bytes = record_bytes(self.shape)
         self.damage = ""  # what was wrong with the files, and is repaired
         self.index = Index(stem + ".sqlite")

@@ -7,22 +7,35 @@ imports neither TensorFlow nor the settings, because it also runs in the decodin
 import errno
 import math
 import warnings
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Tuple, Union
 
 import numpy as np
 import PIL
 from PIL import Image, ImageOps
 
+from utils.config import sizes
 from utils.data import depths, formats, repair
 
 
 class Recipe(NamedTuple):
     """Everything that determines the record of a given file."""
 
-    size: int  # height and width
+    size: Union[int, str]  # height and width, as image_size has them; see config/sizes.py
     channels: int  # 3, 1, or 4: colours premultiplied by alpha, and alpha
-    crop: str  # "center": the centre square; "pad": the whole, with borders; "stretch": the whole, distorted
+    # "center": the largest part, in the centre, of the record's proportions; "pad": the whole, with borders; "stretch":
+    # the whole, distorted
+    crop: str
     background: Tuple[int, ...]  # R, G, B: the colour behind transparent pictures and of borders; () with 4 channels
+
+    @property
+    def shape(self):
+        """Of a record: [H, W, C]."""
+        return (*sizes.sides(self.size), self.channels)
+
+    @property
+    def shape(self):
+        """Of a record: [H, W, C]."""
+        return (*sizes.sides(self.size), self.channels)
 
 
 class NotAPictureError(Exception):
@@ -37,7 +50,7 @@ ERRORS = (NotAPictureError, BadPictureError, depths.UnknownLevelError)  # of `de
 
 
 def decode(path, recipe, levels):
-    """Return the picture in the file `path`, str or bytes, as [size, size, channels] uint8.
+    """Return the picture in the file `path`, str or bytes, as uint8 of the shape of `recipe`.
 
     levels: which values are black and white in pictures of more than 8 bits; see depths.judge. Raise
     depths.UnknownLevelError if they lack this picture's; NotAPictureError, BadPictureError, or OSError with an `errno`
@@ -49,7 +62,7 @@ def decode(path, recipe, levels):
             with open(path, "rb") as file:
                 picture = depths.to_eight_bits(*_loaded(file, recipe), levels)
                 picture = _to_mode(_upright(picture), recipe)
-                record = np.asarray(_fitted(picture, recipe), np.uint8).reshape(recipe.size, recipe.size, -1)
+                record = np.asarray(_fitted(picture, recipe), np.uint8).reshape(recipe.shape)
                 # Lanczos overshoots: a colour may come out above its alpha.
                 return np.minimum(record, record[..., 3:]) if recipe.channels == 4 else record
         except (*ERRORS, MemoryError):
@@ -106,8 +119,9 @@ def _open(file, head):
 
 def _shrunk(picture, recipe):
     """Load the picture; a JPEG at 1/2, 1/4 or 1/8 of its size if at least twice the record's size remains."""
-    side = max(picture.size) if recipe.crop == "pad" else min(picture.size)
-    scale = 2.0 * recipe.size / side
+    height, width, _ = recipe.shape
+    scales = 2.0 * width / picture.width, 2.0 * height / picture.height
+    scale = min(scales) if recipe.crop == "pad" else max(scales)
     if scale < 1:
         picture.draft(None, tuple(math.ceil(scale * length) for length in picture.size))
     picture.load()
@@ -152,19 +166,21 @@ def _from_lab(picture):
 
 
 def _fitted(picture, recipe):
-    """Resize to a square of recipe.size pixels, with antialiasing."""
-    size, (width, height) = recipe.size, picture.size
+    """Resize to the size of the record, with antialiasing."""
+    (to_height, to_width, _), (width, height) = recipe.shape, picture.size
+    size = to_width, to_height
     if recipe.crop == "pad":
-        scale = size / max(width, height)
+        scale = min(to_width / width, to_height / height)
         inner = tuple(max(1, round(scale * length)) for length in (width, height))
-        sheet = Image.new(picture.mode, (size, size), _border(picture.mode, recipe))
-        sheet.paste(_resize(picture, inner, None), ((size - inner[0]) // 2, (size - inner[1]) // 2))
+        sheet = Image.new(picture.mode, size, _border(picture.mode, recipe))
+        sheet.paste(_resize(picture, inner, None), ((to_width - inner[0]) // 2, (to_height - inner[1]) // 2))
         return sheet
     if recipe.crop == "stretch":
-        return _resize(picture, (size, size), None)
-    side = min(width, height)
-    left, top = (width - side) / 2.0, (height - side) / 2.0
-    return _resize(picture, (size, size), (left, top, left + side, top + side))
+        return _resize(picture, size, None)
+    # The largest part of the record's proportions: it has the whole height or the whole width.
+    part_width, part_height = min(width, height * to_width / to_height), min(height, width * to_height / to_width)
+    left, top = (width - part_width) / 2.0, (height - part_height) / 2.0
+    return _resize(picture, size, (left, top, left + part_width, top + part_height))
 
 
 def _border(mode, recipe):

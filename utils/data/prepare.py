@@ -13,6 +13,7 @@ import numpy as np
 from PIL import ImageColor
 from tqdm import tqdm
 
+from utils.config import sizes
 from utils.data import decode, decoder, depths, pool, report
 from utils.data.cache import use_cache
 from utils.data.classes import Labels
@@ -51,11 +52,19 @@ def recipe_of(settings):
     """Return the Recipe of the records for these settings."""
     run, network = settings.run, settings.network
     size, crop = network.image_size, run.crop
-    if crop == "random":  # the windows are cut from the records, which are centre squares
-        size, crop = run.load_size or size + size // 8, "center"
+    if crop == "random":  # the windows are cut from the records, which are the centres of pictures
+        size, crop = _load_size(run.load_size, network.height, network.width), "center"
     # Pictures with alpha are on a background only where they are shown.
     background = () if network.channels == 4 else ImageColor.getrgb(run.background)
     return decode.Recipe(size, network.channels, crop, background)
+
+
+def _load_size(shorter, height, width):
+    """Return the size of the records that windows are cut from; shorter: their shorter side, 0 for 9/8 of both."""
+    if not shorter:
+        return sizes.size_of(height + height // 8, width + width // 8)
+    scale = shorter / min(height, width)
+    return sizes.size_of(round(scale * height), round(scale * width))
 
 
 def prepare_pictures(run, recipe, listing=True):
