@@ -47,6 +47,21 @@ def test_pictures_of_any_size_are_resized(weights):
     assert same[1] == pytest.approx(same[0], abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    "height, width, expected", ((64, 96, (128, 192)), (320, 256, (160, 128)), (64, 64, (128, 128)))
+)
+def test_rectangles_are_not_distorted(graph, height, width, expected):
+    """A square of half the height is one in the input of the network, too."""
+    picture = np.zeros((1, height, width, 3), np.float32)
+    side = height // 2
+    picture[:, :side, :side] = 255
+    with tf.Session() as session:
+        resized = session.run(efficientnet._resized(tf.constant(picture)))
+    assert resized.shape == (1, *expected, 3) and efficientnet.resized_sides(height, width) == expected
+    bright = resized[0, :, :, 0] > 127
+    assert bright.any(axis=1).sum() == pytest.approx(bright.any(axis=0).sum(), abs=1)
+
+
 def test_its_session_gives_the_same_numbers_each_time(tiny):
     run = tiny.run._replace(metrics_network="efficientnet")
     first, second = (features.open_network(run)(blocky()[:, :, :, :1]) for _ in range(2))

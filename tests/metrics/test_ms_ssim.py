@@ -12,11 +12,11 @@ def test_scales_of_ms_ssim():
     assert sum(ms_ssim.scales(64)) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("size", (8, 16, 64))
+@pytest.mark.parametrize("height, width", ((8, 8), (16, 16), (64, 64), (8, 32), (112, 80)))
 @pytest.mark.parametrize("channels", (1, 3))
-def test_ms_ssim(size, channels):
-    pictures = np.random.RandomState(0).randint(0, 256, (6, size, size, channels)).astype(np.uint8)
-    measure = ms_ssim.MsSsim((size, size, channels))
+def test_ms_ssim(height, width, channels):
+    pictures = np.random.RandomState(0).randint(0, 256, (6, height, width, channels)).astype(np.uint8)
+    measure = ms_ssim.MsSsim((height, width, channels))
     assert measure(np.repeat(pictures[:1], 6, axis=0)) == pytest.approx(1, abs=1e-5)
     noise = measure(pictures)
     assert noise < 0.3

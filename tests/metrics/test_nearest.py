@@ -11,30 +11,40 @@ from utils.metrics import nearest
 def test_the_nearest_pictures():
     reals = blocky()
     samples = np.uint8(np.clip(reals[[7, 3, 30]] * 0.95 + 2.0, 0, 255))
-    indices, distances = nearest.nearest_in_pixels(samples, InMemory(reals), 16)
+    indices, distances = nearest.nearest_in_pixels(samples, InMemory(reals))
     assert indices.shape == distances.shape == (3, nearest.NEAREST)
     assert indices[:, 0].tolist() == [7, 3, 30] and (np.diff(distances, axis=1) >= 0).all()
     expected = np.sqrt(np.mean((samples[0] / 1.0 - reals[7]) ** 2))
     assert distances[0, 0] == pytest.approx(expected, rel=1e-3)
-    sheet = nearest.sheet(samples, InMemory(reals), 16, [indices])
+    sheet = nearest.sheet(samples, InMemory(reals), [indices])
     assert sheet.shape == (2 * 16, 2 * (16 * 5 + 4), 3)
     assert np.array_equal(sheet[:16, :16], samples[0]) and np.array_equal(sheet[:16, 20:36], reals[7])
     assert (sheet[:16, 16:20] == 255).all()
 
 
+def test_rectangles_in_larger_records():
+    reals = np.tile(blocky(40, 64), (1, 1, 2, 1))[:, :, :108]  # [40, 64, 108, 3]
+    samples = np.ascontiguousarray(reals[[7, 3], 4:60, 12:96])  # the centres, [2, 56, 84, 3]
+    indices, distances = nearest.nearest_in_pixels(samples, InMemory(reals))
+    assert indices[:, 0].tolist() == [7, 3] and distances[:, 0] == pytest.approx(0, abs=1e-2)
+    assert nearest.Copies(InMemory(reals)).share(samples) == 1
+    sheet = nearest.sheet(samples, InMemory(reals), [indices[:, :2]])
+    assert sheet.shape == (56, 2 * (3 * 84 + 21), 3) and np.array_equal(sheet[:, 84 + 21 : 2 * 84 + 21], samples[0])
+
+
 def test_a_memorised_picture_is_at_distance_zero():
-    _, distances = nearest.nearest_in_pixels(blocky()[:2], InMemory(blocky()), 16)
+    _, distances = nearest.nearest_in_pixels(blocky()[:2], InMemory(blocky()))
     assert distances[:, 0] == pytest.approx(0, abs=1e-3) and (distances[:, 1] > 10).all()
 
 
 def test_chunks_give_the_same_pictures(monkeypatch):
     reals = blocky()
-    whole = nearest.nearest_in_pixels(reals[:5], InMemory(reals), 16)
+    whole = nearest.nearest_in_pixels(reals[:5], InMemory(reals))
     monkeypatch.setattr(nearest, "_CHUNK", 16 * 16 * 3 * 7)
-    pieces = nearest.nearest_in_pixels(reals[:5], InMemory(reals), 16)
+    pieces = nearest.nearest_in_pixels(reals[:5], InMemory(reals))
     assert np.array_equal(whole[0], pieces[0]) and whole[1] == pytest.approx(pieces[1])
     assert [len(rows) for rows in nearest._chunks(np.arange(15), InMemory(reals))] == [5, 5, 5]
-    few = nearest.nearest_in_pixels(reals[:5], InMemory(reals[:2]), 16)
+    few = nearest.nearest_in_pixels(reals[:5], InMemory(reals[:2]))
     assert few[0].shape == (5, 2)
 
 
@@ -46,14 +56,14 @@ def test_the_nearest_pictures_in_features():
     def means(*sets):
         return [pictures.mean(axis=(1, 2)) for pictures in sets]
 
-    indices, distances = nearest.nearest_in_features(samples, InMemory(reals), 16, means)
+    indices, distances = nearest.nearest_in_features(samples, InMemory(reals), means)
     assert indices.shape == distances.shape == (3, nearest.NEAREST) and indices[:2, 0].tolist() == [7, 3]
     assert distances[:2, 0] == pytest.approx(0, abs=1e-6) and (np.diff(distances, axis=1) >= 0).all()
     of_reals = [np.sort(np.linalg.norm(means(reals)[0] - means(reals)[0][i], axis=1))[1] for i in range(len(reals))]
     (of_samples,) = means(samples)
     expected = np.linalg.norm(of_samples[2] - means(reals)[0][indices[2, 0]]) / np.median(of_reals)
     assert distances[2, 0] == pytest.approx(expected)
-    two = nearest.sheet(samples, InMemory(reals), 16, [indices, indices[:, :1]])
+    two = nearest.sheet(samples, InMemory(reals), [indices, indices[:, :1]])
     assert two.shape == (2 * 16, 2 * (16 * 6 + 8), 3)
     assert np.array_equal(two[:16, 88:104], reals[7]) and (two[:16, 84:88] == 255).all()
 
@@ -62,10 +72,10 @@ def test_few_pictures_are_searched_by_features(monkeypatch):
     reals = blocky()
     monkeypatch.setattr(nearest, "FEATURES_OF", 10)
     indices, _ = nearest.nearest_in_features(
-        reals[:5], InMemory(reals), 16, lambda *sets: [x.mean(axis=(1, 2)) for x in sets], 10
+        reals[:5], InMemory(reals), lambda *sets: [x.mean(axis=(1, 2)) for x in sets], 10
     )
     assert len(np.unique(indices)) == 10  # in random order, which are those of ten pictures anywhere
     one, distances = nearest.nearest_in_features(
-        reals[:1], InMemory(reals[:1]), 16, lambda *sets: [x.mean(axis=(1, 2)) for x in sets]
+        reals[:1], InMemory(reals[:1]), lambda *sets: [x.mean(axis=(1, 2)) for x in sets]
     )
     assert one.shape == distances.shape == (1, 1) and distances[0, 0] == pytest.approx(0, abs=1e-6)

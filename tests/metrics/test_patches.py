@@ -59,10 +59,22 @@ def test_pictures_of_any_size(size, channels):
     assert np.isfinite(patches(flat)).all()
 
 
+def test_quarters_of_a_rectangle():
+    """What is in one quarter changes the features of that quarter only, but for patches across its border."""
+    pictures, patches = np.tile(blocky(6, 64), (1, 1, 2, 1))[:, :, :96], Patches()
+    patches.learn(pictures)
+    changed = pictures.copy()
+    changed[:, :20, 60:] = 128  # upper right
+    before, after = (patches(each).reshape(6, 4, WORDS) for each in (pictures, changed))
+    moved = np.abs(after - before).max(axis=(0, 2))
+    assert moved[1] > 0 and (moved[[0, 2, 3]] == 0).all()
+    assert "of pictures of 32x48, " in patches.describe(64, 96) and "of 32x32, " in patches.describe(256, 256)
+
+
 def test_measured_with_it(tiny):
     run = tiny.run._replace(metrics_network="patches")
     sampler = FakeSampler(255 - blocky())
     measurer = Measurer(pictures_of(blocky()), tiny._replace(run=run), 40, features.open_network(run))
     values = measurer(sampler, sampler).values
     assert values["patch_distance"] > 0 and 0 < values["distinct"] < 2
-    assert "6x6 patches of pictures of 32x32" in measurer.protocol()
+    assert "6x6 patches of pictures of 16x16" in measurer.protocol()

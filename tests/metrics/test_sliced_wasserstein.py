@@ -19,11 +19,20 @@ def pictures(random):
     return np.repeat(np.repeat(coarse, 8, axis=1), 8, axis=2)
 
 
-@pytest.mark.parametrize("size", (16, 32, 64))
-def test_the_bands_of_a_pyramid_add_up(random, size):
-    pictures = random.uniform(0, 255, (2, size, size, 3)).astype(np.float32)
+@pytest.mark.parametrize(
+    "sizes",
+    (
+        [(16, 16)],
+        [(32, 32), (16, 16)],
+        [(64, 64), (32, 32), (16, 16)],
+        [(64, 96), (32, 48), (16, 24)],
+        [(112, 80), (56, 40), (28, 20)],
+    ),
+)
+def test_the_bands_of_a_pyramid_add_up(random, sizes):
+    pictures = random.uniform(0, 255, (2, *sizes[0], 3)).astype(np.float32)
     bands = sliced_wasserstein.laplacian_pyramid(pictures)
-    assert [band.shape[1] for band in bands] == [s for s in (64, 32, 16) if s <= size]
+    assert [band.shape[1:3] for band in bands] == sizes
     whole = bands[-1]
     for band in reversed(bands[:-1]):
         whole = sliced_wasserstein.upsampled(whole) + band
@@ -45,6 +54,16 @@ def test_the_sliced_distance_of_sets(pictures, random):
     one = np.repeat(pictures[:1], 40, axis=0)
     near, far, collapsed = (own.distance(Descriptors(x)) for x in (slightly, noisy, one))
     assert 0 < near < far and collapsed > 100
+
+
+def test_patches_come_from_everywhere_in_a_rectangle(pictures):
+    """A difference at the far end of the longer side is seen."""
+    wide = np.concatenate([pictures, pictures[::-1]], axis=2)[:, :, :48]
+    changed = wide.copy()
+    changed[:, :, 44:] = 0
+    assert Descriptors(wide).distance(Descriptors(wide)) == 0 < Descriptors(wide).distance(Descriptors(changed))
+    tall, changed = (array.transpose(0, 2, 1, 3) for array in (wide, changed))
+    assert Descriptors(tall).distance(Descriptors(changed)) > 0
 
 
 def test_the_sliced_distance_of_known_projections():

@@ -54,7 +54,7 @@ def test_classes_that_cannot_be_told_apart_are_left_out():
 
 @pytest.mark.parametrize("noise, expected", ((0, 1.0), (10, 1.0), (300, 0.0)))
 def test_copies_with_noise_are_copies(noise, expected):
-    copies, reals = nearest.Copies(InMemory(blocky(40, 32)), 32), blocky(40, 32)
+    copies, reals = nearest.Copies(InMemory(blocky(40, 32))), blocky(40, 32)
     noisy = reals[::-1] + noise * np.random.RandomState(0).randn(*reals.shape)
     assert copies.share(np.uint8(np.clip(noisy, 0, 255))) == expected and copies.searched == 1
     assert copies.share(np.concatenate([reals[:10], 255 - reals[:30]])) == 0.25
@@ -62,5 +62,5 @@ def test_copies_with_noise_are_copies(noise, expected):
 
 def test_of_many_pictures_some_are_searched(monkeypatch):
     monkeypatch.setattr(nearest, "COPIES_AMONG", 10)
-    copies = nearest.Copies(InMemory(blocky(40)), 16)
+    copies = nearest.Copies(InMemory(blocky(40)))
     assert copies.searched == 0.25 and copies.share(blocky(40)) == 0.25

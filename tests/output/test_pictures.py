@@ -43,8 +43,9 @@ def test_more_columns_than_pictures():
 @pytest.mark.parametrize("height, width", ((4, 6), (5, 7)))
 def test_the_centre_of_pictures(height, width):
     pictures = np.random.RandomState(0).randint(0, 256, (2, height, width, 3)).astype(np.uint8)
-    assert np.array_equal(images.center_crop(pictures, 4), pictures[:, :4, 1:5])
-    assert images.center_crop(pictures, 4).shape == (2, 4, 4, 3)
+    assert np.array_equal(images.center_crop(pictures, 4, 4), pictures[:, :4, 1:5])
+    assert images.center_crop(pictures, 4, 4).shape == (2, 4, 4, 3)
+    assert np.array_equal(images.center_crop(pictures, 2, 6), pictures[:, 1:3, :6])
 
 
 @pytest.mark.parametrize("channels", (1, 3))

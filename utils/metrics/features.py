@@ -46,27 +46,31 @@ def _inception(path):
     digest, name = _short_hash(data), os.path.basename(path)
     description = f"features by {name} (sha256 {digest}), which resizes to 299x299"
     build = functools.partial(inception.features, data=data, path=path)
-    return Network(INCEPTION, f"inception_graph = {name}", digest, description, build)
+    return Network(INCEPTION, f"inception_graph = {name}", digest, lambda height, width: description, build)
 
 
 def _efficientnet():
     weights, digest = efficientnet.read()
     size = efficientnet.SIZE
-    description = f"EfficientNet-Lite0 features (weights' sha256 {digest[:16]}) of pictures resized to {size}x{size}"
+
+    def describe(height, width):
+        height, width = efficientnet.resized_sides(height, width)
+        return f"EfficientNet-Lite0 features (weights' sha256 {digest[:16]}) of pictures resized to {height}x{width}"
+
     build = functools.partial(efficientnet.features, weights=weights)
-    return Network(EFFICIENTNET, efficientnet.PACKAGE, f"{digest[:16]} {size}", description, build)
+    return Network(EFFICIENTNET, efficientnet.PACKAGE, f"{digest[:16]} {size}", describe, build)
 
 
 class Network:
     """A network whose features pictures are compared by."""
 
-    def __init__(self, kind, name, identity, description, build):
+    def __init__(self, kind, name, identity, describe, build):
         """kind: INCEPTION or EFFICIENTNET; name: for errors; identity: a text, different for different features;
 
-        description: what the protocol says of it; build: adds the network to the graph, [N, H, W, 3] float32 in 0..255
-        -> [N, D] float32.
+        describe: given the height and width of pictures, returns what the protocol says of their features; build: adds
+        the network to the graph, [N, H, W, 3] float32 in 0..255 -> [N, D] float32.
         """
-        self.kind, self.identity, self.description, self._name = kind, identity, description, name
+        self.kind, self.identity, self.describe, self._name = kind, identity, describe, name
         self.cache_key = identity
         with tf.Graph().as_default() as graph:
             self._pictures = tf.placeholder(tf.float32, [None, None, None, 3])

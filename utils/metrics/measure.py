@@ -38,10 +38,11 @@ class Measurer:
         pictures, n = pictures.on(run.background), len(pictures.labels)
         self.count = min(count, n)
         self._indices = Order(n, run.seed).take(0, self.count)  # in random order: neighbours in a folder may be alike
-        self._pictures, self._run, self._size, self._reals = pictures, run, shape.image_size, None
+        self._pictures, self._run, self._reals = pictures, run, None
+        self._size = shape.height, shape.width
         self.labels = pictures.labels[self._indices]
         self._z = latents.noise(run.seed, latents.MEASURING, self.count, shape.z_dim)
-        self._ms_ssim = ms_ssim.MsSsim((shape.image_size, shape.image_size, pictures.records.shape[3]))
+        self._ms_ssim = ms_ssim.MsSsim((*self._size, pictures.records.shape[3]))
         self.network, self.kind = network, network.kind if network else features.NONE
         self.metrics = table.available(self.kind)
         recipe = (self.count, run.crop, run.load_size, run.background, network and network.identity)
@@ -54,11 +55,11 @@ class Measurer:
 
     def _real_set(self):
         if self._reals is None:
-            pictures = center_crop(self._pictures.records.take(self._indices), self._size)
+            pictures = center_crop(self._pictures.records.take(self._indices), *self._size)
             if self.network:
                 self.network.learn(pictures)
             cached = functools.partial(features.cached, self.network, folder=self._run.cache_dir)
-            self._reals = PictureSet(pictures, self._ms_ssim, cached, Copies(self._pictures.records, self._size))
+            self._reals = PictureSet(pictures, self._ms_ssim, cached, Copies(self._pictures.records))
         return self._reals
 
     def __call__(self, session, sampler):
@@ -78,11 +79,11 @@ class Measurer:
 
     def protocol(self):
         """Return the line that says how the values were measured: without it they are not comparable."""
-        size, run, scales = self._size, self._run, len(ms_ssim.scales(self._size))
-        line = f"N = {self.count} samples against {self.count} pictures, {size}x{size}, crop = {run.crop}, "
+        (height, width), run, scales = self._size, self._run, len(ms_ssim.scales(min(self._size)))
+        line = f"N = {self.count} samples against {self.count} pictures, {height}x{width}, crop = {run.crop}, "
         line += f"mirror = {run.mirror}; MS-SSIM over {scales} scale{'' if scales == 1 else 's'}"
         if self.network:
-            line += f"; {self.network.description}"
+            line += f"; {self.network.describe(height, width)}"
             if self.network.kind == features.INCEPTION and self.count < ENOUGH_FOR_FID:
                 line += f"; with N < {ENOUGH_FOR_FID} FID is biased high: compare it only at the same N"
             if self.network.kind == features.EFFICIENTNET:

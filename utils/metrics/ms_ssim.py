@@ -9,7 +9,7 @@ CHUNK = 2**22  # pixel values processed at a time
 
 
 def scales(size):
-    """Return the weights of the scales at which pictures of this size are compared; their sum is 1.
+    """Return the weights of the scales at which pictures whose shorter side is `size` are compared; their sum is 1.
 
     At each scale the picture must be at least as large as the window, so small pictures have fewer than five scales.
     """
@@ -22,17 +22,17 @@ class MsSsim:
     """Measures how alike the pictures of a set are, in a graph and a session of its own, on the CPU."""
 
     def __init__(self, shape):
-        """shape: of one picture, [S, S, C]."""
+        """shape: of one picture, [H, W, C]."""
         with tf.Graph().as_default(), tf.device("/cpu:0"):
             self._pair = [tf.placeholder(tf.float32, [None, *shape]) for _ in range(2)]
-            window = min(WINDOW, shape[0])
+            shorter = min(shape[:2])
             self._values = tf.image.ssim_multiscale(
-                *self._pair, 255.0, power_factors=scales(shape[0]), filter_size=window
+                *self._pair, 255.0, power_factors=scales(shorter), filter_size=min(WINDOW, shorter)
             )
             self._session = tf.Session(config=tf.ConfigProto(device_count={"GPU": 0}))
 
     def __call__(self, pictures):
-        """Return the mean MS-SSIM of each of [N, S, S, C] uint8 and the next one: 1 if all are the same picture."""
+        """Return the mean MS-SSIM of each of [N, H, W, C] uint8 and the next one: 1 if all are the same picture."""
         following, values = np.roll(pictures, 1, axis=0), []
         chunk = max(1, CHUNK // pictures[0].size)
         for i in range(0, len(pictures), chunk):

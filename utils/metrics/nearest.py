@@ -5,29 +5,29 @@ import numpy as np
 from utils.data.batches import Order
 from utils.metrics.distances import squared_distances
 from utils.metrics.variety import spacing
-from utils.output.pictures import center_crop, grid
+from utils.output.pictures import averaged_down, center_crop, grid
 
 SAMPLES = 16
 NEAREST = 4  # pictures beside each sample
 _CHUNK = 2**26  # bytes of pictures compared at a time
 FEATURES_OF = 4096  # pictures, of more at random, that are searched by features: each costs some milliseconds
 COPIES_AMONG = 8192  # pictures, of more at random, among which copies are searched at each measurement
-_THUMBNAIL = 16  # height and width at which they are
-_SIZE = 32  # height and width at which pictures are compared, so that a shift by one pixel hardly counts
+_THUMBNAIL = 16  # the shorter side of the pictures that they are compared as; see averaged_down
+_SIZE = 32  # that for pictures beside samples, so that a shift by one pixel hardly counts
 
 
-def nearest_in_pixels(samples, records, size, count=NEAREST):
+def nearest_in_pixels(samples, records, count=NEAREST):
     """Return the indices of the `count` pictures nearest to each sample, nearest first, and their distances.
 
-    samples: [N, size, size, C] uint8; records: data.records.Records, centre-cropped to `size`. Both results are
-    [N, count], with fewer columns if there are fewer pictures. Distances are root mean square differences of pixels,
-    0 to 255, at 32x32.
+    samples: [N, H, W, C] uint8; records: data.records.Records, centre-cropped to this height and width. Both results
+    are [N, count], with fewer columns if there are fewer pictures. Distances are root mean square differences of
+    pixels, 0 to 255, at 32x32; see averaged_down.
     """
     wanted = _shrunk(samples)
     n, count = records.shape[0], min(count, records.shape[0])
     best, indices = np.full((len(samples), count), np.inf), np.zeros((len(samples), count), np.int64)
     for rows in _chunks(np.arange(n), records):
-        distances = squared_distances(wanted, _shrunk(center_crop(records.take(rows), size))) / wanted.shape[1]
+        distances = squared_distances(wanted, _shrunk(_cropped(records, rows, samples))) / wanted.shape[1]
         best = np.concatenate([best, distances], axis=1)
         indices = np.concatenate([indices, np.tile(rows, (len(samples), 1))], axis=1)
         order = np.argsort(best, axis=1, kind="stable")[:, :count]
@@ -35,14 +35,14 @@ def nearest_in_pixels(samples, records, size, count=NEAREST):
     return indices, np.sqrt(best)
 
 
-def nearest_in_features(samples, records, size, features_of, count=NEAREST):
+def nearest_in_features(samples, records, features_of, count=NEAREST):
     """Return the indices of the `count` pictures nearest to each sample in the features of a network, and distances.
 
     As nearest_in_pixels, but at most FEATURES_OF pictures are searched; features_of(samples=..., reals=...) returns the
     features of both, [N, D]. Distances are relative: 1 is the median distance of a picture from the one nearest to it.
     """
     rows = np.sort(Order(records.shape[0], 0).take(0, min(FEATURES_OF, records.shape[0])))
-    of_samples, of_reals = features_of(samples, center_crop(records.take(rows), size))
+    of_samples, of_reals = features_of(samples, _cropped(records, rows, samples))
     distances = np.sqrt(squared_distances(of_samples, of_reals))
     order = np.argsort(distances, axis=1, kind="stable")[:, :count]
     return rows[order], np.take_along_axis(distances, order, axis=1) / (spacing(of_reals) or 1.0)
@@ -53,25 +53,26 @@ def _chunks(rows, records):
     return np.array_split(rows, -(-len(rows) * int(np.prod(records.shape[1:])) // _CHUNK))
 
 
+def _cropped(records, indices, like):
+    """Return pictures, cropped to the height and width of `like`: [N, H, W, C] uint8."""
+    return center_crop(records.take(indices), *like.shape[1:3])
+
+
 def _shrunk(pictures, to=_SIZE):
-    """Return pictures, [N, S, S, C] uint8, as rows of float32, averaged down to at most `to` x `to`."""
-    n, size, _, channels = pictures.shape
-    factor = max(1, size // to)
-    edge = size // factor
-    rows = pictures.reshape(n, edge, factor, edge, factor, channels).mean(axis=(2, 4), dtype=np.float32)
-    return rows.reshape(n, -1)
+    """Return pictures, [N, H, W, C] uint8, averaged down, as rows of float32; to: see averaged_down."""
+    return averaged_down(pictures, to).reshape(len(pictures), -1)
 
 
-def sheet(samples, records, size, groups):
+def sheet(samples, records, groups):
     """Return a sheet, [H, W, C] uint8: in a row each sample and, after a white gap, its nearest pictures of each group.
 
     groups: arrays of the indices of pictures, [N, count] each.
     """
-    n = len(samples)
-    gap = np.full((n, size, size // 4, samples.shape[3]), 255, np.uint8)
+    n, height, width, channels = samples.shape
+    gap = np.full((n, height, width // 4, channels), 255, np.uint8)
     parts = [samples]
     for indices in groups:
-        pictures = center_crop(records.take(indices.reshape(-1)), size).reshape(*indices.shape, *samples.shape[1:])
+        pictures = _cropped(records, indices.reshape(-1), samples).reshape(*indices.shape, *samples.shape[1:])
         parts += [gap, *pictures.swapaxes(0, 1)]
     return grid(np.concatenate(parts, axis=2), 2 if n > 1 else 1)
 
@@ -79,21 +80,21 @@ def sheet(samples, records, size, groups):
 class Copies:
     """Finds samples that are training pictures, perhaps with noise: at 16x16 noise is averaged away."""
 
-    def __init__(self, records, size):
-        """records: data.records.Records of all pictures, centre-cropped to `size`."""
-        self._records, self._size = records, size
+    def __init__(self, records):
+        """records: data.records.Records of all pictures, which are centre-cropped to the size of the samples."""
+        self._records = records
         self._rows = np.sort(Order(records.shape[0], 0).take(0, min(COPIES_AMONG, records.shape[0])))
         self.searched = len(self._rows) / records.shape[0]  # the share of the pictures
         self._thumbnails = self._close = None
 
     def share(self, samples):
-        """Return the share of samples, [N, size, size, C] uint8, that are as good as copies of a picture.
+        """Return the share of samples, [N, H, W, C] uint8, that are as good as copies of a picture.
 
         Those are nearer to it than half the distance that pictures usually have from the nearest others.
         """
         if self._thumbnails is None:
             chunks = _chunks(self._rows, self._records)
-            shrunk = [_shrunk(center_crop(self._records.take(rows), self._size), _THUMBNAIL) for rows in chunks]
+            shrunk = [_shrunk(_cropped(self._records, rows, samples), _THUMBNAIL) for rows in chunks]
             self._thumbnails = np.concatenate(shrunk)
             self._close = 0.5 * spacing(self._thumbnails)
         distances = squared_distances(_shrunk(samples, _THUMBNAIL), self._thumbnails).min(axis=1)

@@ -9,8 +9,9 @@ import hashlib
 import numpy as np
 
 from utils.metrics.distances import squared_distances
+from utils.output.pictures import averaged_down, averaging_factor
 
-SIZE = 32  # height and width to which pictures are averaged down, where they are larger
+SIZE = 32  # the shorter side of pictures after they are averaged down; see averaged_down
 PATCH, STRIDE = 6, 2  # height and width of a patch, and the distance between two of them, in pixels
 WORDS = 256  # in the dictionary
 _LEARNT_FROM = 20000  # patches
@@ -22,13 +23,18 @@ class Patches:
     """The dictionary, and features by it. It has the attributes of features.Network."""
 
     kind, identity = "patches", "patches 1"
-    description = f"features of {PATCH}x{PATCH} patches of pictures of {SIZE}x{SIZE}, by a dictionary learnt from them"
+
+    def describe(self, height, width):
+        """Return what the protocol says of features of pictures of such a height and width."""
+        factor = averaging_factor(height, width, SIZE)
+        size = f"{height // factor}x{width // factor}"
+        return f"features of {PATCH}x{PATCH} patches of pictures of {size}, by a dictionary learnt from them"
 
     def learn(self, pictures):
-        """Learn the dictionary from pictures, [N, S, S, C] uint8; the same ones give the same dictionary."""
+        """Learn the dictionary from pictures, [N, H, W, C] uint8; the same ones give the same dictionary."""
         self.cache_key = f"{self.identity} {hashlib.sha256(pictures.tobytes()).hexdigest()}"
         random = np.random.RandomState(0)
-        patches = _patches_of(_shrunk(pictures), 1)  # [N, h, w, PATCH * PATCH * C]
+        patches = _patches_of(averaged_down(pictures, SIZE), 1)  # [N, h, w, PATCH * PATCH * C]
         rows = _normalised(patches[tuple(random.randint(n, size=_LEARNT_FROM) for n in patches.shape[:3])])
         self._mean = rows.mean(axis=0)
         values, vectors = np.linalg.eigh(np.cov(rows - self._mean, rowvar=False))
@@ -36,37 +42,32 @@ class Patches:
         self._words = _k_means((rows - self._mean) @ self._whiten, random)
 
     def __call__(self, pictures):
-        """Return the features of [N, S, S, C] uint8: [N, 4 * WORDS] float32. `learn` comes first."""
+        """Return the features of [N, H, W, C] uint8: [N, 4 * WORDS] float32. `learn` comes first."""
         chunks = (pictures[start : start + _CHUNK] for start in range(0, len(pictures), _CHUNK))
         return np.concatenate([self._features(chunk) for chunk in chunks])
 
     def _features(self, pictures):
         """Return how well each word fits in each quarter: better than the average word, or 0."""
-        patches = _patches_of(_shrunk(pictures), STRIDE)
+        patches = _patches_of(averaged_down(pictures, SIZE), STRIDE)
         n, height, width, _ = patches.shape
         rows = (_normalised(patches.reshape(n * height * width, -1)) - self._mean) @ self._whiten
         distances = np.sqrt(squared_distances(rows, self._words))
         fits = np.maximum(0.0, distances.mean(axis=1, keepdims=True) - distances).reshape(n, height, width, WORDS)
-        halves = (slice(None, height // 2), slice(height // 2, None))
-        quarters = [fits[:, upper, left].mean(axis=(1, 2)) for upper in halves for left in halves]
+        quarters = [fits[:, rows, columns].mean(axis=(1, 2)) for rows in _halves(height) for columns in _halves(width)]
         return np.concatenate(quarters, axis=1).astype(np.float32)
 
 
-def _shrunk(pictures):
-    """Return pictures averaged down to SIZE x SIZE, smaller ones as they are: float32."""
-    n, size, _, channels = pictures.shape
-    factor = max(1, size // SIZE)
-    edge = size // factor
-    return pictures.reshape(n, edge, factor, edge, factor, channels).mean(axis=(2, 4), dtype=np.float32)
+def _halves(places):
+    return slice(None, places // 2), slice(places // 2, None)
 
 
 def _patches_of(pictures, stride):
-    """Return the patches of [N, S, S, C]: [N, h, w, PATCH * PATCH * C]."""
-    n, size, _, channels = pictures.shape
-    places = range(0, size - PATCH + 1, stride)
-    rows = np.stack([pictures[:, y : y + PATCH] for y in places], axis=1)  # [N, h, PATCH, S, C]
-    patches = np.stack([rows[:, :, :, x : x + PATCH] for x in places], axis=2)  # [N, h, w, PATCH, PATCH, C]
-    return patches.reshape(n, len(places), len(places), PATCH * PATCH * channels)
+    """Return the patches of [N, H, W, C]: [N, h, w, PATCH * PATCH * C]."""
+    n, height, width, channels = pictures.shape
+    tops, lefts = (range(0, side - PATCH + 1, stride) for side in (height, width))
+    rows = np.stack([pictures[:, y : y + PATCH] for y in tops], axis=1)  # [N, h, PATCH, W, C]
+    patches = np.stack([rows[:, :, :, x : x + PATCH] for x in lefts], axis=2)  # [N, h, w, PATCH, PATCH, C]
+    return patches.reshape(n, len(tops), len(lefts), PATCH * PATCH * channels)
 
 
 def _normalised(rows):

@@ -13,7 +13,7 @@ class PictureSet:
     """
 
     def __init__(self, pictures, ms_ssim, features, copies=None):
-        """pictures: [N, S, S, C] uint8. ms_ssim, features: functions of such an array.
+        """pictures: [N, H, W, C] uint8. ms_ssim, features: functions of such an array.
 
         copies: of the real pictures, the nearest.Copies that knows all of them.
         """

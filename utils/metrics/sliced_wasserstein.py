@@ -10,12 +10,13 @@ CHUNK = 2**22  # pixel values processed at a time
 
 
 def laplacian_pyramid(pictures):
-    """Split [N, S, S, C] float32 into bands of detail, from fine to coarse, of sizes S, S / 2, ... down to 16.
+    """Split [N, H, W, C] float32 into bands of detail, from fine to coarse, each half as large as the one before.
 
-    The last band is the remaining coarse picture. All bands, each upsampled to S, add up to the pictures.
+    The last band is the remaining coarse picture, whose shorter side is 16 or a little more. All bands, each upsampled
+    to the size of the pictures, add up to them.
     """
     bands = []
-    while pictures.shape[1] >= 2 * SMALLEST_LEVEL:
+    while min(pictures.shape[1:3]) >= 2 * SMALLEST_LEVEL:
         smaller = downsampled(pictures)
         bands.append(pictures - upsampled(smaller))
         pictures = smaller
@@ -34,12 +35,12 @@ def _blurred(pictures, gain=1.0):
 
 
 def downsampled(pictures):
-    """Return [N, S, S, C] float32 at half its size."""
+    """Return [N, H, W, C] float32 at half its size."""
     return _blurred(pictures)[:, ::2, ::2]
 
 
 def upsampled(pictures):
-    """Return [N, S, S, C] float32 at twice its size."""
+    """Return [N, H, W, C] float32 at twice its size."""
     n, height, width, channels = pictures.shape
     spread = np.zeros((n, 2 * height, 2 * width, channels), np.float32)
     spread[:, ::2, ::2] = pictures
@@ -47,9 +48,8 @@ def upsampled(pictures):
 
 
 def patches(band, tops, lefts):
-    """Cut the 7x7 patches at (tops, lefts), [N, 64] each, out of [N, S, S, C]: [N * 64, 7 * 7 * C]."""
-    n, size = band.shape[:2]
-    offsets = np.arange(min(PATCH, size))
+    """Cut the 7x7 patches at (tops, lefts), [N, 64] each, out of [N, H, W, C]: [N * 64, 7 * 7 * C]."""
+    n, offsets = len(band), np.arange(min(PATCH, *band.shape[1:3]))
     rows, columns = tops[:, :, None, None] + offsets[:, None], lefts[:, :, None, None] + offsets
     return band[np.arange(n)[:, None, None, None], rows, columns].reshape(n * PATCHES, -1)
 
@@ -69,7 +69,7 @@ class Descriptors:
     """
 
     def __init__(self, pictures):
-        """pictures: [N, S, S, C] uint8."""
+        """pictures: [N, H, W, C] uint8."""
         random = np.random.RandomState(0)
         channels = pictures.shape[3]
         self.levels = []  # per level, [directions, N * 64] float32: the projections on each direction, sorted
@@ -90,11 +90,14 @@ class Descriptors:
 
 def _patches_of_levels(pictures, random):
     """Return, per level of the pyramid, a list of arrays that together are its patches, [N * 64, 7 * 7 * C] float32."""
-    n, size, _, channels = pictures.shape
-    sizes = [band.shape[1] for band in laplacian_pyramid(np.zeros((1, size, size, 1), np.float32))]
-    places = [random.randint(edge - min(PATCH, edge) + 1, size=(2, n, PATCHES)) for edge in sizes]
+    n, height, width, channels = pictures.shape
+    sizes = [band.shape[1:3] for band in laplacian_pyramid(np.zeros((1, height, width, 1), np.float32))]
+    places = [
+        [random.randint(side - min(PATCH, *sides) + 1, size=(n, PATCHES)) for side in sides]  # tops, then lefts
+        for sides in sizes
+    ]
     levels = [[] for _ in sizes]
-    chunk = max(1, CHUNK // (size * size * channels))
+    chunk = max(1, CHUNK // (height * width * channels))
     for start in range(0, n, chunk):
         part = slice(start, start + chunk)
         bands = laplacian_pyramid(pictures[part].astype(np.float32))

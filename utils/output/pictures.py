@@ -17,10 +17,23 @@ def to_uint8(images):
     return np.uint8(np.clip(np.nan_to_num(images * 127.5 + 127.5) + 0.5, 0, 255))
 
 
-def center_crop(pictures, size):
-    """Return the centres of pictures [N, H, W, C], H and W at least `size`: [N, size, size, C]."""
-    top, left = (pictures.shape[1] - size) // 2, (pictures.shape[2] - size) // 2
-    return np.ascontiguousarray(pictures[:, top : top + size, left : left + size])
+def center_crop(pictures, height, width):
+    """Return the centres of pictures [N, H, W, C], which are at least as large: [N, height, width, C]."""
+    top, left = (pictures.shape[1] - height) // 2, (pictures.shape[2] - width) // 2
+    return np.ascontiguousarray(pictures[:, top : top + height, left : left + width])
+
+
+def averaging_factor(height, width, to):
+    """Return the power of two by which the shorter side becomes `to` to 2 * `to` - 1; 1 if it is smaller."""
+    return 2 ** max(0, (min(height, width) // to).bit_length() - 1)
+
+
+def averaged_down(pictures, to):
+    """Return pictures [N, H, W, C] averaged down by their averaging_factor, float32."""
+    n, height, width, channels = pictures.shape
+    factor = averaging_factor(height, width, to)
+    squares = pictures.reshape(n, height // factor, factor, width // factor, factor, channels)
+    return squares.mean(axis=(2, 4), dtype=np.float32)
 
 
 def blank(count, picture_shape, columns=0):

@@ -30,7 +30,7 @@ def generate(session, sampler, z, labels):
     has the same number of rows, the last one padded: so a picture does not depend on N, bit for bit. With C 4, colours
     are premultiplied by alpha.
     """
-    size = _batch_size(int(sampler.images.shape[1]))
+    size = _batch_size(*_sides(sampler))
     for start in range(0, len(z), size):
         rows, row_labels = z[start : start + size], labels[start : start + size]
         padded = np.zeros((size, z.shape[1]), np.float32)
@@ -48,7 +48,7 @@ def refresh(session, sampler, labels):
     """
     if sampler.refresh is None:
         return
-    size = refresh_batch(int(sampler.images.shape[1]))
+    size = refresh_batch(*_sides(sampler))
     rounds = -(-_REFRESH_SAMPLES // size)
     z = latents.noise(0, latents.STATISTICS, rounds * size, z_dim_of(sampler))
     # Each class as often as among the pictures, spread evenly over the rounds.
@@ -59,9 +59,9 @@ def refresh(session, sampler, labels):
         session.run(sampler.refresh, feed)
 
 
-def refresh_batch(image_size):
+def refresh_batch(height, width):
     """Return how many samples `refresh` draws at a time."""
-    return max(_batch_size(image_size), _MIN_REFRESH_BATCH)
+    return max(_batch_size(height, width), _MIN_REFRESH_BATCH)
 
 
 def with_progress(session, sampler, z, labels):
@@ -151,6 +151,10 @@ def z_dim_of(sampler):
     return int(sampler.z.shape[1])
 
 
-def _batch_size(image_size):
+def _sides(sampler):
+    return (int(side) for side in sampler.images.shape[1:3])
+
+
+def _batch_size(height, width):
     """Return how many pictures are generated at a time: fewer where they are larger."""
-    return max(1, min(64, 64 * 64 * 64 // image_size**2))
+    return max(1, min(64, 64 * 64 * 64 // (height * width)))

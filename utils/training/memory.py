@@ -50,8 +50,8 @@ def estimate(settings, n):
     run, network = settings.run, settings.network
     g_maps, d_maps = feature_maps(network)
     step = run.batch_size * (g_maps + (2 + _PENALTY[run.gradient_penalty]) * d_maps)  # of real and of fake pictures
-    maps = _FLOAT * _MAPS * max(step, refresh_batch(network.image_size) * g_maps)
-    compared = min(run.metrics_samples, n) * network.channels * network.image_size**2
+    maps = _FLOAT * _MAPS * max(step, refresh_batch(network.height, network.width) * g_maps)
+    compared = min(run.metrics_samples, n) * network.channels * network.height * network.width
     measuring = _MEASURING[features.network_of(run)] + _SET * compared if run.metrics_every else 0
     # TensorFlow 2 keeps the memory of the maps while a measurement takes its own; 1.15 gives it back.
     of_both = max(maps, measuring) if _IS_OLD else maps + measuring
@@ -60,28 +60,28 @@ def estimate(settings, n):
 
 def feature_maps(network):
     """Return how many numbers there are in all feature maps of G, and of D, for a picture."""
-    channels, side = _channels(network), network.image_size
-    g_maps = sum(count * (4 << i) ** 2 for i, count in enumerate(channels))
-    g_maps += (network.output_filters + network.channels) * side**2
-    before_pooling = 2 if network.downsample == "average" else 1
-    d_maps = sum(count * (before_pooling * 4 << i) ** 2 for i, count in enumerate(channels))
-    return g_maps, d_maps
+    channels, pixels = _channels(network), network.height * network.width
+    # Each resolution has a quarter of the pixels of the next one.
+    inner = sum(count * pixels / 4 ** (len(channels) - i) for i, count in enumerate(channels))
+    before_pooling = 4 if network.downsample == "average" else 1
+    return inner + (network.output_filters + network.channels) * pixels, before_pooling * inner
 
 
 def weights(network):
-    """Return how many weights G and D have together, without the few that are no kernels."""
+    """Return how many weights G and D have together, without the few outside of kernels."""
     channels, full = _channels(network), network.output_filters or network.channels
     g_edge = 3 if network.upsample == "smooth" else network.kernel
     d_edge = 3 if network.downsample == "average" else network.kernel
     inner = sum(a * b for a, b in zip(channels, channels[1:]))
-    g_weights = 16 * network.z_dim * channels[0] + g_edge**2 * (inner + channels[-1] * full)
+    base = network.height * network.width // 4 ** len(channels)  # pixels of the lowest resolution
+    g_weights = base * network.z_dim * channels[0] + g_edge**2 * (inner + channels[-1] * full)
     g_weights += 9 * network.output_filters * network.channels
-    return g_weights + d_edge**2 * (inner + channels[-1] * network.channels) + 16 * channels[0]
+    return g_weights + d_edge**2 * (inner + channels[-1] * network.channels) + base * channels[0]
 
 
 def _channels(network):
-    """Return the number of feature maps at each resolution from 4x4 up to half the size, as layers.feature_maps."""
-    doublings = range(network.image_size.bit_length() - 4, -1, -1)
+    """Return the number of feature maps at each resolution up to half the size, as layers.feature_maps."""
+    doublings = range(min(network.height, network.width).bit_length() - 4, -1, -1)
     return [min(network.filters << n, network.max_filters) for n in doublings]
 
 
