@@ -76,7 +76,7 @@ def _content(selected, z_dim):
     inputs = {"z": {"shape": [None, z_dim], "dtype": "float32", "law": "uniform in [-1, 1), independent"}}
     if classes:
         inputs["labels"] = {"shape": [None], "dtype": "int32", "classes": list(classes)}
-    shape = [None, network.image_size, network.image_size, network.channels]
+    shape = [None, network.height, network.width, network.channels]
     outputs = {
         "images": {"shape": shape, "dtype": "uint8", "range": [0, 255]},
         "images_float": {"shape": shape, "dtype": "float32", "range": [-1, 1]},
