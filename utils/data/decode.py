@@ -32,11 +32,6 @@ class Recipe(NamedTuple):
         """Of a record: [H, W, C]."""
         return (*sizes.sides(self.size), self.channels)
 
-    @property
-    def shape(self):
-        """Of a record: [H, W, C]."""
-        return (*sizes.sides(self.size), self.channels)
-
 
 class NotAPictureError(Exception):
     """The content of the file is not a picture format that Pillow reads."""
