@@ -157,7 +157,7 @@ def sample(settings):
     from utils.metrics.evaluate import Evaluator
     from utils.output import files
     from utils.runtime import devices
-    from utils.sampling.draw import chosen_classes, draw, memory_setting, timelapse
+    from utils.sampling.draw import as_trained, chosen_classes, draw, memory_setting, timelapse
 
     # The checkpoint, which has the settings of its network, and the identity of its run.
     run = settings.run
@@ -165,7 +165,7 @@ def sample(settings):
     precision = devices.choose_precision("float32" if run.precision == "auto" or run.export else run.precision)
     selected = select.select(run.checkpoints_dir, run.checkpoint)
     network, classes = selected.manifest.network, selected.manifest.saved.classes
-    run = run._replace(background=selected.manifest.run["background"])  # which transparent samples are shown on
+    run = as_trained(run, selected.manifest)
     chosen = chosen_classes(run, classes)
     formats.check(run.export)
     files.make_writable("samples_dir", run.samples_dir)

@@ -19,6 +19,11 @@ def draw(session, sampler, run, selected, chosen):
         raise
 
 
+def as_trained(run, manifest):
+    """Return the settings `run` with the background of the training, which transparent samples are shown on."""
+    return run._replace(background=manifest.run.get("background", run.background))
+
+
 def chosen_classes(run, classes):
     """Return the indices of the classes that the settings `run` choose; raise UserError if they ask for unknown ones.
 
