@@ -78,7 +78,7 @@ def color_with_alpha(images, uniform):
 
 
 def translation(images, uniform, ratio=0.125):
-    """Shift each picture by up to an eighth of its size in each direction; the gap is filled with 0."""
+    """Shift each picture by up to an eighth of its size in each direction; the gap is filled with 0, middle grey."""
     n = tf.shape(images)[0]
     height, width, channels = images.shape.as_list()[1:]
     # Shifting is a product with a shifted unit matrix: faster than gathering pixels, above all in the gradient.
