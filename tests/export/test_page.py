@@ -14,7 +14,7 @@ pytest.importorskip("py_mini_racer")
 CLASSES = ("<img src=x onerror=alert(1)>", "b & c")
 
 
-@pytest.fixture(scope="module", params=["colour", "grey and classes"])
+@pytest.fixture(scope="module", params=["colour", "grey, classes, not square"])
 def exported(request, tmp_path_factory):
     """A program that was trained for two steps, with its page and some of its picks."""
     folder = tmp_path_factory.mktemp("page")
@@ -22,16 +22,17 @@ def exported(request, tmp_path_factory):
         (folder / "pics" / CLASSES[i % 2]).mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((16, 16, 3), 20 * i, np.uint8)).save(str(folder / "pics" / CLASSES[i % 2] / f"{i}.png"))
     program = Program(folder / "a copy", folder / "pics")
-    options, names = [], ["0", "1", "2"]
+    options, names, sides = [], ["0", "1", "2"], (16, 16)
     if request.param != "colour":
         options = ["--conditional", "1", "--channels", "1", "--upsample", "transposed", "--kernel", "5"]
+        options, sides = [*options, "--image_size", "16x24"], (16, 24)
         names = [f"{CLASSES[0]}:0", f"{CLASSES[0]}:1", f"{CLASSES[1]}:7"]
     program.train("--max_steps", "2", "--metrics_every", "0", "--filters", "8", "--output_filters", "4", *options)
     picks = ["--picks", ",".join(names)]
     program.train("--isTrain", "0", "--export", "page", *picks)
     program.train("--isTrain", "0", *picks)
     (page,) = program.samples.glob("export_00000002_run*/generator.html")
-    program.page, program.names = pathlib.Path(str(page)), names
+    program.page, program.names, program.sides = pathlib.Path(str(page)), names, sides
     return program
 
 
@@ -64,10 +65,10 @@ const pixelsIn = (canvas) => {
 
 
 def large(page):
-    """Return the large picture, [16, 16, 4] uint8, and its name."""
+    """Return the large picture, [H, W, 4] uint8, and its name."""
     wait_for(page, IDLE)
-    pixels = page.run(COPY + "return pixelsIn(byId('picture'))")
-    return np.uint8(pixels).reshape(16, 16, 4), page.find("#name").text
+    height, pixels = page.run(COPY + "return [byId('picture').height, pixelsIn(byId('picture'))]")
+    return np.uint8(pixels).reshape(height, -1, 4), page.find("#name").text
 
 
 @pytest.mark.slow
@@ -77,7 +78,7 @@ def test_pictures_are_those_of_the_program(exported, page):
     assert len(shown) == len(drawn) == 3
     expected = [np.int32(Image.open(path).convert("RGBA")) for path in drawn]
     for name, pixels in zip(exported.names, shown):
-        differences = [np.abs(np.reshape(pixels, (16, 16, 4)) - each).max() for each in expected]
+        differences = [np.abs(np.reshape(pixels, (*exported.sides, 4)) - each).max() for each in expected]
         assert min(differences) <= 2, name
     buttons = page.driver.find_elements("css selector", "#grid button")
     assert [button.text.strip() for button in buttons] == exported.names
@@ -243,3 +244,9 @@ def test_everything_fits_the_window(exported, browser, width):
     browser.open(exported.page, width=width, dark=width < 600)
     wait_for(browser, IDLE)
     assert browser.run("return document.documentElement.scrollWidth") <= width
+    boxes = browser.run(
+        "const canvases = [...document.querySelectorAll('#picture, #grid canvas, .corner canvas, #map')];"
+        "return canvases.map((canvas) => [canvas.clientHeight, canvas.clientWidth])"
+    )
+    height, width = exported.sides
+    assert len(boxes) == 8 and all(shown * width / of == pytest.approx(height, rel=0.03) for shown, of in boxes)

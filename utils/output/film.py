@@ -56,10 +56,10 @@ def write_mp4(path, frames, milliseconds):
     height, width = frames[0].shape[:2]
     with tempfile.TemporaryDirectory(prefix="dcgan-") as folder:
         part = os.path.join(folder, "film.mp4")
-        # Sizes are even, which is what yuv420p needs; without macro_block_size pictures would be resized.
-        writer = imageio_ffmpeg.write_frames(
-            part, (width, height), fps=1000.0 / milliseconds, quality=8, macro_block_size=2
-        )
+        # Sizes are even, which is what yuv420p needs; without macro_block_size pictures would be resized. Some versions
+        # of ffmpeg warn of widths that are not multiples of 16.
+        options = {"quality": 8, "macro_block_size": 2, "ffmpeg_log_level": "error"}
+        writer = imageio_ffmpeg.write_frames(part, (width, height), fps=1000.0 / milliseconds, **options)
         writer.send(None)
         for frame in frames:
             writer.send(np.asarray(_rgb(frame)).tobytes())
