@@ -35,13 +35,13 @@ class Trainer:
         run, network = resolved.run, resolved.network
         graph = tf.Graph()
         with graph.as_default():
-            size = network.image_size
             if pictures:
                 batches = build_batches(pictures, resolved, run.batch_size)
                 images = batches.images
                 self.fetch = images.op  # takes a batch without copying it out
             else:
-                noise = np.random.RandomState(0).uniform(-1, 1, (run.batch_size, size, size, network.channels))
+                shape = (run.batch_size, network.height, network.width, network.channels)
+                noise = np.random.RandomState(0).uniform(-1, 1, shape)
                 # A variable: what follows from a constant, TensorFlow would compute beforehand.
                 images = tf.Variable(noise, trainable=False, dtype=tf.float32).read_value()
             self._graph = build_train_graph(Reals(images, 1000), network, run)
