@@ -9,7 +9,7 @@ import math
 
 _BASE = range(4, 8)  # pixels of the shorter side of the base
 _LOWEST, _HIGHEST = 8, 1024  # pixels of a side
-_LONGEST = 4  # times the shorter side: larger bases are no small ones
+_LONGEST = 4  # times the shorter side is the longer one at most, so that the base is small
 
 CHOICES = (
     f"one number for a square, such as 64, or height x width, such as 64x96: {_LOWEST} to {_HIGHEST} pixels each, a "
