@@ -91,8 +91,7 @@ class Operations:
         """Add x * scale + shift, which batch norm by given statistics is."""
         gamma, beta, mean, variance = (np.float64(self._constants[name]) for name in inputs[1:])
         scale = gamma / np.sqrt(variance + node.attr["epsilon"].f)
-        scaled = self._add("multiply", [self._value(inputs[0]), self._array(scale)])
-        return self._add("add", [scaled, self._array(beta - mean * scale)])
+        return self._add("affine", [self._value(inputs[0]), self._array(scale), self._array(beta - mean * scale)])
 
     def _convolution(self, x, kernel):
         """Add a convolution with stride 1 by a kernel, [n, n, in, out]."""

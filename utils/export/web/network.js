@@ -31,15 +31,17 @@ function decode(base64, arrays) {
     });
 }
 
-// out[i, j], at out[i * columns + j], is the sum over k of a[i, k] * b[j, k]. a has `rows` rows, b has `columns`.
-// 4x4 sums at a time: each number that is read takes part in four products.
-function multiply(a, rows, b, columns, out) {
-    const depth = a.length / rows;
+// out[starts[i] + j] becomes the sum over k of a[i, k] * b[j, k]; b has `columns` rows. 4x4 sums at a time: each number
+// that is read takes part in four products.
+function multiply(a, b, columns, out, starts) {
+    const rows = starts.length, depth = a.length / rows;
     for (let i = 0; i < rows; i += 4) {
         const [i1, i2, i3] = [1, 2, 3].map((more) => Math.min(i + more, rows - 1));
         const a0 = i * depth, a1 = i1 * depth, a2 = i2 * depth, a3 = i3 * depth;
+        const o0 = starts[i], o1 = starts[i1], o2 = starts[i2], o3 = starts[i3];
         for (let j = 0; j < columns; j += 4) {
-            const [j1, j2, j3] = [1, 2, 3].map((more) => Math.min(j + more, columns - 1));
+            const last = columns - 1;
+            const j1 = Math.min(j + 1, last), j2 = Math.min(j + 2, last), j3 = Math.min(j + 3, last);
             const b0 = j * depth, b1 = j1 * depth, b2 = j2 * depth, b3 = j3 * depth;
             let s00 = 0, s01 = 0, s02 = 0, s03 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0;
             let s20 = 0, s21 = 0, s22 = 0, s23 = 0, s30 = 0, s31 = 0, s32 = 0, s33 = 0;
@@ -52,7 +54,6 @@ function multiply(a, rows, b, columns, out) {
                 s30 += x3 * y0; s31 += x3 * y1; s32 += x3 * y2; s33 += x3 * y3;
             }
             // At the edge some of the 16 are the same sum.
-            const o0 = i * columns, o1 = i1 * columns, o2 = i2 * columns, o3 = i3 * columns;
             out[o0 + j] = s00; out[o0 + j1] = s01; out[o0 + j2] = s02; out[o0 + j3] = s03;
             out[o1 + j] = s10; out[o1 + j1] = s11; out[o1 + j2] = s12; out[o1 + j3] = s13;
             out[o2 + j] = s20; out[o2 + j1] = s21; out[o2 + j2] = s22; out[o2 + j3] = s23;
@@ -79,25 +80,22 @@ function patchesOf(x, taps) {
 
 // Each part makes the pixels at one place of each square of stride x stride pixels.
 function convolution([x], { stride, parts }, arrays) {
-    const pixels = x.height * x.width;
     let result = null;
     for (const { row, column, taps, array } of parts) {
-        const matrix = arrays[array], channels = matrix.length / (taps.length * x.channels);
-        const part = new Float32Array(pixels * channels);
-        multiply(patchesOf(x, taps), pixels, matrix, channels, part);
+        const channels = arrays[array].length / (taps.length * x.channels);
         result = result || tensor(stride * x.height, stride * x.width, channels);
-        for (let pixel = 0; pixel < pixels; pixel++) {
-            const y = stride * Math.floor(pixel / x.width) + row, to = stride * (pixel % x.width) + column;
-            const values = part.subarray(pixel * channels, (pixel + 1) * channels);
-            result.data.set(values, (y * result.width + to) * channels);
-        }
+        const starts = Int32Array.from({ length: x.height * x.width }, (_, pixel) => {
+            const y = stride * Math.floor(pixel / x.width) + row;
+            return (y * result.width + stride * (pixel % x.width) + column) * channels;
+        });
+        multiply(patchesOf(x, taps), arrays[array], channels, result.data, starts);
     }
     return result;
 }
 
 function dense([x, matrix]) {
     const result = tensor(1, 1, matrix.data.length / x.data.length);
-    multiply(x.data, 1, matrix.data, result.channels, result.data);
+    multiply(x.data, matrix.data, result.channels, result.data, Int32Array.of(0));
     return result;
 }
 
@@ -114,6 +112,17 @@ function depthToSpace([x], { size }) {
             const from = square * x.channels + ((y % size) * size + (column % size)) * channels;
             const to = (y * result.width + column) * channels;
             for (let channel = 0; channel < channels; channel++) result.data[to + channel] = x.data[from + channel];
+        }
+    }
+    return result;
+}
+
+// x * scale + shift, of which there is a number per channel.
+function affine([x, scale, shift]) {
+    const result = tensor(x.height, x.width, x.channels);
+    for (let start = 0; start < x.data.length; start += x.channels) {
+        for (let channel = 0; channel < x.channels; channel++) {
+            result.data[start + channel] = x.data[start + channel] * scale.data[channel] + shift.data[channel];
         }
     }
     return result;
@@ -138,7 +147,7 @@ function elementwise(compute) {
 }
 
 const OPERATIONS = {
-    dense, reshape, convolution,
+    dense, reshape, convolution, affine,
     depth_to_space: depthToSpace,
     add: pairwise((a, b) => a + b),
     subtract: pairwise((a, b) => a - b),
