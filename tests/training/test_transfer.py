@@ -55,6 +55,11 @@ def test_another_size_with_the_same_filters_takes_the_output_alone(network):
     assert plan_between(small, network).taken == plan_between(network, small).taken == ["G output"]
 
 
+def test_the_logit_of_a_rectangle_is_not_that_of_the_turned_one(network):
+    wide, high = network._replace(image_size="64x96"), network._replace(image_size="96x64")
+    assert "D logit" in plan_between(wide, wide).taken and "D logit" in plan_between(wide, high).fresh
+
+
 def test_colour_from_grey_takes_all_but_the_layers_of_the_picture(network):
     grey = network._replace(channels=1)
     result = plan_between(network, grey)

@@ -41,6 +41,8 @@ def plan(shapes, stored, classes, theirs):
     for name, shape in shapes.items():
         fits = stored.get(name) == shape or _is_of_classes(name)
         layers[_layer(name)] = layers.get(_layer(name), True) and fits
+    # D's logit has weights for each place of the lowest resolution, which are others at 4x6 than at 6x4.
+    layers["D logit"] &= _lowest(shapes) == _lowest(stored)
     rows = _rows(classes, theirs)
     possible = [name for name in shapes if layers[_layer(name)]]
     by_row = [name for name in possible if classes and theirs and _has_rows(name)]
@@ -52,6 +54,12 @@ def plan(shapes, stored, classes, theirs):
     known = {ours for ours, _ in rows}
     fresh += [f"class {name}" for i, name in enumerate(classes) if by_row and i not in known]
     return Plan(whole, by_row, rows, [layer for layer, fits in layers.items() if fits], fresh)
+
+
+def _lowest(names):
+    """Return the lowest resolution of G, [height, width]."""
+    sizes = [re.match(r"generator/(\d+)x(\d+)/", name) for name in names]
+    return min([int(side) for side in size.groups()] for size in sizes if size)
 
 
 def _is_of_classes(name):
