@@ -35,12 +35,8 @@ def chosen_classes(run, classes):
 
 def memory_setting(run):
     """Return the setting that decides how much memory sampling takes: its name and value."""
-    names = [name for name in ("walk", "arithmetic", "picks") if getattr(run, name)]
-    if run.evaluate:
-        names = ["evaluate_samples"]
-    if run.export:
-        names = ["export"]
-    name = names[0] if names else "num_samples"
+    asked = [name for name in ("export", "walk", "arithmetic", "picks") if getattr(run, name)]
+    name = "evaluate_samples" if run.evaluate else asked[0] if asked else "num_samples"
     return name, getattr(run, name)
 
 
