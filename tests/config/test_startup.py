@@ -121,6 +121,10 @@ def test_settings_without_effect_on_what_is_asked_for_are_named(copy):
         "  Changed in params.py: truncation = 0.7",
         "  Ignored (no effect with picks): num_samples = 9",
     ]
+    assert lines_of(copy, "--isTrain", "0", "--evaluate_samples", "9")[2:] == [
+        "  Changed in params.py: truncation = 0.7",
+        "  Ignored (no effect with plain samples): evaluate_samples = 9",
+    ]
 
 
 @pytest.mark.parametrize("argv", ([], ["--isTrain", "0"], ["--isTrain", "0", "--evaluate", "1"]))

@@ -50,8 +50,9 @@ def check_request(run):
 
 def unused(run):
     """Return (what is asked for when sampling, the names of settings that have no effect with it)."""
-    asked = [task for task in _UNUSED if getattr(run, task)]
-    return (asked[0], _UNUSED[asked[0]]) if asked else ("plain samples", ())
+    asked = next((task for task in _UNUSED if getattr(run, task)), "plain samples")
+    of_others = () if run.evaluate else ("evaluate_samples",)
+    return asked, _UNUSED.get(asked, ()) + of_others
 
 
 def _losses(run, network):

@@ -44,11 +44,9 @@ class Operations:
     def _value(self, name):
         """Return how an input names the node `name`, after adding the operations that compute it."""
         if name not in self._values:
-            self._values[name] = self._compute(self._nodes[name]) if name in self._varying else self._constant(name)
+            varies = name in self._varying
+            self._values[name] = self._compute(self._nodes[name]) if varies else self._array(self._constants[name])
         return self._values[name]
-
-    def _constant(self, name):
-        return self._array(self._constants[name])
 
     def _array(self, value):
         self.arrays.append(np.asarray(value, np.float32))

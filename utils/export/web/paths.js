@@ -18,25 +18,22 @@ function toGaussian(z) {
     return x;
 }
 
-// The mixture of points, each {z, classes}, with these shares; classes are the shares of the classes in a picture.
-function mix(points, shares) {
+// The z of the mixture of points with these shares.
+function mixedZ(points, shares) {
     const whole = shares.findIndex((share) => share === 1);
-    if (whole >= 0 && shares.every((share, i) => i === whole || share === 0)) return points[whole];
-    const length = Math.hypot(...shares), sum = shares.reduce((a, b) => a + b);
-    const z = points[0].z.map((_, i) => {
+    if (whole >= 0 && shares.every((share, i) => i === whole || share === 0)) return points[whole].z;
+    const length = Math.hypot(...shares);
+    return points[0].z.map((_, i) => {
         let gaussian = 0;
         points.forEach((point, j) => (gaussian += (toGaussian(point.z[i]) * shares[j]) / length));
         return toUniform(gaussian);
     });
-    const classes = points[0].classes.map((_, i) =>
-        points.reduce((total, point, j) => total + (point.classes[i] * shares[j]) / sum, 0)
-    );
-    return { z, classes };
 }
 
-// The point at a share of the way from a to b, from 0 to 1: on the circle through both.
+// The point at a share of the way from a to b, from 0 to 1: on the circle through both. Points are {z, classes}, with
+// the shares of the classes in a picture.
 function between(a, b, share) {
     if (share === 0 || share === 1) return share ? b : a;
-    const mixed = mix([a, b], [Math.cos((share * Math.PI) / 2), Math.sin((share * Math.PI) / 2)]);
-    return { ...mixed, classes: a.classes.map((value, i) => (1 - share) * value + share * b.classes[i]) };
+    const z = mixedZ([a, b], [Math.cos((share * Math.PI) / 2), Math.sin((share * Math.PI) / 2)]);
+    return { z, classes: a.classes.map((value, i) => (1 - share) * value + share * b.classes[i]) };
 }

@@ -6,11 +6,11 @@ const marker = { x: 0.35, y: 0.35 };
 // The shares of the corners; beyond the line between the second and the third, that of the first is negative.
 function planePoint(x, y) {
     const shares = [1 - x - y, x, y];
-    const point = mix(corners, shares), kept = shares.map((share) => Math.max(0, share));
+    const kept = shares.map((share) => Math.max(0, share));
     const sum = kept.reduce((a, b) => a + b);
     const shareOf = (i) => corners.reduce((total, corner, j) => total + (corner.classes[i] * kept[j]) / sum, 0);
     const classes = model.classes.map((_, i) => shareOf(i));
-    return { z: point.z, classes, name: `plane at ${x.toFixed(2)}, ${y.toFixed(2)}` };
+    return { z: mixedZ(corners, shares), classes, name: `plane at ${x.toFixed(2)}, ${y.toFixed(2)}` };
 }
 
 function showCorners() {
