@@ -47,3 +47,8 @@ def discriminator(images, network, classes=None):
             embedding_weights = Weights(init, use_bias=False, spectral=spectral)
             embedding = layers.dense(classes, x.shape[-1], embedding_weights, "classes")  # [N, 256]
             return logits + tf.reduce_sum(embedding * tf.reduce_sum(x, [1, 2]), axis=1, keepdims=True)
+
+
+def first_layers(network, count):
+    """Return the scopes of the variables of so many layers of D, from the picture on."""
+    return tuple(f"discriminator/{network.height >> i}x{network.width >> i}/" for i in range(count))

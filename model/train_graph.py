@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 
 from model import augment, balance, losses, norms, optimizers, replicas
 from model.averaging import average_updates, build_average
-from model.discriminator import discriminator
+from model.discriminator import discriminator, first_layers
 from model.generator import generator
 from model.noise import Draws
 from model.variables import all_finite, counter, trainables
@@ -151,7 +151,9 @@ def _build_d_updates(context, optimizer):
 def _d_train(context, optimizer, loss, power_iterations, lead):
     """Return the update of D that lowers `loss`; the counters advance after everything that reads them."""
     pictures = context.run.batch_size * replicas.count()
-    train = optimizers.minimise(optimizer, loss, trainables()[1], context.loss_scale)
+    frozen = first_layers(context.network, context.run.freeze_d)  # Mo et al. 2020, arXiv 2002.10964
+    trained = [variable for variable in trainables()[1] if not variable.name.startswith(frozen)]
+    train = optimizers.minimise(optimizer, loss, trained, context.loss_scale)
     with tf.control_dependencies([train]):
         moved = [context.counters.draw_index.assign_add(1), *(u.assign(next_u) for u, next_u in power_iterations)]
         if context.adaptive_share:

@@ -56,6 +56,14 @@ def copy(tmp_path):
             "it to 0, in params.py",
         ),
         (
+            ["--freeze_d", "4", "--init_from", "runs/1", "--image_size", "48"],
+            "freeze_d = 4 is more than the 3 convolutions of D with image_size = 48; set it to 3 or less in params.py",
+        ),
+        (
+            ["--freeze_d", "2"],
+            "freeze_d = 2 keeps weights of init_from, which is not set; set it, or freeze_d = 0, in params.py",
+        ),
+        (
             ["--inception_graph", "no/such.pb"],
             "inception_graph = no/such.pb is not a file; set it to the path of the Inception network, or to '', in "
             "params.py",
@@ -85,6 +93,7 @@ def test_what_does_not_go_together_is_refused(copy, argv, expected):
         ["--label_smoothing", "0.1"],
         ["--loss", "least_squares", "--label_smoothing", "0.1"],
         ["--max_filters", "32"],
+        ["--freeze_d", "4", "--init_from", "runs/1"],
         ["--crop", "random", "--load_size", "64"],
         ["--crop", "random", "--load_size", "64", "--image_size", "96x64"],
         ["--crop", "random", "--load_size", "0"],

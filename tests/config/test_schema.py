@@ -22,6 +22,7 @@ EXAMPLES = {
     "checkpoints_dir": FOLDER,
     "cache_dir": FOLDER,
     "init_from": PATH,
+    "freeze_d": (8, 9, "a whole number, from 0 to 8"),
     "crop": ("pad", "middle", "center, random, pad or stretch"),
     "load_size": (4096, 4097, "a whole number, from 0 to 4096"),
     "background": (

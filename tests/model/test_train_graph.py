@@ -31,6 +31,18 @@ def test_a_d_update_moves_d_alone(trained):
     assert result["pictures_seen"] == 4 and len(drawn) == 1
 
 
+@pytest.mark.parametrize("d_norm", ("batch", "spectral"))
+def test_frozen_layers_of_d_stay(graph, tiny, d_norm):
+    """The first of its two, D 16x16: the other one and the logit move; spectral norm still follows its vectors."""
+    run = tiny.run._replace(freeze_d=1, gradient_penalty="r1")
+    with started(tiny._replace(run=run, network=tiny.network._replace(d_norm=d_norm))) as (session, ends, _, _):
+        before = values_of(session, tf.trainable_variables())
+        session.run([ends.d_updates[0], ends.g_update])
+        still = set(before) - moved(before, values_of(session, tf.trainable_variables()))
+        assert still == {v.op.name for v in tf.trainable_variables("discriminator/16x16/")} != set()
+        assert not [v for v in tf.global_variables("d_optimizer/") if "/16x16/" in v.op.name]
+
+
 def test_a_g_update_moves_g_alone_and_draws_no_batch(trained):
     session, ends, drawn, _ = trained
     before = values_of(session, tf.global_variables())

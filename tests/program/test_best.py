@@ -177,6 +177,23 @@ def test_a_run_from_the_weights_of_another(trained, program):
     assert ours.get_tensor("step") == ours.get_tensor("pictures_seen") == 0
 
 
+def test_frozen_layers_keep_the_weights_of_another_run(trained):
+    new_run = [*OPTIONS, "--init_from", str(trained.checkpoints), "--freeze_d", "1"]
+    folders = ["--samples_dir", "frozen/s", "--checkpoints_dir", "frozen/c"]
+    done = trained.train(*new_run, *folders, "--max_steps", "1")
+    assert "New run, from the weights of step 8 (the best by swd, 7; the latest is step 12)" in done
+    assert "dcgan-8. Not trained: D 16x16.\n" in done
+    trained.train(*new_run, *folders, "--max_steps", "2")
+    theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "frozen" / "c", 2)
+    for name, is_frozen in (("16x16/conv/kernel", True), ("16x16/conv/bias", True), ("8x8/conv/kernel", False)):
+        assert np.array_equal(ours["discriminator/" + name], theirs["discriminator/" + name]) == is_frozen
+    line = trained.refuse(*new_run, *folders, "--max_steps", "3", "--freeze_d", "0")
+    assert "freeze_d was 1 and is 0 now" in line
+    none = ["--samples_dir", "none/s", "--checkpoints_dir", "none/c"]
+    line = trained.refuse(*new_run, *none, "--channels", "1")
+    assert "freeze_d = 1 keeps D 16x16, which cannot be taken from init_from = " in line
+
+
 def test_a_run_from_the_weights_of_one_with_other_classes_and_colours(trained):
     """It knows green and red, and learns teal."""
     pics = trained.folder / "other pics"

@@ -2,6 +2,7 @@
 
 import os
 
+from utils.config import sizes
 from utils.errors import UserError
 
 _TASKS = ("evaluate", "export", "timelapse", "arithmetic", "walk")  # of sampling, beside plain samples
@@ -92,6 +93,20 @@ def _sizes(run, network):
         )
 
 
+def _frozen(run, network):
+    layers = sizes.doublings(network.image_size)
+    if run.freeze_d > layers:
+        yield (
+            f"freeze_d = {run.freeze_d} is more than the {layers} convolutions of D with image_size = "
+            f"{network.image_size}; set it to {layers} or less in params.py"
+        )
+    if run.freeze_d and not run.init_from:
+        yield (
+            f"freeze_d = {run.freeze_d} keeps weights of init_from, which is not set; set it, or freeze_d = 0, in "
+            "params.py"
+        )
+
+
 def _metrics(run, network):
     if run.inception_graph and not os.path.isfile(run.inception_graph):
         yield (
@@ -120,7 +135,7 @@ def _folders(run, network):
             )
 
 
-CHECKS = (_losses, _sizes, _metrics, _folders)
+CHECKS = (_losses, _sizes, _frozen, _metrics, _folders)
 
 
 def _is_inside(path, folder):

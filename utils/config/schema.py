@@ -40,6 +40,7 @@ RUN: Dict[str, Rule] = {
     "checkpoints_dir": always(folder()),
     "cache_dir": always(folder()),
     "init_from": path_or_none(),
+    "freeze_d": keep(whole(0, 8), before=0),
     # Pictures
     "crop": change(one_of("center", "random", "pad", "stretch")),
     "load_size": change(whole(0, 2**12)),

@@ -48,9 +48,14 @@ def is_possible(size):
     return shorter % _power(shorter) == longer % _power(shorter) == 0
 
 
+def doublings(size):
+    """Return how often the networks double, or halve, the sides of a size."""
+    return min(sides(size)).bit_length() - 3
+
+
 def _power(shorter):
     """Return the power of two by which the shorter side, 8 or more, is 4 to 7 and perhaps a fraction."""
-    return 2 ** (shorter.bit_length() - 3)
+    return 2 ** doublings(shorter)
 
 
 def nearest(size):

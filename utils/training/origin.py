@@ -162,13 +162,15 @@ class Pretrained(Fresh):
         self._transfer = transfer.Transfer(weights, self._source.checkpoint, classes, theirs.saved.classes)
         if not self._transfer.plan.taken:
             transfer.refuse_all_shapes(self._init_from, theirs.network, self.settings.network)
+        self._frozen = transfer.frozen_layers(self.settings.run, self.settings.network, self._transfer.plan.taken)
 
     def start(self, session):
         """Give G and D the weights of the other run."""
         self._transfer.restore(session)
         step, path = self._source.checkpoint
         line = f"New run, from the weights of step {step} ({self._source.description}), {path}."
-        print(f"{line} {self._transfer.describe()}".rstrip(), flush=True)
+        frozen = f"Not trained: {', '.join(self._frozen)}." if self._frozen else ""
+        print(" ".join(filter(None, (line, self._transfer.describe(), frozen))), flush=True)
         super().start(session)
 
 

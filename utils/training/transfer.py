@@ -128,6 +128,18 @@ def refuse_all_shapes(init_from, theirs, ours):
     _refuse(init_from, "has no layer that fits", theirs, ours, _SHAPES)
 
 
+def frozen_layers(run, network, taken):
+    """Return the names of the layers that freeze_d keeps; raise UserError if one is not among those that are taken."""
+    frozen = [f"D {network.height >> i}x{network.width >> i}" for i in range(run.freeze_d)]
+    fresh = [layer for layer in frozen if layer not in taken]
+    if fresh:
+        raise UserError(
+            f"freeze_d = {run.freeze_d} keeps {' and '.join(fresh)}, which cannot be taken from init_from = "
+            f"{run.init_from}: its shape is different; set freeze_d = 0 in params.py"
+        )
+    return frozen
+
+
 def _refuse(init_from, problem, theirs, ours, names):
     """Raise UserError if one of these settings is different."""
     different = [
