@@ -1,3 +1,3 @@
 """The version of this program, which checkpoints name and --version prints."""
 
-VERSION = "0.9.0"
+VERSION = "0.9.1"
