@@ -26,7 +26,7 @@ cache_dir = "checkpoints/cache"
 # weights.
 init_from = ""
 
-# How many of D's first layers, from the picture on, keep the weights of init_from. 2 helps where there are few
+# How many of D's first layers, from the picture on, keep the weights of init_from. 2 may help where there are few
 # pictures, such as 100, and makes steps faster. 0: all layers are trained.
 freeze_d = 0
 

@@ -25,7 +25,10 @@ import tempfile
 import numpy as np
 import picture_files
 import quality
-from PIL import Image
+
+from utils.metrics.distances import squared_distances
+from utils.metrics.variety import spacing
+from utils.output.pictures import averaged_down
 
 CLOSE = 0.01  # share of the held-back pictures that are as near to a training picture as a sample that counts as close
 
@@ -42,47 +45,46 @@ def split(arguments):
 
 def score(arguments):
     """Print the scores of each checkpoint."""
-    network = quality.Features()
+    spaces = {"features": quality.Features(), "16x16": thumbnails}
     small, rest = (quality.read_reals(folder, None) for folder in (arguments.small, arguments.rest))
-    spaces = {"features": network, "16x16": thumbnails}
-    reals = {name: (of(small), of(rest)) for name, of in spaces.items()}
+    trained, held_back = (points_of(pictures, spaces) for pictures in (small, rest))
+    usual = {space: nearest(held_back[space], trained[space]) for space in spaces}
     print(f"{len(small)} training pictures, {len(rest)} held back, {arguments.samples} samples")
     print(f"{'':20} {'KID*1000':>8} {'nearest':>16} {'close':>16} {'apart':>16}")
     print(f"{'':20} {'':8}" + f" {'features':>8} {'16x16':>7}" * 3)
-    show("held-back pictures", rest, spaces, reals)
+    show("held-back pictures", held_back, trained, held_back, usual)
     for checkpoint in arguments.checkpoints:
         with tempfile.TemporaryDirectory() as folder:
             samples = quality.draw(arguments.checkpoints_dir, folder, arguments, "--checkpoint", checkpoint)
-        show(checkpoint, samples, spaces, reals)
+        show(checkpoint, points_of(samples, spaces), trained, held_back, usual)
 
 
-def show(name, pictures, spaces, reals):
-    """Print the row of pictures, [N, 64, 64, 3] uint8; reals: {space: (training, held-back pictures in that space)}."""
+def points_of(pictures, spaces):
+    """Return {space: points [N, d]} for [N, 64, 64, 3] uint8; spaces: {space: the function of pictures}."""
+    return {space: of(pictures) for space, of in spaces.items()}
+
+
+def show(name, points, trained, held_back, usual):
+    """Print a row; usual: the distances of held-back pictures from their nearest training picture. All are by space."""
     columns = []
-    for space, of in spaces.items():
-        points, (trained, held_back) = of(pictures), reals[space]
-        if space == "features":
-            kid = 1000 * quality.kernel_distance(points, held_back)
-        new, usual = nearest(points, trained), nearest(held_back, trained)
-        n = min(len(points), len(held_back))
-        alone = np.median(nearest(points[:n])) / np.median(nearest(held_back[:n]))
-        columns.append((np.median(new) / np.median(usual), np.mean(new < np.quantile(usual, CLOSE)), alone))
+    for space in usual:
+        new = nearest(points[space], trained[space])
+        n = min(len(points[space]), len(held_back[space]))
+        apart = spacing(points[space][:n]) / spacing(held_back[space][:n])
+        close = np.mean(new < np.quantile(usual[space], CLOSE))
+        columns.append((np.median(new) / np.median(usual[space]), close, apart))
+    kid = 1000 * quality.kernel_distance(points["features"], held_back["features"])
     print(f"{name:20} {kid:8.0f}" + "".join(f" {a:8.2f} {b:7.2f}" for a, b in zip(*columns)), flush=True)
 
 
-def nearest(points, others=None):
-    """Return the distance of each point, [n, d], from the nearest of the others, [m, d]; None: the other points."""
-    among = points if others is None else others
-    squares = np.sum(points**2, 1)[:, None] + np.sum(among**2, 1) - 2 * points @ among.T
-    if others is None:
-        np.fill_diagonal(squares, np.inf)
-    return np.sqrt(np.maximum(squares.min(axis=1), 0))
+def nearest(points, others):
+    """Return the distance of each point, [n, d], from the nearest of the others, [m, d]."""
+    return np.sqrt(squared_distances(points, others).min(axis=1))
 
 
 def thumbnails(pictures):
-    """Return [N, 64, 64, 3] uint8 at 16x16, as rows of float64."""
-    small = [np.asarray(Image.fromarray(picture).resize((16, 16), Image.BOX), np.float64) for picture in pictures]
-    return np.reshape(small, [len(small), -1])
+    """Return [N, 64, 64, 3] uint8 at 16x16, as rows of float32."""
+    return averaged_down(pictures, 16).reshape(len(pictures), -1)
 
 
 def main():

@@ -135,7 +135,7 @@ def frozen_layers(run, network, taken):
     if fresh:
         raise UserError(
             f"freeze_d = {run.freeze_d} keeps {' and '.join(fresh)}, which cannot be taken from init_from = "
-            f"{run.init_from}: its shape is different; set freeze_d = 0 in params.py"
+            f"{run.init_from}: not in it, or of another shape; set freeze_d = 0 in params.py"
         )
     return frozen
 
