@@ -26,29 +26,38 @@ def main(argv=()):
     argv: settings as on the command line, such as ["--max_steps", "10"]. It can be called any number of times in a
     process, with or without success, but not twice at the same time.
     """
-    with forgiving_streams(), undone():
-        try:
-            with alone():
-                settings = resolve(argv)
-                task = task_of(os.environ) if settings.run.isTrain else None
-                picks.check(settings.run)
-                print(describe(settings, argv), flush=True)
-                import_tensorflow()
-                return train(settings, task) if settings.run.isTrain else sample(settings)
-        except UserError as error:
-            print(f"main.py: {error}", file=sys.stderr)
-            return 2
-        except ImportError as error:
-            print(f"main.py: {missing_package(error)}", file=sys.stderr)
-            return 2
-        except (RunError, OSError) as error:
-            print(f"main.py: {error}", file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print("main.py: stopped", file=sys.stderr)
-            return 130
-        except SystemExit as done:  # of --help and --version
-            return done.code
+    try:
+        with alone(), forgiving_streams(), undone():
+            return answer(argv)
+    except UserError as error:  # of alone(): the streams and the environment are the other call's
+        return fail(error, 2)
+
+
+def answer(argv):
+    """Train or sample; return the exit code."""
+    try:
+        settings = resolve(argv)
+        task = task_of(os.environ) if settings.run.isTrain else None
+        picks.check(settings.run)
+        print(describe(settings, argv), flush=True)
+        import_tensorflow()
+        return train(settings, task) if settings.run.isTrain else sample(settings)
+    except UserError as error:
+        return fail(error, 2)
+    except ImportError as error:
+        return fail(missing_package(error), 2)
+    except (RunError, OSError) as error:
+        return fail(error, 1)
+    except KeyboardInterrupt:
+        return fail("stopped", 130)
+    except SystemExit as done:  # of --help and --version
+        return done.code
+
+
+def fail(reason, code):
+    """Print the reason in one line; return the exit code."""
+    print(f"main.py: {reason}", file=sys.stderr)
+    return code
 
 
 def train(settings, task):

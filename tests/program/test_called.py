@@ -35,7 +35,9 @@ import main
 def call(*arguments):
     code = main.main([*{arguments!r}, *arguments])
     after = state()
-    print("CODE", code, [name for name in before if before[name] != after[name]], flush=True)
+    changed = [name for name in before if before[name] != after[name]]
+    sys.stdout.write(f"CODE {{code}} {{changed}}\\n")  # at once: another thread may print, too
+    sys.stdout.flush()
 
 {calls}
 """

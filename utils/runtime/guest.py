@@ -33,7 +33,11 @@ def undone():
 
 @contextlib.contextmanager
 def alone():
-    """Raise UserError if another call is active in this process: they would share its streams and signals."""
+    """Raise UserError if another call is active in this process: they would share its streams, signals and environment.
+
+    It comes before anything that a call changes and puts back: while one call starts TensorFlow, whose C++ code reads
+    the environment, another that sets it can end the process (setenv is not safe beside getenv).
+    """
     if not _active.acquire(blocking=False):
         raise UserError("another call of main.main() is active in this process; start a second run in its own process")
     try:
