@@ -52,6 +52,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures")
     parser.add_argument("checkpoints_dir")
+    quality.add_size_option(parser)
     quality.add_sampling_options(parser)
     arguments = parser.parse_args()
     checkpoints_dir = os.path.abspath(arguments.checkpoints_dir)
@@ -59,7 +60,7 @@ def main():
     if not steps:
         parser.error(f"no checkpoints in {checkpoints_dir}")
 
-    reals, features = quality.read_reals(arguments.pictures, arguments.samples), quality.Features()
+    reals, features = quality.read_reals(arguments.pictures, arguments.samples, arguments.size), quality.Features()
     of_reals = features(reals)
     distances = {}
     print(quality.COLUMNS)

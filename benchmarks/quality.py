@@ -12,6 +12,8 @@ Step times are measured first: the contestants alternate, some seconds each, the
 turns the minutes into steps. Then each trains from scratch by that many steps, however long they take: noise of the
 machine changes nothing. `--steps name=N` gives the steps of a contestant instead.
 
+With `--size 128` contestants are compared with real pictures of 128x128; samples of 64x64 are enlarged.
+
 Scores: Frechet distance and KID (x 1000) of features of EfficientNet-Lite2, its input 128x128, with the same number of
 samples for all. Lower is better. These are not FID scores.
 """
@@ -136,7 +138,7 @@ def train(name, flags, steps, arguments):
 
 
 def samples_of(name, arguments):
-    """Return the contestant's samples, [N, 64, 64, 3] uint8."""
+    """Return the contestant's samples, [N, H, W, 3] uint8."""
     folder = os.path.join(arguments.out, name)
     path = os.path.join(folder, "samples.npy")
     if not os.path.exists(path):  # pytorch_dcgan.py writes its own
@@ -146,7 +148,7 @@ def samples_of(name, arguments):
 
 
 def draw(checkpoints_dir, samples_dir, arguments, *settings):
-    """Return samples of this program, [N, 64, 64, 3] uint8, drawn by main.py into samples_dir, which has none yet."""
+    """Return samples of this program, [N, H, W, 3] uint8, drawn by main.py into samples_dir, which has none yet."""
     command = [*program_on(checkpoints_dir, samples_dir, arguments), "--isTrain", "0"]
     command += ["--num_samples", str(arguments.samples), "--single", "1", "--grid_columns", "20"]
     subprocess.run([*command, *arguments.sampling, *settings], check=True, stdout=subprocess.DEVNULL)
@@ -154,12 +156,12 @@ def draw(checkpoints_dir, samples_dir, arguments, *settings):
     return np.stack([np.asarray(Image.open(path).convert("RGB")) for path in singles])
 
 
-def read_reals(folder, limit):
-    """Return at most `limit` pictures of a folder, chosen at random: [N, 64, 64, 3] uint8."""
+def read_reals(folder, limit, size=64):
+    """Return at most `limit` pictures of a folder, chosen at random: [N, size, size, 3] uint8."""
     paths = picture_files.find(folder)
     np.random.RandomState(0).shuffle(paths)
     squares = itertools.islice(picture_files.centre_squares(paths, channels=3), limit)
-    return np.stack([np.asarray(ImageOps.fit(square, (64, 64))) for square in squares])
+    return np.stack([np.asarray(ImageOps.fit(square, (size, size))) for square in squares])
 
 
 class Features:
@@ -195,6 +197,10 @@ def show(name, a, b):
     return distance
 
 
+def add_size_option(parser):
+    parser.add_argument("--size", type=int, default=64, help="height and width of the real pictures, 64 or 128")
+
+
 def add_sampling_options(parser):
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--python", default=sys.executable, help="Python of this program, if torch is in another one")
@@ -214,6 +220,7 @@ def parse():
         "--steps", action="append", default=[], metavar="NAME=N", help="train by N steps, without timing"
     )
     parser.add_argument("--out", default="quality", help="new folder for all that is written")
+    add_size_option(parser)
     add_sampling_options(parser)
     arguments = parser.parse_args()
     arguments.out = os.path.abspath(arguments.out)
@@ -241,7 +248,7 @@ def main():
     for name, flags in contestants.items():
         train(name, flags, arguments.steps[name], arguments)
 
-    reals, features = read_reals(arguments.pictures, 2 * arguments.samples), Features()
+    reals, features = read_reals(arguments.pictures, 2 * arguments.samples, arguments.size), Features()
     of_reals = features(reals)
     half, n = min(len(reals) // 2, arguments.samples), min(arguments.samples, len(reals))
     print(COLUMNS)
