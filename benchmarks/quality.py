@@ -41,8 +41,8 @@ ROOT = sys.path[0]
 COLUMNS = f"{'':28} {'distance':>8} {'KID*1000':>8}"
 
 # The original DCGAN at the sizes of pytorch/examples/dcgan, and this program's additions to it.
-PLAIN = "--ema_decay 0 --augment none --upsample transposed --output_filters 0 --filters 64 --batch_size 64"
-PLAIN += " --learning_rate 0.0002"
+PLAIN = "--ema_decay 0 --augment none --upsample transposed --output_filters 0 --filters 64 --d_width 1"
+PLAIN += " --batch_size 64 --learning_rate 0.0002"
 ADDITIONS = {
     "average": "--ema_decay 0.999",
     "augment": "--augment adaptive",
@@ -50,6 +50,7 @@ ADDITIONS = {
     "output": "--output_filters 16",
     "small_batches": "--batch_size 8 --learning_rate 0.0003",
     "narrow": "--filters 32",
+    "narrow_d": "--d_width 0.5",
 }
 NAMED = {"pytorch": "", "defaults": "", "plain": PLAIN}
 NAMED.update((f"plain+{name}", f"{PLAIN} {settings}") for name, settings in ADDITIONS.items())  # the later one counts

@@ -22,7 +22,7 @@ def discriminator(images, network, classes=None):
 
     x = images
     with tf.variable_scope("discriminator", reuse=tf.AUTO_REUSE):
-        for i, filters in enumerate(reversed(layers.feature_maps(network))):
+        for i, filters in enumerate(reversed(layers.feature_maps(network, network.d_width))):
             first = i == 0  # not normalised, as in the paper
             with tf.variable_scope(f"{x.shape[1]}x{x.shape[2]}"):
                 weights = Weights(init, use_bias=first or not norm_has_bias, spectral=spectral)

@@ -27,13 +27,14 @@ class Weights(NamedTuple):
     spectral: bool = False  # divide the kernel by its largest singular value
 
 
-def feature_maps(network):
+def feature_maps(network, width=1.0):
     """Return the number of feature maps at each resolution, from the lowest, see `base`, up.
 
-    It is `filters` at half the size of the pictures and doubles at each lower resolution, up to `max_filters`.
+    It is `filters` at half the size of the pictures and doubles at each lower resolution, up to `max_filters`; then it
+    is multiplied by `width`.
     """
     doublings = range(min(network.height, network.width).bit_length() - 4, -1, -1)
-    return [min(network.filters << n, network.max_filters) for n in doublings]
+    return [max(1, round(width * min(network.filters << n, network.max_filters))) for n in doublings]
 
 
 def base(network):

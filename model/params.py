@@ -28,6 +28,10 @@ filters = 32
 # Upper limit of that doubling. It matters for image_size = 512 and above, or for larger filters.
 max_filters = 1024
 
+# Feature maps of D as a share of those of G at the same resolution. A narrow D makes steps faster, and is less likely
+# to win. 1: as many, as in the DCGAN paper.
+d_width = 1.0
+
 # Feature maps of one more layer of G, at image_size, from which a 3x3 convolution makes the picture. G needs it for
 # sharp edges. 0: none; the picture is made directly from half the size, as in the DCGAN paper.
 output_filters = 16

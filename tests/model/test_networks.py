@@ -43,7 +43,7 @@ def test_the_generator_of_the_papers_figure_1(graph, settings):
 
 
 def test_the_default_discriminator_pools_behind_the_activation(graph, settings):
-    discriminator(tf.zeros([2, 64, 64, 3]), settings.network)
+    discriminator(tf.zeros([2, 64, 64, 3]), settings.network._replace(d_width=1.0))
     pools = operations(graph, "AvgPool")
     assert [op.outputs[0].shape.as_list()[1:] for op in pools] == [
         [32, 32, 32],
@@ -60,7 +60,7 @@ def test_the_default_discriminator_pools_behind_the_activation(graph, settings):
 
 @pytest.mark.parametrize("kernel", (4, 5))
 def test_the_strided_discriminator(graph, settings, kernel):
-    discriminator(tf.zeros([2, 64, 64, 3]), settings.network._replace(downsample="stride", kernel=kernel))
+    discriminator(tf.zeros([2, 64, 64, 3]), settings.network._replace(downsample="stride", kernel=kernel, d_width=1.0))
     convolutions = operations(graph, "Conv2D")
     assert [op.outputs[0].shape.as_list()[1:] for op in convolutions] == [
         [32, 32, 32],
@@ -184,6 +184,15 @@ def test_max_filters_caps_the_doubling(settings):
     assert feature_maps(network) == [1024, 1024, 512, 256, 128, 64]
     assert feature_maps(network._replace(max_filters=128)) == [128, 128, 128, 128, 128, 64]
     assert feature_maps(network._replace(image_size=8)) == [64]
+
+
+def test_d_is_as_wide_as_d_width_says(graph, settings):
+    network = settings.network._replace(filters=6, max_filters=12, d_width=0.25)
+    assert feature_maps(network, network.d_width) == [3, 3, 3, 2]
+    assert feature_maps(network, 0.01) == [1, 1, 1, 1]
+    discriminator(generator(tf.zeros([2, 100]), network, training=True), network)
+    kernels = [v.shape.as_list() for v in tf.global_variables() if v.op.name.endswith("conv/kernel")]
+    assert [shape[3] for shape in kernels if shape[:2] == [3, 3]][-4:] == [2, 3, 3, 3]
 
 
 def test_kernel_and_z_dim_reach_the_graph(graph, tiny):

@@ -25,6 +25,7 @@ def with_values(settings, **values):
     [
         {},
         {"image_size": 256, "max_filters": 128, "channels": 1},
+        {"d_width": 0.7, "filters": 3},
         {"upsample": "transposed", "downsample": "stride", "kernel": 5, "output_filters": 0, "filters": 16},
     ],
 )
@@ -44,6 +45,7 @@ def test_weights_and_maps_are_those_of_the_networks(graph, settings, values):
         ("batch_size", (8, 16, 64)),
         ("image_size", (64, 128, 256, 512)),
         ("filters", (32, 64, 128)),
+        ("d_width", (0.25, 0.5, 1.0)),
         ("metrics_samples", (256, 512)),
         ("gradient_penalty", ("none", "r1")),
     ],

@@ -124,6 +124,7 @@ NETWORK: Dict[str, Rule] = {
     "z_dim": keep(whole(1, 2**16)),
     "filters": keep(whole(1, 2**12)),
     "max_filters": keep(whole(1, 2**12)),
+    "d_width": keep(number(lambda value: 0 < value <= 4, "above 0, at most 4"), before=1.0),
     "output_filters": keep(whole(0, 2**12), before=0),
     # Layers
     "kernel": keep(whole(2, 15)),

@@ -60,29 +60,36 @@ def estimate(settings, n):
 
 def feature_maps(network):
     """Return how many numbers there are in all feature maps of G, and of D, for a picture."""
-    channels, pixels = _channels(network), network.height * network.width
+    pixels = network.height * network.width
     # Each resolution has a quarter of the pixels of the next one.
-    inner = sum(count * pixels / 4 ** (len(channels) - i) for i, count in enumerate(channels))
+    of_g, of_d = (
+        sum(count * pixels / 4 ** (len(channels) - i) for i, count in enumerate(channels))
+        for channels in (_channels(network), _channels(network, network.d_width))
+    )
     before_pooling = 4 if network.downsample == "average" else 1
-    return inner + (network.output_filters + network.channels) * pixels, before_pooling * inner
+    return of_g + (network.output_filters + network.channels) * pixels, before_pooling * of_d
 
 
 def weights(network):
     """Return how many weights G and D have together, without the few outside of kernels."""
-    channels, full = _channels(network), network.output_filters or network.channels
+    of_g, of_d = _channels(network), _channels(network, network.d_width)
     g_edge = 3 if network.upsample == "smooth" else network.kernel
     d_edge = 3 if network.downsample == "average" else network.kernel
-    inner = sum(a * b for a, b in zip(channels, channels[1:]))
-    base = network.height * network.width // 4 ** len(channels)  # pixels of the lowest resolution
-    g_weights = base * network.z_dim * channels[0] + g_edge**2 * (inner + channels[-1] * full)
+    base = network.height * network.width // 4 ** len(of_g)  # pixels of the lowest resolution
+    g_weights = base * network.z_dim * of_g[0] + g_edge**2 * _kernels(of_g, network.output_filters or network.channels)
     g_weights += 9 * network.output_filters * network.channels
-    return g_weights + d_edge**2 * (inner + channels[-1] * network.channels) + base * channels[0]
+    return g_weights + d_edge**2 * _kernels(of_d, network.channels) + base * of_d[0]
 
 
-def _channels(network):
+def _kernels(channels, last):
+    """Return how many kernels lead from each resolution to the next one, and from the highest to `last` maps."""
+    return sum(a * b for a, b in zip(channels, [*channels[1:], last]))
+
+
+def _channels(network, width=1.0):
     """Return the number of feature maps at each resolution up to half the size, as layers.feature_maps."""
     doublings = range(min(network.height, network.width).bit_length() - 4, -1, -1)
-    return [min(network.filters << n, network.max_filters) for n in doublings]
+    return [max(1, round(width * min(network.filters << n, network.max_filters))) for n in doublings]
 
 
 def _gigabytes(count):

@@ -16,7 +16,8 @@ from utils.errors import UserError
 # Settings of the network that may be different: those that no trained weight depends on, and those that decide how many
 # weights there are. Any other one gives the weights another meaning.
 _IRRELEVANT = {"init", "init_stddev", "bn_momentum", "sync_batch_norm"}
-_SHAPES = {"image_size", "channels", "conditional", "z_dim", "filters", "max_filters", "output_filters", "kernel"}
+_SHAPES = {"image_size", "channels", "conditional", "z_dim", "kernel"}
+_SHAPES |= {"filters", "max_filters", "d_width", "output_filters"}
 _SCALES = re.compile(r"generator/.+/batch_norm/(gamma|beta)$")  # with a row for each class, if there are classes
 _VECTORS = "discriminator/logit/classes/"  # of the projection: those of the classes, and with spectral norm one more
 
