@@ -20,7 +20,7 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# Bytes of the gradients of G and of D with filters = 64; each is reduced once a step.
+# Bytes of the gradients of G and of D with filters = 64 and d_width = 1; each is reduced once a step.
 GRADIENTS = (2371139 + 1560065) * 4
 # Reductions of batch norm per step: 16 in D's update, 14 in G's.
 NORM_REDUCTIONS = 30
@@ -76,6 +76,7 @@ def start(number, addresses, cache, folder, arguments):
         "checkpoints_dir": os.path.join(folder, "checkpoints"),
         "samples_dir": os.path.join(folder, "samples"),
         "filters": 64,  # as pytorch/examples/dcgan
+        "d_width": 1,
         "batch_size": arguments.batch_size,
         "max_steps": arguments.steps,
         "log_every": 1,

@@ -37,15 +37,15 @@ def discriminator(images, network, classes=None):
                 # it would hide from D everything that alternates from pixel to pixel.
                 if network.downsample == "average":
                     x = layers.average_pool(x)
-                # [N, 32, 32, 32], [N, 16, 16, 64], [N, 8, 8, 128], [N, 4, 4, 256]
+                # [N, 32, 32, 16], [N, 16, 16, 32], [N, 8, 8, 64], [N, 4, 4, 128]
         with tf.variable_scope("logit"):
-            features = tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]])  # [N, 4096]
+            features = tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]])  # [N, 2048]
             logits = layers.dense(features, 1, Weights(init, use_bias=True, spectral=spectral))  # [N, 1]
             if classes is None:
                 return logits
             # The projection: the inner product of the picture's summed features and the learnt vector of its class.
             embedding_weights = Weights(init, use_bias=False, spectral=spectral)
-            embedding = layers.dense(classes, x.shape[-1], embedding_weights, "classes")  # [N, 256]
+            embedding = layers.dense(classes, x.shape[-1], embedding_weights, "classes")  # [N, 128]
             return logits + tf.reduce_sum(embedding * tf.reduce_sum(x, [1, 2]), axis=1, keepdims=True)
 
 

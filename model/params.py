@@ -30,7 +30,7 @@ max_filters = 1024
 
 # Feature maps of D as a share of those of G at the same resolution. A narrow D makes steps faster, and is less likely
 # to win. 1: as many, as in the DCGAN paper.
-d_width = 1.0
+d_width = 0.5
 
 # Feature maps of one more layer of G, at image_size, from which a 3x3 convolution makes the picture. G needs it for
 # sharp edges. 0: none; the picture is made directly from half the size, as in the DCGAN paper.

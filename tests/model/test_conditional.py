@@ -15,7 +15,7 @@ def test_classes_reach_both_networks(graph, tiny):
     ends, _, network = built(tiny, conditional=1)
     shapes = {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
     assert shapes["generator/4x4/batch_norm/gamma"] == [3, 8] and shapes["generator/8x8/batch_norm/beta"] == [3, 4]
-    assert shapes["discriminator/logit/classes/kernel"] == [3, 8]
+    assert shapes["discriminator/logit/classes/kernel"] == [3, 4]
     sampler = build_sampler(network, averaged=True, n_classes=3)
     images = tf.random.stateless_uniform([3, 16, 16, 3], [1, 2])
     logits = (

@@ -43,13 +43,13 @@ def test_the_generator_of_the_papers_figure_1(graph, settings):
 
 
 def test_the_default_discriminator_pools_behind_the_activation(graph, settings):
-    discriminator(tf.zeros([2, 64, 64, 3]), settings.network._replace(d_width=1.0))
+    discriminator(tf.zeros([2, 64, 64, 3]), settings.network)
     pools = operations(graph, "AvgPool")
     assert [op.outputs[0].shape.as_list()[1:] for op in pools] == [
-        [32, 32, 32],
-        [16, 16, 64],
-        [8, 8, 128],
-        [4, 4, 256],
+        [32, 32, 16],
+        [16, 16, 32],
+        [8, 8, 64],
+        [4, 4, 128],
     ]
     assert {op.inputs[0].op.type for op in pools} == {"LeakyRelu"}
     assert all(op.get_attr("strides") == [1, 1, 1, 1] for op in operations(graph, "Conv2D"))
@@ -60,13 +60,13 @@ def test_the_default_discriminator_pools_behind_the_activation(graph, settings):
 
 @pytest.mark.parametrize("kernel", (4, 5))
 def test_the_strided_discriminator(graph, settings, kernel):
-    discriminator(tf.zeros([2, 64, 64, 3]), settings.network._replace(downsample="stride", kernel=kernel, d_width=1.0))
+    discriminator(tf.zeros([2, 64, 64, 3]), settings.network._replace(downsample="stride", kernel=kernel))
     convolutions = operations(graph, "Conv2D")
     assert [op.outputs[0].shape.as_list()[1:] for op in convolutions] == [
-        [32, 32, 32],
-        [16, 16, 64],
-        [8, 8, 128],
-        [4, 4, 256],
+        [32, 32, 16],
+        [16, 16, 32],
+        [8, 8, 64],
+        [4, 4, 128],
     ]
     assert not operations(graph, "AvgPool")
     assert [v.shape.as_list()[:2] for v in tf.global_variables() if v.op.name.endswith("conv/kernel")] == [
@@ -84,8 +84,8 @@ def test_parameter_counts(graph, settings, downsample, kernel, upsample, g_kerne
     of_norms = 2 * (256 + 128 + 64 + 32)
     of_g = g_kernel**2 * (256 * 128 + 128 * 64 + 64 * 32 + 32 * 16) + 2 * 16 + 3**2 * 16 * 3 + 3
     assert size["generator"] == 100 * 4096 + of_g + of_norms
-    weights = kernel**2 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256) + 32
-    assert size["discriminator"] == weights + 2 * (64 + 128 + 256) + 4096 + 1
+    weights = kernel**2 * (3 * 16 + 16 * 32 + 32 * 64 + 64 * 128) + 16
+    assert size["discriminator"] == weights + 2 * (32 + 64 + 128) + 2048 + 1
 
 
 @pytest.mark.parametrize("size", (8, 16, 32, 64, 128, 256))
@@ -243,7 +243,7 @@ def test_initialisation_by_the_shape(graph, settings, init, inputs_only):
         for name, fan_in, fan_out in (
             ("generator/4x4/dense/kernel", 100, 4096),
             ("generator/8x8/conv/kernel", 9 * 256, 9 * 128),
-            ("discriminator/8x8/conv/kernel", 9 * 128, 9 * 256),
+            ("discriminator/8x8/conv/kernel", 9 * 64, 9 * 128),
         ):
             variance = 2.0 / fan_in if inputs_only else 2.0 / (fan_in + fan_out)
             assert read(session, name).std() == pytest.approx(variance**0.5, rel=0.01)

@@ -76,7 +76,8 @@ def test_the_power_iteration_moves_once_a_d_update_and_is_saved(graph, tiny):
     name = "discriminator/8x8/conv"
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        u, matrix = read(session, name + "/u"), read(session, name + "/kernel").reshape(-1, 8)
+        u, kernel = read(session, name + "/u"), read(session, name + "/kernel")
+        matrix = kernel.reshape(-1, kernel.shape[-1])
         session.run(ends.g_update)
         assert np.array_equal(read(session, name + "/u"), u)
         session.run(ends.d_updates[0])

@@ -120,18 +120,18 @@ def test_a_changed_picture_set_is_announced_once(program):
 
 def test_a_run_keeps_the_defaults_that_it_began_with(program):
     """One of version 0.7, resumed and sampled by this version; and what is chosen now is not overruled."""
-    before = ["--augment", "auto", "--output_filters", "0", "--log_every", "1"]
+    before = ["--augment", "auto", "--d_width", "1", "--output_filters", "0", "--log_every", "1"]
     program.train("--max_steps", "8", *before, *folders("whole"))
     program.train("--max_steps", "4", *before, *folders("parts"))
     done = program.train("--max_steps", "8", "--log_every", "1", *folders("parts"))
     kept = "These defaults have changed since that run began; its own are kept: "
-    assert kept + "augment = auto, output_filters = 0." in done.split("\n")
+    assert kept + "augment = auto, d_width = 1.0, output_filters = 0." in done.split("\n")
     (program.folder / "parts" / "s" / "train_00000004.png").unlink()
     assert_same_run(program, "whole", "parts", 8)
     line = program.refuse("--max_steps", "9", "--output_filters", "16", *folders("parts"))
     assert "output_filters was 0 and is 16 now" in line and "augment" not in line
     tuned = program.train("--init_from", "parts/c", "--max_steps", "1", *folders("tuned"))
-    assert kept + "output_filters = 0." in tuned.split("\n")
+    assert kept + "d_width = 1.0, output_filters = 0." in tuned.split("\n")
     assert "Sampling from step 8" in program.train("--isTrain", "0", *folders("parts"))
 
 

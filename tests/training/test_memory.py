@@ -42,7 +42,7 @@ def test_weights_and_maps_are_those_of_the_networks(graph, settings, values):
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("batch_size", (8, 16, 64)),
+        ("batch_size", (8, 32, 64)),
         ("image_size", (64, 128, 256, 512)),
         ("filters", (32, 64, 128)),
         ("d_width", (0.25, 0.5, 1.0)),

@@ -24,7 +24,7 @@ SYNONYMS = {
     "nz": "z_dim",
     "latentdim": "z_dim",
     "ngf": "filters",
-    "ndf": "filters",
+    "ndf": "d_width",
     "nc": "channels",
     "size": "image_size",
     "resolution": "image_size",

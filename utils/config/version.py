@@ -1,3 +1,3 @@
 """The version of this program, which checkpoints name and --version prints."""
 
-VERSION = "0.9.1"
+VERSION = "0.10.0"
