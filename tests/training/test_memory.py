@@ -62,7 +62,7 @@ def test_measuring_needs_memory(settings):
 
 
 def test_a_smaller_batch_is_advised_that_fits(settings, monkeypatch, capsys):
-    settings = with_values(settings, image_size=256, batch_size=64)
+    settings = with_values(settings, image_size=256, batch_size=64, d_width=1.0)
     monkeypatch.setattr(devices, "gpus", lambda: [])
     for available, cure in (
         (4e9, "would fit; set it in params.py"),
