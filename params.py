@@ -99,8 +99,8 @@ penalty_every = 1
 augment = "adaptive"
 
 # Decay of the moving average of G's weights, which samples come from. From 0 to less than 1; smaller in the first
-# steps. 0: no averaging.
-ema_decay = 0.999
+# 45000 steps. 0: no averaging.
+ema_decay = 0.9998
 
 # --- Optimizers and learning rates ----------------------------------------------------------------
 

@@ -105,7 +105,7 @@ def test_a_record_of_before_a_setting_has_what_was_so_then(tmp_path, settings):
     assert there.run["ema_decay"] == 0 and there.run["augment"] == "none" and there.run["loss"] == "non_saturating"
     assert (there.network.upsample, there.network.d_norm, there.network.conditional) == ("transposed", "batch", 0)
     refused, changed = manifest.compare(there, settings)
-    assert "ema_decay was 0.0 and is 0.999 now" in refused
+    assert "ema_decay was 0.0 and is 0.9998 now" in refused
     assert "augment was none and is adaptive now" in changed
     as_then = settings._replace(run=settings.run._replace(ema_decay=0.0), network=there.network)
     assert manifest.compare(there, as_then)[0] == []
@@ -127,6 +127,9 @@ def test_a_run_keeps_the_defaults_that_it_began_with(tmp_path, settings):
     chosen = settings._replace(chosen=frozenset({"upsample"}))
     resumed, kept = manifest.keep_defaults(there, chosen)
     assert kept == {"ema_decay": 0.0} and resumed.network.upsample == "smooth"
+
+    there = manifest.read(write(tmp_path / "b.json", settings, lambda data: data["run"].update(ema_decay=0.999)))
+    assert manifest.keep_defaults(there, settings)[1] == {"ema_decay": 0.999}
 
 
 def test_every_change_of_a_byte_is_noticed(tmp_path, settings):

@@ -61,7 +61,7 @@ RUN: Dict[str, Rule] = {
     "penalty_every": keep(whole(1, 1000)),
     # Augmentation and averaging
     "augment": change(augmentation(), before="none", former=("auto",)),
-    "ema_decay": keep(below_one(), before=0.0),
+    "ema_decay": keep(below_one(), before=0.0, former=(0.999,)),
     # Optimizers and learning rates
     "optimizer": keep(one_of("adam", "rmsprop", "momentum", "sgd", "adagrad")),
     "learning_rate": change(above_zero()),
