@@ -181,7 +181,8 @@ def test_pictures_are_computed_in_their_order(exported, page):
     assert page.run("return order") == ["large 1", "grid 1", "large 5", "grid 2", "map"]
     press(page, "#play")
     press(page, "#fresh")
-    wait_for(page, "![...painter.waiting.values()].some(({ rank }) => rank !== LARGE)")
+    walking = "large.name.startsWith('walk at')"
+    wait_for(page, walking + " && ![...painter.waiting.values()].some(({ rank }) => rank !== LARGE)")
     set_value(page, "#sliders label:nth-child(2) input", 0.5)  # stops the walk
     assert re.fullmatch(r"walk at [0-9.]+, changed", large(page)[1])
 
