@@ -14,7 +14,7 @@ from utils.config.settings import resolve  # noqa: E402
 from utils.config.startup import describe  # noqa: E402
 from utils.errors import RunError, UserError  # noqa: E402
 from utils.output.terminal import forgiving_streams  # noqa: E402
-from utils.runtime.guest import alone, undone  # noqa: E402
+from utils.runtime.process_state import alone, undone  # noqa: E402
 from utils.runtime.start import import_tensorflow, missing_package  # noqa: E402
 from utils.runtime.tf_config import task_of  # noqa: E402
 from utils.sampling import picks  # noqa: E402
@@ -75,8 +75,8 @@ def train(settings, task):
     from utils.metrics import features, ranking
     from utils.runtime import cluster, devices, signals
     from utils.training import memory
-    from utils.training.origin import open_origin
     from utils.training.run import Parts, open_run
+    from utils.training.starting_point import open_origin
 
     # Settings, the precision of this machine, and the other workers if there are some.
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
@@ -162,11 +162,11 @@ def sample(settings):
     from model.sample_graph import build_sampler, name_outputs
     from utils.checkpoints import select
     from utils.export import formats
-    from utils.export.export import export
-    from utils.metrics.evaluate import Evaluator
     from utils.output import files
     from utils.runtime import devices
-    from utils.sampling.draw import as_trained, chosen_classes, draw, memory_setting, timelapse
+    from utils.tasks.draw import as_trained, chosen_classes, draw, memory_setting, timelapse
+    from utils.tasks.evaluate import Evaluator
+    from utils.tasks.export import export
 
     # The checkpoint, which has the settings of its network, and the identity of its run.
     run = settings.run

@@ -75,7 +75,7 @@ def ours_sampling(batch_size):
     from utils.config.settings import resolve
     from utils.runtime import devices
     from utils.sampling import latents
-    from utils.sampling.pictures import generate
+    from utils.sampling.generation import generate
 
     sampler = build_sampler(resolve(NETWORK).network, averaged=True)
     session = tf.Session(config=devices.session_config("float32"))

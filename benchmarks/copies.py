@@ -22,20 +22,20 @@ import os
 import shutil
 import tempfile
 
+import image_files
 import numpy as np
-import picture_files
 import quality
 
 from utils.metrics.distances import squared_distances
-from utils.metrics.variety import spacing
-from utils.output.pictures import averaged_down
+from utils.metrics.diversity import spacing
+from utils.output.images import averaged_down
 
 CLOSE = 0.01  # share of the held-back pictures that are as near to a training picture as a sample that counts as close
 
 
 def split(arguments):
     """Copy pictures into two new folders: so many, chosen at random, and the others."""
-    paths = picture_files.find(arguments.pictures_dir)
+    paths = image_files.find(arguments.pictures_dir)
     order = np.random.RandomState(0).permutation(len(paths))
     for place, i in enumerate(order):
         folder = arguments.small if place < arguments.pictures else arguments.rest

@@ -10,8 +10,8 @@ import os
 import signal
 import time
 
+import image_files
 import numpy as np
-import picture_files
 import torch
 from PIL import Image
 from torch import nn
@@ -21,7 +21,7 @@ SIZE, Z_DIM, FILTERS = 64, 100, 64
 
 def read_pictures(folder, size, channels):
     """Return all pictures below a folder, their centre squares resized: [n, C, size, size] float32 in [-1, 1]."""
-    squares = picture_files.centre_squares(picture_files.find(folder), channels)
+    squares = image_files.centre_squares(image_files.find(folder), channels)
     resized = (np.asarray(square.resize((size, size), Image.BILINEAR), np.uint8) for square in squares)
     pictures = [array.reshape(size, size, channels).transpose(2, 0, 1) for array in resized]
     return torch.from_numpy(np.stack(pictures)).float().div_(127.5).sub_(1.0)

@@ -29,8 +29,8 @@ import subprocess
 import sys
 import time
 
+import image_files
 import numpy as np
-import picture_files
 import torch
 from PIL import Image, ImageOps
 
@@ -159,9 +159,9 @@ def draw(checkpoints_dir, samples_dir, arguments, *settings):
 
 def read_reals(folder, limit, size=64):
     """Return at most `limit` pictures of a folder, chosen at random: [N, size, size, 3] uint8."""
-    paths = picture_files.find(folder)
+    paths = image_files.find(folder)
     np.random.RandomState(0).shuffle(paths)
-    squares = itertools.islice(picture_files.centre_squares(paths, channels=3), limit)
+    squares = itertools.islice(image_files.centre_squares(paths, channels=3), limit)
     return np.stack([np.asarray(ImageOps.fit(square, (size, size))) for square in squares])
 
 

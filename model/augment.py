@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 KINDS = ("color", "translation", "cutout")
 
 # Augmenting only a share of the pictures keeps G from reproducing the augmentation (Karras et al. 2020, arXiv
-# 2006.06676, where the share is also at most 0.8). With 'adaptive' it follows the game: see balance.py.
+# 2006.06676, where the share is also at most 0.8). With 'adaptive' it follows the game: see adaptive_augment.py.
 MAX_SHARE = 0.8
 # augment = 'auto' augments data sets smaller than this: at first no picture, then a share that rises with the epochs.
 FEW_PICTURES, EPOCHS_TO_MAX = 20000, 50

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from model.averaging import AVERAGE
+from model.ema import AVERAGE
 from model.generator import generator
 from model.variables import GENERATOR, all_finite
 

@@ -1,18 +1,19 @@
 """The graph that trains: G, D, losses and optimizers together.
 
 One step is Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661: k updates of D, then one of G. Each update is a
-*draw* with noise of its own, keyed by the index of the draw (noise.py): a step is a function of the checkpoint alone.
+*draw* with noise of its own, keyed by the index of the draw (random_streams.py): a step is a function of the checkpoint
+alone.
 """
 
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from model import augment, balance, losses, norms, optimizers, replicas
-from model.averaging import average_updates, build_average
+from model import adaptive_augment, augment, losses, norms, optimizers, replicas
 from model.discriminator import discriminator, first_layers
+from model.ema import average_updates, build_average
 from model.generator import generator
-from model.noise import Draws
+from model.random_streams import Draws
 from model.variables import all_finite, counter, trainables
 
 
@@ -40,9 +41,9 @@ class Counters(NamedTuple):
 class TrainGraph(NamedTuple):
     """The ends of the training graph. Each fetch is one update, with what was measured before it."""
 
-    # train, d_loss, d_real = E[D(x)], d_fake = E[D(G(z))], lead (see balance.py), augmented (a share of the pictures),
-    # pictures_seen (after it). There are as many as penalty_every, to be run in turn: only the first has the gradient
-    # penalty.
+    # train, d_loss, d_real = E[D(x)], d_fake = E[D(G(z))], lead (see adaptive_augment.py), augmented (a share of the
+    # pictures), pictures_seen (after it). There are as many as penalty_every, to be run in turn: only the first has the
+    # gradient penalty.
     d_updates: List[Dict[str, Any]]
     g_update: Dict[str, Any]  # train, g_loss, step (after it)
     counters: Counters
@@ -65,7 +66,7 @@ class _Context(NamedTuple):
     run: Any
     counters: Counters
     loss_scale: float
-    adaptive_share: Any  # the balance.AdaptiveShare, or None
+    adaptive_share: Any  # the adaptive_augment.AdaptiveShare, or None
 
     def draws(self):
         return Draws(self.run, self.reals, self.counters, self.adaptive_share)
@@ -81,7 +82,7 @@ def build_train_graph(reals, network, run, loss_scale=1.0):
     counters = Counters(counter("step"), counter("draw_index"), counter("pictures_seen"), counter("rollbacks"))
     new_rollbacks = tf.placeholder(tf.int64, [], "new_rollbacks")
     d_optimizer, g_optimizer = optimizers.build_optimizers(run, reals.n, counters)
-    adaptive_share = balance.AdaptiveShare(augment.MAX_SHARE) if run.augment == "adaptive" else None
+    adaptive_share = adaptive_augment.AdaptiveShare(augment.MAX_SHARE) if run.augment == "adaptive" else None
     context = _Context(reals, network, run, counters, loss_scale, adaptive_share)
 
     d_updates = replicas.on_all(lambda: _build_d_updates(context, d_optimizer))
@@ -98,7 +99,7 @@ def build_train_graph(reals, network, run, loss_scale=1.0):
         set_rollbacks=counters.rollbacks.assign(new_rollbacks),
         is_finite=all_finite([variable for variable in tf.global_variables() if variable.dtype.is_floating]),
         start_average=start_average,
-        optional=tf.get_collection(balance.OPTIONAL),
+        optional=tf.get_collection(adaptive_augment.OPTIONAL),
     )
 
 
@@ -132,7 +133,7 @@ def _build_d_updates(context, optimizer):
         d_real = tf.reduce_mean(tf.nn.sigmoid(real_logits))
         d_fake = tf.reduce_mean(tf.nn.sigmoid(fake_logits))
         logits = replicas.gather(tf.concat([real_logits, fake_logits], axis=1))  # [N of all replicas, 2]
-        lead = balance.lead(logits[:, :1], logits[:, 1:])
+        lead = adaptive_augment.lead(logits[:, :1], logits[:, 1:])
         minimised = [d_loss]
         if run.gradient_penalty != "none":
 
@@ -165,7 +166,7 @@ def _d_train(context, optimizer, loss, power_iterations, lead):
 def _build_g_update(context, optimizer, average, of_d_pass):
     """Build the update of G on one replica.
 
-    average: pairs of averaging.build_average. of_d_pass: updates of G's batch-norm averages that are not to be run.
+    average: pairs of ema.build_average. of_d_pass: updates of G's batch-norm averages that are not to be run.
     """
     run, counters, draws = context.run, context.counters, context.draws()
     with tf.name_scope("g_pass"):

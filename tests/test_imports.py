@@ -11,7 +11,19 @@ import pytest
 from conftest import ROOT
 
 # From top to bottom: each may import the ones below it, and itself.
-ROOMS = ("training", "export", "metrics", "sampling", "checkpoints", "data", "output", "runtime", "config", "errors")
+ROOMS = (
+    "training",
+    "tasks",
+    "export",
+    "metrics",
+    "sampling",
+    "checkpoints",
+    "data",
+    "output",
+    "runtime",
+    "config",
+    "errors",
+)
 
 # Which modules of model/ each of them may import.
 MODEL = {
@@ -26,15 +38,15 @@ MODEL = {
     "discriminator": ["layers", "norms"],
     "losses": [],
     "augment": [],
-    "balance": ["replicas"],
-    "noise": ["augment", "replicas"],
+    "adaptive_augment": ["replicas"],
+    "random_streams": ["augment", "replicas"],
     "optimizers": ["replicas"],
-    "averaging": ["replicas", "variables"],
+    "ema": ["replicas", "variables"],
     "train_graph": [
-        "augment", "averaging", "balance", "discriminator", "generator", "losses", "noise", "norms", "optimizers",
-        "replicas", "variables",
+        "adaptive_augment", "augment", "discriminator", "ema", "generator", "losses", "norms", "optimizers",
+        "random_streams", "replicas", "variables",
     ],
-    "sample_graph": ["averaging", "generator", "variables"],
+    "sample_graph": ["ema", "generator", "variables"],
 }  # fmt: skip
 
 

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from utils.checkpoints import identity, manifest
+from utils.checkpoints import manifest
+from utils.checkpoints.run_id import get_run_id, new_run_id
 from utils.config import schema
 from utils.errors import UserError
 
@@ -162,11 +163,11 @@ def test_a_run_keeps_its_identity_wherever_it_is(settings, tmp_path):
 
     def identity_of(settings, run_id=""):
         path.write_text(manifest.dumps(settings, 7, "2.21.0", manifest.Saved(run_id=run_id)))
-        return identity.of(manifest.read(str(path)))
+        return get_run_id(manifest.read(str(path)))
 
     first = identity_of(settings)
     moved = settings._replace(run=settings.run._replace(samples_dir="/elsewhere", epochs=7))
     other = settings._replace(run=settings.run._replace(checkpoints_dir="/elsewhere"))
     assert identity_of(moved) == first != identity_of(other) and len(first) == 32
     assert identity_of(other, run_id="3f2a") == "3f2a"
-    assert identity.new() != identity.new() and len(identity.new()) == 32
+    assert new_run_id() != new_run_id() and len(new_run_id()) == 32

@@ -8,7 +8,7 @@ import pytest
 from conftest import failing
 
 from utils.data.records import Records, checksums, record_bytes, to_record
-from utils.runtime import lacks
+from utils.runtime import filesystem
 
 SHAPE = (5, 5, 3)  # 75 bytes, not a multiple of 4
 
@@ -98,7 +98,7 @@ def test_a_rebuilt_record_that_differs_is_accepted(stored, pictures):
 
 
 def test_a_file_system_without_memory_maps_is_a_warning(tmp_path, pictures, monkeypatch, capsys):
-    monkeypatch.setattr(lacks, "_told", set())
+    monkeypatch.setattr(filesystem, "_told", set())
     monkeypatch.setattr(mmap, "mmap", failing(errno.ENODEV))
     (tmp_path / "r").write_bytes(to_record(pictures[0]).tobytes())
     sums = checksums(to_record(pictures[0])[None])

@@ -12,10 +12,11 @@ from test_page import COPY, IDLE, set_value, wait_for
 
 from model.sample_graph import name_outputs
 from utils.errors import RunError
-from utils.export import export, page
+from utils.export import page
 from utils.export.frozen import READER
 from utils.output import html
 from utils.output.alpha import straight
+from utils.tasks import export
 
 # Every colour with every alpha, premultiplied; a network's colours may exceed its alpha.
 PAIRS = np.stack(np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2), axis=-1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small import FakeSampler, blocky, pictures_of, write_inception
 
-from utils.metrics import features, measure, table
+from utils.metrics import features, measure, registry
 from utils.metrics.features import open_network
 from utils.sampling import latents
 
@@ -148,16 +148,16 @@ def test_a_new_metric_is_one_function_and_one_row(tiny, monkeypatch):
     def brightness(reals, fakes):
         return abs(reals.pictures.mean() - fakes.pictures.mean())
 
-    row = table.Metric("brightness", brightness, table.LOWER, slack=0.1)
-    monkeypatch.setattr(table, "METRICS", (*table.METRICS, row))
+    row = registry.Metric("brightness", brightness, registry.LOWER, slack=0.1)
+    monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, row))
     measurer = measure.Measurer(pictures_of(np.full((40, 16, 16, 3), 90, np.uint8)), tiny, 40)
     assert measured(measurer, np.full((40, 16, 16, 3), 100, np.uint8)).values["brightness"] == 10
-    assert table.columns()[-1] == "brightness" and table.metric_named("brightness") is row
+    assert registry.columns()[-1] == "brightness" and registry.metric_named("brightness") is row
 
 
 def test_a_metric_is_measured_only_with_the_network_it_needs():
     def names(network):
-        return [metric.name for metric in table.available(network)]
+        return [metric.name for metric in registry.available(network)]
 
     assert names(features.NONE) == ["swd", "ms_ssim", "copies"]
     assert names(features.INCEPTION) == ["swd", "ms_ssim", "fid", "kid", "precision", "recall", "distinct", "copies"]
@@ -167,7 +167,7 @@ def test_a_metric_is_measured_only_with_the_network_it_needs():
 
 
 def test_the_columns_of_history_are_those_of_earlier_versions():
-    assert table.columns()[:6] == ("swd", "ms_ssim", "fid", "kid", "precision", "recall")
+    assert registry.columns()[:6] == ("swd", "ms_ssim", "fid", "kid", "precision", "recall")
 
 
 def test_which_classes_samples_look_like(tiny, tmp_path):

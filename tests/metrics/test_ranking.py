@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from utils.errors import UserError
-from utils.metrics import features, ranking, table
+from utils.metrics import features, ranking, registry
 
 
 def is_as_good(name, value, best):
-    return ranking.is_as_good(table.metric_named(name), value, best)
+    return ranking.is_as_good(registry.metric_named(name), value, best)
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def test_a_value_within_the_slack_is_as_good(name, value, best, expected):
 
 
 def test_only_a_lower_value_improves():
-    swd = table.metric_named("swd")
+    swd = registry.metric_named("swd")
     assert [ranking.improves(swd, value, 1.0) for value in (0.99, 1.0, 1.01, np.nan)] == [True, False, False, False]
 
 
 def test_a_metric_of_which_higher_is_better():
-    metric = table.Metric("accuracy", None, table.HIGHER, slack=0.1)
+    metric = registry.Metric("accuracy", None, registry.HIGHER, slack=0.1)
     assert [ranking.is_as_good(metric, value, 1.0) for value in (0.89, 0.9, 2.0)] == [False, True, True]
     assert [ranking.improves(metric, value, 1.0) for value in (0.99, 1.0, 1.01)] == [False, False, True]
 
@@ -86,7 +86,7 @@ def test_a_metric_that_cannot_be_measured_is_refused(tiny, changes, line):
 
 
 def test_a_new_row_with_a_slack_can_rank(tiny, monkeypatch):
-    row = table.Metric("brightness", None, table.LOWER, slack=0.1)
-    monkeypatch.setattr(table, "METRICS", (*table.METRICS, row))
+    row = registry.Metric("brightness", None, registry.LOWER, slack=0.1)
+    monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, row))
     assert ranking.metric_of(tiny.run._replace(best_metric="brightness"), features.NONE) is row
     assert ranking.metric_of(tiny.run, features.NONE).name == "swd"  # 'auto' stays

@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 from conftest import InMemory, read
 from graphs import built, moved, numbered_batches, started, values_of
 
-from model import noise
+from model import random_streams
 from model.train_graph import Reals, build_train_graph
 from utils.data import Pictures
 from utils.data.batches import Order, build_batches
@@ -188,8 +188,8 @@ def test_weights_that_are_not_finite_are_noticed(graph, tiny):
 def test_a_rollback_changes_the_noise_and_halves_the_rate(graph, tiny):
     draw = tf.constant(3, tf.int64)
     with tf.Session() as session:
-        keys = [session.run(noise.key(0, "z", draw, rollbacks)) for rollbacks in range(3)]
-        assert np.array_equal(keys[0], session.run(noise.key(0, "z", draw)))
+        keys = [session.run(random_streams.key(0, "z", draw, rollbacks)) for rollbacks in range(3)]
+        assert np.array_equal(keys[0], session.run(random_streams.key(0, "z", draw)))
     assert len({key.tobytes() for key in keys}) == 3
     run = tiny.run._replace(optimizer="adam", learning_rate=1e-3)  # whose first update is the rate itself, up or down
     steps = []

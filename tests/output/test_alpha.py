@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from utils.output import alpha
-from utils.output.pictures import png
+from utils.output.images import png
 
 # Every colour with every alpha: also those of a network that exceed their alpha.
 PAIRS = np.stack(np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2), axis=-1)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from utils.output import pictures as images
+from utils.output import images
 from utils.output.history import STEP_COLUMNS, History, rows_up_to, spread
 
 METRICS = ("swd", "ms_ssim", "fid", "kid")

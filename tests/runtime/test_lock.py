@@ -15,21 +15,21 @@ import pytest
 from conftest import ROOT, failing
 
 from utils.errors import UserError
-from utils.runtime import lacks, lock
+from utils.runtime import filesystem, lock
 
 fcntl = pytest.importorskip("fcntl", reason="locks of other processes are imitated with fcntl")
 
 # Programs that hold a lock until their standard input is closed.
 WRITER = """
 import sys
-from utils.runtime import lacks, lock
+from utils.runtime import filesystem, lock
 held = lock.WriterLock(sys.argv[1])
 print("held", flush=True)
 sys.stdin.read()
 """
 LOCKED = """
 import sys
-from utils.runtime import lacks, lock
+from utils.runtime import filesystem, lock
 with lock.locked(sys.argv[1], lambda: None):
     print("held", flush=True)
     sys.stdin.read()
@@ -131,7 +131,7 @@ def test_the_umask_decides_who_may_lock(tmp_path):
 
 @pytest.mark.parametrize("number", (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL, errno.EIO, errno.EBADF))
 def test_a_file_system_without_locks_is_one_warning(tmp_path, monkeypatch, capsys, number):
-    monkeypatch.setattr(lacks, "_told", set())
+    monkeypatch.setattr(filesystem, "_told", set())
     monkeypatch.setattr(fcntl, "flock", failing(number))
     monkeypatch.setattr(fcntl, "lockf", failing(number))
     held = lock.WriterLock(str(tmp_path))

@@ -5,7 +5,7 @@ import pytest
 
 from utils.checkpoints import manifest
 from utils.errors import UserError
-from utils.output import pictures
+from utils.output import images
 from utils.training import folders
 
 
@@ -53,7 +53,7 @@ MOVED = {"checkpoints_dir": "D:\\runs\\c", "samples_dir": "C:\\s"}
 
 @pytest.mark.parametrize("then", ({}, {"samples_dir": "/elsewhere"}, {"checkpoints_dir": "/c"}, MOVED))
 def test_grids_belong_to_a_run_wherever_its_folders_were(tmp_path, run, then):
-    grid = pictures.png(np.zeros((2, 2, 3), np.uint8), {"run": "1234", "step": 7})
+    grid = images.png(np.zeros((2, 2, 3), np.uint8), {"run": "1234", "step": 7})
     (tmp_path / "train_00000007.png").write_bytes(grid)
     (tmp_path / "train_00000008.png").write_bytes(b"cut off")
     folders.refuse_grids_of_others(recorded(run, "1234", **then), run)

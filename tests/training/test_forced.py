@@ -73,7 +73,7 @@ def said_of(course, measurer, settings, monkeypatch, capsys):
     """Measure a course of samples, one every 1000 steps; return what was printed, as lines."""
     samples = Samples()
     monkeypatch.setattr("utils.metrics.measure.generate", samples)
-    monkeypatch.setattr("utils.metrics.picture_set.MS_SSIM_PICTURES", 16)  # which are quicker
+    monkeypatch.setattr("utils.metrics.image_set.MS_SSIM_PICTURES", 16)  # which are quicker
     quality, state = Quality(measurer, samples, settings.run), RunState(0, 0, 10**6, Saved(), Pace(435, 8, 10))
     capsys.readouterr()
     for i, samples.pictures in enumerate(course):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from utils.checkpoints.manifest import Best, Saved
-from utils.training import origin, outputs
+from utils.training import outputs, starting_point
 from utils.training.quality import NoQuality, Quality
 from utils.training.state import Pace, RunState
 
@@ -104,7 +104,7 @@ def test_a_worker_that_is_not_the_chief_has_the_same_methods_and_writes_nothing(
     for full, empty in (
         (outputs.Outputs, outputs.NoOutputs),
         (Quality, NoQuality),
-        (origin.Fresh, origin.Follower),
+        (starting_point.Fresh, starting_point.Follower),
     ):
         public = {name for name, _ in inspect.getmembers(full, inspect.isfunction) if not name.startswith("_")}
         missing = {name for name in public - {"write_reals"} if not hasattr(empty, name)}

@@ -9,7 +9,7 @@ from utils.config.settings import Settings
 from utils.data.prepare import Pictures
 from utils.errors import UserError
 from utils.metrics import efficientnet, features, measure
-from utils.metrics.picture_set import PictureSet
+from utils.metrics.image_set import PictureSet
 from utils.training.quality import Quality, open_measurer
 from utils.training.state import Pace, RunState
 

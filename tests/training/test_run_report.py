@@ -12,10 +12,10 @@ from PIL import Image
 
 from utils.checkpoints.manifest import Best, Saved
 from utils.config import settings as settings_module
-from utils.metrics import table
+from utils.metrics import registry
 from utils.output import terminal
 from utils.output.history import STEP_COLUMNS
-from utils.output.pictures import png
+from utils.output.images import png
 from utils.training.report import curves, grids
 from utils.training.report.grids import Grids
 from utils.training.report.page import Report
@@ -31,7 +31,7 @@ def write_grid(folder, step, run_id="3f", value=None):
 
 def write_history(folder, steps, **columns):
     """Write history.csv; columns: {name: {step: value}}; the others are 0.5."""
-    names = [*STEP_COLUMNS, *table.columns()]
+    names = [*STEP_COLUMNS, *registry.columns()]
     lines = [",".join(names)]
     for step in steps:
         row = dict.fromkeys(STEP_COLUMNS, "0.5")
@@ -116,7 +116,7 @@ def test_the_best_of_a_measure(full):
     assert charts["swd"]["best"] == {"step": 200, "value": 0.1}
     assert charts["copies"]["best"]["step"] == 200  # the latest of equal ones
     assert charts["ms_ssim"]["best"] is None and charts["Losses"]["best"] is None
-    assert curves._best([1, 2], [0.1, 0.2], table.HIGHER) == {"step": 2, "value": 0.2}
+    assert curves._best([1, 2], [0.1, 0.2], registry.HIGHER) == {"step": 2, "value": 0.2}
     assert "fid" not in charts
 
 

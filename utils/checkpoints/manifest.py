@@ -40,7 +40,7 @@ class Saved(NamedTuple):
     classes: Tuple[str, ...] = ()  # their names, in the order of the labels
     best: Optional[Best] = None
     former: Tuple[int, ...] = ()  # steps that were the best by another comparison; their checkpoints are kept
-    run_id: str = ""  # the identity of the run, see identity.py; up to version 0.8 there is none
+    run_id: str = ""  # the identity of the run, see run_id.py; up to version 0.8 there is none
 
 
 class Manifest(NamedTuple):

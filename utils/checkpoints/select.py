@@ -3,8 +3,9 @@
 import os
 from typing import NamedTuple, Tuple
 
-from utils.checkpoints import identity, store
+from utils.checkpoints import store
 from utils.checkpoints.manifest import LaterVersionError, Manifest
+from utils.checkpoints.run_id import weights_digest
 from utils.errors import UserError
 from utils.output import plain_paths
 from utils.output.terminal import warn
@@ -24,7 +25,7 @@ class Selected(NamedTuple):
     manifest: Manifest
     description: str  # why this one
     damaged: Tuple[Damaged, ...] = ()  # newer ones that were skipped
-    weights: str = ""  # their fingerprint, see identity.of_weights; only what `restore_selected` returns has it
+    weights: str = ""  # their fingerprint, see run_id.weights_digest; only what `restore_selected` returns has it
 
 
 def newest_good(folder):
@@ -151,7 +152,7 @@ def restore_selected(session, saver, variables, selected, wanted):
     while True:
         try:
             store.restore(session, saver, selected.checkpoint, variables)
-            return selected._replace(weights=identity.of_weights(selected.checkpoint))
+            return selected._replace(weights=weights_digest(selected.checkpoint))
         except (UserError, FileNotFoundError):
             if os.path.exists(selected.checkpoint.json):  # which is the first file to be removed
                 raise

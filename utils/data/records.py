@@ -12,7 +12,7 @@ import threading
 import numpy as np
 
 from utils.output.alpha import on_background
-from utils.runtime import lacks
+from utils.runtime import filesystem
 
 _CHUNK = 2**24  # bytes of records whose checksums are computed at a time
 
@@ -96,7 +96,9 @@ def _rows(file, shape):
     try:
         return np.memmap(file, np.uint8, "r", shape=shape)
     except OSError as error:
-        lacks.tell(os.path.dirname(file.name), "memory maps", error, "pictures are read from the file at each step")
+        filesystem.tell(
+            os.path.dirname(file.name), "memory maps", error, "pictures are read from the file at each step"
+        )
         return _UnmappedRows(file.name, shape[1])
 
 

@@ -10,7 +10,7 @@ import shutil
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import identity
+from utils.checkpoints.run_id import get_run_id, short_run_id
 from utils.errors import UserError
 from utils.output import files
 from utils.runtime.lock import locked
@@ -24,7 +24,7 @@ class Target:
     def __init__(self, samples_dir, selected, z_dim):
         """selected: the select.Selected of the weights; raise UserError if the folder has an export of other ones."""
         self._content = _content(selected, z_dim)
-        run_id = identity.short(self._content["run"])
+        run_id = short_run_id(self._content["run"])
         name = f"export_{selected.checkpoint.step:08d}_run{run_id}"
         self._folder, self._lock = os.path.join(samples_dir, name), os.path.join(samples_dir, f".{name}.lock")
         self.json = os.path.join(self._folder, _JSON)
@@ -85,7 +85,7 @@ def _content(selected, z_dim):
         outputs["images"]["colours"] = "straight"
         outputs["images_float"]["colours"] = "premultiplied by alpha"
     return {
-        "run": identity.of(selected.manifest),
+        "run": get_run_id(selected.manifest),
         "step": selected.checkpoint.step,
         "weights": selected.weights,
         "inputs": inputs,

@@ -1,4 +1,4 @@
-"""Measure a generator: compare its samples with as many real pictures, by every metric in table.METRICS."""
+"""Measure a generator: compare its samples with as many real pictures, by every metric in registry.METRICS."""
 
 import functools
 from typing import NamedTuple
@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from utils.data.batches import Order
-from utils.metrics import features, ms_ssim, table, variety
+from utils.metrics import diversity, features, ms_ssim, registry
+from utils.metrics.image_set import PictureSet
 from utils.metrics.nearest import Copies
-from utils.metrics.picture_set import PictureSet
 from utils.output.alpha import on_background
-from utils.output.pictures import center_crop
+from utils.output.images import center_crop
 from utils.sampling import latents
-from utils.sampling.pictures import generate
+from utils.sampling.generation import generate
 
 ENOUGH_FOR_FID = 2048  # pictures, from which on an FID is comparable with published ones
 
@@ -44,7 +44,7 @@ class Measurer:
         self._z = latents.noise(run.seed, latents.MEASURING, self.count, shape.z_dim)
         self._ms_ssim = ms_ssim.MsSsim((*self._size, pictures.records.shape[3]))
         self.network, self.kind = network, network.kind if network else features.NONE
-        self.metrics = table.available(self.kind)
+        self.metrics = registry.available(self.kind)
         recipe = (self.count, run.crop, run.load_size, run.background, network and network.identity)
         # What is compared: only values of the same comparison rank checkpoints. Checkpoints contain it.
         self.of = " ".join([pictures.fingerprint, *map(str, recipe)])
@@ -74,7 +74,7 @@ class Measurer:
     def _shares(self, reals, fakes):
         if not self.network:
             return {}
-        shares = variety.shares_of_classes(reals.features, self.labels, fakes.features)
+        shares = diversity.shares_of_classes(reals.features, self.labels, fakes.features)
         return {self._pictures.classes[label]: share for label, share in shares.items()}
 
     def protocol(self):

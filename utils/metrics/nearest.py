@@ -4,8 +4,8 @@ import numpy as np
 
 from utils.data.batches import Order
 from utils.metrics.distances import squared_distances
-from utils.metrics.variety import spacing
-from utils.output.pictures import averaged_down, center_crop, grid
+from utils.metrics.diversity import spacing
+from utils.output.images import averaged_down, center_crop, grid
 
 SAMPLES = 16
 NEAREST = 4  # pictures beside each sample

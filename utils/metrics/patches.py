@@ -9,7 +9,7 @@ import hashlib
 import numpy as np
 
 from utils.metrics.distances import squared_distances
-from utils.output.pictures import averaged_down, averaging_factor
+from utils.output.images import averaged_down, averaging_factor
 
 SIZE = 32  # the shorter side of pictures after they are averaged down; see averaged_down
 PATCH, STRIDE = 6, 2  # height and width of a patch, and the distance between two of them, in pixels

@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils.errors import UserError
-from utils.metrics import features, table
+from utils.metrics import features, registry
 
 AUTO = (
     "fid",
@@ -14,15 +14,15 @@ AUTO = (
 
 
 def metric_of(run, network):
-    """Return the table.Metric that best_metric means.
+    """Return the registry.Metric that best_metric means.
 
     network: the kind of network that there is, see features. Raise UserError if the metric cannot be measured with it,
     or cannot rank.
     """
-    available = {metric.name: metric for metric in table.available(network)}
+    available = {metric.name: metric for metric in registry.available(network)}
     if run.best_metric == "auto":
         return next(available[name] for name in AUTO if name in available)
-    ranking = {metric.name: metric for metric in table.METRICS if metric.slack is not None}
+    ranking = {metric.name: metric for metric in registry.METRICS if metric.slack is not None}
     if run.best_metric not in ranking:
         *names, last = ranking
         raise UserError(f"best_metric = {run.best_metric!r} is invalid; expected auto, {', '.join(names)} or {last}")
@@ -48,12 +48,12 @@ def _missing(run, network):
 
 
 def improves(metric, value, best):
-    """Return whether this value of a table.Metric is better than `best`."""
-    sign = -1 if metric.better == table.HIGHER else 1
+    """Return whether this value of a registry.Metric is better than `best`."""
+    sign = -1 if metric.better == registry.HIGHER else 1
     return bool(np.isfinite(value)) and sign * value < sign * best
 
 
 def is_as_good(metric, value, best):
-    """Return whether this value of a table.Metric is better than `best`, or equal to it within the metric's slack."""
-    sign = -1 if metric.better == table.HIGHER else 1
+    """Return whether this value of a Metric is better than `best`, or equal to it within the metric's slack."""
+    sign = -1 if metric.better == registry.HIGHER else 1
     return bool(np.isfinite(value)) and sign * value <= sign * best + metric.slack * abs(best)

@@ -7,7 +7,7 @@ import secrets
 import tempfile
 
 from utils.errors import UserError
-from utils.runtime import lacks
+from utils.runtime import filesystem
 
 # What file systems answer that cannot sync files at all, among them some network ones.
 _NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -80,6 +80,6 @@ def fsync_folder(path):
     try:
         os.fsync(descriptor)
     except OSError as error:
-        lacks.tell(path, "a sync of folders", error, "a power failure may cost the newest checkpoint")
+        filesystem.tell(path, "a sync of folders", error, "a power failure may cost the newest checkpoint")
     finally:
         os.close(descriptor)

@@ -16,7 +16,7 @@ import tempfile
 import filelock
 
 from utils.errors import UserError
-from utils.runtime import lacks
+from utils.runtime import filesystem
 
 if sys.platform != "win32":
     import fcntl
@@ -145,7 +145,7 @@ def _check_support(folder):
 
 
 def _tell(folder, error):
-    lacks.tell(folder, "locks", error, "do not start two runs at once there")
+    filesystem.tell(folder, "locks", error, "do not start two runs at once there")
 
 
 def has_record_locks(folder):

@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 
-from utils.runtime.guest import can_handle_signals
+from utils.runtime.process_state import can_handle_signals
 
 
 def ignore_hangup():

@@ -5,9 +5,9 @@ import os
 import re
 from typing import NamedTuple
 
-from utils.checkpoints import identity
+from utils.checkpoints.run_id import get_run_id, short_run_id
 from utils.errors import UserError
-from utils.output.pictures import note_of
+from utils.output.images import note_of
 
 _LONGEST = 60  # characters of class names or picks in a file name: file systems allow 255 bytes, some 143
 
@@ -66,7 +66,7 @@ def request(run, selected, kind, parts):
 
     kind, parts: what is asked for, such as "n64" and names of classes, or "picks" and their texts.
     """
-    run_id, weights = identity.of(selected.manifest), selected.weights
+    run_id, weights = get_run_id(selected.manifest), selected.weights
     what = f"{kind}_{_short(parts)}" if parts else kind
     step = selected.checkpoint.step
     return Request(run.samples_dir, run_id, step, weights, run.sample_seed, run.truncation, what)
@@ -87,7 +87,7 @@ def refuse_others(paths, note):
 
 def _of_weights(request):
     truncation = "" if request.truncation == 1 else f"_truncation{request.truncation!r}"
-    return f"{request.step:08d}_seed{request.seed}_run{identity.short(request.run_id)}{truncation}"
+    return f"{request.step:08d}_seed{request.seed}_run{short_run_id(request.run_id)}{truncation}"
 
 
 def _short(names):

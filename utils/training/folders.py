@@ -3,10 +3,10 @@
 import os
 import re
 
-from utils.checkpoints import identity
+from utils.checkpoints.run_id import get_run_id
 from utils.errors import UserError
 from utils.output.history import HISTORY
-from utils.output.pictures import note_of
+from utils.output.images import note_of
 from utils.training.report.page import REPORT
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
@@ -40,7 +40,7 @@ def refuse_grids_of_others(manifest, run):
         then = manifest.run
         is_other = then.get("checkpoints_dir") == run.checkpoints_dir and then.get("samples_dir") != run.samples_dir
     else:
-        is_other = owner != identity.of(manifest)
+        is_other = owner != get_run_id(manifest)
     if grids and is_other:
         raise UserError(
             f"samples_dir = {run.samples_dir} holds {grids[-1]} of another run than the checkpoints in "

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from utils.metrics import features
 from utils.output.terminal import warn
 from utils.runtime import devices
-from utils.sampling.pictures import refresh_batch
+from utils.sampling.generation import refresh_batch
 
 _FLOAT = 4  # bytes
 # The program with TensorFlow and the graph, in bytes; copies of each weight (gradient, Adam's two averages, averaged G,

@@ -6,13 +6,13 @@ import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import manifest, store
 from utils.errors import reason_of
-from utils.metrics import table
-from utils.output import files, history, pictures
+from utils.metrics import registry
+from utils.output import files, history, images
 from utils.output.alpha import on_background
 from utils.output.terminal import warn
 from utils.sampling import latents
-from utils.sampling.animations import write_timelapse
-from utils.sampling.pictures import class_list
+from utils.sampling.generation import class_list
+from utils.tasks.timelapse import write_timelapse
 from utils.training.report.page import REPORT, Report
 
 
@@ -93,7 +93,7 @@ class Outputs:
 
     def _write_grid(self, step):
         samples = on_background(self._generator.samples(step, self._z, self._labels), self._run.background)
-        sheet = pictures.grid(samples, self._columns)
+        sheet = images.grid(samples, self._columns)
         png = self._write_sheet(f"train_{step:08d}.png", sheet, step)
         self._open_history().write_grid(step, png, sheet.shape)
         self._grid_step = step
@@ -112,8 +112,8 @@ class Outputs:
 
         For classes also samples/classes.csv, which says where each of them is in the grids of samples.
         """
-        shown = on_background(pictures.to_uint8(reals), self._run.background)
-        sheet = pictures.grid(shown, self._run.grid_columns)
+        shown = on_background(images.to_uint8(reals), self._run.background)
+        sheet = images.grid(shown, self._run.grid_columns)
         self._attempt("reals.png", self._write_sheet, "reals.png", sheet, 0)
         if self._class_list:
             path = os.path.join(self._run.samples_dir, "classes.csv")
@@ -148,14 +148,14 @@ class Outputs:
             warn(f"{what} cannot be written ({error}); {consequence}", fresh_line=True)
 
     def _write_sheet(self, name, sheet, step):
-        png = pictures.png(sheet, {"run": self._origin.saved.run_id, "step": step})
+        png = images.png(sheet, {"run": self._origin.saved.run_id, "step": step})
         files.write(os.path.join(self._run.samples_dir, name), png)
         return png
 
     def _open_history(self):
         # Only when the first checkpoint exists: logs without one would belong to no run.
         if self._history is None:
-            self._history = history.History(self._run.checkpoints_dir, self._first_step, table.columns())
+            self._history = history.History(self._run.checkpoints_dir, self._first_step, registry.columns())
         return self._history
 
 

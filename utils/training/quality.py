@@ -7,7 +7,7 @@ from utils.errors import UserError, reason_of
 from utils.metrics import features, ranking
 from utils.metrics.measure import Measurer
 from utils.output.terminal import remember, say, warn
-from utils.training.diagnosis import Diagnosis
+from utils.training.health import Diagnosis
 
 
 def open_measurer(pictures, settings):

@@ -28,7 +28,7 @@ class Parts(NamedTuple):
     settings: Any  # config.settings.Settings
     workers: Any  # runtime.cluster.Workers
     pictures: Any  # the training Pictures
-    origin: Any  # where it starts from: see origin.py
+    origin: Any  # where it starts from: see starting_point.py
     batches: Any  # data.batches.Batches, in the default graph
     graph: Any  # model.train_graph.TrainGraph, in the default graph
     sampler: Any  # model.sample_graph.Sampler, in the default graph

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.sampling import pictures
+from utils.sampling import generation
 
 
 class SampledGenerator:
@@ -17,7 +17,7 @@ class SampledGenerator:
     def refresh(self, step):
         """Give the averaged G the batch-norm statistics of its weights, those of `step`."""
         if step != self._refreshed:
-            pictures.refresh(self.session, self.sampler, self._labels)
+            generation.refresh(self.session, self.sampler, self._labels)
             self._refreshed = step
 
     def forget(self):
@@ -27,7 +27,7 @@ class SampledGenerator:
     def samples(self, step, z, labels):
         """Return the pictures of z, [N, z_dim] float32, and labels, [N] int32: [N, H, W, C] uint8."""
         self.refresh(step)
-        return np.concatenate(list(pictures.generate(self.session, self.sampler, z, labels)))
+        return np.concatenate(list(generation.generate(self.session, self.sampler, z, labels)))
 
     def is_finite(self, step):
         """Return whether no number of its weights and statistics is NaN or infinite."""

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple, Optional, Tuple
 
-from utils.metrics import table
+from utils.metrics import registry
 from utils.output import history
 
 _MOST_ROWS = 2000
@@ -16,7 +16,7 @@ class Chart(NamedTuple):
     note: str
     lines: Tuple[Tuple[str, str], ...]  # (label, column)
     range: Optional[Tuple[float, float]] = None  # of the vertical axis; None: that of the values
-    better: str = ""  # of a metric: table.LOWER, table.HIGHER or ""
+    better: str = ""  # of a metric: registry.LOWER, registry.HIGHER or ""
 
 
 _OF_LOSSES = (
@@ -49,7 +49,7 @@ def charts(checkpoints_dir, step):
     best one of a measure, or null.
     """
     rows = history.rows_up_to(checkpoints_dir, step, _MOST_ROWS)
-    drawn = [_drawn(chart, rows) for chart in (*_OF_LOSSES, *map(_of_metric, table.METRICS), *_OF_COURSE)]
+    drawn = [_drawn(chart, rows) for chart in (*_OF_LOSSES, *map(_of_metric, registry.METRICS), *_OF_COURSE)]
     return [chart for chart in drawn if chart["steps"]]
 
 
@@ -82,7 +82,7 @@ def _number(row, column):
 
 def _best(steps, values, better):
     """Return the step and the value of the best one, the latest of equal ones; None if neither end is better."""
-    sign = -1 if better == table.LOWER else 1
+    sign = -1 if better == registry.LOWER else 1
     finite = [(sign * value, step) for step, value in zip(steps, values) if value is not None]
     if not better or not finite:
         return None

@@ -6,7 +6,7 @@ import os
 from PIL import Image
 
 from utils.output.html import data_uri
-from utils.sampling.animations import grid_files, is_of_run, read_grid
+from utils.tasks.timelapse import grid_files, is_of_run, read_grid
 
 _MOST = 40
 _SIZE = 1024  # pixels: the longest side

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from utils.checkpoints.manifest import Best
+from utils.metrics.image_set import PictureSet
 from utils.metrics.measure import Measured
-from utils.metrics.picture_set import PictureSet
-from utils.training.diagnosis import COLLAPSE_FROM, STALE, Diagnosis, saturated
 from utils.training.game import WINDOW
+from utils.training.health import COLLAPSE_FROM, STALE, Diagnosis, saturated
 
 
 def row(d_real=0.7, d_fake=0.3, d_loss=0.9):

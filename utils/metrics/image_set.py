@@ -1,6 +1,6 @@
 """A set of pictures to be compared, with what the metrics derive from it."""
 
-from utils.metrics import variety
+from utils.metrics import diversity
 from utils.metrics.sliced_wasserstein import Descriptors
 
 MS_SSIM_PICTURES = 64  # of the set, that MS-SSIM is computed from
@@ -38,11 +38,11 @@ class PictureSet:
     @property
     def spacing(self):
         """float: the median distance of features from the nearest others."""
-        return self._once("spacing", lambda: variety.spacing(self.features))
+        return self._once("spacing", lambda: diversity.spacing(self.features))
 
     def distinct(self, width):
         """Return how many features are distinct, 1 to N, if those nearer than `width` hardly count."""
-        return self._once(f"distinct {width}", lambda: variety.distinct(self.features, width))
+        return self._once(f"distinct {width}", lambda: diversity.distinct(self.features, width))
 
     def _once(self, name, compute):
         if name not in self._derived:

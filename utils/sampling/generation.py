@@ -14,8 +14,8 @@ from tqdm import tqdm
 from utils.config.startup import layout
 from utils.output import files
 from utils.output.alpha import on_background
-from utils.output.film import with_text
-from utils.output.pictures import blank, place, png, to_uint8
+from utils.output.animation import with_text
+from utils.output.images import blank, place, png, to_uint8
 from utils.output.terminal import can_show_bar
 from utils.sampling import latents, naming, picks
 

@@ -5,10 +5,10 @@ import pytest
 import tensorflow.compat.v1 as tf
 from graphs import built
 
-from model import augment, noise, train_graph
+from model import augment, random_streams, train_graph
 from model.discriminator import discriminator
 from model.generator import generator
-from model.noise import Draws
+from model.random_streams import Draws
 from model.train_graph import Counters, Reals
 from model.variables import counter
 
@@ -25,12 +25,12 @@ def draws_of(settings):
 
 def test_no_two_draws_share_their_noise(graph):
     drawn = [
-        drawn_from(noise.key(seed, use, tf.constant(draw, tf.int64)))
+        drawn_from(random_streams.key(seed, use, tf.constant(draw, tf.int64)))
         for seed in (0, 1)
         for use in ("z of D's update", "z of G's update")
         for draw in (0, 1, 2**33)
     ]
-    again = drawn_from(noise.key(0, "z of D's update", tf.constant(0, tf.int64)))
+    again = drawn_from(random_streams.key(0, "z of D's update", tf.constant(0, tf.int64)))
     with tf.Session() as session:
         drawn, again = session.run([drawn, again])
     assert np.array_equal(drawn[0], again)
@@ -48,13 +48,13 @@ def test_noise_is_uniform_in_minus_one_to_one(graph, tiny):
 
 
 def test_every_use_of_noise_has_a_name_of_its_own(graph, tiny, monkeypatch):
-    uses, key = [], noise.key
+    uses, key = [], random_streams.key
 
     def recorded(seed, use, *rest):
         uses.append(use)
         return key(seed, use, *rest)
 
-    monkeypatch.setattr(noise, "key", recorded)
+    monkeypatch.setattr(random_streams, "key", recorded)
     built(tiny, conditional=1, augment="auto", gradient_penalty="wgan-gp", d_norm="layer")
     assert len(uses) == len(set(uses))
     for what in ("z", "classes", "brightness", "translation down", "cutout left"):

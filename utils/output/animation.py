@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from utils.output import files
-from utils.output.pictures import grid
+from utils.output.images import grid
 
 MP4_HINT = "For an MP4 film as well: pip install imageio-ffmpeg"
 _STRIP = 12  # pictures in a strip

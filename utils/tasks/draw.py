@@ -1,16 +1,18 @@
 """What is drawn: samples, a walk or arithmetic; and the time-lapse, which needs no network."""
 
-from utils.checkpoints import identity
+from utils.checkpoints.run_id import get_run_id
 from utils.errors import UserError
 from utils.output.terminal import warn
-from utils.sampling import animations, arithmetic, latents, picks, pictures
+from utils.sampling import generation, latents, picks
+from utils.tasks import arithmetic
+from utils.tasks.timelapse import write_timelapse, write_walk
 
 
 def draw(session, sampler, run, selected, chosen):
     """Make what the settings `run` ask for; return lines that say what and where. Arguments: see write_samples."""
-    write = pictures.write_samples
+    write = generation.write_samples
     if run.arithmetic or run.walk:
-        write = arithmetic.write_arithmetic if run.arithmetic else animations.write_walk
+        write = arithmetic.write_arithmetic if run.arithmetic else write_walk
     try:
         return write(session, sampler, run, selected, chosen)
     except KeyboardInterrupt:
@@ -42,7 +44,7 @@ def memory_setting(run):
 
 def timelapse(run, manifest):
     """Make the time-lapse of the run of a manifest.Manifest; return a line that says where it is."""
-    line = animations.write_timelapse(run.samples_dir, identity.of(manifest))
+    line = write_timelapse(run.samples_dir, get_run_id(manifest))
     if not line:
         raise UserError(
             f"samples_dir = {run.samples_dir} holds fewer than two grids train_<step>.png of this run; choose the "

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from utils.output import film
+from utils.output import animation
 
 
 def frames(count, channels=3, size=16):
@@ -18,56 +18,56 @@ def frames(count, channels=3, size=16):
 @pytest.mark.parametrize("channels", (1, 3))
 def test_animations_have_every_frame(format, channels):
     pictures = frames(7, channels)
-    with Image.open(io.BytesIO(film.animated(pictures, format, 40))) as animation:
-        assert animation.format == format and animation.n_frames == 7 and animation.info["loop"] == 0
+    with Image.open(io.BytesIO(animation.animated(pictures, format, 40))) as film:
+        assert film.format == format and film.n_frames == 7 and film.info["loop"] == 0
         for i, picture in enumerate(pictures):
-            animation.seek(i)
-            assert np.abs(np.asarray(animation.convert("RGB")).astype(int) - picture).max() <= 4
-            assert animation.info["duration"] == 40 or format == "WEBP"
+            film.seek(i)
+            assert np.abs(np.asarray(film.convert("RGB")).astype(int) - picture).max() <= 4
+            assert film.info["duration"] == 40 or format == "WEBP"
 
 
 def test_a_format_that_pillow_lacks(monkeypatch):
     Image.init()
     monkeypatch.delitem(Image.SAVE_ALL, "WEBP")
-    assert film.animated(frames(2), "WEBP", 40) == b""
+    assert animation.animated(frames(2), "WEBP", 40) == b""
 
 
 @pytest.mark.parametrize("size", (8, 16, 64))
 def test_mp4(tmp_path, size):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     path = str(tmp_path / "a.mp4")
-    assert film.write_mp4(path, frames(9, 3, size), 40)
+    assert animation.write_mp4(path, frames(9, 3, size), 40)
     count, seconds = imageio_ffmpeg.count_frames_and_secs(path)
     assert count == 9 and seconds == pytest.approx(0.36, abs=0.05)
     assert next(imageio_ffmpeg.read_frames(path))["size"] == (size, size)
 
 
 def test_without_ffmpeg_there_is_no_mp4(tmp_path, monkeypatch):
-    monkeypatch.setattr(film.importlib.util, "find_spec", lambda name: None)
-    assert not film.write_mp4(str(tmp_path / "a.mp4"), frames(2), 40) and not list(tmp_path.iterdir())
+    monkeypatch.setattr(animation.importlib.util, "find_spec", lambda name: None)
+    assert not animation.write_mp4(str(tmp_path / "a.mp4"), frames(2), 40) and not list(tmp_path.iterdir())
 
 
 def test_a_strip_shows_some_of_the_frames():
     pictures = frames(48)
-    strip = film.strip(pictures)
+    strip = animation.strip(pictures)
     assert strip.shape == (16, 12 * 16, 3) and np.array_equal(strip[0, ::16], [p[0, 0] for p in pictures[::4]])
-    assert film.strip(pictures[:2]).shape == (16, 32, 3)
+    assert animation.strip(pictures[:2]).shape == (16, 32, 3)
 
 
 @pytest.mark.parametrize("channels", (1, 3))
 def test_text_beside_a_picture(channels):
     picture = frames(1, channels, 64)[0]
-    above, below = film.with_text(picture, "12"), film.with_text(picture, "12", below=True)
+    above, below = animation.with_text(picture, "12"), animation.with_text(picture, "12", below=True)
     assert above.shape == below.shape == (76, 64, channels) and above.dtype == np.uint8
     assert np.array_equal(above[12:], picture) and np.array_equal(below[:64], picture)
     assert above[:12].min() < 100 and np.array_equal(above[:12], below[64:])
-    assert (film.with_text(picture, "")[:12] == 255).all()
-    assert film.with_text(picture, "a name that is far too long: 12").shape == above.shape
+    assert (animation.with_text(picture, "")[:12] == 255).all()
+    assert animation.with_text(picture, "a name that is far too long: 12").shape == above.shape
 
 
 def test_text_of_any_letters(monkeypatch):
     """Pillow before 10.1 has a font of Latin-1 only."""
     bitmap = vars(ImageFont).get("load_default_imagefont", ImageFont.load_default)()
-    for font in (film._font(), bitmap):
-        monkeypatch.setattr(film, "_font", lambda font=font: font)
-        assert film.with_text(frames(1, size=64)[0], "\u65e5\u672c\udcff")[:12].min() < 128
+    for font in (animation._font(), bitmap):
+        monkeypatch.setattr(animation, "_font", lambda font=font: font)
+        assert animation.with_text(frames(1, size=64)[0], "\u65e5\u672c\udcff")[:12].min() < 128

@@ -4,10 +4,10 @@ import numpy as np
 
 from utils.output import files
 from utils.output.alpha import on_background
-from utils.output.film import with_text
-from utils.output.pictures import blank, place, png
+from utils.output.animation import with_text
+from utils.output.images import blank, place, png
 from utils.sampling import latents, naming, picks
-from utils.sampling.pictures import with_progress, z_dim_of
+from utils.sampling.generation import with_progress, z_dim_of
 
 _NEIGHBOURS = 8  # of the result
 _AROUND = 0.25  # they are the result plus uniform noise in +-0.25, as in the paper
@@ -18,7 +18,7 @@ def write_arithmetic(session, sampler, run, selected, chosen):
     """Write the figure of run.arithmetic and its result; return lines that say where they are.
 
     A column for each term: its pictures, and below them that of their mean z. To the right the result, in the middle of
-    its 8 neighbours. Arguments and errors: as of pictures.write_samples.
+    its 8 neighbours. Arguments and errors: as of generation.write_samples.
     """
     classes = selected.manifest.saved.classes
     terms = picks.parse_sum(run.arithmetic, classes)

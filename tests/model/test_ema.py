@@ -8,7 +8,7 @@ from graphs import built, moved, started, values_of
 
 from model.sample_graph import build_sampler
 from utils.sampling import latents
-from utils.sampling.pictures import generate, refresh
+from utils.sampling.generation import generate, refresh
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from PIL import Image
 from small import FakeSampler, write_inception
 
 from utils.checkpoints import manifest
-from utils.metrics import table
-from utils.metrics.evaluate import Evaluator
+from utils.metrics import registry
+from utils.tasks.evaluate import Evaluator
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_every_metric_of_the_table_is_printed(tiny, tmp_path, capsys, monkeypatc
     def reference(measured):
         return f"of {len(measured.fakes.pictures)} against {len(measured.reals.pictures)}"
 
-    row = table.Metric("brightness", brightness, table.HIGHER, reference=reference)
-    monkeypatch.setattr(table, "METRICS", (*table.METRICS, row))
+    row = registry.Metric("brightness", brightness, registry.HIGHER, reference=reference)
+    monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, row))
     graph = write_inception(tmp_path / "small.pb")
     lines = evaluated(
         tiny._replace(run=tiny.run._replace(metrics_network="auto", inception_graph=graph)), tmp_path, capsys

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.output import pictures as images
+from utils.output import images
 
 
 def numbered(count, height=2, width=3, channels=3):

@@ -26,7 +26,7 @@ class Draws:
     def __init__(self, run, reals, counters, adaptive_share=None):
         """run: the run settings; reals: the Reals; counters: the Counters, read when this is made.
 
-        adaptive_share: the balance.AdaptiveShare of augment = 'adaptive', also read now.
+        adaptive_share: the adaptive_augment.AdaptiveShare of augment = 'adaptive', also read now.
         """
         self._run, self._reals = run, reals
         self._index, self._rollbacks = counters.draw_index.read_value(), counters.rollbacks

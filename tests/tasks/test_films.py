@@ -12,10 +12,12 @@ from test_generate import expected, flat_sampler, selected
 
 from utils.config import startup
 from utils.errors import UserError
-from utils.output.pictures import note_of, png
-from utils.sampling import animations, latents, pictures, walk
-from utils.sampling.arithmetic import write_arithmetic
-from utils.sampling.draw import draw, memory_setting, timelapse
+from utils.output.images import note_of, png
+from utils.sampling import generation, latents, walk
+from utils.tasks import timelapse
+from utils.tasks.arithmetic import write_arithmetic
+from utils.tasks.draw import draw, memory_setting
+from utils.tasks.draw import timelapse as make_timelapse
 
 STEM = "sample_00000012_seed3_run012345"
 
@@ -78,7 +80,7 @@ def test_an_interrupt_says_what_is_left(graph, run, tmp_path, monkeypatch, capsy
     def interrupted(path, data):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pictures.files, "write", interrupted)
+    monkeypatch.setattr(generation.files, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         drawn(run)
     said = capsys.readouterr().err
@@ -127,7 +129,7 @@ def test_numbers_in_a_grid(graph, run, tmp_path):
 
 def test_the_number_in_a_grid_comes_before_the_name_of_the_class(graph, run, tmp_path, monkeypatch):
     texts = []
-    monkeypatch.setattr(pictures, "with_text", lambda picture, text: texts.append(text) or picture)
+    monkeypatch.setattr(generation, "with_text", lambda picture, text: texts.append(text) or picture)
     drawn(run._replace(label_grid=1, num_samples=4), ("blue", "red"), [1, 0])
     assert texts[-4:] == ["0 red", "1 red", "0 blue", "1 blue"]
 
@@ -202,7 +204,7 @@ def test_a_timelapse_has_the_grids_of_the_run_in_their_order(run, tmp_path, caps
     lapse_grids(tmp_path, (0, 100, 2000, 1000))
     lapse_grids(tmp_path, (300,), run_id="another")
     (tmp_path / "train_x.png").write_text("no grid")
-    line, said = timelapse(run, selected(tmp_path).manifest), capsys.readouterr().out
+    line, said = make_timelapse(run, selected(tmp_path).manifest), capsys.readouterr().out
     names = ["timelapse.gif", "timelapse.webp"]
     assert said == "Making the time-lapse of 4 grids.\n"
     assert line == (f"The course of training: {tmp_path / names[0]}, {tmp_path / names[1]}")
@@ -216,12 +218,12 @@ def test_a_timelapse_has_the_grids_of_the_run_in_their_order(run, tmp_path, caps
 
 def test_a_timelapse_is_of_limited_length_and_size(run, tmp_path, monkeypatch):
     lapse_grids(tmp_path, range(0, 2500, 10))
-    animations.write_timelapse(str(tmp_path), "0123456789abcdef")
+    timelapse.write_timelapse(str(tmp_path), "0123456789abcdef")
     with Image.open(str(tmp_path / "timelapse.gif")) as film:
         assert film.n_frames == 100
         size = os.path.getsize(str(tmp_path / "timelapse.gif"))
-    monkeypatch.setattr(animations, "_LAPSE_BYTES", size // 2)
-    animations.write_timelapse(str(tmp_path), "0123456789abcdef")
+    monkeypatch.setattr(timelapse, "_LAPSE_BYTES", size // 2)
+    timelapse.write_timelapse(str(tmp_path), "0123456789abcdef")
     with Image.open(str(tmp_path / "timelapse.gif")) as film:
         assert 20 < film.n_frames <= 50
         film.seek(film.n_frames - 1)
@@ -233,7 +235,7 @@ def test_grids_of_other_sizes_and_damaged_ones_are_left_out(run, tmp_path):
     lapse_grids(tmp_path, (0, 100, 200, 300))
     (tmp_path / "train_00000100.png").write_bytes(png(np.zeros((32, 128, 3), np.uint8)))
     (tmp_path / "train_00000200.png").write_bytes((tmp_path / "train_00000200.png").read_bytes()[:60])
-    assert animations.write_timelapse(str(tmp_path), "0123456789abcdef")
+    assert timelapse.write_timelapse(str(tmp_path), "0123456789abcdef")
     with Image.open(str(tmp_path / "timelapse.gif")) as film:
         assert film.n_frames == 2
 
@@ -246,6 +248,6 @@ def test_sums_of_the_same_picks_have_names_of_their_own(graph, run, tmp_path):
 
 def test_no_timelapse_of_fewer_than_two_grids(run, tmp_path):
     lapse_grids(tmp_path, (0,))
-    assert animations.write_timelapse(str(tmp_path), "0123456789abcdef") == ""
+    assert timelapse.write_timelapse(str(tmp_path), "0123456789abcdef") == ""
     with pytest.raises(UserError, match=r"holds fewer than two grids train_<step>\.png of this run"):
-        timelapse(run, selected(tmp_path).manifest)
+        make_timelapse(run, selected(tmp_path).manifest)

@@ -8,7 +8,7 @@ import collections
 
 import numpy as np
 
-from utils.metrics import table
+from utils.metrics import registry
 from utils.training.game import OVER_BELOW, Game
 from utils.training.guard import rates
 
@@ -109,7 +109,7 @@ class Diagnosis:
         )
 
     def _of_best(self, step, values, best):
-        if table.metric_named(best.metric).coarse:
+        if registry.metric_named(best.metric).coarse:
             since = step - best.step
             problem = (
                 f"Samples have been worse for {since} steps: {best.metric} was {best.value:.4g} at step {best.step} "

@@ -10,7 +10,7 @@ from PIL import Image
 
 sys.path.insert(0, os.path.join(ROOT, "benchmarks"))
 
-import picture_files
+import image_files
 
 
 @pytest.fixture
@@ -34,15 +34,15 @@ def folder(tmp_path):
 
 
 def test_all_picture_files_are_found_whatever_their_names(folder):
-    names = [os.path.relpath(path, str(folder)) for path in picture_files.find(str(folder))]
+    names = [os.path.relpath(path, str(folder)) for path in image_files.find(str(folder))]
     expected = ["a/1.jpg", "a/deep/2.bmp", "b/3.gif", "b/4", "b/5.png", "b/6.jpg"]
     assert names == [os.path.join(*name.split("/")) for name in expected]
 
 
 def test_centre_squares_at_full_resolution(folder):
-    squares = list(picture_files.centre_squares(picture_files.find(str(folder)), 3))
+    squares = list(image_files.centre_squares(image_files.find(str(folder)), 3))
     assert [(square.mode, square.size) for square in squares] == [("RGB", (20, 20))] * 5  # 6.jpg is skipped
     assert np.array_equal(np.asarray(squares[1]), gradient(20, 24)[2:22])
     assert (np.asarray(squares[4]) == 255).all()  # transparent, on white
-    grey = list(picture_files.centre_squares([str(folder / "b" / "4")], 1))
+    grey = list(image_files.centre_squares([str(folder / "b" / "4")], 1))
     assert [(square.mode, square.size) for square in grey] == [("L", (20, 20))]

@@ -19,7 +19,8 @@ from utils.checkpoints import store
 from utils.checkpoints.manifest import Manifest, Saved
 from utils.checkpoints.select import Selected
 from utils.errors import RunError, UserError
-from utils.export import export, formats
+from utils.export import formats
+from utils.tasks import export
 
 IS_OLD = tf.__version__.startswith("1.")
 HERE = [

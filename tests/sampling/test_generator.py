@@ -8,13 +8,14 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from utils.checkpoints import identity, store
+from utils.checkpoints import store
 from utils.checkpoints.manifest import Manifest, Saved
+from utils.checkpoints.run_id import weights_digest
 from utils.checkpoints.select import Selected
 from utils.errors import UserError
-from utils.output.pictures import to_uint8
+from utils.output.images import to_uint8
 from utils.sampling import latents
-from utils.sampling.pictures import class_list, generate, refresh, write_samples
+from utils.sampling.generation import class_list, generate, refresh, write_samples
 
 Sampler = collections.namedtuple("Sampler", "z labels classes images refresh kept")
 
@@ -43,7 +44,7 @@ def selected(folder, classes=(), weights=b"weights", run_id="0123456789abcdef"):
     """The checkpoint of step 12 of a run."""
     (folder / "dcgan-12.index").write_bytes(weights)
     saved, checkpoint = Saved(classes=tuple(classes), run_id=run_id), store.at(str(folder), 12)
-    return Selected(checkpoint, Manifest(12, {}, None, saved), "the latest", weights=identity.of_weights(checkpoint))
+    return Selected(checkpoint, Manifest(12, {}, None, saved), "the latest", weights=weights_digest(checkpoint))
 
 
 def expected(z, labels):

@@ -10,7 +10,8 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import identity, manifest, select, store
+from utils.checkpoints import manifest, select, store
+from utils.checkpoints.run_id import get_run_id, new_run_id
 from utils.config import checks, schema
 from utils.data import require_classes
 from utils.data.scan import Scan
@@ -74,7 +75,7 @@ class Fresh:
         """settings: those to train with; lock: the WriterLock of the run's checkpoints_dir."""
         self.settings, self.lock = settings, lock
         self.newest = None  # the select.Selected that the run continues from
-        self.saved = manifest.Saved(run_id=identity.new())  # to continue from
+        self.saved = manifest.Saved(run_id=new_run_id())  # to continue from
 
     def check_pictures(self, pictures, settings):
         """Raise UserError if a conditional network cannot learn the class folders."""
@@ -120,7 +121,7 @@ class Resumed(Fresh):
         """newest: the select.Selected to resume from."""
         super().__init__(settings, lock)
         self.newest = newest
-        self.saved = newest.manifest.saved._replace(best=select.best_of(newest), run_id=identity.of(newest.manifest))
+        self.saved = newest.manifest.saved._replace(best=select.best_of(newest), run_id=get_run_id(newest.manifest))
 
     def check_pictures(self, pictures, settings):
         """Raise UserError if the class folders are not those of the run; say so if its pictures have changed."""

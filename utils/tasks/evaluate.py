@@ -3,11 +3,11 @@
 import os
 
 from utils import data
-from utils.checkpoints import identity
+from utils.checkpoints.run_id import get_run_id, short_run_id
 from utils.config.settings import Settings
-from utils.metrics import features, inception, measure, nearest, table
+from utils.metrics import features, inception, measure, nearest, registry
 from utils.output import files
-from utils.output.pictures import png
+from utils.output.images import png
 
 PRETRAINED = (features.EFFICIENTNET, features.INCEPTION)
 _PICTURE_SETTINGS = (
@@ -35,7 +35,7 @@ class Evaluator:
             data.require_classes(self._pictures, run, manifest.saved.classes)
         if manifest.saved.pictures not in ("", self._pictures.fingerprint):
             print("These are not the pictures that it was trained on.", flush=True)
-        self._run_id = identity.of(manifest)
+        self._run_id = get_run_id(manifest)
         self._network = features.open_network(run)
         self._measurer = measure.Measurer(self._pictures, self._settings, run.evaluate_samples, self._network)
 
@@ -43,7 +43,7 @@ class Evaluator:
         """Measure, print the values with what to compare them with, and write the sheet of nearest pictures."""
         measured = self._measurer(session, sampler)
         print(self._measurer.protocol())
-        for metric in table.METRICS:
+        for metric in registry.METRICS:
             if metric.name in measured.values:
                 reference = metric.reference(measured) if metric.reference else ""
                 note = "; ".join(part for part in (metric.better, reference) if part)
@@ -62,7 +62,7 @@ class Evaluator:
             del cures[features.EFFICIENTNET]
         if self._measurer.kind == features.INCEPTION:
             return
-        missing = [metric for metric in table.METRICS if metric not in self._measurer.metrics]
+        missing = [metric for metric in registry.METRICS if metric not in self._measurer.metrics]
         for network, cure in cures.items():
             names = ", ".join(metric.name for metric in missing if metric.needs[0] == network)
             print(f"Not measured: {names} ({cure}).", flush=True)
@@ -70,7 +70,7 @@ class Evaluator:
     def _write_nearest(self, samples, step):
         """Write the sheet of samples beside the training pictures nearest to them, and say how near those are."""
         records = self._pictures.records
-        path = os.path.join(self._settings.run.samples_dir, f"nearest_{step:08d}_run{identity.short(self._run_id)}.png")
+        path = os.path.join(self._settings.run.samples_dir, f"nearest_{step:08d}_run{short_run_id(self._run_id)}.png")
         in_pixels, differences = nearest.nearest_in_pixels(samples, records)
         groups, how = [in_pixels], ""
         if self._measurer.kind in PRETRAINED:

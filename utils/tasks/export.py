@@ -17,7 +17,7 @@ from utils.export.frozen import OUTPUTS, Frozen
 from utils.export.target import Target, size_of
 from utils.output.alpha import premultiplied, straight
 from utils.sampling import latents, picks
-from utils.sampling.pictures import generate, z_dim_of
+from utils.sampling.generation import generate, z_dim_of
 
 _CHECKED = 16  # pictures
 _SHOWN = 24  # pictures that a page shows first where no picks are given

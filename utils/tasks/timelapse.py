@@ -7,12 +7,12 @@ import re
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from utils.output import files, film
+from utils.output import animation, files
 from utils.output.alpha import on_background
-from utils.output.pictures import note_of, png
+from utils.output.images import note_of, png
 from utils.output.terminal import say
 from utils.sampling import latents, naming, picks, walk
-from utils.sampling.pictures import with_progress, z_dim_of
+from utils.sampling.generation import with_progress, z_dim_of
 
 _KEY_POINTS = 6  # of a walk without picks: the first samples of the seed
 _WALK_FRAME = 40  # milliseconds
@@ -25,7 +25,7 @@ def write_walk(session, sampler, run, selected, chosen):
     """Write the films and the strip of run.walk; return lines that say where they are.
 
     The key points are run.picks or the first samples of the seed, of the chosen classes in turn. Arguments and errors:
-    as of pictures.write_samples.
+    as of generation.write_samples.
     """
     classes = selected.manifest.saved.classes
     if run.picks:
@@ -45,21 +45,21 @@ def write_walk(session, sampler, run, selected, chosen):
     labels = shares if classes else np.zeros(len(z), np.int32)
     pictures = with_progress(session, sampler, z * np.float32(run.truncation), labels)
     frames = [on_background(picture, run.background) for picture in pictures]
-    files.write(strip_path, png(film.strip(frames), request.note))
-    films = _write_films(request.path, lambda format: film.animated(frames, format, _WALK_FRAME))
+    files.write(strip_path, png(animation.strip(frames), request.note))
+    films = _write_films(request.path, lambda format: animation.animated(frames, format, _WALK_FRAME))
     paths = [strip_path, *films]
     lines = [f"A walk of {len(frames)} frames, {len(frames) * _WALK_FRAME / 1000:g} s: {', '.join(paths)}"]
-    if film.write_mp4(request.path(".mp4"), frames, _WALK_FRAME):
+    if animation.write_mp4(request.path(".mp4"), frames, _WALK_FRAME):
         lines[0] += f", {request.path('.mp4')}"
     else:
-        lines.append(film.MP4_HINT)
+        lines.append(animation.MP4_HINT)
     return lines
 
 
 def _write_films(path_of, animate):
     """Write the animations that Pillow can; return their paths.
 
-    path_of: returns the path for an ending. animate: returns the animation, bytes, for a format; see film.animated.
+    path_of: returns the path for an ending. animate: returns the animation, bytes, for a format.
     """
     paths = []
     for format in ("GIF", "WEBP"):
@@ -119,14 +119,14 @@ def read_grid(path, size):
 def _lapse_frame(step, path):
     """Return the frame of a grid, [H, W, 3] uint8; None if its file is damaged."""
     picture = read_grid(path, _LAPSE_SIZE)
-    return None if picture is None else film.with_text(np.asarray(picture), f"step {step}", below=True)
+    return None if picture is None else animation.with_text(np.asarray(picture), f"step {step}", below=True)
 
 
 def _small_enough(frames, format):
     """Return the animation with as many of the frames, evenly spaced, as its size allows, and a pause at the end."""
-    images = film.images_of(frames, format)
+    images = animation.images_of(frames, format)
     while True:
-        data = film.encoded(images, format, [_LAPSE_FRAME] * (len(images) - 1) + [_LAPSE_PAUSE])
+        data = animation.encoded(images, format, [_LAPSE_FRAME] * (len(images) - 1) + [_LAPSE_PAUSE])
         if len(data) <= _LAPSE_BYTES or len(images) <= 2:
             return data
         images = images[::-1][::2][::-1]  # the last one stays

@@ -5,7 +5,7 @@ import pytest
 from conftest import InMemory
 from small import blocky
 
-from utils.metrics import nearest, variety
+from utils.metrics import diversity, nearest
 
 
 def clusters(counts, spread=0.05):
@@ -17,17 +17,17 @@ def clusters(counts, spread=0.05):
 
 def test_how_many_are_distinct():
     apart = np.eye(8, dtype=np.float32) * 100
-    assert variety.distinct(apart, 1.0) == pytest.approx(8)
-    assert variety.distinct(np.concatenate([apart[:2]] * 4), 1.0) == pytest.approx(2)
-    assert variety.distinct(np.concatenate([apart, apart[:4]]), 1.0) == pytest.approx(12 / 2 ** (2 / 3))
-    assert variety.distinct(apart, 1e9) == pytest.approx(1)
-    assert np.isnan(variety.distinct(apart, 0.0)) and np.isnan(variety.distinct(apart * np.nan, 1.0))
+    assert diversity.distinct(apart, 1.0) == pytest.approx(8)
+    assert diversity.distinct(np.concatenate([apart[:2]] * 4), 1.0) == pytest.approx(2)
+    assert diversity.distinct(np.concatenate([apart, apart[:4]]), 1.0) == pytest.approx(12 / 2 ** (2 / 3))
+    assert diversity.distinct(apart, 1e9) == pytest.approx(1)
+    assert np.isnan(diversity.distinct(apart, 0.0)) and np.isnan(diversity.distinct(apart * np.nan, 1.0))
 
 
 def test_the_spacing_is_the_distance_of_the_nearest_others():
     points = np.float32([[0, 0], [3, 4], [100, 0], [100, 7]])
-    assert variety.spacing(points) == pytest.approx(6)  # the median of 5, 5, 7, 7
-    assert variety.spacing(points[:1]) == 0
+    assert diversity.spacing(points) == pytest.approx(6)  # the median of 5, 5, 7, 7
+    assert diversity.spacing(points[:1]) == 0
 
 
 @pytest.mark.parametrize("gone", (0, 1, 2, 3))
@@ -35,7 +35,7 @@ def test_a_class_that_samples_do_not_show(gone):
     reals, labels = clusters([20, 40, 60, 80])
     counts = [0 if i == gone else 50 for i in range(4)]
     fakes, of_fakes = clusters(counts, spread=0.2)
-    shares = variety.shares_of_classes(reals, labels, fakes)
+    shares = diversity.shares_of_classes(reals, labels, fakes)
     assert [of_reals for _, of_reals in shares.values()] == [0.1, 0.2, 0.3, 0.4]
     assert [share for share, _ in shares.values()] == pytest.approx(np.array(counts) / len(of_fakes), abs=0.03)
 
@@ -43,13 +43,13 @@ def test_a_class_that_samples_do_not_show(gone):
 def test_classes_that_cannot_be_told_apart_are_left_out():
     reals, labels = clusters([40, 40, 40])
     mixed = np.random.RandomState(1).permutation(labels)
-    assert variety.shares_of_classes(reals, mixed, reals) == {}
-    few = np.concatenate([np.arange(variety.FEWEST - 1), np.arange(40, 120)])
-    assert set(variety.shares_of_classes(reals[few], labels[few], reals)) == {1, 2}
-    assert variety.shares_of_classes(reals, np.zeros(120, np.int32), reals) == {}
-    assert set(variety.shares_of_classes(reals, labels - 1, reals)) == {0, 1}  # -1: without a class
-    assert variety.shares_of_classes(reals * np.nan, labels, reals) == {}
-    assert variety.shares_of_classes(reals * 0, labels, reals) == {}
+    assert diversity.shares_of_classes(reals, mixed, reals) == {}
+    few = np.concatenate([np.arange(diversity.FEWEST - 1), np.arange(40, 120)])
+    assert set(diversity.shares_of_classes(reals[few], labels[few], reals)) == {1, 2}
+    assert diversity.shares_of_classes(reals, np.zeros(120, np.int32), reals) == {}
+    assert set(diversity.shares_of_classes(reals, labels - 1, reals)) == {0, 1}  # -1: without a class
+    assert diversity.shares_of_classes(reals * np.nan, labels, reals) == {}
+    assert diversity.shares_of_classes(reals * 0, labels, reals) == {}
 
 
 @pytest.mark.parametrize("noise, expected", ((0, 1.0), (10, 1.0), (300, 0.0)))

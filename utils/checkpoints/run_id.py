@@ -7,12 +7,12 @@ import uuid
 from utils.config import schema
 
 
-def new():
+def new_run_id():
     """Return the identity of a run that begins: 32 hexadecimal digits at random."""
     return uuid.uuid4().hex
 
 
-def of(manifest):
+def get_run_id(manifest):
     """Return the identity of the run that a Manifest belongs to, 32 hexadecimal digits.
 
     Versions up to 0.8 recorded none. Theirs is made of what cannot change during a run, and the folder it began in.
@@ -25,12 +25,12 @@ def of(manifest):
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def short(run_id):
+def short_run_id(run_id):
     """Return the part of an identity that file names have."""
     return run_id[:6]
 
 
-def of_weights(checkpoint):
+def weights_digest(checkpoint):
     """Return 12 hexadecimal digits that differ where the weights of a store.Checkpoint differ.
 
     They come from its index, which has a checksum of each tensor.
