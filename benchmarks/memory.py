@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py [--python PATH] ["--image_size 256 --batch_size 4" ...]
 
-Linux only. Each run is the whole program on the pictures in pics/, for 12 steps, with a measurement at the end (where
+Linux only. Each run is the whole program on the images in pics/, for 12 steps, with a measurement at the end (where
 EfficientNet-Lite0 is installed, by its features). Prints the peak of its resident memory and the estimate, in MB.
 Without arguments it runs the table of docs/performance.md, which takes half an hour on two cores.
 """

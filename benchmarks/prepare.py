@@ -1,8 +1,8 @@
-"""Speed of preparing pictures: a plain loop over Pillow, this program with one process, and with all cores.
+"""Speed of preparing images: a plain loop over Pillow, this program with one process, and with all cores.
 
     python benchmarks/prepare.py
 
-Prints pictures per second for small files (64x64) and for photographs of 12 megapixels: medians over rounds in which
+Prints images per second for small files (64x64) and for photographs of 12 megapixels: medians over rounds in which
 the three alternate, and the median of the ratios within each round.
 """
 
@@ -25,27 +25,27 @@ SIZE = 64
 
 
 def photograph(rng, width, height):
-    """A picture with shapes and noise, about as expensive to decode as a photograph."""
+    """An image with shapes and noise, about as expensive to decode as a photograph."""
     coarse = Image.fromarray(rng.randint(0, 256, (height // 80, width // 80, 3)).astype(np.uint8))
-    picture = np.asarray(coarse.resize((width, height), Image.BICUBIC), np.int16)
-    return Image.fromarray(np.uint8(np.clip(picture + rng.randint(-12, 13, picture.shape), 0, 255)))
+    image = np.asarray(coarse.resize((width, height), Image.BICUBIC), np.int16)
+    return Image.fromarray(np.uint8(np.clip(image + rng.randint(-12, 13, image.shape), 0, 255)))
 
 
-def write_pictures(folder, count, width, height):
+def write_images(folder, count, width, height):
     os.makedirs(folder)
     rng = np.random.RandomState(0)
-    pictures = [photograph(rng, width, height) for _ in range(min(count, 8))]
+    images = [photograph(rng, width, height) for _ in range(min(count, 8))]
     for i in range(count):
-        pictures[i % len(pictures)].save(os.path.join(folder, f"{i}.jpg"), quality=90)
+        images[i % len(images)].save(os.path.join(folder, f"{i}.jpg"), quality=90)
 
 
 def plain_loop(folder):
     """As many trainers do it: decode, rotate, crop and resize with Pillow, one file after the other."""
     records = []
     for name in sorted(os.listdir(folder)):
-        with Image.open(os.path.join(folder, name)) as picture:
-            picture = ImageOps.exif_transpose(picture).convert("RGB")
-            records.append(np.asarray(ImageOps.fit(picture, (SIZE, SIZE), Image.LANCZOS)))
+        with Image.open(os.path.join(folder, name)) as image:
+            image = ImageOps.exif_transpose(image).convert("RGB")
+            records.append(np.asarray(ImageOps.fit(image, (SIZE, SIZE), Image.LANCZOS)))
     return len(records)
 
 
@@ -70,7 +70,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         for title, count, width, height in (("64x64", 20000, 64, 64), ("12 megapixels", 48, 4000, 3000)):
             folder = os.path.join(work, title)
-            write_pictures(folder, count, width, height)
+            write_images(folder, count, width, height)
             rates = {name: [] for name in contestants}
             for _ in range(rounds):
                 for name, prepare in contestants.items():
@@ -86,7 +86,7 @@ def show(rates):
     loop, one, _ = rates.values()
     for name, rate in rates.items():
         to_loop, to_one = (np.median(np.divide(rate, rival)) for rival in (loop, one))
-        speed = f"{np.median(rate):8.1f} pictures/s"
+        speed = f"{np.median(rate):8.1f} images/s"
         print(f"  {name:<24} {speed}   {to_loop:5.2f} x the loop   {to_one:5.2f} x one process")
 
 

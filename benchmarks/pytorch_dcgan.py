@@ -2,7 +2,7 @@
 
 Reimplemented from its description (github.com/pytorch/examples, dcgan/main.py): 4x4 kernels of stride 2, 64 feature
 maps, 100 normal numbers as z, Adam with learning rate 0.0002 and beta1 0.5, batches of 64. It has an advantage here:
-all pictures are decoded beforehand and kept in memory. Trains until SIGINT, then writes samples.npy.
+all images are decoded beforehand and kept in memory. Trains until SIGINT, then writes samples.npy.
 """
 
 import argparse
@@ -19,12 +19,12 @@ from torch import nn
 SIZE, Z_DIM, FILTERS = 64, 100, 64
 
 
-def read_pictures(folder, size, channels):
-    """Return all pictures below a folder, their centre squares resized: [n, C, size, size] float32 in [-1, 1]."""
+def read_images(folder, size, channels):
+    """Return all images below a folder, their center squares resized: [n, C, size, size] float32 in [-1, 1]."""
     squares = image_files.centre_squares(image_files.find(folder), channels)
     resized = (np.asarray(square.resize((size, size), Image.BILINEAR), np.uint8) for square in squares)
-    pictures = [array.reshape(size, size, channels).transpose(2, 0, 1) for array in resized]
-    return torch.from_numpy(np.stack(pictures)).float().div_(127.5).sub_(1.0)
+    images = [array.reshape(size, size, channels).transpose(2, 0, 1) for array in resized]
+    return torch.from_numpy(np.stack(images)).float().div_(127.5).sub_(1.0)
 
 
 def generator(z_dim, filters, channels):
@@ -44,7 +44,7 @@ def discriminator(filters, channels):
     return nn.Sequential(*layers, nn.Conv2d(8 * filters, 1, 4, 1, 0, bias=False), nn.Flatten(0))
 
 
-def initialise(module):
+def initialize(module):
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
@@ -52,18 +52,18 @@ def initialise(module):
         nn.init.zeros_(module.bias)
 
 
-def train(g, d, pictures, batch_size, max_steps, stopping):
+def train(g, d, images, batch_size, max_steps, stopping):
     """Train for max_steps, 0 for no limit, or until the list `stopping` is not empty; return the number of steps."""
     g_optimizer, d_optimizer = (torch.optim.Adam(n.parameters(), 0.0002, (0.5, 0.999)) for n in (g, d))
     loss = nn.BCEWithLogitsLoss()
     ones, zeros = torch.ones(batch_size), torch.zeros(batch_size)
     step, started = 0, time.time()
     while not stopping:
-        for indices in torch.randperm(len(pictures)).split(batch_size):  # like its loader: the last batch is smaller
+        for indices in torch.randperm(len(images)).split(batch_size):  # like its loader: the last batch is smaller
             n = len(indices)
             fakes = g(torch.randn(n, Z_DIM, 1, 1))
             d_optimizer.zero_grad()
-            (loss(d(pictures[indices]), ones[:n]) + loss(d(fakes.detach()), zeros[:n])).backward()
+            (loss(d(images[indices]), ones[:n]) + loss(d(fakes.detach()), zeros[:n])).backward()
             d_optimizer.step()
             g_optimizer.zero_grad()
             loss(d(fakes), ones[:n]).backward()
@@ -87,7 +87,7 @@ def draw(g, count, batch_size):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("pictures", help="folder of pictures")
+    parser.add_argument("images", help="folder of images")
     parser.add_argument("out", help="existing folder for samples.npy")
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--channels", type=int, default=3)
@@ -100,10 +100,10 @@ def main():
     signal.signal(signal.SIGINT, lambda *_: stopping.append(True))
 
     layout = torch.channels_last  # faster on CPUs
-    pictures = read_pictures(arguments.pictures, SIZE, arguments.channels).contiguous(memory_format=layout)
-    g = generator(Z_DIM, FILTERS, arguments.channels).apply(initialise).to(memory_format=layout)
-    d = discriminator(FILTERS, arguments.channels).apply(initialise).to(memory_format=layout)
-    steps = train(g, d, pictures, arguments.batch_size, arguments.max_steps, stopping)
+    images = read_images(arguments.images, SIZE, arguments.channels).contiguous(memory_format=layout)
+    g = generator(Z_DIM, FILTERS, arguments.channels).apply(initialize).to(memory_format=layout)
+    d = discriminator(FILTERS, arguments.channels).apply(initialize).to(memory_format=layout)
+    steps = train(g, d, images, arguments.batch_size, arguments.max_steps, stopping)
     samples = draw(g, arguments.samples, arguments.batch_size)
     np.save(os.path.join(arguments.out, "samples.npy"), samples)
     print(f"stopped at step {steps}")

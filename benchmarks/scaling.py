@@ -3,7 +3,7 @@
     python benchmarks/scaling.py --rounds 3
     python benchmarks/scaling.py --model 3.15
 
-Each worker is pinned to a core of its own and takes batch_size pictures a step. The time is that of the median step.
+Each worker is pinned to a core of its own and takes batch_size images a step. The time is that of the median step.
 Linux only. The second command measures nothing: it prints the table of docs/scaling.md for a step of 3.15 s.
 """
 
@@ -71,7 +71,7 @@ def start(number, addresses, cache, folder, arguments):
         task = {"type": "worker", "index": number}
         environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
     options = {
-        "pics_dir": arguments.pictures,
+        "pics_dir": arguments.images,
         "cache_dir": cache,
         "checkpoints_dir": os.path.join(folder, "checkpoints"),
         "samples_dir": os.path.join(folder, "samples"),
@@ -114,7 +114,7 @@ def seconds_of_step(workers, cache, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", default=os.path.join(ROOT, "pics"))
+    parser.add_argument("--images", default=os.path.join(ROOT, "pics"))
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)

@@ -26,11 +26,11 @@ from contestants import CHANNELS, EDGE, FILTERS, PRODUCTS, ROOT, SAMPLES, SIZE
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 MAPS = [CHANNELS, FILTERS, 2 * FILTERS, 4 * FILTERS, 8 * FILTERS]
-# Multiplications of one pass through all convolutions, per picture; G's and D's are mirror images of each other.
+# Multiplications of one pass through all convolutions, per image; G's and D's are mirror images of each other.
 PASS = sum(16 * a * b * (SIZE >> (i + 1)) ** 2 for i, (a, b) in enumerate(zip(MAPS, MAPS[1:])))
-FIRST = 16 * MAPS[0] * MAPS[1] * (SIZE // 2) ** 2  # of the layer next to the pictures
-# Multiplications of a step, per picture. The forward pass, the gradients of the inputs and the gradients of the weights
-# cost one PASS each. D's update needs no gradients of the pictures.
+FIRST = 16 * MAPS[0] * MAPS[1] * (SIZE // 2) ** 2  # of the layer next to the images
+# Multiplications of a step, per image. The forward pass, the gradients of the inputs and the gradients of the weights
+# cost one PASS each. D's update needs no gradients of the images.
 STEP = {
     # D's update: G forward, D three times each for reals and fakes. G's: G and D forward, back through D, twice for G.
     "ours": 12 * PASS - 2 * FIRST,
@@ -45,7 +45,7 @@ class Work(NamedTuple):
 
     name: str  # of a function of contestants.py
     batch_size: int
-    pictures: int  # per round; 0 for the ceiling
+    images: int  # per round; 0 for the ceiling
     operations: float  # floating-point operations per round
     rounds: int = 1  # at a time
 
@@ -97,7 +97,7 @@ def start_training(arguments, bfloat16):
     group = [Contestant(torch, "ceiling", Work("ceiling", size, 0, OPERATIONS["ceiling"]), dtype=dtype)]
     group.append(contestant(tf, "this program", "ours", precision=dtype))
     if not bfloat16:
-        group.append(contestant(tf, "this program, pictures from disk", "ours", pictures=arguments.pictures))
+        group.append(contestant(tf, "this program, images from disk", "ours", images=arguments.images))
     for layout in ("contiguous", "channels_last"):
         for compiled in (False,) if bfloat16 else (False, True):
             keywords = {"layout": layout, "compiled": compiled, "bfloat16": bfloat16}
@@ -108,7 +108,7 @@ def start_training(arguments, bfloat16):
 
 
 def start_sampling(arguments):
-    """Return the contestants of sampling, in float32, 64 pictures at a time."""
+    """Return the contestants of sampling, in float32, 64 images at a time."""
     ours, rival = (Work(name, 64, SAMPLES, 2 * PASS * SAMPLES) for name in ("ours_sampling", "pytorch_sampling"))
     group = [Contestant(sys.executable, "this program", ours)]
     for layout in ("contiguous", "channels_last"):
@@ -124,15 +124,15 @@ def torch_title(layout, compiled):
 
 def show(title, group):
     """Print the rows of a group, and end its contestants."""
-    print(f"\n{title:36} {'pictures/s':>10} {'GFLOP/s':>8} {'ratio':>6} {'start s':>8} {'MB':>8}")
+    print(f"\n{title:36} {'images/s':>10} {'GFLOP/s':>8} {'ratio':>6} {'start s':>8} {'MB':>8}")
     ours = next(each for each in group if each.title == "this program")
     for each in group:
-        unit = "pictures" if each.work.pictures else "operations"  # the ceiling makes no pictures
+        unit = "images" if each.work.images else "operations"  # the ceiling makes no images
         speed, own_speed = getattr(each.work, unit), getattr(ours.work, unit)
         ratio = np.median([speed / t / (own_speed / u) for t, u in zip(each.times, ours.times)])
         seconds = np.median(each.times)
-        pictures, giga = each.work.pictures / seconds, each.work.operations / seconds / 1e9
-        print(f"{each.title:36} {pictures:10.1f} {giga:8.0f} {ratio:6.2f} {each.ready:8.1f} {each.close():8.0f}")
+        images, giga = each.work.images / seconds, each.work.operations / seconds / 1e9
+        print(f"{each.title:36} {images:10.1f} {giga:8.0f} {ratio:6.2f} {each.ready:8.1f} {each.close():8.0f}")
 
 
 def main():
@@ -140,7 +140,7 @@ def main():
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--steps", type=int, default=3, help="steps that a contestant makes at a time")
-    parser.add_argument("--pictures", default=os.path.join(ROOT, "pics"))
+    parser.add_argument("--images", default=os.path.join(ROOT, "pics"))
     parser.add_argument("--torch_python", default=sys.executable, help="if torch is in another environment")
     arguments = parser.parse_args()
 

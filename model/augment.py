@@ -1,4 +1,4 @@
-"""DiffAugment: random changes of every picture that D sees, real or fake (Zhao et al. 2020, arXiv 2006.10738).
+"""DiffAugment: random changes of every image that D sees, real or fake (Zhao et al. 2020, arXiv 2006.10738).
 
 They keep D from overfitting a small data set. All are differentiable, because G's gradients pass through them. Their
 strengths are those of the paper.
@@ -8,32 +8,32 @@ import tensorflow.compat.v1 as tf
 
 KINDS = ("color", "translation", "cutout")
 
-# Augmenting only a share of the pictures keeps G from reproducing the augmentation (Karras et al. 2020, arXiv
+# Augmenting only a share of the images keeps G from reproducing the augmentation (Karras et al. 2020, arXiv
 # 2006.06676, where the share is also at most 0.8). With 'adaptive' it follows the game: see adaptive_augment.py.
-MAX_SHARE = 0.8
-# augment = 'auto' augments data sets smaller than this: at first no picture, then a share that rises with the epochs.
-FEW_PICTURES, EPOCHS_TO_MAX = 20000, 50
+MAX_P = 0.8
+# augment = 'auto' augments data sets smaller than this: at first no image, then a share that rises with the epochs.
+FEW_IMAGES, EPOCHS_TO_MAX = 20000, 50
 
 
 def kinds_of(setting, n):
-    """Return the kinds of augmentation, of KINDS, that the setting `augment` asks for with n pictures."""
+    """Return the kinds of augmentation, of KINDS, that the setting `augment` asks for with n images."""
     if setting == "adaptive":
         return KINDS
     if setting == "auto":
-        return KINDS if n < FEW_PICTURES else ()
+        return KINDS if n < FEW_IMAGES else ()
     return () if setting == "none" else tuple(setting.replace(" ", "").split(","))
 
 
-def automatic_share(pictures_seen, n):
-    """Return the share of pictures to augment with 'auto', a float32 scalar; pictures_seen: int64 scalar."""
+def auto_p(pictures_seen, n):
+    """Return the share of images to augment with 'auto', a float32 scalar; pictures_seen: int64 scalar."""
     epochs = tf.cast(pictures_seen, tf.float32) / n
-    return MAX_SHARE * tf.minimum(1.0, epochs / EPOCHS_TO_MAX)
+    return MAX_P * tf.minimum(1.0, epochs / EPOCHS_TO_MAX)
 
 
 def augment(images, kinds, uniform):
-    """Return augmented `images`, [N, H, W, C] float32 in [-1, 1]; colours may leave the range.
+    """Return augmented `images`, [N, H, W, C] float32 in [-1, 1]; colors may leave the range.
 
-    With C 4, colours are premultiplied by alpha, and gaps become transparent. kinds: some of KINDS.
+    With C 4, colors are premultiplied by alpha, and gaps become transparent. kinds: some of KINDS.
     uniform(shape, use): draws float32 from [0, 1), independent draws for each name of a use.
     """
     has_alpha = images.shape[3] == 4
@@ -53,32 +53,32 @@ def color(images, uniform):
     shape = [tf.shape(images)[0], 1, 1, 1]
     images = images + (uniform(shape, "brightness") - 0.5)
     if images.shape[3] > 1:
-        grey = tf.reduce_mean(images, axis=3, keepdims=True)
-        images = (images - grey) * (uniform(shape, "saturation") * 2.0) + grey
+        gray = tf.reduce_mean(images, axis=3, keepdims=True)
+        images = (images - gray) * (uniform(shape, "saturation") * 2.0) + gray
     mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
     return (images - mean) * (uniform(shape, "contrast") + 0.5) + mean
 
 
 def color_with_alpha(images, uniform):
-    """Change the colours as `color` does, in proportion to alpha, which stays: transparent pixels stay without colour.
+    """Change the colors as `color` does, in proportion to alpha, which stays: transparent pixels stay without color.
 
-    images: [N, H, W, 4], colours premultiplied by alpha.
+    images: [N, H, W, 4], colors premultiplied by alpha.
     """
     shape = [tf.shape(images)[0], 1, 1, 1]
     alpha = images[..., 3:]
     opacity = (alpha + 1.0) / 2.0  # [N, H, W, 1] in [0, 1]
-    colours = images[..., :3] + 1.0 - opacity  # opacity times the straight colours, of which 0 is middle grey
-    colours += (uniform(shape, "brightness") - 0.5) * opacity
-    grey = tf.reduce_mean(colours, axis=3, keepdims=True)
-    colours = (colours - grey) * (uniform(shape, "saturation") * 2.0) + grey
+    colors = images[..., :3] + 1.0 - opacity  # opacity times the straight colors, of which 0 is middle gray
+    colors += (uniform(shape, "brightness") - 0.5) * opacity
+    gray = tf.reduce_mean(colors, axis=3, keepdims=True)
+    colors = (colors - gray) * (uniform(shape, "saturation") * 2.0) + gray
     total = tf.maximum(tf.reduce_mean(opacity, axis=[1, 2, 3], keepdims=True), 1e-3)  # not 0 if all is transparent
-    mean = opacity * tf.reduce_mean(colours, axis=[1, 2, 3], keepdims=True) / total
-    colours = (colours - mean) * (uniform(shape, "contrast") + 0.5) + mean
-    return tf.concat([colours - 1.0 + opacity, alpha], axis=3)
+    mean = opacity * tf.reduce_mean(colors, axis=[1, 2, 3], keepdims=True) / total
+    colors = (colors - mean) * (uniform(shape, "contrast") + 0.5) + mean
+    return tf.concat([colors - 1.0 + opacity, alpha], axis=3)
 
 
 def translation(images, uniform, ratio=0.125):
-    """Shift each picture by up to an eighth of its size in each direction; the gap is filled with 0, middle grey."""
+    """Shift each image by up to an eighth of its size in each direction; the gap is filled with 0, middle gray."""
     n = tf.shape(images)[0]
     height, width, channels = images.shape.as_list()[1:]
     # Shifting is a product with a shifted unit matrix: faster than gathering pixels, above all in the gradient.
@@ -111,9 +111,9 @@ def cutout(images, uniform, ratio=0.5):
 
 
 def _is_cut(size, ratio, drawn):
-    """Return [N, size] float32: 1 within an interval around a random centre, else 0; drawn: [N, 1] in [0, 1)."""
+    """Return [N, size] float32: 1 within an interval around a random center, else 0; drawn: [N, 1] in [0, 1)."""
     length = int(size * ratio + 0.5)
-    centre = tf.floor(drawn * (size + (1 - length % 2)))
+    center = tf.floor(drawn * (size + (1 - length % 2)))
     position = tf.range(size, dtype=tf.float32)[None, :]
-    first = centre - length // 2
+    first = center - length // 2
     return tf.cast((position >= first) & (position < first + length), tf.float32)

@@ -1,4 +1,4 @@
-"""The discriminator D: pictures to logits (Radford et al. 2015, arXiv 1511.06434, section 3).
+"""The discriminator D: images to logits (Radford et al. 2015, arXiv 1511.06434, section 3).
 
 With classes, it is a projection discriminator (Miyato & Koyama 2018, arXiv 1802.05637).
 """
@@ -6,15 +6,15 @@ With classes, it is a projection discriminator (Miyato & Koyama 2018, arXiv 1802
 import tensorflow.compat.v1 as tf
 
 from model import layers, norms
-from model.layers import Weights
+from model.layers import KernelSpec
 
 
 def discriminator(images, network, classes=None):
-    """Judge pictures: a logit above 0 means real, below 0 means fake.
+    """Judge images: a logit above 0 means real, below 0 means fake.
 
     images: [N, height, width, channels] float32 in [-1, 1]. network: the network settings. classes: [N, K]
-    float32, the class of each picture as a row of the unit matrix, or None. Returns [N, 1] float32 logits. Batch norm
-    uses the statistics of this very batch, so real and fake pictures must come in separate calls; it keeps no averages.
+    float32, the class of each image as a row of the unit matrix, or None. Returns [N, 1] float32 logits. Batch norm
+    uses the statistics of this very batch, so real and fake images must come in separate calls; it keeps no averages.
     """
     init = layers.initializer(network.init, network.init_stddev)
     spectral = network.d_norm == "spectral"
@@ -23,15 +23,15 @@ def discriminator(images, network, classes=None):
     x = images
     with tf.variable_scope("discriminator", reuse=tf.AUTO_REUSE):
         for i, filters in enumerate(reversed(layers.feature_maps(network, network.d_width))):
-            first = i == 0  # not normalised, as in the paper
+            first = i == 0  # not normalized, as in the paper
             with tf.variable_scope(f"{x.shape[1]}x{x.shape[2]}"):
-                weights = Weights(init, use_bias=first or not norm_has_bias, spectral=spectral)
+                weights = KernelSpec(init, use_bias=first or not norm_has_bias, spectral=spectral)
                 if network.downsample == "stride":
                     x = layers.conv2d(x, filters, network.kernel, 2, weights)
                 else:
                     x = layers.conv2d(x, filters, 3, 1, weights)
                 if not first:
-                    x = norms.normalise(x, network)
+                    x = norms.normalize(x, network)
                 x = layers.activation(x, network.activation, network.leak)
                 # The paper uses strides. The pooling comes after the activation: directly after the linear convolution
                 # it would hide from D everything that alternates from pixel to pixel.
@@ -40,15 +40,15 @@ def discriminator(images, network, classes=None):
                 # [N, 32, 32, 16], [N, 16, 16, 32], [N, 8, 8, 64], [N, 4, 4, 128]
         with tf.variable_scope("logit"):
             features = tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]])  # [N, 2048]
-            logits = layers.dense(features, 1, Weights(init, use_bias=True, spectral=spectral))  # [N, 1]
+            logits = layers.dense(features, 1, KernelSpec(init, use_bias=True, spectral=spectral))  # [N, 1]
             if classes is None:
                 return logits
-            # The projection: the inner product of the picture's summed features and the learnt vector of its class.
-            embedding_weights = Weights(init, use_bias=False, spectral=spectral)
+            # The projection: the inner product of the image's summed features and the learned vector of its class.
+            embedding_weights = KernelSpec(init, use_bias=False, spectral=spectral)
             embedding = layers.dense(classes, x.shape[-1], embedding_weights, "classes")  # [N, 128]
             return logits + tf.reduce_sum(embedding * tf.reduce_sum(x, [1, 2]), axis=1, keepdims=True)
 
 
-def first_layers(network, count):
-    """Return the scopes of the variables of so many layers of D, from the picture on."""
+def first_layer_scopes(network, count):
+    """Return the scopes of the variables of so many layers of D, from the image on."""
     return tuple(f"discriminator/{network.height >> i}x{network.width >> i}/" for i in range(count))

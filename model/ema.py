@@ -11,7 +11,7 @@ from model.variables import GENERATOR, trainables
 AVERAGE = "average_generator"  # scope of its variables
 
 
-def build_average(decay):
+def build_ema(decay):
     """Create the averaged G's weights, none with decay 0.
 
     Return pairs (average, weight of G), and the operation that sets each average to its weight.
@@ -19,14 +19,14 @@ def build_average(decay):
     pairs, starts = [], []
     for variable in trainables()[0] if decay else []:
         name = AVERAGE + variable.op.name[len(GENERATOR) :]
-        average = replicas.state(name, variable.shape, tf.zeros_initializer())
+        average = replicas.synced_variable(name, variable.shape, tf.zeros_initializer())
         pairs.append((average, variable))
         starts.append(average.assign(variable.read_value()))
     return pairs, tf.group(*starts)
 
 
-def average_updates(pairs, decay, step, g_train):
-    """Return the updates of the averaged G's weights, to be run after g_train; pairs: see `build_average`."""
+def ema_updates(pairs, decay, step, g_train):
+    """Return the updates of the averaged G's weights, to be run after g_train; pairs: see `build_ema`."""
     # Short at first, because early weights are not worth averaging.
     n = tf.cast(step.read_value(), tf.float32)
     kept = tf.minimum(decay, (1.0 + n) / (10.0 + n))

@@ -5,17 +5,17 @@ import tensorflow.compat.v1 as tf
 from model import replicas
 
 
-def normalise_batch(x, gamma, beta, epsilon, shared):
-    """Return batch-normalised x, [N, H, W, C], and the mean and unbiased variance of the batch, [C] each.
+def normalize_batch(x, gamma, beta, epsilon, shared):
+    """Return batch-normalized x, [N, H, W, C], and the mean and unbiased variance of the batch, [C] each.
 
     shared: of the batches of all replicas together.
     """
-    if not (shared and replicas.is_one_of_several()):
+    if not (shared and replicas.in_replica_context()):
         return tf.nn.fused_batch_norm(x, gamma, beta, epsilon=epsilon, is_training=True)
-    mean, mean_square = replicas.mean(_moments(x))
+    mean, mean_square = replicas.all_reduce_mean(_moments(x))
     variance = tf.maximum(mean_square - tf.square(mean), 0.0)
     scale = gamma * tf.rsqrt(variance + epsilon)
-    count = _values_of_channel(x) * replicas.count()
+    count = _values_of_channel(x) * replicas.num_replicas()
     return affine(x, scale, beta - mean * scale), mean, variance * count / (count - 1.0)
 
 
@@ -23,7 +23,7 @@ def _values_of_channel(x):
     return tf.cast(tf.size(x) // tf.shape(x)[3], tf.float32)
 
 
-_SMALLEST_EPSILON = 1.001e-5  # that the fused kernel accepts
+_MIN_EPSILON = 1.001e-5  # that the fused kernel accepts
 
 
 def affine(x, scale, offset):
@@ -34,7 +34,7 @@ def affine(x, scale, offset):
     """
     zeros = tf.zeros_like(scale)
     y, _, _ = tf.nn.fused_batch_norm(
-        x, scale, offset, zeros, zeros + (1.0 - _SMALLEST_EPSILON), _SMALLEST_EPSILON, is_training=False
+        x, scale, offset, zeros, zeros + (1.0 - _MIN_EPSILON), _MIN_EPSILON, is_training=False
     )
     return y
 

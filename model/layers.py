@@ -1,7 +1,7 @@
 """The layers that both networks are made of, on `tf.get_variable` and `tf.nn`.
 
 Initial weights: Glorot & Bengio 2010; He et al. 2015, arXiv 1502.01852. The transposed convolution is in upsampling.py,
-normalisation in norms.py.
+normalization in norms.py.
 """
 
 import math
@@ -19,7 +19,7 @@ ACTIVATIONS = {
 }
 
 
-class Weights(NamedTuple):
+class KernelSpec(NamedTuple):
     """How the weights of a layer are made."""
 
     initializer: Any  # of the kernel; see `initializer`
@@ -28,16 +28,16 @@ class Weights(NamedTuple):
 
 
 def feature_maps(network, width=1.0):
-    """Return the number of feature maps at each resolution, from the lowest, see `base`, up.
+    """Return the number of feature maps at each resolution, from the lowest, see `base_resolution`, up.
 
-    It is `filters` at half the size of the pictures and doubles at each lower resolution, up to `max_filters`; then it
+    It is `filters` at half the size of the images and doubles at each lower resolution, up to `max_filters`; then it
     is multiplied by `width`.
     """
     doublings = range(min(network.height, network.width).bit_length() - 4, -1, -1)
     return [max(1, round(width * min(network.filters << n, network.max_filters))) for n in doublings]
 
 
-def base(network):
+def base_resolution(network):
     """Return the lowest resolution, height and width: the shorter side is 4 to 7, as in 4x4 for all powers of two."""
     doublings = len(feature_maps(network))
     return network.height >> doublings, network.width >> doublings
@@ -49,7 +49,7 @@ def activation(x, kind, leak):
 
 
 def initializer(kind, stddev, transposed=False):
-    """Return the initialiser `kind` of a kernel.
+    """Return the initializer `kind` of a kernel.
 
     'normal', 'truncated_normal' and 'uniform' have the standard deviation `stddev`; 'glorot' and 'he' compute theirs
     from the kernel's shape. transposed: the kernel is [height, width, out, in], as tf.nn.conv2d_transpose has it.
@@ -71,13 +71,13 @@ def initializer(kind, stddev, transposed=False):
 
 
 def add_bias(x):
-    """Add a learnt bias to each channel, the last dimension of x."""
+    """Add a learned bias to each channel, the last dimension of x."""
     bias = tf.get_variable("bias", [x.shape[-1]], initializer=tf.zeros_initializer())
     return tf.nn.bias_add(x, bias)
 
 
 def dense(x, units, weights, name="dense"):
-    """Multiply [N, inputs] by a learnt matrix: [N, units]."""
+    """Multiply [N, inputs] by a learned matrix: [N, units]."""
     with tf.variable_scope(name):
         kernel = tf.get_variable("kernel", [x.shape[-1], units], initializer=weights.initializer)
         x = tf.matmul(x, spectral_norm(kernel) if weights.spectral else kernel)

@@ -37,7 +37,7 @@ def non_saturating_d(real_logits, fake_logits, label_smoothing):
 def non_saturating_g(fake_logits):
     """-E[log D(G(z))]: ln 2 where all logits are 0.
 
-    Maximising log D(G(z)) has the same fixed point as minimising log(1 - D(G(z))), and strong gradients early on, when
+    Maximizing log D(G(z)) has the same fixed point as minimizing log(1 - D(G(z))), and strong gradients early on, when
     D rejects every sample with confidence (section 3 of the paper).
     """
     return tf.reduce_mean(tf.nn.softplus(-fake_logits))
@@ -77,7 +77,7 @@ LOSSES = {
 
 
 def d_loss(kind, real_logits, fake_logits, label_smoothing=0.0):
-    """Return D's loss of this kind; label_smoothing lowers the label 1 of real pictures, for kinds that have one."""
+    """Return D's loss of this kind; label_smoothing lowers the label 1 of real images, for kinds that have one."""
     return LOSSES[kind].d(real_logits, fake_logits, label_smoothing)
 
 
@@ -87,28 +87,28 @@ def g_loss(kind, fake_logits):
 
 
 # --- Gradient penalties --------------------------------------------------------------------------
-# Each gets `judge`, which returns D's logits of pictures; the real and fake pictures, [N, H, W, C], of an update of D;
-# and `uniform(shape, use)`, which draws float32 numbers from [0, 1), independent ones for each name of a use.
+# Each gets `discriminator_fn`, which returns D's logits of images; the real and fake images, [N, H, W, C], of an
+# update of D; and `uniform(shape, use)`, which draws float32 numbers from [0, 1), independent ones for each `use`.
 
 
-def r1(judge, reals, fakes, uniform):
-    """E[|grad l(x)|^2] / 2, at real pictures."""
-    return 0.5 * tf.reduce_mean(_squared_lengths(judge(reals), reals))
+def r1(discriminator_fn, reals, fakes, uniform):
+    """E[|grad l(x)|^2] / 2, at real images."""
+    return 0.5 * tf.reduce_mean(_squared_grad_norms(discriminator_fn(reals), reals))
 
 
-def wgan_gp(judge, reals, fakes, uniform):
-    """E[(|grad l(x)| - 1)^2], at points between real and fake pictures."""
-    share = uniform([tf.shape(reals)[0], 1, 1, 1], "share of real pictures")
-    between = reals + (1.0 - share) * (fakes - reals)
+def wgan_gp(discriminator_fn, reals, fakes, uniform):
+    """E[(|grad l(x)| - 1)^2], at points between real and fake images."""
+    mix = uniform([tf.shape(reals)[0], 1, 1, 1], "share of real pictures")
+    interpolates = reals + (1.0 - mix) * (fakes - reals)
     # The gradient of the square root is infinite at 0.
-    lengths = tf.sqrt(_squared_lengths(judge(between), between) + 1e-12)
+    lengths = tf.sqrt(_squared_grad_norms(discriminator_fn(interpolates), interpolates) + 1e-12)
     return tf.reduce_mean(tf.square(lengths - 1.0))
 
 
 PENALTIES = {"r1": r1, "wgan-gp": wgan_gp}
 
 
-def _squared_lengths(logits, images):
-    """Return the squared length of the gradient of each logit with respect to its own picture: [N] float32."""
+def _squared_grad_norms(logits, images):
+    """Return the squared length of the gradient of each logit with respect to its own image: [N] float32."""
     (gradient,) = tf.gradients(tf.reduce_sum(logits), images)
     return tf.reduce_sum(tf.square(gradient), [1, 2, 3])

@@ -1,7 +1,7 @@
-"""Normalisation: batch, layer and spectral.
+"""Normalization: batch, layer and spectral.
 
-Batch normalisation: Ioffe & Szegedy 2015, arXiv 1502.03167; by class: de Vries et al. 2017, arXiv 1707.00683. Layer
-normalisation: Ba et al. 2016, arXiv 1607.06450. Spectral normalisation: Miyato et al. 2018, arXiv 1802.05957.
+Batch normalization: Ioffe & Szegedy 2015, arXiv 1502.03167; by class: de Vries et al. 2017, arXiv 1707.00683. Layer
+normalization: Ba et al. 2016, arXiv 1607.06450. Spectral normalization: Miyato et al. 2018, arXiv 1802.05957.
 """
 
 import tensorflow.compat.v1 as tf
@@ -12,8 +12,8 @@ from model import fused_norm, replicas
 POWER_ITERATIONS = "power_iterations"
 
 
-def normalise(x, network):
-    """Normalise D's feature maps, [N, H, W, C], as d_norm says."""
+def normalize(x, network):
+    """Normalize D's feature maps, [N, H, W, C], as d_norm says."""
     return D_NORMS[network.d_norm](x, network)
 
 
@@ -23,7 +23,7 @@ def spectral_norm(kernel):
     The iteration's next vector joins POWER_ITERATIONS: D's update assigns it, so that the next one continues there.
     """
     matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
-    u = replicas.state("u", [1, kernel.shape[-1]], tf.random_normal_initializer())
+    u = replicas.synced_variable("u", [1, kernel.shape[-1]], tf.random_normal_initializer())
     v = tf.stop_gradient(tf.nn.l2_normalize(tf.matmul(u, matrix, transpose_b=True)))
     next_u = tf.stop_gradient(tf.nn.l2_normalize(tf.matmul(v, matrix)))
     tf.add_to_collection(POWER_ITERATIONS, (u, next_u))
@@ -39,7 +39,7 @@ def power_iterations():
 
 
 def layer_norm(x, epsilon):
-    """Normalise each picture of [N, H, W, C] to mean 0 and variance 1, then scale and shift each channel as learnt."""
+    """Normalize each image of [N, H, W, C] to mean 0 and variance 1, then scale and shift each channel as learned."""
     with tf.variable_scope("layer_norm"):
         gamma, beta = _scale_and_shift([x.shape[-1]])
         mean, variance = tf.nn.moments(x, [1, 2, 3], keepdims=True)
@@ -52,12 +52,12 @@ def _scale_and_shift(shape):
 
 
 def batch_norm(x, network, momentum=None, training=True, classes=None):
-    """Normalise each channel of [N, H, W, C] to mean 0 and variance 1, then scale and shift it as learnt.
+    """Normalize each channel of [N, H, W, C] to mean 0 and variance 1, then scale and shift it as learned.
 
-    momentum: the share of their old value that the moving averages keep; None: no moving averages. training: normalise
+    momentum: the share of their old value that the moving averages keep; None: no moving averages. training: normalize
     by the statistics of this batch, and add the updates of the averages to `tf.GraphKeys.UPDATE_OPS`; otherwise
-    normalise by the averages, so that a picture does not depend on its batch. classes: [N, K] float32, the class of
-    each picture as a row of the unit matrix: each class has its own scale and shift. With several replicas and
+    normalize by the averages, so that an image does not depend on its batch. classes: [N, K] float32, the class of
+    each image as a row of the unit matrix: each class has its own scale and shift. With several replicas and
     sync_batch_norm the batch is that of all of them; without it, each has its own, and the averages take their mean.
     """
     epsilon, shared = network.bn_epsilon, network.sync_batch_norm
@@ -65,8 +65,8 @@ def batch_norm(x, network, momentum=None, training=True, classes=None):
         channels = [x.shape[-1]]
         gamma, beta = _scale_and_shift(channels if classes is None else [classes.shape[-1], *channels])
         if momentum is not None:
-            mean = replicas.state("moving_mean", channels, tf.zeros_initializer())
-            variance = replicas.state("moving_variance", channels, tf.ones_initializer())
+            mean = replicas.synced_variable("moving_mean", channels, tf.zeros_initializer())
+            variance = replicas.synced_variable("moving_variance", channels, tf.ones_initializer())
         if classes is not None:
             gamma, beta = (tf.matmul(classes, amounts)[:, None, None, :] for amounts in (gamma, beta))
         if not training:
@@ -74,12 +74,12 @@ def batch_norm(x, network, momentum=None, training=True, classes=None):
             offset = beta - mean * scale
             return fused_norm.affine(x, scale, offset) if classes is None else x * scale + offset
         scale, shift = (gamma, beta) if classes is None else (tf.ones(channels), tf.zeros(channels))
-        x, batch_mean, batch_variance = fused_norm.normalise_batch(x, scale, shift, epsilon, shared)
+        x, batch_mean, batch_variance = fused_norm.normalize_batch(x, scale, shift, epsilon, shared)
         if classes is not None:
             x = x * gamma + beta
         if momentum is not None:
             if not shared:
-                batch_mean, batch_variance = replicas.mean([batch_mean, batch_variance])
+                batch_mean, batch_variance = replicas.all_reduce_mean([batch_mean, batch_variance])
             _update_averages(((mean, batch_mean), (variance, batch_variance)), momentum)
         return x
 
@@ -92,7 +92,7 @@ def _update_averages(pairs, momentum):
         tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
 
 
-# What each d_norm does to feature maps; 'spectral' normalises the kernels instead, in layers.py.
+# What each d_norm does to feature maps; 'spectral' normalizes the kernels instead, in layers.py.
 D_NORMS = {
     "batch": batch_norm,
     "layer": lambda x, network: layer_norm(x, network.bn_epsilon),

@@ -1,4 +1,4 @@
-"""Optimizers, their learning rates, and the update that minimises a loss.
+"""Optimizers, their learning rates, and the update that minimizes a loss.
 
 To add an optimizer, add a row to OPTIMIZERS and its name to utils/config/schema.py. Adam: Kingma & Ba 2014, arXiv
 1412.6980.
@@ -20,7 +20,7 @@ D_OPTIMIZER, G_OPTIMIZER = "d_optimizer", "g_optimizer"  # scopes of their varia
 
 
 def build_optimizers(run, n, counters):
-    """Return (D's optimizer, G's optimizer), each with its learning rate; n: the number of pictures."""
+    """Return (D's optimizer, G's optimizer), each with its learning rate; n: the number of images."""
     factor = rate_factor(run, n, counters)
     d_optimizer = build_optimizer(run, (run.d_learning_rate or run.learning_rate) * factor, D_OPTIMIZER)
     return d_optimizer, build_optimizer(run, (run.g_learning_rate or run.learning_rate) * factor, G_OPTIMIZER)
@@ -43,15 +43,15 @@ def rate_factor(run, n, counters):
     return factor * tf.clip_by_value((1.0 - progress) / (1.0 - run.rate_decay_from), 0.0, 1.0)
 
 
-def minimise(optimizer, loss, variables, loss_scale):
+def minimize(optimizer, loss, variables, loss_scale):
     """Return the update that lowers the mean of `loss` over all replicas; the optimizer sums their gradients.
 
     loss_scale: factor of the loss while gradients are computed, which keeps them representable in float16; the
     gradients are divided by it (Micikevicius et al. 2018, arXiv 1710.03740).
     """
-    gradients = optimizer.compute_gradients(loss * (loss_scale / replicas.count()), variables)
+    gradients = optimizer.compute_gradients(loss * (loss_scale / replicas.num_replicas()), variables)
     gradients = [(gradient / loss_scale, variable) for gradient, variable in gradients]
     # Where a tf.distribute strategy creates variables, it opens the name scope again inside the open one.
     scope = optimizer.get_name()
-    with tf.variable_scope(scope, auxiliary_name_scope=not replicas.is_one_of_several()):
+    with tf.variable_scope(scope, auxiliary_name_scope=not replicas.in_replica_context()):
         return optimizer.apply_gradients(gradients)

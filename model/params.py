@@ -7,18 +7,18 @@ reads the network from the checkpoint and ignores this file.
 
 # --- Networks -------------------------------------------------------------------------------------
 
-# Height and width of the pictures, in pixels. 32, 64, 128 or 256 are usual. Doubling it costs four times the time. Not
+# Height and width of the images, in pixels. 32, 64, 128 or 256 are usual. Doubling it costs four times the time. Not
 # square: height x width, such as '64x96'; both are a small base, here 4x6, times the same power of two, here 16.
 image_size = 64
 
-# Colour channels. 3: colour. 1: grey. 4: colour and transparency; samples are PNGs with alpha, shown on `background` of
-# params.py. The pictures in pics_dir are converted.
+# Color channels. 3: color. 1: gray. 4: color and transparency; samples are PNGs with alpha, shown on `background` of
+# params.py. The images in pics_dir are converted.
 channels = 3
 
 # 1: learn the classes, the folders in pics_dir, so that samples of each class can be made. 0: unconditional.
 conditional = 0
 
-# Length of the noise vector z that G turns into a picture. Its elements are uniform in [-1, 1].
+# Length of the noise vector z that G turns into an image. Its elements are uniform in [-1, 1].
 z_dim = 100
 
 # Feature maps at the largest resolution. They double each time height and width halve. More can represent more detail,
@@ -32,8 +32,8 @@ max_filters = 1024
 # to win. 1: as many, as in the DCGAN paper.
 d_width = 0.5
 
-# Feature maps of one more layer of G, at image_size, from which a 3x3 convolution makes the picture. G needs it for
-# sharp edges. 0: none; the picture is made directly from half the size, as in the DCGAN paper.
+# Feature maps of one more layer of G, at image_size, from which a 3x3 convolution makes the image. G needs it for
+# sharp edges. 0: none; the image is made directly from half the size, as in the DCGAN paper.
 output_filters = 16
 
 # --- Layers ---------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ output_filters = 16
 # Kernel size in pixels: of G with upsample = 'transposed', and of D with downsample = 'stride'. Otherwise it is 3.
 kernel = 4
 
-# How G doubles height and width. 'smooth': transposed convolution, each learnt 3x3 kernel spread over neighbouring
+# How G doubles height and width. 'smooth': transposed convolution, each learned 3x3 kernel spread over neighboring
 # pixels, which prevents checkerboard patterns. 'transposed': transposed convolution, as in the DCGAN paper.
 upsample = "smooth"
 
@@ -65,15 +65,15 @@ init_stddev = 0.02
 
 # --- Normalisation --------------------------------------------------------------------------------
 
-# Normalisation of D's inner layers: 'batch', 'spectral', 'layer' or 'none'. G always has batch normalisation.
+# Normalisation of D's inner layers: 'batch', 'spectral', 'layer' or 'none'. G always has batch normalization.
 d_norm = "batch"
 
-# Decay of the moving averages of G's batch normalisation, from 0 to less than 1.
+# Decay of the moving averages of G's batch normalization, from 0 to less than 1.
 bn_momentum = 0.9
 
-# Added to the variance in batch and layer normalisation, against division by zero; 0.00002 or more.
+# Added to the variance in batch and layer normalization, against division by zero; 0.00002 or more.
 bn_epsilon = 0.0001
 
-# Batch normalisation on several GPUs or machines. 1: by the statistics of all their pictures, as on one machine.
-# 0: each by those of its own pictures, which is faster.
+# Batch normalization on several GPUs or machines. 1: by the statistics of all their images, as on one machine.
+# 0: each by those of its own images, which is faster.
 sync_batch_norm = 1

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from model import augment, replicas
 
 
-def key(seed, use, draw, rollbacks=0):
+def stateless_seed(seed, use, draw, rollbacks=0):
     """Return the key of a stateless draw, [2] int64: no two uses and no two draws share one.
 
     use: a name. draw: int64 scalar, the index of the draw. rollbacks: of the run so far; each changes all noise.
@@ -20,32 +20,32 @@ def key(seed, use, draw, rollbacks=0):
     return tf.stack([mixed + salt, draw])
 
 
-class Draws:
+class RandomStreams:
     """The draws of one update: this replica's rows of the batch that all replicas draw together."""
 
-    def __init__(self, run, reals, counters, adaptive_share=None):
+    def __init__(self, run, reals, counters, ada=None):
         """run: the run settings; reals: the Reals; counters: the Counters, read when this is made.
 
-        adaptive_share: the adaptive_augment.AdaptiveShare of augment = 'adaptive', also read now.
+        ada: the adaptive_augment.AdaptiveAugment of augment = 'adaptive', also read now.
         """
         self._run, self._reals = run, reals
         self._index, self._rollbacks = counters.draw_index.read_value(), counters.rollbacks
         self._kinds = augment.kinds_of(run.augment, reals.n)
-        self.augmented_share = self._share(counters, adaptive_share)  # of the pictures, a float32 scalar
+        self.augment_p = self._share(counters, ada)  # of the images, a float32 scalar
 
     def uniform(self, shape, use, minval=0.0):
         """Return float32 [batch_size, ...], uniform in [minval, 1); `use` must be unique within an update."""
         batch_size = self._run.batch_size
-        shape = [batch_size * replicas.count(), *shape[1:]]
-        seed = key(self._run.seed, use, self._index, self._rollbacks)
-        return replicas.rows(tf.random.stateless_uniform(shape, seed=seed, minval=minval), batch_size)
+        shape = [batch_size * replicas.num_replicas(), *shape[1:]]
+        seed = stateless_seed(self._run.seed, use, self._index, self._rollbacks)
+        return replicas.local_rows(tf.random.stateless_uniform(shape, seed=seed, minval=minval), batch_size)
 
     def z(self, z_dim, use):
         """Return G's input, [batch_size, z_dim] float32, uniform in [-1, 1)."""
         return self.uniform([self._run.batch_size, z_dim], f"z of {use}", -1.0)
 
     def classes(self, use):
-        """Draw classes in proportion to their pictures: [batch_size, K] float32, rows of the unit matrix."""
+        """Draw classes in proportion to their images: [batch_size, K] float32, rows of the unit matrix."""
         counts = self._reals.class_counts
         ends = tf.constant([sum(counts[: i + 1]) / sum(counts) for i in range(len(counts) - 1)])
         labels = tf.searchsorted(ends, self.uniform([self._run.batch_size], f"classes of {use}"), side="right")
@@ -57,11 +57,11 @@ class Draws:
         if not self._kinds or self._run.augment not in ("auto", "adaptive"):
             return changed
         drawn = self.uniform([self._run.batch_size, 1, 1, 1], f"augmentation of {use}")
-        return images + tf.cast(drawn < self.augmented_share, tf.float32) * (changed - images)
+        return images + tf.cast(drawn < self.augment_p, tf.float32) * (changed - images)
 
-    def _share(self, counters, adaptive_share):
+    def _share(self, counters, ada):
         if self._run.augment == "adaptive":
-            return adaptive_share.read()
+            return ada.read()
         if self._kinds and self._run.augment == "auto":
-            return augment.automatic_share(counters.pictures_seen.read_value(), self._reals.n)
+            return augment.auto_p(counters.pictures_seen.read_value(), self._reals.n)
         return tf.constant(1.0 if self._kinds else 0.0)

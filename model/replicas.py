@@ -8,25 +8,25 @@ the counters advance by the same amount.
 import tensorflow.compat.v1 as tf
 
 
-def count():
+def num_replicas():
     """Return the number of replicas that take part in a step: 1 without a strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def state(name, shape, initializer, dtype=tf.float32):
+def synced_variable(name, shape, initializer, dtype=tf.float32):
     """Return a non-trainable variable; the values assigned to it must be the same on all replicas."""
     same = tf.VariableAggregation.ONLY_FIRST_REPLICA
     return tf.get_variable(name, shape, dtype, initializer=initializer, trainable=False, aggregation=same)
 
 
-def is_one_of_several():
+def in_replica_context():
     """Return whether the part of the graph being built belongs to one of several replicas."""
-    return count() > 1 and not tf.distribute.in_cross_replica_context()
+    return num_replicas() > 1 and not tf.distribute.in_cross_replica_context()
 
 
-def mean(values):
+def all_reduce_mean(values):
     """Return the means over all replicas of a list of tensors; gradients pass through them."""
-    if not is_one_of_several():
+    if not in_replica_context():
         return values
 
     def reduced(strategy, *each):
@@ -43,17 +43,17 @@ _GRADIENT = "MeanOverReplicas"
 
 @tf.RegisterGradient(_GRADIENT)
 def _gradient_of_mean(operation, *gradients):
-    """Return the gradients of `mean`: each mean depends equally on the value of every replica."""
+    """Return the gradients of `all_reduce_mean`: each mean depends equally on the value of every replica."""
     n = len(gradients) // 2
-    return [*mean(list(gradients[n:])), *[None] * n]
+    return [*all_reduce_mean(list(gradients[n:])), *[None] * n]
 
 
-def rows(x, batch_size, of_all=True):
+def local_rows(x, batch_size, of_all=True):
     """Return the rows of this replica, [batch_size, ...].
 
     x: the rows of all replicas in their order; with of_all=False only those of the replicas of this process.
     """
-    if count() == 1:
+    if num_replicas() == 1:
         return x
     number = tf.distribute.get_replica_context().replica_id_in_sync_group
     if not of_all:
@@ -63,20 +63,22 @@ def rows(x, batch_size, of_all=True):
     return own
 
 
-def gather(x):
+def all_gather(x):
     """Return the rows of all replicas, [N * count, ...], of which x, [N, ...], are those of this one; no gradient."""
-    if not is_one_of_several():
+    if not in_replica_context():
         return x
     number = tf.distribute.get_replica_context().replica_id_in_sync_group
-    place = tf.reshape(tf.one_hot(number, count()), [count()] + [1] * len(x.shape))
-    (rows_of_all,) = mean([count() * place * tf.stop_gradient(x)])  # [count, N, ...]: the mean of rows and of zeros
+    place = tf.reshape(tf.one_hot(number, num_replicas()), [num_replicas()] + [1] * len(x.shape))
+    (rows_of_all,) = all_reduce_mean(
+        [num_replicas() * place * tf.stop_gradient(x)]
+    )  # [count, N, ...]: the mean of rows and of zeros
     return tf.reshape(rows_of_all, [-1, *x.shape[1:]])
 
 
-def on_all(update):
+def run_on_replicas(update):
     """Build `update` on each replica; return its tensors (those of the first replica) and its operations (grouped)."""
     strategy = tf.distribute.get_strategy()
-    if count() == 1:
+    if num_replicas() == 1:
         return update()
 
     def merge(end):

@@ -10,22 +10,22 @@ import tensorflow.compat.v1 as tf
 
 from model.layers import add_bias
 
-# How each pixel is spread over those it becomes when a picture is doubled in height and width, in each direction.
+# How each pixel is spread over those it becomes when an image is doubled in height and width, in each direction.
 NEAREST = (1.0, 1.0)  # over two, equally
-BILINEAR = (0.25, 0.75, 0.75, 0.25)  # over four, fading into the neighbours
+BILINEAR = (0.25, 0.75, 0.75, 0.25)  # over four, fading into the neighbors
 
 
-def conv2d_transpose(x, filters, size, weights, spread_by=None):
+def conv2d_transpose(x, filters, size, weights, blur_filter=None):
     """Convolve [N, H, W, C] with fractional stride 1/2: [N, 2 H, 2 W, filters].
 
-    size: height and width of the learnt kernel. weights: a layers.Weights. spread_by: NEAREST or BILINEAR, which widens
-    that kernel so that no pixel can differ from its neighbour only because of its position; see `spread`. None: the
-    kernel is used as it is learnt.
+    size: height and width of the learned kernel. weights: a layers.KernelSpec. blur_filter: NEAREST or BILINEAR, which
+    widens the kernel so that no pixel can differ from its neighbor only because of its position; see `blur_kernel`.
+    None: the kernel is used as it is learned.
     """
     with tf.variable_scope("conv"):
         kernel = tf.get_variable("kernel", [size, size, filters, x.shape[-1]], initializer=weights.initializer)
-        kernel = spread(kernel, spread_by) if spread_by else kernel
-        if filters < FEW:
+        kernel = blur_kernel(kernel, blur_filter) if blur_filter else kernel
+        if filters < MIN_TRANSPOSED_FILTERS:
             x = _as_plain_convolution(x, kernel)
         else:
             height, width = x.shape[1], x.shape[2]
@@ -35,10 +35,10 @@ def conv2d_transpose(x, filters, size, weights, spread_by=None):
         return add_bias(x) if weights.use_bias else x
 
 
-def spread(kernel, weights):
+def blur_kernel(kernel, weights):
     """Convolve a kernel, [n, n, ...], with m weights in both directions: [n + m - 1, n + m - 1, ...].
 
-    A transposed convolution by the result equals a convolution, by `kernel`, of the picture doubled in size.
+    A transposed convolution by the result equals a convolution, by `kernel`, of the image doubled in size.
     """
     n = int(kernel.shape[0])
     matrix = np.zeros((n + len(weights) - 1, n), np.float32)
@@ -56,14 +56,14 @@ def _multiply_both_sides(kernel, matrix):
 
 
 # Below this many output maps a plain convolution is faster: oneDNN computes 16 at a time, so 3 take as long as 16.
-FEW = 16
+MIN_TRANSPOSED_FILTERS = 16
 
 
 def _as_plain_convolution(x, kernel):
     """Return what tf.nn.conv2d_transpose makes of x, [N, H, W, C], by `kernel`, [n, n, filters, C], for few filters.
 
     Each pixel becomes 2x2 pixels: all four are computed as feature maps of one convolution, then moved into place. With
-    the 3 maps of a picture, a step of the default network took 0.92 to 0.95 times as long, sampling 0.77 times.
+    the 3 maps of an image, a step of the default network took 0.92 to 0.95 times as long, sampling 0.77 times.
     """
     n, filters, channels = (int(kernel.shape[i]) for i in (0, 2, 3))
     padding = (n - 2) // 2

@@ -9,7 +9,7 @@ GENERATOR, DISCRIMINATOR = "generator", "discriminator"  # scopes of the network
 
 def counter(name):
     """Return an int64 scalar variable that starts at 0 and is saved in checkpoints."""
-    return replicas.state(name, [], tf.zeros_initializer(), tf.int64)
+    return replicas.synced_variable(name, [], tf.zeros_initializer(), tf.int64)
 
 
 def trainables():

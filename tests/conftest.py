@@ -1,4 +1,4 @@
-"""Small settings, small pictures, and the program as a user runs it."""
+"""Small settings, small images, and the program as a user runs it."""
 
 import os
 import shutil
@@ -57,14 +57,14 @@ def read(session, name):
 
 
 def gradient(width, height, tint=(1.0, 0.5, 0.2)):
-    """A picture that is bright at the top left and dark at the bottom right: [height, width, 3] uint8."""
+    """An image that is bright at the top left and dark at the bottom right: [height, width, 3] uint8."""
     slope = np.add.outer(np.linspace(1, 0, height), np.linspace(1, 0, width)) / 2
     return np.uint8(255 * slope[:, :, None] * np.array(tint))
 
 
 @pytest.fixture
 def pics(tmp_path):
-    """A folder with two classes of six pictures each."""
+    """A folder with two classes of six images each."""
     folder = tmp_path / "some pics"
     for c, name in enumerate(("blue", "red")):
         (folder / name).mkdir(parents=True)
@@ -112,7 +112,7 @@ class Program:
         self.samples, self.checkpoints = folder / "samples", folder / "checkpoints"
 
     def command(self, *arguments):
-        # Glorot's weights, for with small ones a generator so young turns every z into the same grey. Measuring takes
+        # Glorot's weights, for with small ones a generator so young turns every z into the same gray. Measuring takes
         # seconds at a start: only where it is tested.
         main = [sys.executable, str(self.folder / "main.py")]
         return [*main, *TINY, "--init", "glorot", "--metrics_every", "0", *arguments]
@@ -159,5 +159,5 @@ class Program:
 
 @pytest.fixture
 def program(tmp_path, pics):
-    """The program with small pictures."""
+    """The program with small images."""
     return Program(tmp_path / "a copy", pics)

@@ -1,4 +1,4 @@
-"""Picture files of every kind, made from one motif, so that a test can check how each looks."""
+"""Image files of every kind, made from one motif, so that a test can check how each looks."""
 
 import io
 import struct
@@ -13,55 +13,55 @@ COLOURS = np.array([[220, 40, 30], [40, 200, 60], [30, 60, 210], [240, 220, 60]]
 
 
 def motif(width=SIZE, height=SIZE):
-    """Four quarters, each of its own colour: an RGB picture."""
+    """Four quarters, each of its own color: an RGB image."""
     pixels = np.zeros((height, width, 3), np.uint8)
-    for i, colour in enumerate(COLOURS):
+    for i, color in enumerate(COLOURS):
         rows = slice(0, height // 2) if i < 2 else slice(height // 2, height)
         columns = slice(0, width // 2) if i % 2 == 0 else slice(width // 2, width)
-        pixels[rows, columns] = colour
+        pixels[rows, columns] = color
     return Image.fromarray(pixels)
 
 
 def quarters(record):
-    """Return the mean colour of each quarter of a record, away from its borders: [4, C] float."""
+    """Return the mean color of each quarter of a record, away from its borders: [4, C] float."""
     half = len(record) // 2
     inner = slice(half // 4, half - half // 4)
     corners = [record[:half, :half], record[:half, half:], record[half:, :half], record[half:, half:]]
     return np.array([corner[inner, inner].mean((0, 1)) for corner in corners])
 
 
-def grey(colours=COLOURS):
-    """Return the luminance of colours [n, 3], three times: [n, 3]."""
-    return np.repeat((colours @ np.array([0.299, 0.587, 0.114]))[:, None], 3, 1)
+def gray(colors=COLOURS):
+    """Return the luminance of colors [n, 3], three times: [n, 3]."""
+    return np.repeat((colors @ np.array([0.299, 0.587, 0.114]))[:, None], 3, 1)
 
 
-def saved(picture, form, **options):
-    """Return the bytes of a picture file."""
+def saved(image, form, **options):
+    """Return the bytes of an image file."""
     file = io.BytesIO()
-    picture.save(file, form, **options)
+    image.save(file, form, **options)
     return file.getvalue()
 
 
 def half_transparent(mode, background=255):
-    """The motif with its left half transparent, and the colours it shows on a grey `background`."""
+    """The motif with its left half transparent, and the colors it shows on a gray `background`."""
     alpha = np.zeros((SIZE, SIZE), np.uint8)
     alpha[:, SIZE // 2 :] = 255
-    picture = motif().convert(mode[:-1])
-    picture.putalpha(Image.fromarray(alpha))
-    colours = (COLOURS if mode == "RGBA" else grey()).astype(float)
-    colours[[0, 2]] = background
-    return picture, colours
+    image = motif().convert(mode[:-1])
+    image.putalpha(Image.fromarray(alpha))
+    colors = (COLOURS if mode == "RGBA" else gray()).astype(float)
+    colors[[0, 2]] = background
+    return image, colors
 
 
 def palette_with_transparency():
-    """The motif as a palette picture whose first entry, the top left quarter, is transparent."""
+    """The motif as a palette image whose first entry, the top left quarter, is transparent."""
     index = np.zeros((SIZE, SIZE), np.uint8)
     index[: SIZE // 2, SIZE // 2 :], index[SIZE // 2 :, : SIZE // 2], index[SIZE // 2 :, SIZE // 2 :] = 1, 2, 3
-    picture = Image.fromarray(index)
-    picture.putpalette(COLOURS.ravel().tolist())
-    colours = COLOURS.astype(float)
-    colours[0] = 255
-    return picture, colours
+    image = Image.fromarray(index)
+    image.putpalette(COLOURS.ravel().tolist())
+    colors = COLOURS.astype(float)
+    colors[0] = 255
+    return image, colors
 
 
 def oriented(orientation, form="JPEG", **options):
@@ -75,19 +75,19 @@ def oriented(orientation, form="JPEG", **options):
         7: Image.TRANSVERSE,
         8: Image.ROTATE_270,
     }
-    picture = motif()
+    image = motif()
     if orientation in turns:
-        picture = picture.transpose(turns[orientation])
+        image = image.transpose(turns[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return saved(picture, form, exif=exif.tobytes(), **options)
+    return saved(image, form, exif=exif.tobytes(), **options)
 
 
 def one_bit():
-    """A 1-bit picture, and its colours: the left half black, the right half white."""
-    picture = Image.new("1", (SIZE, SIZE), 0)
-    picture.paste(1, (SIZE // 2, 0, SIZE, SIZE))
-    return picture, np.array([[0] * 3, [255] * 3, [0] * 3, [255] * 3])
+    """A 1-bit image, and its colors: the left half black, the right half white."""
+    image = Image.new("1", (SIZE, SIZE), 0)
+    image.paste(1, (SIZE // 2, 0, SIZE, SIZE))
+    return image, np.array([[0] * 3, [255] * 3, [0] * 3, [255] * 3])
 
 
 def values(kind, scale):
@@ -102,9 +102,9 @@ def animated(form):
 
 
 def usable():
-    """Return {file name: (bytes, expected colours of the four quarters, tolerance)}."""
+    """Return {file name: (bytes, expected colors of the four quarters, tolerance)}."""
     rgb = motif()
-    luminance, palette = grey(), palette_with_transparency()
+    luminance, palette = gray(), palette_with_transparency()
     left = {mode: half_transparent(mode) for mode in ("RGBA", "LA")}
     files = {
         "rgb.jpg": (saved(rgb, "JPEG", quality=95), COLOURS, 8),
@@ -132,8 +132,8 @@ def usable():
         "no ending": (saved(rgb, "PNG"), COLOURS, 1),
         "png called.jpg": (saved(rgb, "PNG"), COLOURS, 1),
         "jpeg called.txt": (saved(rgb, "JPEG", quality=95), COLOURS, 8),
-        "grey.jpg": (saved(rgb.convert("L"), "JPEG", quality=95), luminance, 8),
-        "grey.png": (saved(rgb.convert("L"), "PNG"), luminance, 2),
+        "gray.jpg": (saved(rgb.convert("L"), "JPEG", quality=95), luminance, 8),
+        "gray.png": (saved(rgb.convert("L"), "PNG"), luminance, 2),
         "cmyk.jpg": (saved(rgb.convert("CMYK"), "JPEG", quality=95), COLOURS, 8),
         "cmyk.tif": (saved(rgb.convert("CMYK"), "TIFF"), COLOURS, 3),
         "ycbcr.tif": (saved(rgb.convert("YCbCr"), "TIFF", compression="jpeg"), COLOURS, 12),
@@ -168,7 +168,7 @@ def usable():
 
 
 def _sixteen_bit_hole():
-    """A 16-bit grey PNG whose tRNS chunk has the value of the top left quarter transparent: bytes."""
+    """A 16-bit gray PNG whose tRNS chunk has the value of the top left quarter transparent: bytes."""
     png = saved(values(np.uint16, 257), "PNG")
     hole = int(np.asarray(motif().convert("L"))[0, 0]) * 257
     chunk = b"tRNS" + struct.pack(">H", hole)
@@ -207,7 +207,7 @@ def _with_bad_data():
 
 
 def unusable():
-    """Return {file name: (bytes, a piece of the reason)}: damaged pictures, and files that are named like pictures."""
+    """Return {file name: (bytes, a piece of the reason)}: damaged images, and files that are named like images."""
     jpeg, png, gif = (saved(motif(), form) for form in ("JPEG", "PNG", "GIF"))
     webp, tiff = (saved(motif(), form) for form in ("WEBP", "TIFF"))
     return {
@@ -236,7 +236,7 @@ def unusable():
 
 
 def others():
-    """Return {file name: bytes} of files that are not pictures and not named like pictures."""
+    """Return {file name: bytes} of files that are not images and not named like images."""
     return {
         "notes.txt": b"remember the milk",
         "Thumbs.db": bytes(300),

@@ -1,4 +1,4 @@
-"""The benchmarks read the same picture files as the program."""
+"""The benchmarks read the same image files as the program."""
 
 import os
 import sys
@@ -15,15 +15,15 @@ import image_files
 
 @pytest.fixture
 def folder(tmp_path):
-    """Pictures of several formats and names, and files that are not pictures."""
-    picture = Image.fromarray(gradient(20, 24))
+    """Images of several formats and names, and files that are not images."""
+    image = Image.fromarray(gradient(20, 24))
     (tmp_path / "a" / "deep").mkdir(parents=True)
     (tmp_path / "b").mkdir()
-    picture.save(str(tmp_path / "a" / "1.jpg"), quality=95)
-    picture.save(str(tmp_path / "a" / "deep" / "2.bmp"))
-    picture.convert("P").save(str(tmp_path / "b" / "3.gif"))
-    picture.save(str(tmp_path / "b" / "4"), "PNG")  # recognised by content
-    picture.save(str(tmp_path / ".hidden.png"))
+    image.save(str(tmp_path / "a" / "1.jpg"), quality=95)
+    image.save(str(tmp_path / "a" / "deep" / "2.bmp"))
+    image.convert("P").save(str(tmp_path / "b" / "3.gif"))
+    image.save(str(tmp_path / "b" / "4"), "PNG")  # recognized by content
+    image.save(str(tmp_path / ".hidden.png"))
     transparent = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
     transparent.save(str(tmp_path / "b" / "5.png"))
     data = (tmp_path / "a" / "1.jpg").read_bytes()
@@ -33,7 +33,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_all_picture_files_are_found_whatever_their_names(folder):
+def test_all_image_files_are_found_whatever_their_names(folder):
     names = [os.path.relpath(path, str(folder)) for path in image_files.find(str(folder))]
     expected = ["a/1.jpg", "a/deep/2.bmp", "b/3.gif", "b/4", "b/5.png", "b/6.jpg"]
     assert names == [os.path.join(*name.split("/")) for name in expected]
@@ -44,5 +44,5 @@ def test_centre_squares_at_full_resolution(folder):
     assert [(square.mode, square.size) for square in squares] == [("RGB", (20, 20))] * 5  # 6.jpg is skipped
     assert np.array_equal(np.asarray(squares[1]), gradient(20, 24)[2:22])
     assert (np.asarray(squares[4]) == 255).all()  # transparent, on white
-    grey = list(image_files.centre_squares([str(folder / "b" / "4")], 1))
-    assert [(square.mode, square.size) for square in grey] == [("L", (20, 20))]
+    gray = list(image_files.centre_squares([str(folder / "b" / "4")], 1))
+    assert [(square.mode, square.size) for square in gray] == [("L", (20, 20))]

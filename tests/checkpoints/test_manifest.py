@@ -10,14 +10,14 @@ from utils.checkpoints.run_id import get_run_id, new_run_id
 from utils.config import schema
 from utils.errors import UserError
 
-BEST = manifest.Best(400, "fid", "these pictures", 31.5, 30.25, 200)
-SAVED = manifest.Saved((400, 431), "870 0123456789abcdef", ("cat", "dog, and more"), BEST, (200,))
+BEST = manifest.Best(400, "fid", "these images", 31.5, 30.25, 200)
+SAVED = manifest.SavedState((400, 431), "870 0123456789abcdef", ("cat", "dog, and more"), BEST, (200,))
 
 
 def write(path, settings, change=lambda data: None):
     data = json.loads(manifest.dumps(settings, 7, "2.21.0", SAVED))
     change(data)
-    path.write_text(manifest.seal(data))
+    path.write_text(manifest.add_checksum(data))
     return str(path)
 
 
@@ -89,7 +89,7 @@ def test_a_record_of_format_1_is_read(tmp_path, settings):
         data["format"] = 1
 
     there = manifest.read(write(tmp_path / "a.json", settings, change))
-    assert there.saved == manifest.Saved() and manifest.compare(there, settings) == ([], [])
+    assert there.saved == manifest.SavedState() and manifest.compare(there, settings) == ([], [])
 
 
 def test_a_record_of_before_a_setting_has_what_was_so_then(tmp_path, settings):
@@ -97,12 +97,12 @@ def test_a_record_of_before_a_setting_has_what_was_so_then(tmp_path, settings):
         del data["state"]["best"], data["state"]["classes"], data["state"]["former"]
         for part, rules in (("run", schema.RUN), ("network", schema.NETWORK)):
             for name, rule in rules.items():
-                if rule.before is not None:
+                if rule.legacy_value is not None:
                     del data[part][name]
         data["format"] = 2
 
     there = manifest.read(write(tmp_path / "a.json", settings, change))
-    assert there.saved == manifest.Saved(SAVED.rollbacks, SAVED.pictures)
+    assert there.saved == manifest.SavedState(SAVED.rollbacks, SAVED.fingerprint)
     assert there.run["ema_decay"] == 0 and there.run["augment"] == "none" and there.run["loss"] == "non_saturating"
     assert (there.network.upsample, there.network.d_norm, there.network.conditional) == ("transposed", "batch", 0)
     refused, changed = manifest.compare(there, settings)
@@ -125,7 +125,7 @@ def test_a_run_keeps_the_defaults_that_it_began_with(tmp_path, settings):
     assert (resumed.run.ema_decay, resumed.network.upsample, resumed.run.beta1) == (0.0, "transposed", 0.5)
     assert manifest.compare(there, resumed) == (["beta1 was 0.25 and is 0.5 now"], [])
 
-    chosen = settings._replace(chosen=frozenset({"upsample"}))
+    chosen = settings._replace(explicit=frozenset({"upsample"}))
     resumed, kept = manifest.keep_defaults(there, chosen)
     assert kept == {"ema_decay": 0.0} and resumed.network.upsample == "smooth"
 
@@ -145,16 +145,16 @@ def test_every_change_of_a_byte_is_noticed(tmp_path, settings):
 
 
 def test_workers_about_to_do_the_same_have_the_same_fingerprint(settings):
-    """Everything that a resumed run must keep or may change with a notice is compared, and the pictures."""
-    fingerprint = manifest.fingerprint(settings, "pictures")
+    """Everything that a resumed run must keep or may change with a notice is compared, and the images."""
+    fingerprint = manifest.fingerprint(settings, "images")
     assert 0 <= fingerprint < 2**63
     for name, rule in schema.RUN.items():
         value = "elsewhere" if rule.kind is str else getattr(settings.run, name) + 1
-        changed = manifest.fingerprint(settings._replace(run=settings.run._replace(**{name: value})), "pictures")
+        changed = manifest.fingerprint(settings._replace(run=settings.run._replace(**{name: value})), "images")
         assert (changed == fingerprint) == (rule.on_resume == "free"), name
     network = settings.network._replace(filters=33)
-    assert manifest.fingerprint(settings._replace(network=network), "pictures") != fingerprint
-    assert manifest.fingerprint(settings, "other pictures") != fingerprint
+    assert manifest.fingerprint(settings._replace(network=network), "images") != fingerprint
+    assert manifest.fingerprint(settings, "other images") != fingerprint
 
 
 def test_a_run_keeps_its_identity_wherever_it_is(settings, tmp_path):
@@ -162,7 +162,7 @@ def test_a_run_keeps_its_identity_wherever_it_is(settings, tmp_path):
     path = tmp_path / "dcgan-7.json"
 
     def identity_of(settings, run_id=""):
-        path.write_text(manifest.dumps(settings, 7, "2.21.0", manifest.Saved(run_id=run_id)))
+        path.write_text(manifest.dumps(settings, 7, "2.21.0", manifest.SavedState(run_id=run_id)))
         return get_run_id(manifest.read(str(path)))
 
     first = identity_of(settings)

@@ -28,9 +28,9 @@ def saved(graph, tiny, tmp_path):
 
         def save(step, keep=2, **more):
             session.run(change, {number: step})
-            text = manifest.dumps(tiny, step, tf.__version__, manifest.Saved())
-            checkpoint = store.at(str(tmp_path), step)
-            store.save(session, saver, checkpoint, text, store.Keep(keep, **more))
+            text = manifest.dumps(tiny, step, tf.__version__, manifest.SavedState())
+            checkpoint = store.checkpoint_at(str(tmp_path), step)
+            store.save(session, saver, checkpoint, text, store.RetentionPolicy(keep, **more))
             return checkpoint
 
         def restore(which=None):

@@ -10,7 +10,7 @@ from params_copy import Copy
 from utils.config import checks
 
 WGAN = ["--loss", "wasserstein"]
-INSIDE = "is inside pics_dir = pics, where every picture is trained on; choose a folder outside it"
+INSIDE = "is inside pics_dir = pics, where every image is trained on; choose a folder outside it"
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def copy(tmp_path):
         ),
         (
             ["--gradient_penalty", "wgan-gp"],
-            "gradient_penalty = 'wgan-gp' needs the gradient of each picture alone, but d_norm = 'batch' mixes the "
-            "pictures of a batch; set d_norm = 'layer', 'spectral' or 'none' in model/params.py",
+            "gradient_penalty = 'wgan-gp' needs the gradient of each image alone, but d_norm = 'batch' mixes the "
+            "images of a batch; set d_norm = 'layer', 'spectral' or 'none' in model/params.py",
         ),
         (
             ["--loss", "hinge", "--label_smoothing", "0.1"],

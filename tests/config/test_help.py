@@ -42,8 +42,8 @@ def test_the_overview_fits_a_screen_and_leads_to_everything():
     lines = help.text("", FILES).split("\n")
     assert len(lines) < 40 and max(map(len, lines)) <= 80  # the prompt needs a line
     assert lines[0] == "usage: python main.py [--name value ...] [--help [topic]] [--version]"
-    assert "  --epochs 300            How often every picture is shown" in lines
-    assert "  --num_samples 64        Number of pictures to make" in lines
+    assert "  --epochs 300            How often every image is shown" in lines
+    assert "  --num_samples 64        Number of images to make" in lines
     assert "  pictures        crop, load_size, background, white_level, mirror, max_bad" in lines
     assert [line.split()[0] for line in lines[-len(KEYS) :]] == KEYS
     assert names_in("\n".join(lines)) == [*help.TRAINING, *help.SAMPLING]
@@ -70,10 +70,10 @@ def test_a_section_fits_a_screen(key, section):
 def test_training_and_sampling_are_apart():
     training, sampling = (names_in(help.text(task, FILES)) for task in ("training", "sampling"))
     assert sorted(training + sampling) == sorted(schema.ALL) and not set(training) & set(sampling)
-    assert sampling == [name for name, rule in schema.ALL.items() if rule.when == "sampling"]
+    assert sampling == [name for name, rule in schema.ALL.items() if rule.sampling]
     assert names_in(help.text("all", FILES)) == list(schema.ALL)
     also = words_of(help.text("sampling", FILES)).split("Also used when sampling: ")[1]
-    assert also.rstrip(".").split(", ") == [name for name, rule in schema.ALL.items() if rule.when == "always"]
+    assert also.rstrip(".").split(", ") == list(help.ALSO_SAMPLING)
 
 
 @pytest.mark.parametrize("name", schema.ALL)

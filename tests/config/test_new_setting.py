@@ -12,7 +12,10 @@ from params_copy import Copy
 
 # What a contributor writes ...
 PARAMS = ("mirror = 0\n", "mirror = 0\n\n# Standard deviation of the blur, in pixels. 0: none.\nblur = 0.0\n")
-RULE = ('    "mirror": change(switch()),\n', '    "mirror": change(switch()),\n    "blur": change(zero_or_more()),\n')
+RULE = (
+    '    "mirror": changeable_on_resume(switch()),\n',
+    '    "mirror": changeable_on_resume(switch()),\n    "blur": changeable_on_resume(zero_or_more()),\n',
+)
 
 # ... and what must follow from it.
 SCRIPT = """

@@ -49,7 +49,7 @@ def test_lines_are_at_most_120_characters_and_ascii():
 
 def test_sampling_has_sections_of_its_own():
     names = [name for name, entry in ENTRIES.items() if help.key_of(entry.section) in ("sampling", "films", "files")]
-    assert names == [name for name, rule in schema.ALL.items() if rule.when == "sampling"]
+    assert names == [name for name, rule in schema.ALL.items() if rule.sampling]
 
 
 def test_an_entry(tmp_path):

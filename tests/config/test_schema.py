@@ -28,7 +28,7 @@ EXAMPLES = {
     "background": (
         "#102030",
         "#10203040",
-        "a colour without transparency, such as white, #ffffff or rgb(255, 255, 255)",
+        "a color without transparency, such as white, #ffffff or rgb(255, 255, 255)",
     ),
     "white_level": (2**32, 2**32 + 1, "a number, 0 or more, at most 4294967296"),
     "mirror": SWITCH,
@@ -78,7 +78,7 @@ EXAMPLES = {
     "best_metric": ("kid", "", "auto, or the name of a metric"),
     "stop_when_stale": WHOLE_0,
     "checkpoint": (2000, "newest", "best, latest, or a step"),
-    "num_samples": WHOLE_1,
+    "num_samples": (10**6, 0, "a whole number, from 1 to 1000000"),
     "single": SWITCH,
     "sample_seed": (0, 2**31, "a whole number, from 0 to 2147483647"),
     "truncation": (1, 0, "a number, above 0, at most 1"),
@@ -170,7 +170,7 @@ def test_values_too_long_to_show_are_cut(name):
         (
             "augment",
             ("none", "adaptive", "cutout", "color,translation,cutout", "translation , color"),
-            ("", "colour", "color,", "auto,color", "color;cutout", "color color"),
+            ("", "colors", "color,", "auto,color", "color;cutout", "color color"),
         ),
         ("checkpoint", ("best", "latest", "0", "2000"), ("", "Best", "-1", "1.5", "dcgan-5")),
         ("samples_dir", (".", "a b/c"), ("", "\t", "a\0")),
@@ -185,9 +185,9 @@ def test_texts_with_a_condition(name, valid, invalid):
 
 
 def test_values_in_messages():
-    assert schema.quoted("x" * 58) == f"'{'x' * 58}'" and schema.quoted("x" * 59) == f"'{'x' * 59}..."
-    assert schema.quoted("a\nb", 10) == "'a\\nb'" and schema.quoted(0.5) == "0.5"
-    assert schema.plain("") == "''" and schema.plain("a b") == "a b" and schema.plain(0.5) == "0.5"
+    assert schema.short_repr("x" * 58) == f"'{'x' * 58}'" and schema.short_repr("x" * 59) == f"'{'x' * 59}..."
+    assert schema.short_repr("a\nb", 10) == "'a\\nb'" and schema.short_repr(0.5) == "0.5"
+    assert schema.format_value("") == "''" and schema.format_value("a b") == "a b" and schema.format_value(0.5) == "0.5"
 
 
 def test_a_step_without_quotes():
@@ -209,9 +209,9 @@ def test_a_name_that_no_file_can_have(name):
 
 
 def test_what_a_resumed_run_may_change():
-    """A setting that affects what is learnt must not be changed silently."""
+    """A setting that affects what is learned must not be changed silently."""
     free = [name for name, rule in schema.ALL.items() if rule.on_resume == "free"]
-    sampling = [name for name, rule in schema.ALL.items() if rule.when == "sampling"]
+    sampling = [name for name, rule in schema.ALL.items() if rule.sampling]
     folders = ["isTrain", "pics_dir", "samples_dir", "checkpoints_dir", "cache_dir", "init_from"]
     assert free == [*folders, "max_bad", "worker_timeout", "inception_graph", *sampling]
     assert {name for name, rule in schema.NETWORK.items() if rule.on_resume != "keep"} == {"sync_batch_norm"}
@@ -219,16 +219,16 @@ def test_what_a_resumed_run_may_change():
 
 
 def test_values_of_runs_saved_before_a_setting_existed_are_valid():
-    befores = {name: rule for name, rule in schema.ALL.items() if rule.before is not None}
+    befores = {name: rule for name, rule in schema.ALL.items() if rule.legacy_value is not None}
     assert {"loss", "ema_decay", "upsample"} < set(befores)
     for name, rule in befores.items():
-        assert schema.check(name, rule.before, rule, "here") == rule.before and rule.on_resume != "free"
+        assert schema.check(name, rule.legacy_value, rule, "here") == rule.legacy_value and rule.on_resume != "free"
 
 
 def test_marks_add_up():
-    rule = rules.always(rules.keep(rules.whole(0), before=1, former=(2, 3)))
-    assert (rule.when, rule.on_resume, rule.before, rule.former) == ("always", "keep", 1, (2, 3, 1))
-    assert rules.sampling(rules.change(rules.whole(1)))[-4:] == ("sampling", "change", None, ())
+    rule = rules.fixed_on_resume(rules.integer(0), legacy_value=1, old_defaults=(2, 3))
+    assert (rule.sampling, rule.on_resume, rule.legacy_value, rule.old_defaults) == (False, "keep", 1, (2, 3, 1))
+    assert rules.sampling(rules.changeable_on_resume(rules.integer(1)))[-4:] == (True, "change", None, ())
     assert settings.Run._fields == tuple(schema.RUN) and settings.Network._fields == tuple(schema.NETWORK)
 
 

@@ -32,12 +32,12 @@ def test_the_command_line_overrides_the_files(copy, argv):
     result, default = copy.resolve(*argv), copy.resolve()
     assert result.run.batch_size == 32 and type(result.run.batch_size) is int
     assert result == (default.run._replace(batch_size=32), default.network, {"batch_size"})
-    assert default.chosen == frozenset()
+    assert default.explicit == frozenset()
 
 
 def test_a_value_edited_in_a_params_file_counts_as_chosen(copy):
     copy.edit("mirror = 0", "mirror = 1")
-    assert copy.resolve().chosen == {"mirror"}
+    assert copy.resolve().explicit == {"mirror"}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from params_copy import Copy
 
 from utils.config import help, schema, settings, startup
+from utils.tasks import find_task
 
 DEFAULTS = "  Settings:      all at their defaults; --show_settings lists them"
 
@@ -17,7 +18,9 @@ def copy(tmp_path):
 
 def lines_of(copy, *argv):
     """Return the lines printed at the start, with / for the folder of main.py."""
-    text = startup.describe(copy.resolve(*argv), list(argv), copy.root)
+    resolved = copy.resolve(*argv)
+    task = None if resolved.run.isTrain else find_task(resolved.run)
+    text = startup.describe(resolved, list(argv), task, copy.root)
     return text.replace(copy.root + os.sep, "/").replace(os.sep, "/").split("\n")
 
 
@@ -28,10 +31,10 @@ def unwrapped(lines):
 
 def test_training(copy):
     assert lines_of(copy) == [
-        "Training for 300 epochs on the pictures in /pics",
+        "Training for 300 epochs on the images in /pics",
         "  Sample grids:  /samples/train_<step>.png, every 100 steps",
         "  Checkpoints:   /checkpoints, with history.csv and report.html",
-        "  Picture cache: /checkpoints/cache",
+        "  Image cache:   /checkpoints/cache",
         "  To stop:       Ctrl-C saves and stops; the same command resumes",
         DEFAULTS,
     ]
@@ -39,13 +42,13 @@ def test_training(copy):
 
 def test_sampling(copy):
     assert lines_of(copy, "--isTrain", "0") == [
-        "Making 64 pictures with the best checkpoint in /checkpoints",
+        "Generating 64 samples with the best checkpoint in /checkpoints",
         "  Grid:          /samples/sample_<step>_seed0_run<id>_n64.png",
         DEFAULTS,
     ]
     argv = ["--isTrain", "0", "--num_samples", "1", "--single", "1", "--sample_seed", "7", "--checkpoint", "2000"]
     assert lines_of(copy, *argv) == [
-        "Making 1 picture with step 2000 in /checkpoints",
+        "Generating 1 sample with step 2000 in /checkpoints",
         "  Grid:          /samples/sample_<step>_seed7_run<id>_n1.png",
         "  Single files:  /samples/sample_<step>_seed7_run<id>_n1/",
         "  Command line:  checkpoint = 2000, num_samples = 1, single = 1,",
@@ -56,9 +59,9 @@ def test_sampling(copy):
 def test_evaluating(copy):
     assert lines_of(copy, "--isTrain", "0", "--evaluate", "1", "--checkpoint", "latest") == [
         "Evaluating the latest checkpoint in /checkpoints",
-        "  Pictures:      /pics",
+        "  Images:        /pics",
         "  Comparison:    /samples/nearest_<step>_run<id>.png",
-        "  Picture cache: /checkpoints/cache",
+        "  Image cache:   /checkpoints/cache",
         "  Command line:  checkpoint = latest, evaluate = 1",
     ]
 
@@ -66,14 +69,14 @@ def test_evaluating(copy):
 @pytest.mark.parametrize(
     "argv, expected",
     (
-        (["--max_steps", "7"], "Training to step 7 on the pictures in /pics"),
-        (["--epochs", "1"], "Training for 1 epoch on the pictures in /pics"),
-        (["--pics_dir", "a b"], "Training for 300 epochs on the pictures in /a b"),
+        (["--max_steps", "7"], "Training to step 7 on the images in /pics"),
+        (["--epochs", "1"], "Training for 1 epoch on the images in /pics"),
+        (["--pics_dir", "a b"], "Training for 300 epochs on the images in /a b"),
         (["--sample_every", "0"], "  Sample grids:  /samples/train_<step>.png, at the start and at the end"),
         (["--sample_every", "1"], "  Sample grids:  /samples/train_<step>.png, every step"),
         (["--samples_dir=s"], "  Sample grids:  /s/train_<step>.png, every 100 steps"),
         (["--checkpoints-dir=c"], "  Checkpoints:   /c, with history.csv and report.html"),
-        (["--cache_dir", "d"], "  Picture cache: /d"),
+        (["--cache_dir", "d"], "  Image cache:   /d"),
     ),
 )
 def test_what_happens_and_where(copy, argv, expected):
@@ -99,13 +102,13 @@ def test_settings_of_the_command_line_and_changed_ones(copy):
         "Changed in model/params.py: filters = 48"
     )
     lines = lines_of(copy, "--isTrain", "0")
-    assert unwrapped(lines[2:]) == "Changed in params.py: inception_graph = /params.py, num_samples = 9"
+    assert unwrapped(lines[2:]) == "Changed in params.py: num_samples = 9"
 
 
 def test_settings_without_effect_are_named(copy):
     assert lines_of(copy, "--isTrain", "0", "--filters", "8", "--epochs", "2", "--pics_dir", "x")[2:] == [
         DEFAULTS,
-        "  Ignored (only for training): filters = 8, epochs = 2",
+        "  Ignored (no effect with plain samples): epochs = 2, filters = 8",
     ]
 
 
@@ -114,12 +117,12 @@ def test_settings_without_effect_on_what_is_asked_for_are_named(copy):
     argv = ["--isTrain", "0", "--export", "frozen", "--precision", "bfloat16"]
     assert lines_of(copy, *argv)[2:] == [
         "  Command line:  export = frozen",
-        "  Ignored (no effect with export): truncation = 0.7, precision = bfloat16",
+        "  Ignored (no effect with export): precision = bfloat16, truncation = 0.7",
     ]
     assert lines_of(copy, "--isTrain", "0", "--picks", "3", "--num_samples", "9")[3:] == [
         "  Command line:  picks = 3",
         "  Changed in params.py: truncation = 0.7",
-        "  Ignored (no effect with picks): num_samples = 9",
+        "  Ignored (no effect with plain samples): num_samples = 9",
     ]
     assert lines_of(copy, "--isTrain", "0", "--evaluate_samples", "9")[2:] == [
         "  Changed in params.py: truncation = 0.7",
@@ -135,10 +138,8 @@ def test_show_settings_lists_all_in_the_sections_of_the_files(copy, argv):
     text = "\n".join(lines[len(plain) :])
     position = -1
     for (file, title), entries in help.sections_of(settings.read_files()).items():
-        mark = {"training": " (only for training)", "sampling": " (only for sampling)"}
-        used = {schema.ALL[name].when for name in entries}
-        unused = "training" if "--isTrain" in argv else "sampling"
-        assert text.index(f"{title}, in {file}{mark[unused] if used == {unused} else ''}\n") > position
+        is_unused = "--isTrain" not in argv and all(schema.ALL[name].sampling for name in entries)
+        assert text.index(f"{title}, in {file}{' (only for sampling)' if is_unused else ''}\n") > position
         for name in entries:
             position = text.index(f" {name} = ", position + 1)
     values = dict(copy.resolve(*argv).run._asdict(), **copy.resolve(*argv).network._asdict())
@@ -160,11 +161,13 @@ def test_lines_fit_80_columns_where_paths_allow_it():
     every, of_training = ([
         word
         for name, rule in schema.ALL.items()
-        if not rule.is_path and rule.when not in without and name not in alone
+        if not rule.is_path and (with_sampling or not rule.sampling) and name not in alone
         for word in ("--" + name, _example(name))
-    ] for without in ((), ("sampling",)))  # fmt: skip
+    ] for with_sampling in (True, False))  # fmt: skip
     for argv in (of_training, [*every, "--isTrain", "0"], [*every, "--isTrain", "0", "--evaluate", "0"]):
-        lines = startup.describe(settings.resolve([*argv, "--show_settings"]), argv).split("\n")
+        resolved = settings.resolve([*argv, "--show_settings"])
+        task = None if resolved.run.isTrain else find_task(resolved.run)
+        lines = startup.describe(resolved, argv, task).split("\n")
         for line in lines:
             assert len(line) <= 80 or settings.ROOT in line, line
     long = os.sep + "long" * 30

@@ -1,4 +1,4 @@
-"""Helpers of the tests that prepare pictures."""
+"""Helpers of the tests that prepare images."""
 
 import csv
 import os
@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from utils.data import decoder, depths, prepare
-from utils.data.decode import Recipe, decode
+from utils.data.decode import DecodeOptions, decode
 from utils.errors import UserError
 
-RECIPE = Recipe(size=16, channels=3, crop="center", background=(255, 255, 255))
+RECIPE = DecodeOptions(size=16, channels=3, crop="center", background=(255, 255, 255))
 
 
 def own_folders(run, pics, tmp_path):
-    """Return run settings for the pictures in `pics`, with empty folders for checkpoints and cache."""
+    """Return run settings for the images in `pics`, with empty folders for checkpoints and cache."""
     for name in ("checkpoints", "cache"):
         (tmp_path / name).mkdir()
     return run._replace(
@@ -28,24 +28,24 @@ def decode_here(tasks, job, processes):
     return decoder.decode_here(tasks, job)
 
 
-def decode_alone(path, recipe=RECIPE):
-    """Return the picture in a file, decoded as the only one of its set."""
+def decode_alone(path, options=RECIPE):
+    """Return the image in a file, decoded as the only one of its set."""
     try:
-        return decode(path, recipe, {})
+        return decode(path, options, {})
     except depths.UnknownLevelError as error:
-        return decode(path, recipe, depths.judge([error.span], 0))
+        return decode(path, options, depths.estimate_levels([error.value_range], 0))
 
 
-def load(run, recipe=RECIPE):
-    """Return the pictures, [n, H, W, C] uint8, and the Summary."""
-    pictures, summary = prepare.prepare_pictures(run, recipe)
-    return pictures.records.take(np.arange(pictures.n)), summary
+def load(run, options=RECIPE):
+    """Return the images, [n, H, W, C] uint8, and the Summary."""
+    dataset, summary = prepare.prepare_images(run, options)
+    return dataset.records.take(np.arange(dataset.n)), summary
 
 
 def refused(run):
     """Return the line of the UserError."""
     with pytest.raises(UserError) as raised:
-        prepare.prepare_pictures(run, RECIPE)
+        prepare.prepare_images(run, RECIPE)
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -65,6 +65,6 @@ def in_cache(run, ending):
 
 
 def gradient_png(path, seed=0):
-    """Write a small gradient picture, different for each seed."""
+    """Write a small gradient image, different for each seed."""
     slope = np.add.outer(np.arange(20), np.arange(20)) * (3 + seed % 3) % 256
     Image.fromarray(np.uint8(slope)).convert("RGB").save(str(path))

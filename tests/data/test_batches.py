@@ -1,4 +1,4 @@
-"""From records to batches: the order of the pictures, and what is random about each of them."""
+"""From records to batches: the order of the images, and what is random about each of them."""
 
 import time
 
@@ -7,15 +7,15 @@ import pytest
 import tensorflow.compat.v1 as tf
 from conftest import InMemory
 
-from utils.data import Pictures
-from utils.data.batches import Order, build_batches, errors_named
+from utils.data import ImageDataset
+from utils.data.batches import EpochShuffle, build_batches, reraise_input_errors
 from utils.errors import UserError
 
 
-def some_pictures(n=12, size=16, channels=3):
-    """Return pictures in which every pixel differs, so that a wrong one or a wrong window is seen, and their array."""
+def some_images(n=12, size=16, channels=3):
+    """Return images in which every pixel differs, so that a wrong one or a wrong window is seen, and their array."""
     array = np.random.RandomState(0).randint(0, 256, (n, size, size, channels)).astype(np.uint8)
-    return Pictures(InMemory(array), np.arange(n, dtype=np.int32) % 3 - 1, ["a", "b"], "", None), array
+    return ImageDataset(InMemory(array), np.arange(n, dtype=np.int32) % 3 - 1, ["a", "b"], "", None), array
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def choose(tiny):
 
 
 def run_batches(batches, start, count):
-    """Return (images as integers 0..255, labels) of `count` batches after the first `start` pictures."""
+    """Return (images as integers 0..255, labels) of `count` batches after the first `start` images."""
     with tf.Session() as session:
         session.run(batches.initializer, {batches.start: start})
         taken = [session.run([batches.images, batches.labels]) for _ in range(count)]
@@ -39,78 +39,78 @@ def run_batches(batches, start, count):
 
 
 @pytest.mark.parametrize("n", (1, 2, 7, 100))
-def test_every_epoch_has_every_picture_once(n):
-    order = Order(n, seed=5)
+def test_every_epoch_has_every_image_once(n):
+    order = EpochShuffle(n, seed=5)
     taken = order.take(0, 5 * n).reshape(5, n)
     assert (np.sort(taken, axis=1) == np.arange(n)).all()
     if n == 100:
         assert len({tuple(epoch) for epoch in taken}) == 5
-        assert not np.array_equal(taken[0], Order(n, seed=6).take(0, n))
+        assert not np.array_equal(taken[0], EpochShuffle(n, seed=6).take(0, n))
 
 
 def test_any_batch_is_drawn_without_those_before():
-    walked = np.concatenate([Order(7, 1).take(start, 3) for start in range(0, 60, 3)])
-    assert Order(7, 1).take(31, 20).tolist() == walked[31:51].tolist()
-    far = Order(7, 1).take(7 * 10**12, 7)
+    walked = np.concatenate([EpochShuffle(7, 1).take(start, 3) for start in range(0, 60, 3)])
+    assert EpochShuffle(7, 1).take(31, 20).tolist() == walked[31:51].tolist()
+    far = EpochShuffle(7, 1).take(7 * 10**12, 7)
     assert sorted(far) == list(range(7))
 
 
 def test_batches_are_scaled_labelled_and_start_anywhere(graph, choose):
-    pictures, array = some_pictures()
-    batches = build_batches(pictures, choose(seed=3), 5)
+    dataset, array = some_images()
+    batches = build_batches(dataset, choose(seed=3), 5)
     assert batches.images.shape.as_list() == [5, 16, 16, 3] and batches.images.dtype == tf.float32
     assert batches.labels.shape.as_list() == [5] and batches.labels.dtype == tf.int32
     images, labels = run_batches(batches, 0, 6)
-    indices = Order(12, 3).take(0, 30).reshape(6, 5)
-    assert np.array_equal(images, array[indices]) and np.array_equal(labels, pictures.labels[indices])
+    indices = EpochShuffle(12, 3).take(0, 30).reshape(6, 5)
+    assert np.array_equal(images, array[indices]) and np.array_equal(labels, dataset.labels[indices])
     images, labels = run_batches(batches, 20, 1)
-    assert np.array_equal(images[0], array[indices[4]]) and np.array_equal(labels[0], pictures.labels[indices[4]])
+    assert np.array_equal(images[0], array[indices[4]]) and np.array_equal(labels[0], dataset.labels[indices[4]])
 
 
 def test_the_order_is_that_of_earlier_versions():
     """A change here breaks the exact resume of all existing runs."""
-    assert Order(10, 0).take(0, 20).tolist() == [8, 2, 4, 3, 6, 0, 9, 1, 5, 7, 0, 9, 3, 4, 5, 7, 8, 6, 1, 2]
-    assert Order(1000, 123).take(10**12 + 5, 5).tolist() == [192, 323, 897, 82, 835]
+    assert EpochShuffle(10, 0).take(0, 20).tolist() == [8, 2, 4, 3, 6, 0, 9, 1, 5, 7, 0, 9, 3, 4, 5, 7, 8, 6, 1, 2]
+    assert EpochShuffle(1000, 123).take(10**12 + 5, 5).tolist() == [192, 323, 897, 82, 835]
 
 
 def test_windows_and_mirrors_are_those_of_earlier_versions(graph, choose):
-    pictures, _ = some_pictures(n=8, size=12)
-    images, _ = run_batches(build_batches(pictures, choose(image_size=8, mirror=1, seed=3), 4), 20, 1)
+    dataset, _ = some_images(n=8, size=12)
+    images, _ = run_batches(build_batches(dataset, choose(image_size=8, mirror=1, seed=3), 4), 20, 1)
     assert images[0, :, 0, 0].tolist() == [[181, 188, 42], [95, 45, 6], [163, 192, 95], [95, 108, 139]]
 
 
 @pytest.mark.parametrize("n", (1, 2))
-def test_fewer_pictures_than_a_batch_are_repeated(graph, choose, n):
-    pictures, array = some_pictures(n=n)
-    images, _ = run_batches(build_batches(pictures, choose(), 4), 0, 3)
+def test_fewer_images_than_a_batch_are_repeated(graph, choose, n):
+    dataset, array = some_images(n=n)
+    images, _ = run_batches(build_batches(dataset, choose(), 4), 0, 3)
     assert images.shape[:2] == (3, 4)
-    for i, picture in enumerate(array):
-        assert [(image == picture).all() for image in images.reshape(12, 16, 16, 3)].count(True) == 12 // n, i
+    for i, image in enumerate(array):
+        assert [(drawn == image).all() for drawn in images.reshape(12, 16, 16, 3)].count(True) == 12 // n, i
 
 
 def test_images_are_between_minus_one_and_one(graph, choose):
-    pictures, array = some_pictures()
-    batches = build_batches(pictures, choose(seed=3), 12)
+    dataset, array = some_images()
+    batches = build_batches(dataset, choose(seed=3), 12)
     with tf.Session() as session:
         session.run(batches.initializer, {batches.start: 0})
         images = session.run(batches.images)
     assert (array.min(), array.max()) == (0, 255) and (images.min(), images.max()) == (-1.0, 1.0)
 
 
-def place_of(window, picture):
-    """Return where in a picture a window was taken, as (top, left), or None."""
+def place_of(window, image):
+    """Return where in an image a window was taken, as (top, left), or None."""
     size = len(window)
-    spare = range(len(picture) - size + 1)
-    places = [(y, x) for y in spare for x in spare if np.array_equal(picture[y : y + size, x : x + size], window)]
+    spare = range(len(image) - size + 1)
+    places = [(y, x) for y in spare for x in spare if np.array_equal(image[y : y + size, x : x + size], window)]
     return places[0] if places else None
 
 
 def test_windows_are_drawn_from_everywhere_and_depend_on_the_place_in_the_data_only(graph, choose):
-    pictures, array = some_pictures(n=8, size=12)
-    batches = build_batches(pictures, choose(image_size=8), 4)
+    dataset, array = some_images(n=8, size=12)
+    batches = build_batches(dataset, choose(image_size=8), 4)
     assert batches.images.shape.as_list() == [4, 8, 8, 3]
     images, _ = run_batches(batches, 0, 100)
-    order = Order(8, 1).take(0, 400)
+    order = EpochShuffle(8, 1).take(0, 400)
     places = [place_of(window, array[i]) for window, i in zip(images.reshape(-1, 8, 8, 3), order)]
     assert None not in places
     counts = np.zeros((5, 5), int)
@@ -124,12 +124,12 @@ def test_windows_are_drawn_from_everywhere_and_depend_on_the_place_in_the_data_o
 
 def test_windows_that_are_not_square(graph, choose):
     array = np.random.RandomState(0).randint(0, 256, (4, 12, 15, 3)).astype(np.uint8)
-    pictures = Pictures(InMemory(array), np.zeros(4, np.int32), ["a"], "", None)
-    batches = build_batches(pictures, choose(image_size="8x12", mirror=1), 4)
+    dataset = ImageDataset(InMemory(array), np.zeros(4, np.int32), ["a"], "", None)
+    batches = build_batches(dataset, choose(image_size="8x12", mirror=1), 4)
     assert batches.images.shape.as_list() == [4, 8, 12, 3]
     images, _ = run_batches(batches, 0, 100)
     seen = set()
-    for window, i in zip(images.reshape(-1, 8, 12, 3), Order(4, 1).take(0, 400)):
+    for window, i in zip(images.reshape(-1, 8, 12, 3), EpochShuffle(4, 1).take(0, 400)):
         places = [(y, x, turn) for y in range(5) for x in range(4) for turn in (1, -1)]
         seen.update(
             (y, x, turn) for y, x, turn in places if (array[i, y : y + 8, x : x + 12][:, ::turn] == window).all()
@@ -138,21 +138,21 @@ def test_windows_that_are_not_square(graph, choose):
 
 
 def test_workers_get_the_rows_of_the_same_batches(graph, choose):
-    pictures, _ = some_pictures(n=8, size=12)
+    dataset, _ = some_images(n=8, size=12)
     settings = choose(image_size=8, mirror=1)
-    whole, labels = run_batches(build_batches(pictures, settings, 6), 5, 9)
+    whole, labels = run_batches(build_batches(dataset, settings, 6), 5, 9)
     for rows in (slice(0, 2), slice(2, 6)):
-        batches = build_batches(pictures, settings, 6, rows)
+        batches = build_batches(dataset, settings, 6, rows)
         assert batches.size == 6 and batches.images.shape[0] == batches.labels.shape[0] == rows.stop - rows.start
         images, labels_of_rows = run_batches(batches, 5, 9)
         assert np.array_equal(images, whole[:, rows]) and np.array_equal(labels_of_rows, labels[:, rows])
 
 
-def test_half_of_the_pictures_are_mirrored_at_random(graph, choose):
-    pictures, array = some_pictures(n=8)
-    batches = build_batches(pictures, choose(mirror=1), 4)
+def test_half_of_the_images_are_mirrored_at_random(graph, choose):
+    dataset, array = some_images(n=8)
+    batches = build_batches(dataset, choose(mirror=1), 4)
     images, _ = run_batches(batches, 0, 100)
-    expected = array[Order(8, 1).take(0, 400)]
+    expected = array[EpochShuffle(8, 1).take(0, 400)]
     images = images.reshape(expected.shape)
     same = (images == expected).all((1, 2, 3))
     mirrored = (images == expected[:, :, ::-1]).all((1, 2, 3))
@@ -162,9 +162,9 @@ def test_half_of_the_pictures_are_mirrored_at_random(graph, choose):
 
 
 def test_window_and_mirror_are_drawn_independently(graph, choose):
-    """Half of the mirrored pictures have their window in the upper half."""
-    pictures, array = some_pictures(n=1, size=17)
-    images, _ = run_batches(build_batches(pictures, choose(mirror=1), 100), 0, 4)
+    """Half of the mirrored images have their window in the upper half."""
+    dataset, array = some_images(n=1, size=17)
+    images, _ = run_batches(build_batches(dataset, choose(mirror=1), 100), 0, 4)
     upper = mirrored = both = 0
     for window in images.reshape(-1, 16, 16, 3):
         turned = place_of(window, array[0]) is None
@@ -179,13 +179,13 @@ def test_waiting_is_measured(graph, choose):
             time.sleep(0.2)
             return super().take(indices)
 
-    pictures, array = some_pictures()
-    batches = build_batches(pictures._replace(records=Slow(array)), choose(), 4)
+    dataset, array = some_images()
+    batches = build_batches(dataset._replace(records=Slow(array)), choose(), 4)
     with tf.Session() as session:
         session.run(batches.initializer, {batches.start: 0})
-        assert 0.1 < session.run(batches.waited) < 2
+        assert 0.1 < session.run(batches.wait_seconds) < 2
         time.sleep(1)
-        assert session.run(batches.waited) == 0  # it was ready before it was asked for
+        assert session.run(batches.wait_seconds) == 0  # it was ready before it was asked for
 
 
 def test_an_error_comes_out_as_it_was_raised(graph, choose):
@@ -193,11 +193,11 @@ def test_an_error_comes_out_as_it_was_raised(graph, choose):
         def take(self, indices):
             raise UserError("a record is lost")
 
-    pictures, array = some_pictures()
-    batches = build_batches(pictures._replace(records=Lost(array)), choose(), 4)
+    dataset, array = some_images()
+    batches = build_batches(dataset._replace(records=Lost(array)), choose(), 4)
     lost = pytest.raises(UserError, match=r"^a record is lost$")
-    with lost, errors_named(batches), tf.Session() as session:
+    with lost, reraise_input_errors(batches), tf.Session() as session:
         session.run(batches.initializer, {batches.start: 0})
         session.run(batches.images)
-    with pytest.raises(tf.errors.DataLossError), errors_named(batches._replace(errors=[])):
+    with pytest.raises(tf.errors.DataLossError), reraise_input_errors(batches._replace(errors=[])):
         raise tf.errors.DataLossError(None, None, "another one")

@@ -40,7 +40,7 @@ def test_truncated_records_are_decoded_again(run, length):
     after, summary = load(run)
     assert np.array_equal(before, after)
     assert summary.decoded == 12 - length // RECORD
-    assert summary.damage.endswith(f"was truncated; decoding {summary.decoded} pictures again")
+    assert summary.damage.endswith(f"was truncated; decoding {summary.decoded} images again")
 
 
 def test_overwritten_records_are_never_used(run, capsys):
@@ -48,23 +48,23 @@ def test_overwritten_records_are_never_used(run, capsys):
     path = in_cache(run, ".records")
     with open(path, "r+b") as file:
         file.write(os.urandom(os.path.getsize(path)))
-    pictures, summary = prepare.prepare_pictures(run, RECIPE)
+    dataset, summary = prepare.prepare_images(run, RECIPE)
     assert summary.decoded == 0
-    assert np.array_equal(pictures.records.take(np.arange(12)), before)
+    assert np.array_equal(dataset.records.take(np.arange(12)), before)
     error = f"\nmain.py: {in_cache(run, '.sqlite')}: damaged records were found; rebuilding them\n"
     assert capsys.readouterr().err == error  # once
     assert np.array_equal(load(run)[0], before)
     assert capsys.readouterr().err == ""
 
 
-def test_a_damaged_record_whose_picture_is_gone_is_one_line(run, pics):
-    pictures, _ = prepare.prepare_pictures(run, RECIPE)
+def test_a_damaged_record_whose_image_is_gone_is_one_line(run, pics):
+    dataset, _ = prepare.prepare_images(run, RECIPE)
     path = in_cache(run, ".records")
     with open(path, "r+b") as file:
         file.write(bytes(os.path.getsize(path)))
     shutil.rmtree(str(pics / "red"))
-    with pytest.raises(UserError, match="a picture to rebuild it from was removed or changed; run again to repair"):
-        pictures.records.take(np.arange(12))
+    with pytest.raises(UserError, match="an image to rebuild it from was removed or changed; run again to repair"):
+        dataset.records.take(np.arange(12))
     assert len(load(run)[0]) == 6  # and the cure works
 
 
@@ -80,7 +80,7 @@ def test_an_overwritten_index_is_made_again(run, rubbish):
     assert ("is damaged" in summary.damage) == bool(rubbish)
 
 
-def test_an_index_damaged_inside_never_gives_a_wrong_picture(run):
+def test_an_index_damaged_inside_never_gives_a_wrong_image(run):
     """Every kilobyte of it in turn."""
     before, _ = load(run)
     path = in_cache(run, ".sqlite")
@@ -93,7 +93,7 @@ def test_an_index_damaged_inside_never_gives_a_wrong_picture(run):
 
 
 @pytest.mark.slow
-def test_a_flipped_bit_in_the_index_never_costs_a_picture_nor_a_start(run):
+def test_a_flipped_bit_in_the_index_never_costs_an_image_nor_a_start(run):
     before, _ = load(run)
     path = in_cache(run, ".sqlite")
     with open(path, "rb") as file:
@@ -108,13 +108,13 @@ def test_a_flipped_bit_in_the_index_never_costs_a_picture_nor_a_start(run):
 
 
 def test_a_damaged_record_is_one_line_even_without_the_index(run):
-    pictures, _ = prepare.prepare_pictures(run, RECIPE)
+    dataset, _ = prepare.prepare_images(run, RECIPE)
     with open(in_cache(run, ".records"), "r+b") as file:
         file.write(bytes(RECORD * 12))
     os.remove(in_cache(run, ".sqlite"))
-    with pytest.raises(UserError, match="is damaged, and a picture to rebuild it from was removed or changed"):
-        pictures.records.take(np.arange(12))
-    assert pictures.paths_of(0) == [] and len(load(run)[0]) == 12
+    with pytest.raises(UserError, match="is damaged, and an image to rebuild it from was removed or changed"):
+        dataset.records.take(np.arange(12))
+    assert dataset.paths_of(0) == [] and len(load(run)[0]) == 12
 
 
 def test_an_index_of_a_later_version_is_replaced(run):
@@ -151,7 +151,7 @@ def test_an_index_that_is_not_damaged_is_kept(run, monkeypatch, message):
 
 
 def touch(pics, seconds):
-    """Give all pictures another modification time, so that they are decoded again."""
+    """Give all images another modification time, so that they are decoded again."""
     for path in pics.rglob("*.jpg"):
         os.utime(str(path), (seconds, seconds))
 
@@ -159,8 +159,8 @@ def touch(pics, seconds):
 def test_unused_records_are_removed_in_the_end(run, pics, monkeypatch):
     """The file of records is rewritten when most of it is unused, and a reader of the old one continues."""
     monkeypatch.setattr(cache, "SLACK", 10)
-    pictures, _ = prepare.prepare_pictures(run, RECIPE)
-    before, paths = pictures.records.take(np.arange(12)), set()
+    dataset, _ = prepare.prepare_images(run, RECIPE)
+    before, paths = dataset.records.take(np.arange(12)), set()
     for i in range(4):
         paths.add(in_cache(run, ".records"))
         for path in pics.rglob("1.jpg"):
@@ -170,8 +170,8 @@ def test_unused_records_are_removed_in_the_end(run, pics, monkeypatch):
         assert np.array_equal(records, before[[0, 2, 3, 4, 5, 6, 8, 9, 10, 11]])
     size = os.path.getsize(in_cache(run, ".records"))
     assert len(paths) > 1 and size <= (2 * 10 + 10 + 10) * RECORD
-    monkeypatch.setattr(pictures.records, "_rebuild", None)  # which would be called for an overwritten record
-    assert np.array_equal(pictures.records.take(np.arange(12)), before)
+    monkeypatch.setattr(dataset.records, "_rebuild", None)  # which would be called for an overwritten record
+    assert np.array_equal(dataset.records.take(np.arange(12)), before)
 
 
 def test_a_cache_that_cannot_be_compacted_is_used_as_it_is(run, pics, monkeypatch):
@@ -211,17 +211,17 @@ def test_waiting_for_another_run_is_said(run, monkeypatch, capsys):
 
     monkeypatch.setattr(cache, "locked", busy)
     load(run)
-    assert capsys.readouterr().out.startswith("Another run is preparing these pictures; waiting for it.\n")
+    assert capsys.readouterr().out.startswith("Another run is preparing these images; waiting for it.\n")
 
 
 def test_a_reader_is_not_disturbed_by_the_next_run(run, pics, monkeypatch):
-    pictures, _ = prepare.prepare_pictures(run, RECIPE)
-    before = pictures.records.take(np.arange(12))
+    dataset, _ = prepare.prepare_images(run, RECIPE)
+    before = dataset.records.take(np.arange(12))
     for path in pics.rglob("*.jpg"):
         Image.fromarray(gradient(20, 20, (0.1, 0.1, 0.1))).save(str(path))
     assert load(run)[1].decoded == 12
-    monkeypatch.setattr(pictures.records, "_rebuild", None)  # which would be called for an overwritten record
-    assert np.array_equal(pictures.records.take(np.arange(12)), before)
+    monkeypatch.setattr(dataset.records, "_rebuild", None)  # which would be called for an overwritten record
+    assert np.array_equal(dataset.records.take(np.arange(12)), before)
 
 
 # --- Windows: a file that another run has open cannot be removed -----------------------------------------------------
@@ -244,24 +244,24 @@ def open_elsewhere(monkeypatch):
 
 def test_compacting_under_a_reader_on_windows(run, pics, monkeypatch, open_elsewhere):
     monkeypatch.setattr(cache, "SLACK", 0)
-    pictures, _ = prepare.prepare_pictures(run, RECIPE)
-    before, old = pictures.records.take(np.arange(12)), in_cache(run, ".records")
+    dataset, _ = prepare.prepare_images(run, RECIPE)
+    before, old = dataset.records.take(np.arange(12)), in_cache(run, ".records")
     open_elsewhere.add(old)
     for seconds in (1, 2, 3):
         touch(pics, seconds)
         assert np.array_equal(load(run)[0], before)
     names = [name for name in os.listdir(run.cache_dir) if name.endswith(".records")]
     assert len(names) == 2 and os.path.basename(old) in names  # the old one, and the one in use
-    monkeypatch.setattr(pictures.records, "_rebuild", None)
-    assert np.array_equal(pictures.records.take(np.arange(12)), before)
+    monkeypatch.setattr(dataset.records, "_rebuild", None)
+    assert np.array_equal(dataset.records.take(np.arange(12)), before)
     open_elsewhere.clear()  # the reader has ended: the next run tidies up
     assert np.array_equal(load(run)[0], before) and in_cache(run, ".records") != old
 
 
 def test_a_damaged_index_under_a_reader_on_windows(run, monkeypatch, open_elsewhere):
     """The next run starts a new index, and does not overwrite the records that it could not remove."""
-    pictures, _ = prepare.prepare_pictures(run, RECIPE)
-    before, path = pictures.records.take(np.arange(12)), in_cache(run, ".records")
+    dataset, _ = prepare.prepare_images(run, RECIPE)
+    before, path = dataset.records.take(np.arange(12)), in_cache(run, ".records")
     with open(in_cache(run, ".sqlite"), "wb") as file:
         file.write(b"rubbish" * 1000)
     open_elsewhere.add(path)
@@ -271,8 +271,8 @@ def test_a_damaged_index_under_a_reader_on_windows(run, monkeypatch, open_elsewh
     assert summary.decoded == 12 and "is damaged" in summary.damage and np.array_equal(records, before)
     with open(path, "rb") as file:
         assert file.read(len(content)) == content
-    monkeypatch.setattr(pictures.records, "_rebuild", None)
-    assert np.array_equal(pictures.records.take(np.arange(12)), before)
+    monkeypatch.setattr(dataset.records, "_rebuild", None)
+    assert np.array_equal(dataset.records.take(np.arange(12)), before)
 
 
 def test_a_damaged_index_that_is_open_on_windows_is_one_line(run, open_elsewhere):

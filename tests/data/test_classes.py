@@ -1,4 +1,4 @@
-"""Classes: labels by folder, and whether a network can learn, or has learnt, these."""
+"""Classes: labels by folder, and whether a network can learn, or has learned, these."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from utils.data.classes import Labels
 from utils.errors import UserError
 
 
-def pictures_of(labels, classes):
-    return data.Pictures(InMemory(np.zeros((len(labels), 2, 2, 3), np.uint8)), np.int32(labels), classes, "", None)
+def images_of(labels, classes):
+    return data.ImageDataset(InMemory(np.zeros((len(labels), 2, 2, 3), np.uint8)), np.int32(labels), classes, "", None)
 
 
-def refused(pictures, run, trained=None):
+def refused(dataset, run, trained=None):
     with pytest.raises(UserError) as raised:
-        data.require_classes(pictures, run, trained)
+        data.require_classes(dataset, run, trained)
     return str(raised.value)
 
 
@@ -30,20 +30,20 @@ def test_labels_are_indices_into_the_sorted_names():
 
 
 def test_classes_that_can_be_learnt_or_are_the_same(tiny):
-    pictures = pictures_of([0, 1, 1], ["a", "b"])
-    data.require_classes(pictures, tiny.run)
-    data.require_classes(pictures, tiny.run, trained=("a", "b"))
+    dataset = images_of([0, 1, 1], ["a", "b"])
+    data.require_classes(dataset, tiny.run)
+    data.require_classes(dataset, tiny.run, trained=("a", "b"))
 
 
-def test_pictures_outside_of_class_folders(tiny):
-    assert refused(pictures_of([0, -1, 1, -1], ["a", "b"]), tiny.run) == (
-        "conditional = 1 requires every picture to be in a class folder; 2 of 4 are directly in pics_dir = "
+def test_images_outside_of_class_folders(tiny):
+    assert refused(images_of([0, -1, 1, -1], ["a", "b"]), tiny.run) == (
+        "conditional = 1 requires every image to be in a class folder; 2 of 4 are directly in pics_dir = "
         f"{tiny.run.pics_dir}; move them into folders, or set conditional = 0 in model/params.py"
     )
 
 
 def test_a_single_class(tiny):
-    assert refused(pictures_of([0, 0], ["a"]), tiny.run) == (
+    assert refused(images_of([0, 0], ["a"]), tiny.run) == (
         f"conditional = 1 requires at least two class folders, but pics_dir = {tiny.run.pics_dir} has only a; add "
         "another one, or set conditional = 0 in model/params.py"
     )
@@ -51,6 +51,6 @@ def test_a_single_class(tiny):
 
 @pytest.mark.parametrize("trained", (("a", "c"), ("a",), ("a", "b", "c"), ("b", "a")))
 def test_classes_that_the_network_was_not_trained_on(tiny, trained):
-    line = refused(pictures_of([0, 1], ["a", "b"]), tiny.run, trained)
+    line = refused(images_of([0, 1], ["a", "b"]), tiny.run, trained)
     assert f"the classes in pics_dir = {tiny.run.pics_dir} are a, b, but this run was trained on " in line
     assert ", ".join(trained) + "; restore the folders, or start a new run with different --checkpoints_dir" in line

@@ -1,4 +1,4 @@
-"""Each kind of picture looks as a person expects; each unusable file is refused with a reason."""
+"""Each kind of image looks as a person expects; each unusable file is refused with a reason."""
 
 import numpy as np
 import odd_files
@@ -7,45 +7,45 @@ from odd_files import COLOURS, motif, quarters
 from PIL import Image
 from preparing import decode_alone
 
-from utils.data.decode import BadPictureError, NotAPictureError, Recipe
-from utils.data.formats import claims_to_be_a_picture
-from utils.output.alpha import on_background, straight
+from utils.data.decode import BadImageError, DecodeOptions, NotAnImageError
+from utils.data.formats import claims_to_be_an_image
+from utils.output.alpha import composite, unpremultiply
 
-RECIPE = Recipe(size=32, channels=3, crop="center", background=(255, 255, 255))
+RECIPE = DecodeOptions(size=32, channels=3, crop="center", background=(255, 255, 255))
 USABLE, UNUSABLE, OTHERS = odd_files.usable(), odd_files.unusable(), odd_files.others()
 
 
 @pytest.mark.parametrize("name", sorted(USABLE))
 def test_every_kind_looks_as_it_should(tmp_path, name):
-    content, colours, tolerance = USABLE[name]
+    content, colors, tolerance = USABLE[name]
     (tmp_path / name).write_bytes(content)
     record = decode_alone(str(tmp_path / name), RECIPE)
     assert record.shape == (32, 32, 3) and record.dtype == np.uint8
-    assert quarters(record) == pytest.approx(np.float64(colours), abs=tolerance)
-    in_grey = decode_alone(str(tmp_path / name), RECIPE._replace(channels=1))
-    assert in_grey.shape == (32, 32, 1)
-    assert quarters(in_grey)[:, 0] == pytest.approx(odd_files.grey(np.float64(colours))[:, 0], abs=tolerance + 2)
+    assert quarters(record) == pytest.approx(np.float64(colors), abs=tolerance)
+    in_gray = decode_alone(str(tmp_path / name), RECIPE._replace(channels=1))
+    assert in_gray.shape == (32, 32, 1)
+    assert quarters(in_gray)[:, 0] == pytest.approx(odd_files.gray(np.float64(colors))[:, 0], abs=tolerance + 2)
 
 
 @pytest.mark.parametrize("name", sorted(UNUSABLE))
-def test_every_unusable_picture_has_a_reason(tmp_path, name):
+def test_every_unusable_image_has_a_reason(tmp_path, name):
     content, reason = UNUSABLE[name]
     (tmp_path / name).write_bytes(content)
-    with pytest.raises((BadPictureError, NotAPictureError)) as raised:
+    with pytest.raises((BadImageError, NotAnImageError)) as raised:
         decode_alone(str(tmp_path / name), RECIPE)
     assert str(raised.value) and reason in str(raised.value)
-    assert claims_to_be_a_picture(str(tmp_path / name))
+    assert claims_to_be_an_image(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("name", sorted(OTHERS))
-def test_other_files_do_not_claim_to_be_pictures(tmp_path, name):
+def test_other_files_do_not_claim_to_be_images(tmp_path, name):
     (tmp_path / name).write_bytes(OTHERS[name])
-    with pytest.raises(NotAPictureError):
+    with pytest.raises(NotAnImageError):
         decode_alone(str(tmp_path / name), RECIPE)
-    assert not claims_to_be_a_picture(str(tmp_path / name))
+    assert not claims_to_be_an_image(str(tmp_path / name))
 
 
-def test_a_file_that_cannot_be_read_is_not_a_bad_picture(tmp_path):
+def test_a_file_that_cannot_be_read_is_not_a_bad_image(tmp_path):
     with pytest.raises(FileNotFoundError):
         decode_alone(str(tmp_path / "gone.jpg"), RECIPE)
 
@@ -72,19 +72,19 @@ def test_what_a_crop_keeps(tmp_path):
 
         assert np.abs(strips("center")[2:-2, 2:-2] - [0, 255, 0]).max() < 8
         record = strips("stretch")
-        for i, colour in enumerate(([255, 0, 0], [0, 255, 0], [0, 0, 255])):
-            assert np.abs(record[:, 16 * i + 4 : 16 * i + 12] - colour).max() < 8
+        for i, color in enumerate(([255, 0, 0], [0, 255, 0], [0, 0, 255])):
+            assert np.abs(record[:, 16 * i + 4 : 16 * i + 12] - color).max() < 8
         record = strips("pad")
         assert (record[:15] == 9).all() and (record[-15:] == 9).all()
-        for i, colour in enumerate(([255, 0, 0], [0, 255, 0], [0, 0, 255])):
-            assert np.abs(record[18:30, 16 * i + 4 : 16 * i + 12] - colour).max() < 8
+        for i, color in enumerate(([255, 0, 0], [0, 255, 0], [0, 0, 255])):
+            assert np.abs(record[18:30, 16 * i + 4 : 16 * i + 12] - color).max() < 8
 
 
 @pytest.mark.parametrize("turned", (False, True))
 def test_what_a_crop_to_a_rectangle_keeps(tmp_path, turned):
-    # A square of four strips, red, green, blue and grey, into a record twice as wide as high; or all of it turned.
-    colours = np.uint8([[255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 128, 128]])
-    square = np.repeat(np.repeat(colours[:, None], 80, axis=1), 20, axis=0)
+    # A square of four strips, red, green, blue and gray, into a record twice as wide as high; or all of it turned.
+    colors = np.uint8([[255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 128, 128]])
+    square = np.repeat(np.repeat(colors[:, None], 80, axis=1), 20, axis=0)
     Image.fromarray(square.transpose(1, 0, 2) if turned else square).save(str(tmp_path / "a.png"))
 
     def record_of(crop):
@@ -93,11 +93,11 @@ def test_what_a_crop_to_a_rectangle_keeps(tmp_path, turned):
         return (record.transpose(1, 0, 2) if turned else record).astype(int)
 
     assert record_of("center").shape == (32, 64, 3)
-    for i, colour in enumerate(colours[1:3]):  # the inner half, of the whole width
-        assert np.abs(record_of("center")[16 * i + 4 : 16 * i + 12] - colour).max() < 8
-    for i, colour in enumerate(colours):
-        assert np.abs(record_of("stretch")[8 * i + 3 : 8 * i + 5] - colour).max() < 25
-        assert np.abs(record_of("pad")[8 * i + 3 : 8 * i + 5, 18:46] - colour).max() < 25
+    for i, color in enumerate(colors[1:3]):  # the inner half, of the whole width
+        assert np.abs(record_of("center")[16 * i + 4 : 16 * i + 12] - color).max() < 8
+    for i, color in enumerate(colors):
+        assert np.abs(record_of("stretch")[8 * i + 3 : 8 * i + 5] - color).max() < 25
+        assert np.abs(record_of("pad")[8 * i + 3 : 8 * i + 5, 18:46] - color).max() < 25
     assert (record_of("pad")[:, :15] == 9).all() and (record_of("pad")[:, -15:] == 9).all()
 
 
@@ -156,21 +156,21 @@ def test_nan_is_black(tmp_path):
     assert (record[:8] == 0).all() and np.abs(record[12:].astype(int) - 128).max() <= 1
 
 
-def test_extensions_of_picture_formats():
+def test_extensions_of_image_formats():
     for name in ("a.jpg", "A.JPEG", b"\xff.PNG", "x.y.webp", "p.heic", "scan.tiff"):
-        assert claims_to_be_a_picture(name)
+        assert claims_to_be_an_image(name)
     for name in ("a.arw", "a.orf", "a.rw2", "a.pef", "a.srw", "a.cr2", "a.CR3", "a.nef", "a.x3f", "a.dcm", "a.exr"):
-        assert claims_to_be_a_picture(name), name
+        assert claims_to_be_an_image(name), name
     for name in ("a.hdr", "a.fits", "a.psd", "a.psb", "a.jxr", "a.jls", "a.jph", "a.xcf", "a.djvu"):
-        assert claims_to_be_a_picture(name), name
+        assert claims_to_be_an_image(name), name
     for name in ("a.txt", "jpg", "a.jpg.part", "film.mpeg", "paper.pdf", ""):
-        assert not claims_to_be_a_picture(name)
+        assert not claims_to_be_an_image(name)
 
 
 def test_a_format_that_is_not_read_is_known_by_its_content(tmp_path):
     """DICOM files often have no extension."""
     (tmp_path / "IM0001").write_bytes(bytes(128) + b"DICM" + bytes(100))
-    with pytest.raises(BadPictureError, match="DICOM, not in a format that Pillow"):
+    with pytest.raises(BadImageError, match="DICOM, not in a format that Pillow"):
         decode_alone(str(tmp_path / "IM0001"), RECIPE)
 
 
@@ -186,7 +186,7 @@ def test_a_jpeg_of_which_pixels_are_missing_is_refused(tmp_path, options):
         assert np.array_equal(decode_alone(str(path), RECIPE), whole)
     for left_out in (*range(3, 60), 200, 500, 1000):
         path.write_bytes(jpeg[:-left_out])
-        with pytest.raises(BadPictureError, match="truncated"):
+        with pytest.raises(BadImageError, match="truncated"):
             decode_alone(str(path), RECIPE)
 
 
@@ -195,29 +195,29 @@ WITH_ALPHA = RECIPE._replace(channels=4, background=())
 
 @pytest.mark.parametrize("name", sorted(USABLE))
 def test_every_kind_with_alpha_looks_the_same_on_the_background(tmp_path, name):
-    content, colours, tolerance = USABLE[name]
+    content, colors, tolerance = USABLE[name]
     (tmp_path / name).write_bytes(content)
     record = decode_alone(str(tmp_path / name), WITH_ALPHA)
     assert record.shape == (32, 32, 4) and record.dtype == np.uint8
     assert (record[..., :3] <= record[..., 3:]).all()
-    assert quarters(on_background(record, "white")) == pytest.approx(np.float64(colours), abs=tolerance + 2)
+    assert quarters(composite(record, "white")) == pytest.approx(np.float64(colors), abs=tolerance + 2)
 
 
 @pytest.mark.parametrize("crop", ("center", "pad", "stretch"))
 @pytest.mark.parametrize("size", (16, 200))
-def test_the_colour_of_transparent_pixels_does_not_bleed_into_edges(tmp_path, crop, size):
+def test_the_color_of_transparent_pixels_does_not_bleed_into_edges(tmp_path, crop, size):
     """A red disc; the transparent ground around it holds green, which nobody sees."""
     y, x = np.mgrid[:64, :80]
     disc = (y - 32) ** 2 + (x - 40) ** 2 < 20**2
-    picture = np.where(disc[..., None], np.uint8([200, 0, 0, 255]), np.uint8([0, 255, 0, 0]))
-    Image.fromarray(picture).save(str(tmp_path / "a.png"))
+    image = np.where(disc[..., None], np.uint8([200, 0, 0, 255]), np.uint8([0, 255, 0, 0]))
+    Image.fromarray(image).save(str(tmp_path / "a.png"))
     record = decode_alone(str(tmp_path / "a.png"), WITH_ALPHA._replace(size=size, crop=crop))
     assert np.abs(record[..., 0] - record[..., 3] * (200 / 255.0)).max() <= 1.5  # the same red up to the edge
-    assert not record[..., 1:3].any() and not straight(record)[..., 1:3].any()
+    assert not record[..., 1:3].any() and not unpremultiply(record)[..., 1:3].any()
     assert ((record[..., 3] > 0) & (record[..., 3] < 255)).any() and (record[0, :, 3] == 0).all()
 
 
-def test_colours_never_exceed_alpha(tmp_path):
+def test_colors_never_exceed_alpha(tmp_path):
     """Half transparent black and white stripes: resizing overshoots beside them."""
     stripes = np.uint8([[[255, 255, 255, 128]] * 5 + [[0, 0, 0, 128]] * 5] * 10)
     Image.fromarray(stripes).save(str(tmp_path / "a.png"))
@@ -234,7 +234,7 @@ def test_what_has_no_alpha_is_opaque_and_borders_are_transparent(tmp_path):
 
 @pytest.mark.parametrize("mode", ("P", "LA", "L", "RGB"))
 def test_transparency_of_other_modes(tmp_path, mode):
-    """Left half of a grey value, right half transparent: by a palette entry, by alpha, or by a declared colour."""
+    """Left half of a gray value, right half transparent: by a palette entry, by alpha, or by a declared color."""
     path, half = str(tmp_path / "a.png"), np.uint8([[200] * 16 + [3] * 16] * 32)
     if mode == "LA":
         Image.merge("LA", [Image.fromarray(half), Image.fromarray(np.uint8(half == 200) * 255)]).save(path)

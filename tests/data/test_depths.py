@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits per channel: white is the same for a whole set, and none comes out black."""
+"""Images of more than 8 bits per channel: white is the same for a whole set, and none comes out black."""
 
 import io
 import json
@@ -12,17 +12,17 @@ from PIL import Image
 from preparing import decode_here, load, own_folders
 
 from utils.data import depths, pool, prepare
-from utils.data.decode import Recipe
+from utils.data.decode import DecodeOptions
 
-RECIPE = Recipe(size=64, channels=3, crop="center", background=(255, 255, 255))
+RECIPE = DecodeOptions(size=64, channels=3, crop="center", background=(255, 255, 255))
 IN_PROCESSES = pool.decode_all
 RAMP = np.tile(np.linspace(0.0, 1.0, 64), (64, 1))  # from black to white
-DIM = RAMP * 0.3  # a picture of the same set in which nothing is white
+DIM = RAMP * 0.3  # an image of the same set in which nothing is white
 
 
 @pytest.fixture
 def pics(settings, tmp_path, monkeypatch):
-    """Return (the folder of the pictures, the settings)."""
+    """Return (the folder of the images, the settings)."""
     monkeypatch.setattr(pool, "decode_all", decode_here)
     folder = tmp_path / "deep"
     folder.mkdir()
@@ -50,7 +50,7 @@ def prepared(run):
 @pytest.mark.parametrize("bits", (8, 10, 11, 12, 14, 16))
 @pytest.mark.parametrize("extension", ("png", "tif"))
 def test_white_is_that_of_the_whole_set(pics, bits, extension):
-    """The dim picture stays dim: white is not judged from it alone. A hot pixel is none of the picture's depth."""
+    """The dim image stays dim: white is not judged from it alone. A hot pixel is none of the image's depth."""
     folder, run = pics
     hot = integers(RAMP * 0.999, bits)  # not saturated
     hot[0, 0] = 65535
@@ -59,7 +59,7 @@ def test_white_is_that_of_the_whole_set(pics, bits, extension):
     records, summary = prepared(run)
     assert is_ramp(records[f"bright.{extension}"]) and is_ramp(records[f"dim.{extension}"], 0.3)
     kind = f"16-bit {'PNG' if extension == 'png' else 'TIFF'}"
-    assert summary.deep == {(kind, (0.0, 2.0**bits - 1)): 2}
+    assert summary.high_bit_depth == {(kind, (0.0, 2.0**bits - 1)): 2}
 
 
 @pytest.mark.parametrize(
@@ -71,21 +71,21 @@ def test_white_of_floats(pics, top, white):
     save(folder, "dim.tif", np.float32(DIM * white))
     records, summary = prepared(run)
     assert is_ramp(records["bright.tif"], top / white) and is_ramp(records["dim.tif"], 0.3)
-    assert summary.deep == {("float TIFF", (0.0, white)): 2}
+    assert summary.high_bit_depth == {("float TIFF", (0.0, white)): 2}
 
 
 def test_values_below_zero_are_stretched_alike(pics):
-    """Computed tomography: -1024 is air, 3071 the densest bone; no picture need contain both."""
+    """Computed tomography: -1024 is air, 3071 the densest bone; no image need contain both."""
     folder, run = pics
     save(folder, "soft.tif", np.int32(np.round(-1024 + 2048 * RAMP)))
     save(folder, "bone.tif", np.int32(np.round(-1024 + 4095 * RAMP)))
     records, summary = prepared(run)
     assert is_ramp(records["bone.tif"], 1.0) and is_ramp(records["soft.tif"], 0.5)
-    assert summary.deep == {("32-bit TIFF", (-1024.0, 3071.0)): 2}
+    assert summary.high_bit_depth == {("32-bit TIFF", (-1024.0, 3071.0)): 2}
 
 
-def test_saturated_pictures_of_several_depths_in_one_folder(pics):
-    """All pictures of a mixed folder look alike, whatever their depths, and half of a set is not black."""
+def test_saturated_images_of_several_depths_in_one_folder(pics):
+    """All images of a mixed folder look alike, whatever their depths, and half of a set is not black."""
     folder, run = pics
     save(folder, "8.png", np.uint8(np.round(RAMP * 255)))
     for bits in (8, 10, 12, 14, 16):
@@ -126,9 +126,9 @@ def test_white_level_is_a_setting(pics):
     data = integers(RAMP, 12).astype(">u2").tobytes()
     (folder / "names its depth.pgm").write_bytes(b"P5 64 64 4095\n" + data)
     records, summary = prepared(run._replace(white_level=2046))
-    assert is_ramp(records["names its depth.pgm"]) and summary.deep.pop(("16-bit PPM", (0.0, 65535.0)))
+    assert is_ramp(records["names its depth.pgm"]) and summary.high_bit_depth.pop(("16-bit PPM", (0.0, 65535.0)))
     assert is_ramp(records["a.png"], 0.5) and is_ramp(records["b.tif"], 0.5) and is_ramp(records["8.png"])
-    assert set(summary.deep) == {("16-bit PNG", (0.0, 2046.0)), ("float TIFF", (0.0, 2046.0))}
+    assert set(summary.high_bit_depth) == {("16-bit PNG", (0.0, 2046.0)), ("float TIFF", (0.0, 2046.0))}
     records, summary = prepared(run)
     assert is_ramp(records["a.png"]) and is_ramp(records["b.tif"]) and summary.decoded == 2
 
@@ -151,7 +151,7 @@ def test_a_killed_run_resumes_between_the_two_passes(pics, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(prepare, "_decode_deep", killed)
+        patch.setattr(prepare, "_decode_high_bit_depth", killed)
         with pytest.raises(KeyboardInterrupt):
             load(run, RECIPE)
     records, summary = prepared(run)
@@ -163,19 +163,19 @@ def test_damaged_records_are_rebuilt_with_the_same_white(pics):
     folder, run = pics
     save(folder, "dim.png", integers(DIM, 12))
     save(folder, "bright.png", integers(RAMP * 0.999, 12))
-    pictures, _ = prepare.prepare_pictures(run, RECIPE)
-    before = pictures.records.take(np.arange(2))
+    dataset, _ = prepare.prepare_images(run, RECIPE)
+    before = dataset.records.take(np.arange(2))
     (path,) = [each for each in (folder.parent / "cache").iterdir() if each.suffix == ".records"]
     path.write_bytes(b"\1" * path.stat().st_size)
-    assert np.array_equal(pictures.records.take(np.arange(2)), before)
+    assert np.array_equal(dataset.records.take(np.arange(2)), before)
 
 
-def colour_png(values, colour_type):
+def color_png(values, color_type):
     """Return a PNG of 16 bits per channel, which Pillow does not write: values [H, W, 3 or 4] uint16."""
     height, width = values.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)),
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)),
         (b"IDAT", zlib.compress(rows)),
     ]
     parts = [
@@ -208,36 +208,36 @@ def tiff(values, photometric, order="<", compressed=False):
 @pytest.mark.parametrize("bits", (10, 12, 16))
 @pytest.mark.parametrize("kind", ("png", "little", "big", "compressed"))
 @pytest.mark.parametrize("channels", (3, 4))
-def test_colours_of_more_than_8_bits(pics, bits, kind, channels):
+def test_colors_of_more_than_8_bits(pics, bits, kind, channels):
     """Pillow gives the high byte alone, with which 10 bits in 16 are black."""
     folder, run = pics
     values = np.stack([RAMP, RAMP * 0.5, 1 - RAMP] + [np.ones_like(RAMP)] * (channels - 3), -1)
     values = integers(values, bits)
     values[..., 3:] = 65535  # opaque
     if kind == "png":
-        content = colour_png(values, {3: 2, 4: 6}[channels])
+        content = color_png(values, {3: 2, 4: 6}[channels])
     else:
         content = tiff(values, 2, ">" if kind == "big" else "<", kind == "compressed")
     (folder / "a").write_bytes(content)
     ((record,), summary) = load(run, RECIPE)
     expected = np.stack([RAMP[32], RAMP[32] * 0.5, 1 - RAMP[32]], -1) * 255
     assert np.abs(record[32] - expected).max() <= 1.5
-    assert list(summary.deep) == [(f"16-bit {'PNG' if kind == 'png' else 'TIFF'}", (0.0, 2.0**bits - 1))]
+    assert list(summary.high_bit_depth) == [(f"16-bit {'PNG' if kind == 'png' else 'TIFF'}", (0.0, 2.0**bits - 1))]
 
 
-def test_all_channels_count_in_a_large_picture():
-    """Of large pictures some pixels are looked at, not the values of one channel alone."""
+def test_all_channels_count_in_a_large_image():
+    """Of large images some pixels are looked at, not the values of one channel alone."""
     values = np.zeros((1500, 1400, 3), np.uint16)
     values[..., 2] = 4000
-    assert depths._span(values, "16-bit PNG").high == 4000
+    assert depths._value_range(values, "16-bit PNG").high == 4000
 
 
-def test_transparent_pictures_of_16_bits(pics):
+def test_transparent_images_of_16_bits(pics):
     folder, run = pics
     values = integers(np.stack([RAMP, RAMP, RAMP, np.ones_like(RAMP)], -1), 12)
     values[..., 3] = 65535
     values[:32, :, 3] = 0
-    (folder / "a.png").write_bytes(colour_png(values, 6))
+    (folder / "a.png").write_bytes(color_png(values, 6))
     ((record,), _) = load(run, RECIPE)
     assert (record[:28] == 255).all() and is_ramp(record)
 
@@ -254,7 +254,7 @@ def test_depths_that_a_format_names(pics):
     values = integers(DIM, 10)
     (folder / "a.pgm").write_bytes(b"P5 64 64 1023\n" + values.astype(">u2").tobytes())
     ((record,), summary) = load(run, RECIPE)
-    assert is_ramp(record, 0.3) and summary.deep == {("16-bit PPM", (0.0, 65535.0)): 1}
+    assert is_ramp(record, 0.3) and summary.high_bit_depth == {("16-bit PPM", (0.0, 65535.0)): 1}
 
 
 def test_rotation_of_16_bits(pics):
@@ -270,5 +270,5 @@ def test_rotation_of_16_bits(pics):
 
 def test_a_note_survives_the_index():
     for low, high in ((0.0, 1.002), (float("-inf"), 5e-324), (0.1, 1e300)):
-        note = depths.Note(depths.Span("float TIFF", 0.0, low, high), (low, high))
+        note = depths.Note(depths.ValueRange("float TIFF", 0.0, low, high), (low, high))
         assert depths.Note.from_text(note.to_text()) == note and json.loads(note.to_text())

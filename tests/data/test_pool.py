@@ -62,9 +62,9 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
     crashing = {names[0], names[70], names[149]}
     at_start(CRASH.format(names=crashing))
     records.write_bytes(b"")
-    recipe = RECIPE._replace(size=8)
+    options = RECIPE._replace(size=8)
     tasks = [(name, 2 * i, 100, "more") for i, name in enumerate(names)]
-    results = dict(pool.decode_all(iter(tasks), decoder.Job(str(tmp_path), str(records), recipe, {}), 2))
+    results = dict(pool.decode_all(iter(tasks), decoder.Job(str(tmp_path), str(records), options, {}), 2))
     assert set(results) == set(tasks)
     content = np.zeros((300, record_bytes((8, 8, 3))), np.uint8)
     content.ravel()[: records.stat().st_size] = np.frombuffer(records.read_bytes(), np.uint8)
@@ -72,20 +72,20 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
         if task[0] in crashing:
             assert outcome == decoder.Outcome("unread", None, "decoding it crashed (signal 11)")
             continue
-        record = to_record(decode_alone(os.path.join(str(tmp_path), os.fsdecode(task[0])), recipe))
+        record = to_record(decode_alone(os.path.join(str(tmp_path), os.fsdecode(task[0])), options))
         assert np.array_equal(content[task[1]], record)
         assert outcome == decoder.Outcome("picture", checksums(record[None])[0], "")
     assert multiprocessing.active_children() == []
 
 
-def test_a_decoder_that_crashes_costs_one_picture(run, at_start):
+def test_a_decoder_that_crashes_costs_one_image(run, at_start):
     at_start(CRASH.format(names={b"1.jpg", b"4.jpg"}))
     records, summary = load(run)
     assert len(records) == 8 and len(summary.unusable) == 4
     assert set(skipped(run).values()) == {"decoding it crashed (signal 11)"}
 
 
-def test_processes_that_cannot_start_are_not_blamed_on_the_pictures(run, at_start, monkeypatch):
+def test_processes_that_cannot_start_are_not_blamed_on_the_images(run, at_start, monkeypatch):
     at_start("import os\nos._exit(7)\n")
     assert refused(run) == "decoding processes exit at once (exit code 7); out of memory?"
     monkeypatch.undo()
@@ -102,18 +102,18 @@ def test_odd_files_are_sorted_out(run, pics):
             (pics / folder / name).write_bytes(content[0] if isinstance(content, tuple) else content)
     os.symlink("nowhere", str(pics / "dead.jpg"))
     (pics / ".hidden").write_bytes(b"")
-    pictures, summary = prepare.prepare_pictures(run, RECIPE)
-    assert pictures.n == len(pictures.records) == len(usable) and pictures.classes == ["good"]
+    dataset, summary = prepare.prepare_images(run, RECIPE)
+    assert dataset.n == len(dataset.records) == len(usable) and dataset.classes == ["good"]
     assert sum(summary.ignored.values()) == len(others) and summary.hidden == 1
     reasons = skipped(run)
     assert set(reasons) == {os.path.join("bad", name) for name in unusable} | {"dead.jpg"}
     assert all(unusable[os.path.basename(path)][1] in reason for path, reason in reasons.items() if "bad" in path)
-    text = report.describe(pictures, summary, run)
+    text = report.describe(dataset, summary, run)
     assert f"Unusable, left out: {len(unusable) + 1}\n" in text
     assert "  dead.jpg: broken link\n" in text and text.count("  bad") == 4 and "... all are listed in" in text
     assert "Ignored: 5 other files (" in text and ".txt 1" in text and "1 hidden" in text
     # The next run has all that from the cache, and lists it again.
-    _, summary = prepare.prepare_pictures(run, RECIPE)
+    _, summary = prepare.prepare_images(run, RECIPE)
     assert summary.decoded == 0 and len(summary.unusable) == len(unusable) + 1 and skipped(run) == reasons
 
 
@@ -123,10 +123,10 @@ def test_names_that_are_not_text(run, pics):
     for name, content in ((b"\xfd.jpg", odd_files.saved(odd_files.motif(), "JPEG")), (b"\xfc\n.jpg", b"no")):
         with open(os.path.join(folder, name), "wb") as file:
             file.write(content)
-    pictures, summary = prepare.prepare_pictures(run, RECIPE)
-    assert len(pictures.records) == 13 and pictures.classes[-1] == "\udcff\udcfe class"
+    dataset, summary = prepare.prepare_images(run, RECIPE)
+    assert len(dataset.records) == 13 and dataset.classes[-1] == "\udcff\udcfe class"
     assert list(skipped(run)) == [os.path.join("\\udcff\\udcfe class", "\\udcfc\n.jpg")]
-    report.describe(pictures, summary, run).encode("utf-8", "backslashreplace")
+    report.describe(dataset, summary, run).encode("utf-8", "backslashreplace")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are those of Unix")
@@ -137,7 +137,7 @@ def test_a_full_disk_is_one_line_and_no_partial_record_is_used(run, limit):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
-        line = refused(run if limit == 3000 else more_pictures(run))
+        line = refused(run if limit == 3000 else more_images(run))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert f"cache_dir = {run.cache_dir} cannot be written (" in line and "free some space" in line
@@ -147,7 +147,7 @@ def test_a_full_disk_is_one_line_and_no_partial_record_is_used(run, limit):
     assert summary.damage == ""
 
 
-def more_pictures(run):
+def more_images(run):
     for i in range(60):
         Image.fromarray(gradient(10 + i, 20)).save(os.path.join(run.pics_dir, "red", f"more {i}.png"))
     return run
@@ -187,7 +187,7 @@ def test_not_more_processes_than_windows_can_wait_for(monkeypatch):
     assert (pool.processes_for(0), pool.processes_for(5), pool.processes_for(1000)) == (1, 5, 60)
 
 
-# What the program does until the pictures are prepared; on two cores, so that many are not too fast for the test.
+# What the program does until the images are prepared; on two cores, so that many are not too fast for the test.
 LOAD = """
 import sys
 from utils import data
@@ -243,9 +243,9 @@ def test_killed_while_preparing(run, pics, tmp_path):
         raise AssertionError("processes were left behind")
     prepared = count_prepared(run)
     assert 0 < prepared < 162
-    pictures, summary = prepare.prepare_pictures(run, RECIPE)
-    assert pictures.n == 162 and summary.decoded == 162 - prepared and summary.damage == ""
-    assert prepare.prepare_pictures(run, RECIPE)[1].decoded == 0
+    dataset, summary = prepare.prepare_images(run, RECIPE)
+    assert dataset.n == 162 and summary.decoded == 162 - prepared and summary.damage == ""
+    assert prepare.prepare_images(run, RECIPE)[1].decoded == 0
 
 
 # A parent, killed while its child watches by decoder._orphan_check; the child writes what it sees to a file.

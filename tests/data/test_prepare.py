@@ -1,4 +1,4 @@
-"""From a folder to the pictures of a run: each file is decoded once, with the right label, and odd files are listed."""
+"""From a folder to the images of a run: each file is decoded once, with the right label, and odd files are listed."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ from preparing import RECIPE, decode_alone, decode_here, in_cache, load, own_fol
 
 from utils import data
 from utils.data import cache, index, pool, prepare
-from utils.data.decode import Recipe
+from utils.data.decode import DecodeOptions
 
 
 @pytest.fixture
@@ -29,59 +29,59 @@ def in_this_process(monkeypatch):
     monkeypatch.setattr(pool, "decode_all", decode_here)
 
 
-def test_pictures_are_in_path_order_with_their_labels(run, pics):
+def test_images_are_in_path_order_with_their_labels(run, pics):
     Image.fromarray(gradient(20, 20)).save(str(pics / "lone.png"))
     Image.fromarray(gradient(20, 20)).save(str(pics / "blue" / "0.jpg.png"))
     (pics / "red" / "deep" / "er").mkdir(parents=True)
     Image.fromarray(gradient(20, 20)).save(str(pics / "red" / "deep" / "er" / "x.png"))
-    pictures, _ = prepare.prepare_pictures(run, RECIPE)
+    dataset, _ = prepare.prepare_images(run, RECIPE)
     paths = sorted(os.path.relpath(str(path), str(pics)) for path in pics.rglob("*.*"))
-    assert pictures.n == 15 and pictures.records.shape == (15, 16, 16, 3)
-    for record, path in zip(pictures.records.take(np.arange(15)), paths):
+    assert dataset.n == 15 and dataset.records.shape == (15, 16, 16, 3)
+    for record, path in zip(dataset.records.take(np.arange(15)), paths):
         assert np.array_equal(record, decode_alone(os.path.join(str(pics), path), RECIPE)), path
-    assert pictures.classes == ["blue", "red"]
-    assert pictures.labels.tolist() == [0] * 7 + [-1] + [1] * 7
+    assert dataset.classes == ["blue", "red"]
+    assert dataset.labels.tolist() == [0] * 7 + [-1] + [1] * 7
     # Three files with the same content: each path of a record is named.
-    assert set(pictures.paths_of(7)) == {"lone.png", "blue/0.jpg.png", "red/deep/er/x.png"}
+    assert set(dataset.paths_of(7)) == {"lone.png", "blue/0.jpg.png", "red/deep/er/x.png"}
 
 
-def test_load_prints_what_was_found_and_returns_the_pictures(tiny, run, capsys):
+def test_load_prints_what_was_found_and_returns_the_images(tiny, run, capsys):
     settings = tiny._replace(run=run)
-    pictures = data.load(settings)
+    dataset = data.load(settings)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("Preparing 12 files on ") and lines[0].endswith((" core.", " cores."))
-    assert lines[1] == f"12 pictures in {run.pics_dir}: blue 6, red 6"
+    assert lines[1] == f"12 images in {run.pics_dir}: blue 6, red 6"
     assert lines[2].startswith("Prepared 12 files in ") and lines[2].endswith(f" s; the cache is in {run.cache_dir}.")
-    assert len(lines) == 3 and pictures.n == 12 and skipped(run) == {}
+    assert len(lines) == 3 and dataset.n == 12 and skipped(run) == {}
     os.remove(os.path.join(run.checkpoints_dir, "skipped.csv"))
     again = data.load(settings, listing=False)
-    assert capsys.readouterr().out.splitlines() == lines[1:2] and again.fingerprint == pictures.fingerprint
+    assert capsys.readouterr().out.splitlines() == lines[1:2] and again.fingerprint == dataset.fingerprint
     assert os.listdir(run.checkpoints_dir) == []
 
 
 def test_the_recipe_follows_from_the_settings(tiny):
-    def recipe(**run):
-        return prepare.recipe_of(tiny._replace(run=tiny.run._replace(**run)))
+    def options(**run):
+        return prepare.decode_options(tiny._replace(run=tiny.run._replace(**run)))
 
-    assert recipe() == Recipe(16, 3, "center", (255, 255, 255))
-    assert recipe(crop="pad", background="#102030") == Recipe(16, 3, "pad", (16, 32, 48))
-    assert recipe(crop="random") == Recipe(18, 3, "center", (255, 255, 255))
-    assert recipe(crop="random", load_size=20) == Recipe(20, 3, "center", (255, 255, 255))
+    assert options() == DecodeOptions(16, 3, "center", (255, 255, 255))
+    assert options(crop="pad", background="#102030") == DecodeOptions(16, 3, "pad", (16, 32, 48))
+    assert options(crop="random") == DecodeOptions(18, 3, "center", (255, 255, 255))
+    assert options(crop="random", load_size=20) == DecodeOptions(20, 3, "center", (255, 255, 255))
     tiny = tiny._replace(network=tiny.network._replace(image_size="24x16"))
-    assert recipe().size == "24x16" and recipe().shape == (24, 16, 3)
-    assert recipe(crop="random").size == "27x18"
-    assert recipe(crop="random", load_size=20).size == "30x20"  # the shorter side
+    assert options().size == "24x16" and options().shape == (24, 16, 3)
+    assert options(crop="random").size == "27x18"
+    assert options(crop="random", load_size=20).size == "30x20"  # the shorter side
 
 
 def test_classes_are_sorted_by_name_not_by_path(run, pics):
     os.rename(str(pics / "red"), str(pics / "blue-er"))
-    pictures, _ = prepare.prepare_pictures(run, RECIPE)
-    assert pictures.classes == ["blue", "blue-er"] and pictures.labels.tolist() == [1] * 6 + [0] * 6
+    dataset, _ = prepare.prepare_images(run, RECIPE)
+    assert dataset.classes == ["blue", "blue-er"] and dataset.labels.tolist() == [1] * 6 + [0] * 6
 
 
-def test_the_fingerprint_changes_with_pictures_and_labels(run, pics):
+def test_the_fingerprint_changes_with_images_and_labels(run, pics):
     def fingerprint():
-        return prepare.prepare_pictures(run, RECIPE)[0].fingerprint
+        return prepare.prepare_images(run, RECIPE)[0].fingerprint
 
     first = fingerprint()
     assert first == fingerprint() and first.startswith("12 ")
@@ -113,7 +113,7 @@ def test_each_file_is_decoded_once(run, pics):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no time of the last change of a file")
 @pytest.mark.parametrize("how", ("in place", "another file", "exchanged"))
-def test_a_picture_in_the_place_of_another_is_noticed(run, pics, how):
+def test_an_image_in_the_place_of_another_is_noticed(run, pics, how):
     """Of the same name, size and modification time, as tar, rsync -t and cp -p leave them."""
     load(run)
     path, other = str(pics / "red" / "0.jpg"), str(pics / "blue" / "0.jpg")
@@ -150,16 +150,16 @@ def test_every_recipe_has_a_cache_of_its_own(run):
     assert [load(run, variant)[1].decoded for variant in variants] == [0] * 5
 
 
-def test_pictures_with_alpha_do_not_depend_on_the_background(tiny):
-    def recipe(channels, background):
+def test_images_with_alpha_do_not_depend_on_the_background(tiny):
+    def options(channels, background):
         network = tiny.network._replace(channels=channels)
-        return prepare.recipe_of(tiny._replace(network=network, run=tiny.run._replace(background=background)))
+        return prepare.decode_options(tiny._replace(network=network, run=tiny.run._replace(background=background)))
 
-    assert recipe(4, "red") == recipe(4, "blue") and recipe(3, "red") != recipe(3, "blue")
+    assert options(4, "red") == options(4, "blue") and options(3, "red") != options(3, "blue")
 
 
 def test_caches_of_earlier_versions_stay_valid(run):
-    """A change of these names or tables makes every user decode all pictures again."""
+    """A change of these names or tables makes every user decode all images again."""
     load(run)
     stem = "16x16x3-dca478e46161"  # of ../some pics and RECIPE
     assert sorted(os.listdir(run.cache_dir)) == [stem + "-0.records", stem + ".lock", stem + ".sqlite"]
@@ -185,7 +185,7 @@ def test_caches_of_earlier_versions_stay_valid(run):
     assert load(run)[1].decoded == 0
 
 
-def test_pictures_and_cache_can_be_moved_together(run, tmp_path):
+def test_images_and_cache_can_be_moved_together(run, tmp_path):
     load(run)
     (tmp_path / "new").mkdir()
     for name in ("some pics", "cache", "checkpoints"):
@@ -197,7 +197,7 @@ def test_pictures_and_cache_can_be_moved_together(run, tmp_path):
     assert load(run._replace(**moved))[1].decoded == 0
 
 
-def test_pictures_and_cache_on_different_drives(run, pics, monkeypatch):
+def test_images_and_cache_on_different_drives(run, pics, monkeypatch):
     def relpath(path, start):
         raise ValueError("path is on mount 'D:', start on mount 'C:'")  # as Windows does
 
@@ -213,8 +213,8 @@ def test_pictures_and_cache_on_different_drives(run, pics, monkeypatch):
 def test_a_cache_folder_with_an_odd_name(run, name):
     folder = os.fsdecode(os.path.join(os.fsencode(run.cache_dir), name))
     os.mkdir(folder)
-    pictures, _ = prepare.prepare_pictures(run._replace(cache_dir=folder), RECIPE)
-    assert pictures.paths_of(7) == ["red/1.jpg"]
+    dataset, _ = prepare.prepare_images(run._replace(cache_dir=folder), RECIPE)
+    assert dataset.paths_of(7) == ["red/1.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_new_pillow_tries_unusable_files_again(run, pics, monkeypatch):
     assert load(run)[1].decoded == 1
 
 
-def test_a_picture_that_vanishes_midway(run, pics, monkeypatch):
+def test_an_image_that_vanishes_midway(run, pics, monkeypatch):
     compare = cache.Cache.compare
 
     def vanish(self, files):
@@ -260,8 +260,8 @@ def test_a_picture_that_vanishes_midway(run, pics, monkeypatch):
 
 
 def test_reasons_are_one_line_of_text(run, pics, monkeypatch):
-    def refuse(path, recipe, levels):
-        raise prepare.decode.BadPictureError("first\n  second \udcff")
+    def refuse(path, options, levels):
+        raise prepare.decode.BadImageError("first\n  second \udcff")
 
     monkeypatch.setattr(prepare.decode, "decode", refuse)
     odd_files.motif().save(str(pics / "red" / "6.png"))
@@ -281,7 +281,7 @@ def test_ctrl_c_while_preparing_keeps_what_was_done(run, monkeypatch):
 
     monkeypatch.setattr(pool, "decode_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        prepare.prepare_pictures(run, RECIPE)
+        prepare.prepare_images(run, RECIPE)
     monkeypatch.setattr(pool, "decode_all", decode_here)
     assert load(run)[1].decoded == 7
 

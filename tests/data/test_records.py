@@ -14,17 +14,17 @@ SHAPE = (5, 5, 3)  # 75 bytes, not a multiple of 4
 
 
 @pytest.fixture
-def pictures():
+def images():
     return np.random.RandomState(0).randint(0, 256, (6, *SHAPE)).astype(np.uint8)
 
 
 @pytest.fixture(params=("mapped", "without memory maps"))
-def stored(tmp_path, pictures, request, monkeypatch):
-    """Return (path, Records, checksums asked for) of pictures 5, 4, ..., 0; picture i is in slot 2 i + 1."""
+def stored(tmp_path, images, request, monkeypatch):
+    """Return (path, Records, checksums asked for) of images 5, 4, ..., 0; image i is in slot 2 i + 1."""
     path, size = tmp_path / "r", record_bytes(SHAPE)
     records = np.zeros((12, size), np.uint8)
     slots = np.arange(1, 12, 2)
-    records[slots] = [to_record(picture) for picture in pictures]
+    records[slots] = [to_record(image) for image in images]
     path.write_bytes(records.tobytes())
     expected = checksums(records[slots])
     asked = []
@@ -33,17 +33,17 @@ def stored(tmp_path, pictures, request, monkeypatch):
 
     def rebuild(checksum):
         asked.append(checksum)
-        return pictures[list(expected).index(checksum)]
+        return images[list(expected).index(checksum)]
 
     return path, Records(str(path), SHAPE, slots[::-1].astype(np.int32), expected[::-1].copy(), rebuild), asked
 
 
-def test_they_are_read_in_any_order(stored, pictures):
+def test_they_are_read_in_any_order(stored, images):
     _, records, asked = stored
     assert len(records) == 6 and records.shape == (6, *SHAPE)
     indices = np.array([0, 5, 5, 2, 3])
     taken = records.take(indices)
-    assert taken.dtype == np.uint8 and np.array_equal(taken, pictures[5 - indices])
+    assert taken.dtype == np.uint8 and np.array_equal(taken, images[5 - indices])
     assert asked == []
 
 
@@ -72,36 +72,36 @@ def test_checksums_are_the_same_on_every_machine():
     assert checksums(records).tolist() == [2002245232, 2081221578]
 
 
-def test_a_damaged_record_is_rebuilt_and_written_back(stored, pictures):
+def test_a_damaged_record_is_rebuilt_and_written_back(stored, images):
     path, records, asked = stored
     content = bytearray(path.read_bytes())
     content[3 * record_bytes(SHAPE) + 7] ^= 1
     path.write_bytes(content)  # in place
-    assert np.array_equal(records.take(np.arange(6)), pictures[::-1]) and len(asked) == 1
-    assert np.array_equal(records.take(np.arange(6)), pictures[::-1]) and len(asked) == 1
+    assert np.array_equal(records.take(np.arange(6)), images[::-1]) and len(asked) == 1
+    assert np.array_equal(records.take(np.arange(6)), images[::-1]) and len(asked) == 1
 
 
-def test_a_file_truncated_under_the_reader_does_not_crash(stored, pictures):
+def test_a_file_truncated_under_the_reader_does_not_crash(stored, images):
     path, records, asked = stored
     with open(str(path), "r+b") as file:
         file.truncate(2 * record_bytes(SHAPE) + 10)
-    assert np.array_equal(records.take(np.arange(6)), pictures[::-1]) and len(asked) == 5
-    assert np.array_equal(records.take(np.arange(6)), pictures[::-1]) and len(asked) == 5
+    assert np.array_equal(records.take(np.arange(6)), images[::-1]) and len(asked) == 5
+    assert np.array_equal(records.take(np.arange(6)), images[::-1]) and len(asked) == 5
 
 
-def test_a_rebuilt_record_that_differs_is_accepted(stored, pictures):
+def test_a_rebuilt_record_that_differs_is_accepted(stored, images):
     path, records, _ = stored
     path.write_bytes(bytes(path.stat().st_size))
-    records._rebuild = lambda checksum: pictures[0] // 2
+    records._rebuild = lambda checksum: images[0] // 2
     for _ in range(2):
-        assert np.array_equal(records.take(np.array([3, 1])), [pictures[0] // 2] * 2)
+        assert np.array_equal(records.take(np.array([3, 1])), [images[0] // 2] * 2)
 
 
-def test_a_file_system_without_memory_maps_is_a_warning(tmp_path, pictures, monkeypatch, capsys):
-    monkeypatch.setattr(filesystem, "_told", set())
+def test_a_file_system_without_memory_maps_is_a_warning(tmp_path, images, monkeypatch, capsys):
+    monkeypatch.setattr(filesystem, "_warned", set())
     monkeypatch.setattr(mmap, "mmap", failing(errno.ENODEV))
-    (tmp_path / "r").write_bytes(to_record(pictures[0]).tobytes())
-    sums = checksums(to_record(pictures[0])[None])
+    (tmp_path / "r").write_bytes(to_record(images[0]).tobytes())
+    sums = checksums(to_record(images[0])[None])
     records = Records(str(tmp_path / "r"), SHAPE, np.int32([0]), sums, None)
-    assert np.array_equal(records.take(np.array([0])), pictures[:1])
+    assert np.array_equal(records.take(np.array([0])), images[:1])
     assert f"main.py: {tmp_path} is on a file system without memory maps (" in capsys.readouterr().err

@@ -146,7 +146,7 @@ def test_nested_folders_on_windows(tmp_path, monkeypatch):
 
 
 def test_no_folder_is_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"gone does not exist; it should hold pictures as <class>/<n>\.jpg"):
+    with pytest.raises(UserError, match=r"gone does not exist; it should hold images as <class>/<n>\.jpg"):
         Scan(str(tmp_path / "gone"))
     os.symlink("nowhere", str(tmp_path / "link"))
     with pytest.raises(UserError, match=r"link is a broken link, to nowhere; correct the link; it should"):

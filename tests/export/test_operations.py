@@ -1,4 +1,4 @@
-"""The operations that pages compute draw TensorFlow's pictures, for every kind of generator; the rest is refused."""
+"""The operations that pages compute draw TensorFlow's images, for every kind of generator; the rest is refused."""
 
 import json
 
@@ -16,12 +16,12 @@ py_mini_racer = pytest.importorskip("py_mini_racer")
 
 
 def by_javascript(operations, z, classes):
-    """Return the numbers of a picture, as network.js computes them."""
+    """Return the numbers of an image, as network.js computes them."""
     call = """
     function run(steps, arrays, z, classes) {
-      const picture = createGenerator(steps, arrays.map((each) => Float32Array.from(each)))(
+      const image = createGenerator(steps, arrays.map((each) => Float32Array.from(each)))(
         Float32Array.from(z), Float32Array.from(classes));
-      return JSON.stringify(Array.from(picture.data));
+      return JSON.stringify(Array.from(image.data));
     }"""
     engine = py_mini_racer.MiniRacer()
     engine.eval(html.read(NETWORK) + call)
@@ -44,7 +44,7 @@ def frozen(session, output):
     ),
     ids=str,
 )
-def test_the_pictures_of_every_generator(graph, tiny, changes):
+def test_the_images_of_every_generator(graph, tiny, changes):
     network = tiny.network._replace(**changes)
     z, labels = tf.placeholder(tf.float32, [None, network.z_dim], "z"), tf.placeholder(tf.int32, [None], "labels")
     classes = tf.one_hot(labels, 3) if network.conditional else None

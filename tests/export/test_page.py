@@ -1,4 +1,4 @@
-"""The page in a real browser: its pictures are the program's, every control works, and nothing is asked of anybody."""
+"""The page in a real browser: its images are the program's, every control works, and nothing is asked of anybody."""
 
 import pathlib
 import re
@@ -14,7 +14,7 @@ pytest.importorskip("py_mini_racer")
 CLASSES = ("<img src=x onerror=alert(1)>", "b & c")
 
 
-@pytest.fixture(scope="module", params=["colour", "grey, classes, not square"])
+@pytest.fixture(scope="module", params=["color", "gray, classes, not square"])
 def exported(request, tmp_path_factory):
     """A program that was trained for two steps, with its page and some of its picks."""
     folder = tmp_path_factory.mktemp("page")
@@ -23,7 +23,7 @@ def exported(request, tmp_path_factory):
         Image.fromarray(np.full((16, 16, 3), 20 * i, np.uint8)).save(str(folder / "pics" / CLASSES[i % 2] / f"{i}.png"))
     program = Program(folder / "a copy", folder / "pics")
     options, names, sides = [], ["0", "1", "2"], (16, 16)
-    if request.param != "colour":
+    if request.param != "color":
         options = ["--conditional", "1", "--channels", "1", "--upsample", "transposed", "--kernel", "5"]
         options, sides = [*options, "--image_size", "16x24"], (16, 24)
         names = [f"{CLASSES[0]}:0", f"{CLASSES[0]}:1", f"{CLASSES[1]}:7"]
@@ -47,7 +47,7 @@ def wait_for(browser, condition):
 
 @pytest.fixture
 def page(exported, browser):
-    """The page, with all its pictures."""
+    """The page, with all its images."""
     browser.open(exported.page)
     wait_for(browser, IDLE)
     return browser
@@ -65,14 +65,14 @@ const pixelsIn = (canvas) => {
 
 
 def large(page):
-    """Return the large picture, [H, W, 4] uint8, and its name."""
+    """Return the large image, [H, W, 4] uint8, and its name."""
     wait_for(page, IDLE)
-    height, pixels = page.run(COPY + "return [byId('picture').height, pixelsIn(byId('picture'))]")
+    height, pixels = page.run(COPY + "return [byId('image').height, pixelsIn(byId('image'))]")
     return np.uint8(pixels).reshape(height, -1, 4), page.find("#name").text
 
 
 @pytest.mark.slow
-def test_pictures_are_those_of_the_program(exported, page):
+def test_images_are_those_of_the_program(exported, page):
     shown = page.run(COPY + "return [...document.querySelectorAll('#grid canvas')].map(pixelsIn)")
     drawn = sorted(map(str, exported.samples.glob("*picks*/*.png")))
     assert len(shown) == len(drawn) == 3
@@ -101,7 +101,7 @@ def set_value(page, selector, value, event="input"):
 
 
 @pytest.mark.slow
-def test_every_control_changes_the_picture(exported, page, tmp_path):
+def test_every_control_changes_the_image(exported, page, tmp_path):
     names, previous = exported.names, large(page)
     assert previous[1] == names[0]
 
@@ -152,7 +152,7 @@ def test_every_control_changes_the_picture(exported, page, tmp_path):
 
 
 def downloads(folder):
-    """Return the paths of the pictures in a folder, as soon as there is one."""
+    """Return the paths of the images in a folder, as soon as there is one."""
     for _ in range(100):
         paths = [path for path in folder.iterdir() if path.suffix == ".png"]
         if paths:
@@ -162,7 +162,7 @@ def downloads(folder):
 
 
 @pytest.mark.slow
-def test_pictures_are_computed_in_their_order(exported, page):
+def test_images_are_computed_in_their_order(exported, page):
     """The newest request of a place counts, and a walk does not keep the others waiting."""
     order = page.run(
         """
@@ -188,10 +188,10 @@ def test_pictures_are_computed_in_their_order(exported, page):
 
 
 @pytest.mark.slow
-def test_a_picture_is_saved_under_its_own_name(page, tmp_path):
+def test_an_image_is_saved_under_its_own_name(page, tmp_path):
     page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     before = large(page)
-    page.run("byId('new').click(); byId('save').click()")  # the new picture is still being computed
+    page.run("byId('new').click(); byId('save').click()")  # the new image is still being computed
     (saved,) = downloads(tmp_path)
     assert saved.stem.endswith(re.sub(r"[^\w.-]+", "_", before[1]))
     np.testing.assert_array_equal(np.uint8(Image.open(str(saved)).convert("RGBA")), before[0])
@@ -214,7 +214,7 @@ def test_a_worker_that_fails_is_reported(exported, browser):
     browser.open(exported.page)
     wait_for(browser, IDLE)
     browser.run("painter.request('bad', LARGE, { z: [], classes: [] }, () => 0)")
-    wait_for(browser, "byId('problem').textContent.startsWith('This browser cannot compute the pictures: ')")
+    wait_for(browser, "byId('problem').textContent.startsWith('This browser cannot compute the images: ')")
     assert browser.complaints()  # the error itself
 
 
@@ -246,7 +246,7 @@ def test_everything_fits_the_window(exported, browser, width):
     wait_for(browser, IDLE)
     assert browser.run("return document.documentElement.scrollWidth") <= width
     boxes = browser.run(
-        "const canvases = [...document.querySelectorAll('#picture, #grid canvas, .corner canvas, #map')];"
+        "const canvases = [...document.querySelectorAll('#image, #grid canvas, .corner canvas, #map')];"
         "return canvases.map((canvas) => [canvas.clientHeight, canvas.clientWidth])"
     )
     height, width = exported.sides

@@ -4,12 +4,10 @@ import hashlib
 import json
 import os
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
-from utils.checkpoints import store
-from utils.checkpoints.manifest import Manifest, Saved
-from utils.checkpoints.select import Selected
 from utils.errors import UserError
 from utils.export import target as module
 
@@ -17,9 +15,9 @@ from utils.export import target as module
 @pytest.fixture
 def target(tiny, tmp_path):
     """Return a function that opens the folder of an export, as each command does."""
-    manifest = Manifest(12, {}, tiny.network, Saved(run_id="0123456789abcdef"))
-    selected = Selected(store.at(str(tmp_path), 12), manifest, "the latest", weights="0123456789ab")
-    return lambda: module.Target(str(tmp_path / "s"), selected, 5)
+    selected = SimpleNamespace(manifest=SimpleNamespace(network=tiny.network))
+    facts = {"step": 12, "run_id": "0123456789abcdef", "weights": "0123456789ab", "classes": (), "z_dim": 5}
+    return lambda: module.Target(str(tmp_path / "s"), SimpleNamespace(selected=selected, **facts))
 
 
 def described(target):

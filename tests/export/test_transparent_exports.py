@@ -1,4 +1,4 @@
-"""Exports with an alpha channel: straight colours in `images` and on the page, and a background to choose there."""
+"""Exports with an alpha channel: straight colors in `images` and on the page, and a background to choose there."""
 
 import collections
 import json
@@ -12,13 +12,12 @@ from test_page import COPY, IDLE, set_value, wait_for
 
 from model.sample_graph import name_outputs
 from utils.errors import RunError
-from utils.export import page
+from utils.export import export, page
 from utils.export.frozen import READER
 from utils.output import html
-from utils.output.alpha import straight
-from utils.tasks import export
+from utils.output.alpha import unpremultiply
 
-# Every colour with every alpha, premultiplied; a network's colours may exceed its alpha.
+# Every color with every alpha, premultiplied; a network's colors may exceed its alpha.
 PAIRS = np.stack(np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2), axis=-1)
 ALL = PAIRS[None, ..., [0, 0, 0, 1]]  # [1, 256, 256, 4]
 FLOATS = np.float32(ALL / 127.5 - 1)
@@ -34,7 +33,7 @@ def named(graph):
 def test_images_are_the_pixels_of_the_png_files(named):
     with tf.Session() as session:
         images, floats = session.run(["images:0", "images_float:0"])
-    assert np.array_equal(images, straight(ALL)) and np.array_equal(floats, FLOATS)
+    assert np.array_equal(images, unpremultiply(ALL)) and np.array_equal(floats, FLOATS)
 
 
 @pytest.mark.parametrize("change, difference", (("pass", None), ("outputs['images'][..., :3] //= 2", 128)))
@@ -49,13 +48,13 @@ def test_the_check_compares_what_is_seen(named, tmp_path, change, difference):
             export._difference(*arguments)
 
 
-def test_the_page_has_straight_colours():
+def test_the_page_has_straight_colors():
     miniracer = pytest.importorskip("py_mini_racer")
     engine = miniracer.MiniRacer()
-    picture = {"height": 256, "width": 256, "channels": 4, "data": FLOATS.ravel().tolist()}
+    image = {"height": 256, "width": 256, "channels": 4, "data": FLOATS.ravel().tolist()}
     engine.eval(html.read(page.NETWORK))
-    pixels = json.loads(engine.eval(f"JSON.stringify(Array.from(pixelsOf({json.dumps(picture)})))"))
-    assert np.array_equal(np.reshape(pixels, ALL.shape), straight(ALL))
+    pixels = json.loads(engine.eval(f"JSON.stringify(Array.from(pixelsOf({json.dumps(image)})))"))
+    assert np.array_equal(np.reshape(pixels, ALL.shape), unpremultiply(ALL))
 
 
 @pytest.mark.slow
@@ -66,7 +65,7 @@ def test_a_background_can_be_chosen_on_the_page(program, browser):
     (path,) = program.samples.glob("export_*/generator.html")
     browser.open(pathlib.Path(str(path)))
     wait_for(browser, IDLE)
-    alpha = np.reshape(browser.run(COPY + "return pixelsIn(byId('picture'))"), (16, 16, 4))[..., 3]
+    alpha = np.reshape(browser.run(COPY + "return pixelsIn(byId('image'))"), (16, 16, 4))[..., 3]
     assert alpha.min() < 255
 
     behind = "return getComputedStyle(byId('map')).background"

@@ -1,50 +1,52 @@
-"""Small stand-ins for what measuring needs: pictures, a generator, and the Inception network."""
+"""Small stand-ins for what measuring needs: images, a generator, and the Inception network."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 from conftest import InMemory
 
-from utils.data.prepare import Pictures
+from utils.data.prepare import ImageDataset
+from utils.sampling.generator import Generator
 
 
 def blocky(count=40, size=16):
-    """Return pictures of 4x4 random blocks, [count, size, size, 3] uint8."""
+    """Return images of 4x4 random blocks, [count, size, size, 3] uint8."""
     coarse = np.random.RandomState(0).randint(0, 256, (count, 4, 4, 3)).astype(np.uint8)
     return np.repeat(np.repeat(coarse, size // 4, axis=1), size // 4, axis=2)
 
 
-def pictures_of(array):
-    """Return data.Pictures with these records, all of class 0."""
-    return Pictures(InMemory(array), np.zeros(len(array), np.int32), ["a"], "", None)
+def images_of(array):
+    """Return data.ImageDataset with these records, all of class 0."""
+    return ImageDataset(InMemory(array), np.zeros(len(array), np.int32), ["a"], "", None)
 
 
 def write_inception(path):
-    """Write a frozen graph with the tensors of Inception's; its features are the means of a picture's four quarters."""
+    """Write a frozen graph with the tensors of Inception's; its features are the means of an image's four quarters."""
     with tf.Graph().as_default() as graph:
-        one = tf.placeholder(tf.float32, [1, None, None, 3], name="ExpandDims")  # of one picture, as in the real file
+        one = tf.placeholder(tf.float32, [1, None, None, 3], name="ExpandDims")  # of one image, as in the real file
         resized = tf.image.resize_bilinear(one, [4, 4])
         tf.reshape(tf.nn.avg_pool(resized, 2, 2, "VALID"), [-1, 1, 1, 12], name="pool_3")
         path.write_bytes(graph.as_graph_def().SerializeToString())
     return str(path)
 
 
-class FakeSampler:
-    """A sampler, and a session that runs it, whose pictures are these, in order, and then again from the first."""
+class FakeGenerator(Generator):
+    """A generator whose samples are these images, in order, and then again from the first."""
 
-    def __init__(self, pictures):
-        """pictures: [N, H, W, C] uint8."""
+    def __init__(self, images):
+        """images: [N, H, W, C] uint8."""
         with tf.Graph().as_default():
-            self.images = tf.placeholder(tf.float32, [None, *pictures.shape[1:]])
-            self.z = tf.placeholder(tf.float32, [None, 6])
-        self.labels = "labels"
-        self._pictures, self._at = pictures, 0
+            ends = tf.placeholder(tf.float32, [None, 6]), tf.placeholder(tf.float32, [None, *images.shape[1:]])
+        super().__init__(self, SimpleNamespace(z=ends[0], images=ends[1], labels="labels"))
+        self._images, self._at = images, 0
         self.fed = []  # of each run, its (z, labels)
 
     def run(self, _, feed):
-        self.fed.append((feed[self.z], feed[self.labels]))
-        rows = len(feed[self.z])
-        images = np.zeros((rows, *self._pictures.shape[1:]), np.float32)
-        part = self._pictures[self._at : self._at + rows]
+        self.fed.append((feed[self.sampler.z], feed["labels"]))
+        rows = len(feed[self.sampler.z])
+        images = np.zeros((rows, *self._images.shape[1:]), np.float32)
+        part = self._images[self._at : self._at + rows]
         images[: len(part)] = part / 127.5 - 1
-        self._at = (self._at + rows) % -(-len(self._pictures) // rows * rows)
+        self._at = (self._at + rows) % -(-len(self._images) // rows * rows)
         return images

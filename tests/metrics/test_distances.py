@@ -19,7 +19,7 @@ def test_chunks_give_the_same_distances(random, monkeypatch):
     assert (distances.share_within(a, b), distances.share_within(b, a)) == whole[1:]
 
 
-def test_of_a_single_picture_there_is_no_distance():
+def test_of_a_single_image_there_is_no_distance():
     one = np.ones((1, 4))
     assert np.isnan(distances.frechet_distance(one, one)) and np.isnan(distances.kernel_distance(one, one))
     assert np.isnan(distances.frechet_distance(np.full((5, 4), np.nan), np.ones((5, 4))))
@@ -76,8 +76,8 @@ def test_precision_and_recall(random):
 
 
 @pytest.mark.parametrize("k, points", ((1, [-0.9, -1.1, 16.9, 17.1]), (2, [-1.9, -2.1, 17.9, 18.1])))
-def test_a_point_is_within_if_no_farther_than_the_kth_neighbour(k, points):
-    """The farthest radius left of 0 is k, and that of 10, whose k-th neighbour is 4 - k, is 6 + k."""
+def test_a_point_is_within_if_no_farther_than_the_kth_neighbor(k, points):
+    """The farthest radius left of 0 is k, and that of 10, whose k-th neighbor is 4 - k, is 6 + k."""
     references = np.float64([[0], [1], [2], [3], [10]])
     within = [distances.share_within(np.float64([[point]]), references, k) for point in points]
     assert within == [1, 0, 1, 0]

@@ -19,9 +19,9 @@ def weights():
     return efficientnet.read()[0]
 
 
-def features_of(pictures, weights):
+def features_of(images, weights):
     with tf.Graph().as_default(), tf.Session() as session:
-        return session.run(efficientnet.features(tf.constant(pictures, tf.float32), weights))
+        return session.run(efficientnet.features(tf.constant(images, tf.float32), weights))
 
 
 def test_the_file_has_the_weights_of_the_network(weights):
@@ -32,15 +32,15 @@ def test_the_file_has_the_weights_of_the_network(weights):
 def test_features_are_those_of_the_network(weights):
     """The numbers are those of the PyPI package efficientnet-lite-pytorch 0.1.0 with torch 2.13."""
     ramp = np.linspace(0, 255, 128)
-    picture = np.stack([ramp[:, None] + 0 * ramp, ramp + 0 * ramp[:, None], 255 - ramp[:, None] + 0 * ramp], axis=2)
-    values = features_of(picture[None], weights)
+    image = np.stack([ramp[:, None] + 0 * ramp, ramp + 0 * ramp[:, None], 255 - ramp[:, None] + 0 * ramp], axis=2)
+    values = features_of(image[None], weights)
     assert values.shape == (1, 1280) and values.dtype == np.float32 and values.min() >= 0 and values.max() <= 6
     largest = {113: 5.4263, 897: 4.0548, 425: 3.9762, 245: 3.8861}
     assert {int(i): values[0, i] for i in np.argsort(-values[0])[:4]} == pytest.approx(largest, abs=1e-3)
     assert values.mean() == pytest.approx(0.10820, abs=1e-4)
 
 
-def test_pictures_of_any_size_are_resized(weights):
+def test_images_of_any_size_are_resized(weights):
     small = np.full((1, 16, 16, 3), 90.0)
     same = [features_of(np.full((1, size, size, 3), 90.0), weights) for size in (128, 300)]
     assert features_of(small, weights) == pytest.approx(same[0], abs=1e-4)
@@ -52,11 +52,11 @@ def test_pictures_of_any_size_are_resized(weights):
 )
 def test_rectangles_are_not_distorted(graph, height, width, expected):
     """A square of half the height is one in the input of the network, too."""
-    picture = np.zeros((1, height, width, 3), np.float32)
+    image = np.zeros((1, height, width, 3), np.float32)
     side = height // 2
-    picture[:, :side, :side] = 255
+    image[:, :side, :side] = 255
     with tf.Session() as session:
-        resized = session.run(efficientnet._resized(tf.constant(picture)))
+        resized = session.run(efficientnet._resized(tf.constant(image)))
     assert resized.shape == (1, *expected, 3) and efficientnet.resized_sides(height, width) == expected
     bright = resized[0, :, :, 0] > 127
     assert bright.any(axis=1).sum() == pytest.approx(bright.any(axis=0).sum(), abs=1)

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from small import FakeSampler, blocky, pictures_of, write_inception
+from small import FakeGenerator, blocky, images_of, write_inception
 
 from utils.metrics import efficientnet, features
 from utils.metrics.measure import Measurer
@@ -19,12 +19,12 @@ def run(tiny, tmp_path):
 
 
 def test_features_are_those_of_the_graph(run):
-    network, pictures = features.open_network(run), blocky()
-    values = network(pictures)
+    network, images = features.open_network(run), blocky()
+    values = network(images)
     assert values.shape == (40, 12) and values.dtype == np.float32
-    assert values[0, :3] == pytest.approx(pictures[0, :8, :8].mean(axis=(0, 1)), rel=0.1)
-    grey = network(pictures[..., :1])
-    assert grey[:, 0] == pytest.approx(grey[:, 1]) and grey[:, 0] == pytest.approx(values[:, 0])
+    assert values[0, :3] == pytest.approx(images[0, :8, :8].mean(axis=(0, 1)), rel=0.1)
+    gray = network(images[..., :1])
+    assert gray[:, 0] == pytest.approx(gray[:, 1]) and gray[:, 0] == pytest.approx(values[:, 0])
 
 
 def test_the_default_graph_does_not_notice_the_network(run):
@@ -33,17 +33,17 @@ def test_the_default_graph_does_not_notice_the_network(run):
     assert len(tf.get_default_graph().get_operations()) == before
 
 
-def test_features_of_the_real_pictures_are_cached(tiny, run, monkeypatch):
+def test_features_of_the_real_images_are_cached(tiny, run, monkeypatch):
     calls, plain = [], features.Network.__call__
     monkeypatch.setattr(features.Network, "__call__", lambda self, x: calls.append(len(x)) or plain(self, x))
 
-    def measured(pictures):
-        sampler = FakeSampler(blocky())
-        measurer = Measurer(pictures_of(pictures), tiny._replace(run=run), 40, features.open_network(run))
-        return measurer(sampler, sampler).values
+    def measured(images):
+        sampler = FakeGenerator(blocky())
+        measurer = Measurer(images_of(images), tiny._replace(run=run), 40, features.open_network(run))
+        return measurer(sampler).values
 
     first = measured(blocky())
-    assert calls == [40, 40]  # the pictures and the samples
+    assert calls == [40, 40]  # the images and the samples
     assert measured(blocky()) == first
     assert len(calls) == 3  # the samples alone
     (name,) = os.listdir(run.cache_dir)
@@ -51,7 +51,7 @@ def test_features_of_the_real_pictures_are_cached(tiny, run, monkeypatch):
         file.truncate(100)
     assert measured(blocky()) == first
     measured(255 - blocky())
-    assert len(calls) == 7 and len(os.listdir(run.cache_dir)) == 2  # different pictures, different features
+    assert len(calls) == 7 and len(os.listdir(run.cache_dir)) == 2  # different images, different features
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(run, tmp_path):

@@ -45,8 +45,8 @@ def test_an_operation_that_no_such_network_needs_is_refused_by_name(tiny, tmp_pa
     monkeypatch.setattr(tf, "import_graph_def", lambda *_, **__: pytest.fail("imported"))
     path = tmp_path / "a.pb"
     with tf.Graph().as_default() as graph:
-        pictures = tf.placeholder(tf.float32, [1, 4, 4, 3], name="ExpandDims")
-        tf.reshape(unsafe(pictures), [-1, 1, 1, 48], name="pool_3")
+        images = tf.placeholder(tf.float32, [1, 4, 4, 3], name="ExpandDims")
+        tf.reshape(unsafe(images), [-1, 1, 1, 48], name="pool_3")
         path.write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(UserError, match=rf"is refused: it contains the operation {operation}, which a network for"):
         opened(tiny, path)

@@ -1,4 +1,4 @@
-"""MS-SSIM: its scales, and its values for equal, similar and unrelated pictures."""
+"""MS-SSIM: its scales, and its values for equal, similar and unrelated images."""
 
 import numpy as np
 import pytest
@@ -15,10 +15,10 @@ def test_scales_of_ms_ssim():
 @pytest.mark.parametrize("height, width", ((8, 8), (16, 16), (64, 64), (8, 32), (112, 80)))
 @pytest.mark.parametrize("channels", (1, 3))
 def test_ms_ssim(height, width, channels):
-    pictures = np.random.RandomState(0).randint(0, 256, (6, height, width, channels)).astype(np.uint8)
+    images = np.random.RandomState(0).randint(0, 256, (6, height, width, channels)).astype(np.uint8)
     measure = ms_ssim.MsSsim((height, width, channels))
-    assert measure(np.repeat(pictures[:1], 6, axis=0)) == pytest.approx(1, abs=1e-5)
-    noise = measure(pictures)
+    assert measure(np.repeat(images[:1], 6, axis=0)) == pytest.approx(1, abs=1e-5)
+    noise = measure(images)
     assert noise < 0.3
-    alike = np.uint8(0.9 * pictures[:1] + 0.1 * pictures)
+    alike = np.uint8(0.9 * images[:1] + 0.1 * images)
     assert noise < measure(alike) < 1

@@ -1,4 +1,4 @@
-"""The training pictures nearest to samples."""
+"""The training images nearest to samples."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from small import blocky
 from utils.metrics import nearest
 
 
-def test_the_nearest_pictures():
+def test_the_nearest_images():
     reals = blocky()
     samples = np.uint8(np.clip(reals[[7, 3, 30]] * 0.95 + 2.0, 0, 255))
     indices, distances = nearest.nearest_in_pixels(samples, InMemory(reals))
@@ -24,20 +24,20 @@ def test_the_nearest_pictures():
 
 def test_rectangles_in_larger_records():
     reals = np.tile(blocky(40, 64), (1, 1, 2, 1))[:, :, :108]  # [40, 64, 108, 3]
-    samples = np.ascontiguousarray(reals[[7, 3], 4:60, 12:96])  # the centres, [2, 56, 84, 3]
+    samples = np.ascontiguousarray(reals[[7, 3], 4:60, 12:96])  # the centers, [2, 56, 84, 3]
     indices, distances = nearest.nearest_in_pixels(samples, InMemory(reals))
     assert indices[:, 0].tolist() == [7, 3] and distances[:, 0] == pytest.approx(0, abs=1e-2)
-    assert nearest.Copies(InMemory(reals)).share(samples) == 1
+    assert nearest.CopyDetector(InMemory(reals)).share(samples) == 1
     sheet = nearest.sheet(samples, InMemory(reals), [indices[:, :2]])
     assert sheet.shape == (56, 2 * (3 * 84 + 21), 3) and np.array_equal(sheet[:, 84 + 21 : 2 * 84 + 21], samples[0])
 
 
-def test_a_memorised_picture_is_at_distance_zero():
+def test_a_memorized_image_is_at_distance_zero():
     _, distances = nearest.nearest_in_pixels(blocky()[:2], InMemory(blocky()))
     assert distances[:, 0] == pytest.approx(0, abs=1e-3) and (distances[:, 1] > 10).all()
 
 
-def test_chunks_give_the_same_pictures(monkeypatch):
+def test_chunks_give_the_same_images(monkeypatch):
     reals = blocky()
     whole = nearest.nearest_in_pixels(reals[:5], InMemory(reals))
     monkeypatch.setattr(nearest, "_CHUNK", 16 * 16 * 3 * 7)
@@ -48,13 +48,13 @@ def test_chunks_give_the_same_pictures(monkeypatch):
     assert few[0].shape == (5, 2)
 
 
-def test_the_nearest_pictures_in_features():
-    """Features that are the mean colour: of the same picture in other places, the distance is 0."""
+def test_the_nearest_images_in_features():
+    """Features that are the mean color: of the same image in other places, the distance is 0."""
     reals = blocky()
     samples = np.concatenate([reals[[7, 3]][:, ::-1], 255 - reals[:1]])
 
     def means(*sets):
-        return [pictures.mean(axis=(1, 2)) for pictures in sets]
+        return [images.mean(axis=(1, 2)) for images in sets]
 
     indices, distances = nearest.nearest_in_features(samples, InMemory(reals), means)
     assert indices.shape == distances.shape == (3, nearest.NEAREST) and indices[:2, 0].tolist() == [7, 3]
@@ -68,13 +68,13 @@ def test_the_nearest_pictures_in_features():
     assert np.array_equal(two[:16, 88:104], reals[7]) and (two[:16, 84:88] == 255).all()
 
 
-def test_few_pictures_are_searched_by_features(monkeypatch):
+def test_few_images_are_searched_by_features(monkeypatch):
     reals = blocky()
     monkeypatch.setattr(nearest, "FEATURES_OF", 10)
     indices, _ = nearest.nearest_in_features(
         reals[:5], InMemory(reals), lambda *sets: [x.mean(axis=(1, 2)) for x in sets], 10
     )
-    assert len(np.unique(indices)) == 10  # in random order, which are those of ten pictures anywhere
+    assert len(np.unique(indices)) == 10  # in random order, which are those of ten images anywhere
     one, distances = nearest.nearest_in_features(
         reals[:1], InMemory(reals[:1]), lambda *sets: [x.mean(axis=(1, 2)) for x in sets]
     )

@@ -8,7 +8,7 @@ from utils.metrics import features, ranking, registry
 
 
 def is_as_good(name, value, best):
-    return ranking.is_as_good(registry.metric_named(name), value, best)
+    return ranking.is_as_good(registry.get_metric(name), value, best)
 
 
 @pytest.mark.parametrize(
@@ -31,26 +31,26 @@ def test_a_value_within_the_slack_is_as_good(name, value, best, expected):
 
 
 def test_only_a_lower_value_improves():
-    swd = registry.metric_named("swd")
+    swd = registry.get_metric("swd")
     assert [ranking.improves(swd, value, 1.0) for value in (0.99, 1.0, 1.01, np.nan)] == [True, False, False, False]
 
 
 def test_a_metric_of_which_higher_is_better():
-    metric = registry.Metric("accuracy", None, registry.HIGHER, slack=0.1)
+    metric = registry.Metric("accuracy", None, registry.HIGHER, tolerance=0.1)
     assert [ranking.is_as_good(metric, value, 1.0) for value in (0.89, 0.9, 2.0)] == [False, True, True]
     assert [ranking.improves(metric, value, 1.0) for value in (0.99, 1.0, 1.01)] == [False, False, True]
 
 
 def test_which_metric_ranks(tiny):
     networks = (features.NONE, features.PATCHES, features.EFFICIENTNET, features.INCEPTION)
-    names = [ranking.metric_of(tiny.run, network).name for network in networks]
+    names = [ranking.resolve_metric(tiny.run, network).name for network in networks]
     assert names == ["swd", "patch_distance", "frechet_distance", "fid"]
     for network, names in (
         (features.INCEPTION, ("swd", "fid", "kid")),
         (features.EFFICIENTNET, ("swd", "frechet_distance", "kernel_distance")),
     ):
         for name in names:
-            assert ranking.metric_of(tiny.run._replace(best_metric=name), network).name == name
+            assert ranking.resolve_metric(tiny.run._replace(best_metric=name), network).name == name
 
 
 def test_a_metric_that_cannot_rank_is_refused(tiny):
@@ -58,7 +58,7 @@ def test_a_metric_that_cannot_rank_is_refused(tiny):
         with pytest.raises(
             UserError, match=rf"best_metric = '{name}' is invalid; expected auto, swd, fid, kid, frechet"
         ):
-            ranking.metric_of(tiny.run._replace(best_metric=name), features.NONE)
+            ranking.resolve_metric(tiny.run._replace(best_metric=name), features.NONE)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +81,12 @@ def test_a_metric_that_cannot_be_measured_is_refused(tiny, changes, line):
     run = tiny.run._replace(**{"metrics_network": "auto", **changes})
     network = features.INCEPTION if run.inception_graph else features.NONE
     with pytest.raises(UserError) as raised:
-        ranking.metric_of(run, network)
+        ranking.resolve_metric(run, network)
     assert line in str(raised.value) and str(raised.value).endswith("or set best_metric = 'auto' in params.py")
 
 
 def test_a_new_row_with_a_slack_can_rank(tiny, monkeypatch):
-    row = registry.Metric("brightness", None, registry.LOWER, slack=0.1)
+    row = registry.Metric("brightness", None, registry.LOWER, tolerance=0.1)
     monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, row))
-    assert ranking.metric_of(tiny.run._replace(best_metric="brightness"), features.NONE) is row
-    assert ranking.metric_of(tiny.run, features.NONE).name == "swd"  # 'auto' stays
+    assert ranking.resolve_metric(tiny.run._replace(best_metric="brightness"), features.NONE) is row
+    assert ranking.resolve_metric(tiny.run, features.NONE).name == "swd"  # 'auto' stays

@@ -49,5 +49,5 @@ def started(settings):
     sampler = build_sampler(settings.network, averaged=True)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        session.run(ends.start_average)
+        session.run(ends.init_ema)
         yield session, ends, drawn, sampler

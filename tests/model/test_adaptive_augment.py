@@ -1,4 +1,4 @@
-"""The balance of the game: D's lead, and the share of augmented pictures that follows it."""
+"""The balance of the game: D's lead, and the share of augmented images that follows it."""
 
 import numpy as np
 import pytest
@@ -26,9 +26,9 @@ def test_the_lead_counts_pairs_whatever_scale_and_shift(graph, real, fake, lead,
 
 
 def test_the_share_rises_with_the_average_lead_and_falls_without_it(graph):
-    share = adaptive_augment.AdaptiveShare(0.8)
+    share = adaptive_augment.AdaptiveAugment(0.8)
     present = tf.placeholder(tf.float32, [])
-    follow = share.follow(present, pictures=400)
+    follow = share.update(present, images=400)
     shares, average = [], 0.0
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -36,7 +36,7 @@ def test_the_share_rises_with_the_average_lead_and_falls_without_it(graph):
             before = session.run(share.read())
             session.run(follow, {present: lead})
             average = 0.95 * average + 0.05 * lead
-            step = 0.8 * 400 / adaptive_augment.PICTURES_TO_MAX * np.sign(average - adaptive_augment.TARGET_LEAD)
+            step = 0.8 * 400 / adaptive_augment.RAMP_IMAGES * np.sign(average - adaptive_augment.TARGET_LEAD)
             shares.append(session.run(share.read()))
             assert shares[-1] == pytest.approx(np.clip(before + step, 0.0, 0.8), abs=1e-6)
     assert shares[0] == 0.0 and shares[39] == pytest.approx(0.8) and shares[-1] == 0.0
@@ -52,7 +52,7 @@ def test_only_an_update_of_d_moves_the_share(graph, tiny):
         assert session.run([share, lead]) == [0.0, 1.0]
         d = session.run(ends.d_update(0))
         assert d["augmented"] == 0.0 and -1 <= d["lead"] <= 1  # the share that this update used
-        step = augment.MAX_SHARE * 4 / adaptive_augment.PICTURES_TO_MAX
+        step = augment.MAX_P * 4 / adaptive_augment.RAMP_IMAGES
         assert session.run([share, lead]) == pytest.approx([step, 0.95 + 0.05 * d["lead"]])
         assert session.run(ends.d_update(1))["augmented"] == pytest.approx(step)
 

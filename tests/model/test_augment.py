@@ -8,7 +8,7 @@ from model import augment
 
 
 def drawing(**values):
-    """Return uniform(shape, name) that gives the values, lists with one for each picture."""
+    """Return uniform(shape, name) that gives the values, lists with one for each image."""
     return lambda shape, name: tf.reshape(tf.constant(values[name.replace(" ", "_")], tf.float32), shape)
 
 
@@ -18,32 +18,32 @@ def run(tensor):
 
 
 @pytest.fixture
-def pictures():
+def images():
     return np.random.RandomState(0).uniform(-1, 1, (3, 16, 16, 3)).astype(np.float32)
 
 
-def test_color(graph, pictures):
+def test_color(graph, images):
     drawn = drawing(brightness=[0.5, 0.9, 0.5], saturation=[0.5, 0.5, 0.0], contrast=[0.5, 0.5, 0.0])
-    found = run(augment.color(tf.constant(pictures), drawn))
-    assert found[0] == pytest.approx(pictures[0], abs=1e-5)  # the middle of each range changes nothing
-    assert found[1] == pytest.approx(pictures[1] + 0.4, abs=1e-5)
-    grey = np.repeat(pictures[2].mean(axis=2, keepdims=True), 3, axis=2)
-    assert found[2] == pytest.approx((grey - grey.mean()) * 0.5 + grey.mean(), abs=1e-5)
+    found = run(augment.color(tf.constant(images), drawn))
+    assert found[0] == pytest.approx(images[0], abs=1e-5)  # the middle of each range changes nothing
+    assert found[1] == pytest.approx(images[1] + 0.4, abs=1e-5)
+    gray = np.repeat(images[2].mean(axis=2, keepdims=True), 3, axis=2)
+    assert found[2] == pytest.approx((gray - gray.mean()) * 0.5 + gray.mean(), abs=1e-5)
 
 
-def test_grey_pictures_have_no_saturation(graph, pictures):
+def test_grey_images_have_no_saturation(graph, images):
     drawn = drawing(brightness=[0.5] * 3, contrast=[0.5] * 3)  # which would fail if asked for a saturation
-    assert run(augment.color(tf.constant(pictures[..., :1]), drawn)) == pytest.approx(pictures[..., :1], abs=1e-5)
+    assert run(augment.color(tf.constant(images[..., :1]), drawn)) == pytest.approx(images[..., :1], abs=1e-5)
 
 
-def test_translation(graph, pictures):
+def test_translation(graph, images):
     # An eighth of 16 is 2: five places from -2 to 2, each as likely.
     drawn = drawing(translation_down=[0.0, 0.5, 0.99], translation_right=[0.5, 0.5, 0.0])
-    found = run(augment.translation(tf.constant(pictures), drawn))
-    expected = np.zeros_like(pictures)
-    expected[0, :-2] = pictures[0, 2:]
-    expected[1] = pictures[1]
-    expected[2, 2:, :-2] = pictures[2, :-2, 2:]
+    found = run(augment.translation(tf.constant(images), drawn))
+    expected = np.zeros_like(images)
+    expected[0, :-2] = images[0, 2:]
+    expected[1] = images[1]
+    expected[2, 2:, :-2] = images[2, :-2, 2:]
     assert np.array_equal(found, expected)
 
 
@@ -57,30 +57,30 @@ def test_cutout(graph):
     assert np.array_equal(found, expected)
 
 
-def test_color_of_opaque_pictures_with_alpha(graph, pictures):
+def test_color_of_opaque_images_with_alpha(graph, images):
     drawn = drawing(brightness=[0.2, 0.9, 0.5], saturation=[0.1, 0.5, 0.7], contrast=[0.5, 0.9, 0.1])
-    opaque = np.concatenate([pictures, np.ones_like(pictures[..., :1])], axis=3)
+    opaque = np.concatenate([images, np.ones_like(images[..., :1])], axis=3)
     found = run(augment.color_with_alpha(tf.constant(opaque), drawn))
-    assert found[..., :3] == pytest.approx(run(augment.color(tf.constant(pictures), drawn)), abs=1e-5)
+    assert found[..., :3] == pytest.approx(run(augment.color(tf.constant(images), drawn)), abs=1e-5)
     assert np.array_equal(found[..., 3], opaque[..., 3])
 
 
-def test_color_leaves_alpha_and_transparent_pixels(graph, pictures):
-    """The colours that are seen change as those of an opaque picture of them would."""
+def test_color_leaves_alpha_and_transparent_pixels(graph, images):
+    """The colors that are seen change as those of an opaque image of them would."""
     drawn = drawing(brightness=[0.9] * 3, saturation=[0.2] * 3, contrast=[0.1] * 3)
     opacity = np.float32(np.arange(16) % 4 / 3.0)[None, :, None, None] * np.ones((3, 16, 16, 1), np.float32)
     opacity[0, :4] = 0.0
-    premultiplied = np.concatenate([(pictures + 1) * opacity - 1, 2 * opacity - 1], axis=3)
+    premultiplied = np.concatenate([(images + 1) * opacity - 1, 2 * opacity - 1], axis=3)
     found = run(augment.color_with_alpha(tf.constant(premultiplied), drawn))
     assert found[..., 3:] == pytest.approx(2 * opacity - 1)
     assert found[opacity[..., 0] == 0] == pytest.approx(-1, abs=1e-6)
-    bright = pictures + 0.4
-    grey = bright.mean(axis=3, keepdims=True)
-    dull = (bright - grey) * 0.4 + grey
+    bright = images + 0.4
+    gray = bright.mean(axis=3, keepdims=True)
+    dull = (bright - gray) * 0.4 + gray
     mean = (dull * opacity).sum((1, 2, 3), keepdims=True) / (3 * opacity.sum((1, 2, 3), keepdims=True))
     expected = (dull - mean) * 0.6 + mean
-    colours = (found[..., :3] + 1) / np.maximum(opacity, 1e-9) - 1
-    assert colours[opacity[..., 0] > 0] == pytest.approx(expected[opacity[..., 0] > 0], abs=1e-4)
+    colors = (found[..., :3] + 1) / np.maximum(opacity, 1e-9) - 1
+    assert colors[opacity[..., 0] > 0] == pytest.approx(expected[opacity[..., 0] > 0], abs=1e-4)
 
 
 def test_gaps_are_transparent(graph):
@@ -99,23 +99,23 @@ def test_gradients_with_alpha_are_finite(graph, alpha):
     assert np.isfinite(gradient).all() and np.abs(gradient).max() < 1e4
 
 
-def test_gradients_flow_through_all_of_it(graph, pictures):
-    images = tf.constant(pictures)
+def test_gradients_flow_through_all_of_it(graph, images):
+    images = tf.constant(images)
     augmented = augment.augment(images, augment.KINDS, lambda shape, name: tf.random_uniform(shape))
     gradient = run(tf.gradients(tf.reduce_sum(tf.square(augmented)), images)[0])
-    assert gradient.shape == pictures.shape and np.isfinite(gradient).all()
+    assert gradient.shape == images.shape and np.isfinite(gradient).all()
     assert all(np.abs(each).max() > 0.1 for each in gradient)
 
 
 @pytest.mark.parametrize("kinds", ((), ("color",), ("translation",), ("cutout",)))
-def test_only_what_is_asked_for(graph, pictures, kinds):
+def test_only_what_is_asked_for(graph, images, kinds):
     names = []
 
     def uniform(shape, name):
         names.append(name)
         return tf.random_uniform(shape)
 
-    assert augment.augment(tf.constant(pictures), kinds, uniform).shape == pictures.shape
+    assert augment.augment(tf.constant(images), kinds, uniform).shape == images.shape
     assert len(names) == len(set(names))
     wanted = {
         "color": ["brightness", "saturation", "contrast"],

@@ -24,7 +24,7 @@ def test_classes_reach_both_networks(graph, tiny):
     )
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        session.run(ends.start_average)
+        session.run(ends.init_ema)
         (gamma,) = [v for v in tf.global_variables() if v.op.name == "average_generator/4x4/batch_norm/gamma"]
         gamma.load(np.float32([[1] * 8, [-1] * 8, [3] * 8]), session)
         of_own, of_second = session.run(logits)

@@ -78,7 +78,7 @@ def test_the_other_losses(graph, kind, real, fake, d_expected, g_expected):
 
 
 def test_label_smoothing_is_one_sided(graph):
-    # With label 3/4 for real pictures D does best with D(x) = 3/4, where its loss is the entropy of 3/4.
+    # With label 3/4 for real images D does best with D(x) = 3/4, where its loss is the entropy of 3/4.
     smoothed = partial(losses.d_loss, "non_saturating", label_smoothing=0.25)
     entropy = -0.75 * math.log(0.75) - 0.25 * math.log(0.25)
     best = value_of(graph, smoothed, [math.log(3)], [-100.0])
@@ -94,9 +94,9 @@ def squares(images):
     return tf.reduce_sum(tf.square(images), [1, 2, 3])[:, None]
 
 
-def penalty_of(kind, judge, images):
-    """Return a penalty at pictures that are real and fake at once."""
-    return losses.PENALTIES[kind](judge, images, images, lambda shape, use: tf.fill(shape, 0.5))
+def penalty_of(kind, discriminator_fn, images):
+    """Return a penalty at images that are real and fake at once."""
+    return losses.PENALTIES[kind](discriminator_fn, images, images, lambda shape, use: tf.fill(shape, 0.5))
 
 
 def test_penalties_of_a_known_gradient(graph):
@@ -109,12 +109,12 @@ def test_penalties_of_a_known_gradient(graph):
     with tf.Session() as session:
         assert session.run(penalty_of("r1", linear, images)) == pytest.approx(25 / 2)
         assert session.run(penalty_of("wgan-gp", linear, images)) == pytest.approx((5 - 1) ** 2)
-        # The gradient of each picture is its own: a square of pixels, summed, has the gradient 2 x.
+        # The gradient of each image is its own: a square of pixels, summed, has the gradient 2 x.
         penalty, x = session.run([penalty_of("r1", squares, images), images])
         assert penalty == pytest.approx(0.5 * np.mean(np.sum(np.square(2 * x), axis=(1, 2, 3))), rel=1e-5)
 
 
-def test_wgan_gp_is_measured_between_real_and_fake_pictures(graph):
+def test_wgan_gp_is_measured_between_real_and_fake_images(graph):
     # At x = real + (1 - share) (fake - real) the gradient of a summed square is 2 x.
     reals, fakes = tf.zeros([2, 1, 1, 1]), tf.ones([2, 1, 1, 1])
     drawn = []

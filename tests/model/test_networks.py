@@ -8,11 +8,11 @@ from conftest import read
 from model import layers, upsampling
 from model.discriminator import discriminator
 from model.generator import generator
-from model.layers import Weights, feature_maps
+from model.layers import KernelSpec, feature_maps
 
 
 def build_both(network, n=3, training=True):
-    """Return (pictures, logits) of both networks for n z."""
+    """Return (images, logits) of both networks for n z."""
     images = generator(tf.random_uniform([n, network.z_dim], -1, 1), network, training=training)
     return images, discriminator(images, network)
 
@@ -113,7 +113,7 @@ def test_reuse_adds_no_variable(graph, tiny):
 def test_few_maps_come_of_a_convolution_that_is_the_transposed_one(graph, size):
     random = np.random.RandomState(0)
     pixels = tf.constant(random.normal(size=(2, 6, 5, 7)), tf.float32)
-    found = upsampling.conv2d_transpose(pixels, 3, size, Weights(tf.random_normal_initializer(), False))
+    found = upsampling.conv2d_transpose(pixels, 3, size, KernelSpec(tf.random_normal_initializer(), False))
     kernel, wanted = tf.global_variables()[0], tf.constant(random.normal(size=(2, 12, 10, 3)), tf.float32)
     expected = tf.nn.conv2d_transpose(pixels, kernel, output_shape=[2, 12, 10, 3], strides=[1, 2, 2, 1])
     ends = [[x, *tf.gradients(x * wanted, [pixels, kernel])] for x in (found, expected)]
@@ -124,7 +124,7 @@ def test_few_maps_come_of_a_convolution_that_is_the_transposed_one(graph, size):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
 
 
-def test_only_the_pictures_themselves_are_few_maps(graph, settings):
+def test_only_the_images_themselves_are_few_maps(graph, settings):
     generator(tf.zeros([2, 100]), settings.network._replace(output_filters=0), training=True)
     assert len(operations(graph, "Conv2DBackpropInput", "generator/")) == 3
     assert len(operations(graph, "Conv2D", "generator/64x64/")) == len(operations(graph, "Conv2D")) == 1
@@ -140,9 +140,9 @@ def doubling(n, weights):
     return matrix
 
 
-@pytest.mark.parametrize("filters", (3, upsampling.FEW))
+@pytest.mark.parametrize("filters", (3, upsampling.MIN_TRANSPOSED_FILTERS))
 @pytest.mark.parametrize("weights, border", ((upsampling.NEAREST, 0), (upsampling.BILINEAR, 2)))
-def test_a_spread_kernel_is_a_convolution_of_the_doubled_picture(graph, weights, border, filters):
+def test_a_spread_kernel_is_a_convolution_of_the_doubled_image(graph, weights, border, filters):
     assert doubling(3, upsampling.BILINEAR)[1:5].tolist() == [
         [0.75, 0.25, 0],
         [0.25, 0.75, 0],
@@ -152,7 +152,9 @@ def test_a_spread_kernel_is_a_convolution_of_the_doubled_picture(graph, weights,
     pixels = np.random.RandomState(0).normal(size=(2, 6, 5, 3))
     with tf.variable_scope("x"):
         init = tf.random_normal_initializer()
-        found = upsampling.conv2d_transpose(tf.constant(pixels, tf.float32), filters, 3, Weights(init, False), weights)
+        found = upsampling.conv2d_transpose(
+            tf.constant(pixels, tf.float32), filters, 3, KernelSpec(init, False), weights
+        )
     kernel = tf.global_variables()[0]
     doubled = tf.constant(np.einsum("ai,bj,nijc->nabc", doubling(6, weights), doubling(5, weights), pixels), tf.float32)
     # A transposed convolution turns its kernel about, and counts its channels the other way round.
@@ -170,9 +172,9 @@ def test_a_smooth_generator_cannot_make_checkerboards_of_nothing(graph, upsample
     """A flat map comes out flat, but for the border, whatever the kernel."""
     for weights in (upsampling.NEAREST, upsampling.BILINEAR):
         with tf.variable_scope(str(len(weights))):
-            size, spread_by = (3, weights) if smooth else (4, None)
-            kernel = Weights(tf.random_normal_initializer(), use_bias=False)
-            x = upsampling.conv2d_transpose(tf.ones([1, 8, 8, 5]), 2, size, kernel, spread_by)
+            size, blur_filter = (3, weights) if smooth else (4, None)
+            kernel = KernelSpec(tf.random_normal_initializer(), use_bias=False)
+            x = upsampling.conv2d_transpose(tf.ones([1, 8, 8, 5]), 2, size, kernel, blur_filter)
         with tf.Session() as session:
             session.run(tf.global_variables_initializer())
             inner = session.run(x)[0, 4:-4, 4:-4]

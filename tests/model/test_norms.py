@@ -1,4 +1,4 @@
-"""Normalisation: batch, layer and spectral."""
+"""Normalization: batch, layer and spectral."""
 
 import numpy as np
 import pytest
@@ -21,13 +21,13 @@ def test_batch_norm_by_the_batch_and_by_the_averages(graph, tiny):
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         before = session.run(by_averages)
-        normalised = session.run(by_batch)
+        normalized = session.run(by_batch)
         session.run(updates)
         mean, variance = read(session, "x/batch_norm/moving_mean"), read(session, "x/batch_norm/moving_variance")
         after = session.run(by_averages)
     flat = values.reshape(-1, 2)
     assert before == pytest.approx(values / np.sqrt(1.0 + 0.5), abs=1e-5)
-    assert normalised == pytest.approx((values - flat.mean(0)) / np.sqrt(flat.var(0) + 0.5), abs=1e-4)
+    assert normalized == pytest.approx((values - flat.mean(0)) / np.sqrt(flat.var(0) + 0.5), abs=1e-4)
     assert mean == pytest.approx(0.25 * flat.mean(0), rel=1e-4)
     assert variance == pytest.approx(0.75 + 0.25 * flat.var(0, ddof=1), rel=1e-4)
     assert after == pytest.approx((values - mean) / np.sqrt(variance + 0.5), abs=1e-4)
@@ -46,27 +46,27 @@ def test_batch_norm_settings_reach_the_graph(graph, tiny):
         assert read(session, "generator/4x4/batch_norm/moving_mean") == pytest.approx(0.75 * batch_mean, rel=1e-4)
 
 
-def test_layer_norm_is_each_pictures_own(graph):
+def test_layer_norm_is_each_images_own(graph):
     values = np.random.RandomState(0).normal(3, 2, (2, 4, 4, 3)).astype(np.float32)
-    normalised = norms.layer_norm(tf.constant(values), 1e-5)
+    normalized = norms.layer_norm(tf.constant(values), 1e-5)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        found = session.run(normalised)
-    for picture, value in zip(found, values):
-        assert picture == pytest.approx((value - value.mean()) / value.std(), abs=1e-3)
+        found = session.run(normalized)
+    for image, value in zip(found, values):
+        assert image == pytest.approx((value - value.mean()) / value.std(), abs=1e-3)
 
 
 def test_spectral_norm_divides_by_the_largest_singular_value(graph):
     values = np.random.RandomState(0).normal(size=(3, 3, 4, 6)).astype(np.float32)
     largest = np.linalg.svd(values.reshape(-1, 6), compute_uv=False)[0]
     with tf.variable_scope("x"):
-        normalised = norms.spectral_norm(tf.constant(values))
+        normalized = norms.spectral_norm(tf.constant(values))
     ((u, next_u),) = tf.get_collection(norms.POWER_ITERATIONS)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for _ in range(100):
             session.run(u.assign(next_u))
-        assert session.run(normalised) == pytest.approx(values / largest, rel=1e-3, abs=1e-6)
+        assert session.run(normalized) == pytest.approx(values / largest, rel=1e-3, abs=1e-6)
 
 
 def test_the_power_iteration_moves_once_a_d_update_and_is_saved(graph, tiny):

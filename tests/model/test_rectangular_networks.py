@@ -35,6 +35,6 @@ def test_shapes_and_names(graph, settings, size, resolutions, changes):
     }
     assert layers_of["generator"] == resolutions + ["output"] * (network.output_filters > 0)
     assert layers_of["discriminator"] == [*reversed(resolutions[1:]), "logit"]
-    base, maps = layers.base(network), layers.feature_maps(network, network.d_width)
+    base, maps = layers.base_resolution(network), layers.feature_maps(network, network.d_width)
     assert "{}x{}".format(*base) == resolutions[0] and len(maps) == len(resolutions) - 1
     assert variables["discriminator/logit/dense/kernel"] == [base[0] * base[1] * maps[0], 1]

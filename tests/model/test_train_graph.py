@@ -8,8 +8,8 @@ from graphs import built, moved, numbered_batches, started, values_of
 
 from model import random_streams
 from model.train_graph import Reals, build_train_graph
-from utils.data import Pictures
-from utils.data.batches import Order, build_batches
+from utils.data import ImageDataset
+from utils.data.batches import EpochShuffle, build_batches
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_every_size_trains(graph, tiny, size, channels):
 def test_a_step_draws_exactly_k_batches(graph, tiny, k):
     """From the dataset itself: after two steps the stream and pictures_seen agree on what comes next."""
     records = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 16, 16, 3), np.uint8)
-    pictures = Pictures(InMemory(records), np.zeros(40, np.int32), ["a"], "", None)
-    batches = build_batches(pictures, tiny, tiny.run.batch_size)
+    dataset = ImageDataset(InMemory(records), np.zeros(40, np.int32), ["a"], "", None)
+    batches = build_batches(dataset, tiny, tiny.run.batch_size)
     ends = build_train_graph(Reals(batches.images, 40), tiny.network, tiny.run)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -118,7 +118,7 @@ def test_a_step_draws_exactly_k_batches(graph, tiny, k):
             session.run(ends.g_update)
         seen = session.run(ends.counters.pictures_seen)
         assert seen == 2 * k * tiny.run.batch_size
-        expected = Order(40, 0).take(seen, tiny.run.batch_size)
+        expected = EpochShuffle(40, 0).take(seen, tiny.run.batch_size)
         following = np.round((session.run(batches.images)[:, 0, 0, 0] + 1) * 127.5)
         assert following.tolist() == expected.tolist()
 
@@ -188,8 +188,8 @@ def test_weights_that_are_not_finite_are_noticed(graph, tiny):
 def test_a_rollback_changes_the_noise_and_halves_the_rate(graph, tiny):
     draw = tf.constant(3, tf.int64)
     with tf.Session() as session:
-        keys = [session.run(random_streams.key(0, "z", draw, rollbacks)) for rollbacks in range(3)]
-        assert np.array_equal(keys[0], session.run(random_streams.key(0, "z", draw)))
+        keys = [session.run(random_streams.stateless_seed(0, "z", draw, rollbacks)) for rollbacks in range(3)]
+        assert np.array_equal(keys[0], session.run(random_streams.stateless_seed(0, "z", draw)))
     assert len({key.tobytes() for key in keys}) == 3
     run = tiny.run._replace(optimizer="adam", learning_rate=1e-3)  # whose first update is the rate itself, up or down
     steps = []

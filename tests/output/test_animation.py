@@ -1,4 +1,4 @@
-"""Films, and lines of text beside pictures."""
+"""Films, and lines of text beside images."""
 
 import io
 
@@ -17,12 +17,12 @@ def frames(count, channels=3, size=16):
 @pytest.mark.parametrize("format", ("GIF", "WEBP"))
 @pytest.mark.parametrize("channels", (1, 3))
 def test_animations_have_every_frame(format, channels):
-    pictures = frames(7, channels)
-    with Image.open(io.BytesIO(animation.animated(pictures, format, 40))) as film:
+    images = frames(7, channels)
+    with Image.open(io.BytesIO(animation.animated(images, format, 40))) as film:
         assert film.format == format and film.n_frames == 7 and film.info["loop"] == 0
-        for i, picture in enumerate(pictures):
+        for i, image in enumerate(images):
             film.seek(i)
-            assert np.abs(np.asarray(film.convert("RGB")).astype(int) - picture).max() <= 4
+            assert np.abs(np.asarray(film.convert("RGB")).astype(int) - image).max() <= 4
             assert film.info["duration"] == 40 or format == "WEBP"
 
 
@@ -48,21 +48,21 @@ def test_without_ffmpeg_there_is_no_mp4(tmp_path, monkeypatch):
 
 
 def test_a_strip_shows_some_of_the_frames():
-    pictures = frames(48)
-    strip = animation.strip(pictures)
-    assert strip.shape == (16, 12 * 16, 3) and np.array_equal(strip[0, ::16], [p[0, 0] for p in pictures[::4]])
-    assert animation.strip(pictures[:2]).shape == (16, 32, 3)
+    images = frames(48)
+    strip = animation.strip(images)
+    assert strip.shape == (16, 12 * 16, 3) and np.array_equal(strip[0, ::16], [p[0, 0] for p in images[::4]])
+    assert animation.strip(images[:2]).shape == (16, 32, 3)
 
 
 @pytest.mark.parametrize("channels", (1, 3))
-def test_text_beside_a_picture(channels):
-    picture = frames(1, channels, 64)[0]
-    above, below = animation.with_text(picture, "12"), animation.with_text(picture, "12", below=True)
+def test_text_beside_an_image(channels):
+    image = frames(1, channels, 64)[0]
+    above, below = animation.with_text(image, "12"), animation.with_text(image, "12", below=True)
     assert above.shape == below.shape == (76, 64, channels) and above.dtype == np.uint8
-    assert np.array_equal(above[12:], picture) and np.array_equal(below[:64], picture)
+    assert np.array_equal(above[12:], image) and np.array_equal(below[:64], image)
     assert above[:12].min() < 100 and np.array_equal(above[:12], below[64:])
-    assert (animation.with_text(picture, "")[:12] == 255).all()
-    assert animation.with_text(picture, "a name that is far too long: 12").shape == above.shape
+    assert (animation.with_text(image, "")[:12] == 255).all()
+    assert animation.with_text(image, "a name that is far too long: 12").shape == above.shape
 
 
 def test_text_of_any_letters(monkeypatch):

@@ -142,7 +142,7 @@ def test_a_file_system_without_fsync_is_no_failure_but_a_broken_disk_is(tmp_path
 @pytest.mark.parametrize("number", (errno.EINVAL, errno.EIO, errno.EBADF, errno.EPERM, errno.ENOSYS, errno.EISDIR))
 def test_a_folder_that_cannot_be_synced_is_a_warning(tmp_path, monkeypatch, capsys, number):
     monkeypatch.setattr(os, "fsync", failing(number))
-    monkeypatch.setattr(filesystem, "_told", set())
+    monkeypatch.setattr(filesystem, "_warned", set())
     for _ in range(2):  # it is told once
         files.fsync_folder(str(tmp_path))
     assert capsys.readouterr().err == (

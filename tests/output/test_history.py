@@ -134,9 +134,9 @@ def test_the_grid_is_in_tensorboard(graph, tmp_path):
     written = history(tmp_path, 0)
     written.write_grid(10, images.png(sheet), sheet.shape)
     written.close()
-    (picture,) = [value.image for event in events(tmp_path) for value in event.summary.value]
-    assert (picture.height, picture.width, picture.colorspace) == (2, 4, 3)
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(picture.encoded_image_string))), sheet)
+    (image,) = [value.image for event in events(tmp_path) for value in event.summary.value]
+    assert (image.height, image.width, image.colorspace) == (2, 4, 3)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(image.encoded_image_string))), sheet)
 
 
 def test_rows_that_a_full_disk_once_joined_are_dropped(graph, tmp_path):

@@ -10,7 +10,7 @@ from utils.output import images
 
 
 def numbered(count, height=2, width=3, channels=3):
-    """Pictures of one colour each, their number."""
+    """Images of one color each, their number."""
     return np.uint8(np.arange(count).reshape(-1, 1, 1, 1) * np.ones((1, height, width, channels)))
 
 
@@ -36,39 +36,39 @@ def test_any_number_makes_a_grid(count, rows, columns, channels):
     assert cells[:count].tolist() == list(range(count)) and (cells[count:] == 255).all()
 
 
-def test_more_columns_than_pictures():
+def test_more_columns_than_images():
     assert images.grid(numbered(2), columns=10).shape == (2, 6, 3)
 
 
 @pytest.mark.parametrize("height, width", ((4, 6), (5, 7)))
-def test_the_centre_of_pictures(height, width):
-    pictures = np.random.RandomState(0).randint(0, 256, (2, height, width, 3)).astype(np.uint8)
-    assert np.array_equal(images.center_crop(pictures, 4, 4), pictures[:, :4, 1:5])
-    assert images.center_crop(pictures, 4, 4).shape == (2, 4, 4, 3)
-    assert np.array_equal(images.center_crop(pictures, 2, 6), pictures[:, 1:3, :6])
+def test_the_centre_of_images(height, width):
+    whole = np.random.RandomState(0).randint(0, 256, (2, height, width, 3)).astype(np.uint8)
+    assert np.array_equal(images.center_crop(whole, 4, 4), whole[:, :4, 1:5])
+    assert images.center_crop(whole, 4, 4).shape == (2, 4, 4, 3)
+    assert np.array_equal(images.center_crop(whole, 2, 6), whole[:, 1:3, :6])
 
 
 @pytest.mark.parametrize("channels", (1, 3))
 def test_png_keeps_every_pixel(channels):
-    picture = np.random.RandomState(0).randint(0, 256, (5, 7, channels)).astype(np.uint8)
-    back = np.asarray(Image.open(io.BytesIO(images.png(picture)))).reshape(picture.shape)
-    assert np.array_equal(back, picture)
+    image = np.random.RandomState(0).randint(0, 256, (5, 7, channels)).astype(np.uint8)
+    back = np.asarray(Image.open(io.BytesIO(images.png(image)))).reshape(image.shape)
+    assert np.array_equal(back, image)
 
 
 def test_a_note_is_kept_in_the_file(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(images.png(numbered(1)[0], {"run": "3f", "step": 7}))
-    assert images.note_of(str(path)) == {"run": "3f", "step": 7}
+    assert images.read_metadata(str(path)) == {"run": "3f", "step": 7}
     assert np.array_equal(np.asarray(Image.open(str(path))), numbered(1)[0])
 
 
 @pytest.mark.parametrize("data", (b"", b"text", images.png(numbered(1)[0]), images.png(numbered(1)[0])[:40]))
 def test_files_without_a_note(tmp_path, data):
     (tmp_path / "a.png").write_bytes(data)
-    assert images.note_of(str(tmp_path / "a.png")) == {} == images.note_of(str(tmp_path / "none.png"))
+    assert images.read_metadata(str(tmp_path / "a.png")) == {} == images.read_metadata(str(tmp_path / "none.png"))
 
 
-def test_the_note_of_a_picture_larger_than_pillow_opens(tmp_path, monkeypatch):
+def test_the_note_of_an_image_larger_than_pillow_opens(tmp_path, monkeypatch):
     (tmp_path / "a.png").write_bytes(images.png(numbered(1)[0], {"run": "3f"}))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
-    assert images.note_of(str(tmp_path / "a.png")) == {"run": "3f"}
+    assert images.read_metadata(str(tmp_path / "a.png")) == {"run": "3f"}

@@ -12,8 +12,8 @@ from utils.output import terminal
 
 PRINT = """
 import sys
-from utils.output.terminal import forgiving_streams, warn
-with forgiving_streams(), forgiving_streams():
+from utils.output.terminal import non_raising_streams, warn
+with non_raising_streams(), non_raising_streams():
     {body}
 """
 
@@ -70,7 +70,7 @@ def test_a_stream_without_a_descriptor_turns_silent(monkeypatch):
 
     monkeypatch.setattr(sys, "stdout", Full())
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    with terminal.forgiving_streams():
+    with terminal.non_raising_streams():
         print("lost")
         sys.stdout.flush()
 
@@ -78,7 +78,7 @@ def test_a_stream_without_a_descriptor_turns_silent(monkeypatch):
 def test_streams_are_as_before_afterwards(monkeypatch):
     for stream in (None, io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")):
         monkeypatch.setattr(sys, "stdout", stream)
-        with terminal.forgiving_streams():
+        with terminal.non_raising_streams():
             print("\u65e5")
         assert sys.stdout is stream and getattr(stream, "errors", None) in (None, "strict")
     assert stream.buffer.getvalue().strip() == b"\\u65e5"
@@ -135,12 +135,12 @@ progress.close()
 
 
 def test_warnings_are_remembered_until_the_next_call(capsys):
-    with terminal.forgiving_streams():
+    with terminal.non_raising_streams():
         terminal.warn("a")
-        terminal.remember("b")
-        assert terminal.remembered() == ["a", "b"]
-    with terminal.forgiving_streams():
-        assert terminal.remembered() == []
+        terminal.record_warning("b")
+        assert terminal.recorded_warnings() == ["a", "b"]
+    with terminal.non_raising_streams():
+        assert terminal.recorded_warnings() == []
         for number in range(300):
-            terminal.remember(str(number))
-        assert len(terminal.remembered()) == 200 and terminal.remembered()[-1] == "299"
+            terminal.record_warning(str(number))
+        assert len(terminal.recorded_warnings()) == 200 and terminal.recorded_warnings()[-1] == "299"

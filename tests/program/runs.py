@@ -83,5 +83,5 @@ def assert_same_run(program, one, two, step):
 
 def pixels(folder):
     """Return {name: pixels} of the PNGs in a folder; the files of two runs differ in the identity that they note."""
-    pictures = {path.name: Image.open(str(path)) for path in folder.glob("*.png")}
-    return {name: (picture.mode, picture.size, picture.tobytes()) for name, picture in pictures.items()}
+    images = {path.name: Image.open(str(path)) for path in folder.glob("*.png")}
+    return {name: (image.mode, image.size, image.tobytes()) for name, image in images.items()}

@@ -23,9 +23,9 @@ def trained(tmp_path_factory):
     for c, name in enumerate(("blue", "green", "red")):
         (folder / "some pics" / name).mkdir(parents=True)
         for i in range(4):
-            colours = np.full((16, 16, 3), 40 + 10 * i, np.uint8)
-            colours[..., 2 - c] = 200
-            Image.fromarray(colours).save(str(folder / "some pics" / name / ("%d.png" % i)))
+            colors = np.full((16, 16, 3), 40 + 10 * i, np.uint8)
+            colors[..., 2 - c] = 200
+            Image.fromarray(colors).save(str(folder / "some pics" / name / ("%d.png" % i)))
     program = Program(folder / "a copy", folder / "some pics")
     # Of the three times it is measured, let the second one be the best.
     path, line = program.folder / "utils" / "metrics" / "measure.py", "        return Measured(values, "
@@ -70,7 +70,7 @@ def test_films(trained):
     trained.train("--isTrain", "0", "--picks", "red:1,green:1,blue:2")
     key = [np.asarray(Image.open(str(next(trained.samples.glob(f"*/*_{name}.png"))))) for name in
            ("red_00001", "green_00001", "blue_00002")]  # fmt: skip
-    assert all(np.array_equal(frames[3 * i], picture) for i, picture in enumerate(key))
+    assert all(np.array_equal(frames[3 * i], image) for i, image in enumerate(key))
     assert len({frame.tobytes() for frame in frames}) == 9
     said = trained.train("--isTrain", "0", "--arithmetic", "red:1 - green:1 + blue:2")
     assert "red:1 - green:1 + blue:2 in " in said and ", its result in " in said
@@ -85,14 +85,14 @@ def test_grids_have_a_row_for_each_class(trained):
 
 def test_classes_choose(trained):
     said = trained.train("--isTrain", "0", "--classes", "red,blue", "--num_samples", "8", "--single", "1")
-    assert "8 pictures in" in said
+    assert "8 images in" in said
     both = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n8_red+blue.png")))))
     assert both.shape == (2 * 16, 4 * 16, 3)
     trained.train("--isTrain", "0", "--num_samples", "12")
     every = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n12.png")))))
     assert np.array_equal(every[32:], both[:16]) and np.array_equal(every[:16], both[16:])
     assert not np.array_equal(every[:16], every[32:])
-    # A pick is the picture of its class and number, whatever is asked for beside it.
+    # A pick is the image of its class and number, whatever is asked for beside it.
     trained.train("--isTrain", "0", "--picks", "red:3,blue:1")
     (folder,) = [path for path in trained.samples.glob("sample_00000008_*_picks_red_3*") if path.is_dir()]
     names = {path.name.split("_")[-2]: np.asarray(Image.open(str(path))) for path in folder.iterdir()}
@@ -127,10 +127,10 @@ def test_if_the_best_is_damaged_it_is_the_latest(trained):
 
 def test_evaluate(trained):
     said = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
-    assert "N = 10 samples against 10 pictures, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in said
+    assert "N = 10 samples against 10 images, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in said
     assert "swd                  9.0000   (lower is better; at N = 5 it is" in said and "ms_ssim" in said
     assert "inception_graph must name the file" in said and "nothing is downloaded" in said
-    assert "These are not the pictures" not in said
+    assert "These are not the images" not in said
     with Image.open(str(next(trained.samples.glob("nearest_00000008_run*.png")))) as sheet:
         assert sheet.size == (2 * (5 * 16 + 4), 5 * 16)
 
@@ -194,27 +194,27 @@ def test_frozen_layers_keep_the_weights_of_another_run(trained):
     assert "freeze_d = 1 keeps D 16x16, which cannot be taken from init_from = " in line
 
 
-def test_a_run_from_the_weights_of_one_with_other_classes_and_colours(trained):
+def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
     """It knows green and red, and learns teal."""
     pics = trained.folder / "other pics"
     for name in ("green", "red"):
         shutil.copytree(str(trained.folder / "pics" / name), str(pics / name))
     shutil.copytree(str(trained.folder / "pics" / "blue"), str(pics / "teal"))
     new_run = ["--init_from", str(trained.checkpoints), "--pics_dir", str(pics), "--channels", "1", "--max_steps", "1"]
-    new_run += ["--samples_dir", "grey/s", "--checkpoints_dir", "grey/c"]
+    new_run += ["--samples_dir", "gray/s", "--checkpoints_dir", "gray/c"]
     done = trained.train(*OPTIONS, *new_run, "--keep_checkpoints", "2")
     assert (
         "Taken from it: G 4x4, G 8x8, G 16x16, D 8x8, D logit. "
         "Not in it, or of another shape, so starting fresh: G output, D 16x16, class teal.\n" in done
     )
-    theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "grey" / "c", 0)
+    theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "gray" / "c", 0)
     for name in ("generator/8x8/batch_norm/gamma", "discriminator/logit/classes/kernel"):
         assert np.array_equal(ours[name][:2], theirs[name][1:])
     assert np.array_equal(ours["average_generator/8x8/batch_norm/beta"], ours["generator/8x8/batch_norm/beta"])
-    saved = json.loads((trained.folder / "grey" / "c" / "dcgan-1.json").read_text())
+    saved = json.loads((trained.folder / "gray" / "c" / "dcgan-1.json").read_text())
     assert (saved["state"]["classes"], saved["network"]["channels"]) == (["green", "red", "teal"], 1)
-    teal = ["--isTrain", "0", "--num_samples", "1", "--classes", "teal", "--checkpoints_dir", "grey/c"]
-    assert "1 picture in" in trained.train(*teal)
+    teal = ["--isTrain", "0", "--num_samples", "1", "--classes", "teal", "--checkpoints_dir", "gray/c"]
+    assert "1 image in" in trained.train(*teal)
     none = ["--filters", "6", "--samples_dir", "none/s", "--checkpoints_dir", "none/c"]
     line = trained.refuse(*OPTIONS, *new_run, *none)
     assert "has no layer that fits: channels is 3 in init_from and 1 in this run, filters is 4 in init_from" in line

@@ -26,7 +26,7 @@ def test_errors_in_settings_are_one_line(program):
     "arguments, expected",
     (
         ("--loss wasserstein", "loss = 'wasserstein' needs a gradient penalty"),
-        ("--gradient_penalty wgan-gp", "but d_norm = 'batch' mixes the pictures"),
+        ("--gradient_penalty wgan-gp", "but d_norm = 'batch' mixes the images"),
         ("--loss hinge --label_smoothing 0.1", "label_smoothing = 0.1 has no effect with loss = 'hinge'"),
         ("--penalty_every 4", "penalty_every = 4 has no effect with gradient_penalty = 'none'"),
         ("--metrics_network auto --best_metric fid", "best_metric = 'fid' needs inception_graph"),
@@ -34,7 +34,7 @@ def test_errors_in_settings_are_one_line(program):
         ("--stop_when_stale 3", "stop_when_stale = 3 has no effect with metrics_every = 0"),
         ("--best_metric psnr", "best_metric = 'psnr' is invalid; expected auto, swd, fid, kid, "),
         ("--inception_graph no/such.pb", "no/such.pb is not a file; set it to the path"),
-        ("--augment colour", "augment = 'colour' is invalid; expected adaptive, auto, none, or some of color"),
+        ("--augment colors", "augment = 'colors' is invalid; expected adaptive, auto, none, or some of color"),
     ),
 )
 def test_settings_that_contradict_each_other_are_refused(program, arguments, expected):

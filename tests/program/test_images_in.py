@@ -1,4 +1,4 @@
-"""The program on unusual folders: stopped while preparing, a cache damaged during training, a single picture."""
+"""The program on unusual folders: stopped while preparing, a cache damaged during training, a single image."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ from PIL import Image
 from runs import read_until
 
 from utils.config import settings
-from utils.data.decode import Recipe, decode
+from utils.data.decode import DecodeOptions, decode
 from utils.errors import UserError
 
 
@@ -51,12 +51,12 @@ def test_ctrl_c_while_preparing_is_one_line(program):
 
 @pytest.mark.slow
 def test_a_cache_damaged_during_training(program):
-    """While the pictures exist, it is repaired with a warning; once they are gone, too, the run ends with one line."""
+    """While the images exist, it is repaired with a warning; once they are gone, too, the run ends with one line."""
     options = ["--max_steps", "100000", "--log_every", "1", "--train_samples", "12"]
     process = program.start(*options)
     try:
         read_until(process.stdout, "step 3:")
-        assert_reals_show(program, Recipe(16, 3, "center", (255, 255, 255)))
+        assert_reals_show(program, DecodeOptions(16, 3, "center", (255, 255, 255)))
         overwrite_records(program)
         assert process.stderr.readline() == "\n"
         warning = process.stderr.readline()
@@ -76,23 +76,23 @@ def test_a_cache_damaged_during_training(program):
 
 
 @pytest.mark.slow
-def test_a_single_picture_trains_as_the_settings_show_it(program):
+def test_a_single_image_trains_as_the_settings_show_it(program):
     for path in (program.folder / "pics").rglob("*.jpg"):
         path.unlink()
     Image.new("RGBA", (40, 20), (0, 0, 0, 0)).save(str(program.folder / "pics" / "a.png"))
     output = program.train("--max_steps", "3", "--background", "#102030", "--crop", "pad")
-    assert f"1 picture in {program.folder / 'pics'}: no class 1\n" in output and "Finished at step 3" in output
-    assert output.count("Fewer pictures than batch_size = 4: batches repeat pictures; add pictures or lower it.") == 1
-    assert_reals_show(program, Recipe(16, 3, "pad", (16, 32, 48)))
-    picture = np.asarray(Image.open(str(program.samples / "reals.png")))
-    assert np.unique(picture.reshape(-1, 3), axis=0).tolist() == [[16, 32, 48]]
+    assert f"1 image in {program.folder / 'pics'}: no class 1\n" in output and "Finished at step 3" in output
+    assert output.count("Fewer images than batch_size = 4: batches repeat images; add images or lower it.") == 1
+    assert_reals_show(program, DecodeOptions(16, 3, "pad", (16, 32, 48)))
+    image = np.asarray(Image.open(str(program.samples / "reals.png")))
+    assert np.unique(image.reshape(-1, 3), axis=0).tolist() == [[16, 32, 48]]
 
 
-def test_no_usable_picture_is_one_line(program):
+def test_no_usable_image_is_one_line(program):
     for path in (program.folder / "pics").rglob("*.jpg"):
         path.write_bytes(b"no")
     line = program.refuse()
-    assert "holds no usable pictures, 12 unusable (such as blue/0.jpg: not in a format that Pillow" in line
+    assert "holds no usable images, 12 unusable (such as blue/0.jpg: not in a format that Pillow" in line
     assert len((program.checkpoints / "skipped.csv").read_text().splitlines()) == 13
 
 

@@ -1,4 +1,4 @@
-"""Paths of any characters: the program, its pictures and all that it writes may be in folders of any name."""
+"""Paths of any characters: the program, its images and all that it writes may be in folders of any name."""
 
 import os
 import string

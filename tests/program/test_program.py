@@ -20,8 +20,8 @@ def test_train_resume_and_sample(program):
     """The first training and the first sampling are real starts."""
     options = ["--max_steps", "6", "--log_every", "2", "--sample_every", "4", "--checkpoint_every", "3"]
     output = program.train(*options, forks=False)
-    assert "12 pictures in %s: blue 6, red 6" % (program.folder / "pics") in output
-    assert "Training to step 6 on the pictures in %s\n" % (program.folder / "pics") in output
+    assert "12 images in %s: blue 6, red 6" % (program.folder / "pics") in output
+    assert "Training to step 6 on the images in %s\n" % (program.folder / "pics") in output
     assert "%s, every 4 steps\n" % (program.samples / "train_<step>.png") in output
     lines = [line for line in output.split("\n") if line.startswith("epoch ")]
     pattern = r"epoch \d step {}: D \d.\d\d G \d.\d+ D\(x\) 0.\d\d D\(G\(z\)\) 0.\d\d "
@@ -47,7 +47,7 @@ def test_train_resume_and_sample(program):
     assert "Resuming from step 6, %s" % (program.checkpoints / "dcgan-6") in output
     assert "other --checkpoints_dir and --samples_dir start a new run" in output
     assert "learning_rate was 0.0003 and is 0.001 now" in output
-    assert "pictures have changed" not in output
+    assert "images have changed" not in output
     assert [row["step"] for row in rows(program.checkpoints)] == ["2", "4", "6", "8"]
     late = contents(program.samples)
     assert set(late) - set(early) == {"train_00000008.png"} and all(late[name] == early[name] for name in early)
@@ -79,17 +79,17 @@ def test_train_resume_and_sample(program):
 
 
 def test_epochs_decide_and_can_be_raised(program):
-    # 12 pictures, batches of 4, k = 2: one and a half steps an epoch.
+    # 12 images, batches of 4, k = 2: one and a half steps an epoch.
     output = program.train("--epochs", "2", "--k", "2", "--sample_every", "0", "--checkpoint_every", "0")
     assert "Finished at step 3" in output
     assert sorted(contents(program.samples)) == ["reals.png", "train_00000000.png", "train_00000003.png"]
-    finished = "This run is finished: step 3, epochs = 2 of 12 pictures are 24, and it has seen 24. Increase epochs to"
+    finished = "This run is finished: step 3, epochs = 2 of 12 images are 24, and it has seen 24. Increase epochs to"
     assert finished in program.train("--epochs", "2", "--k", "2")
     output = program.train("--epochs", "4", "--k", "2", "--batch_size", "6")
     assert "batch_size was 4 and is 6 now" in output and "Finished at step 5" in output
 
 
-def test_grey_pictures(program):
+def test_grey_images(program):
     program.train("--max_steps", "2", "--channels", "1")
     program.train("--isTrain", "0", "--num_samples", "3")
     assert Image.open(str(program.samples / "reals.png")).mode == "L"

@@ -1,4 +1,4 @@
-"""Pictures that are not square, as a user makes them: all that the program writes has their height and width."""
+"""Images that are not square, as a user makes them: all that the program writes has their height and width."""
 
 import importlib.util
 import json
@@ -20,8 +20,8 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rectangles")
     for i in range(8):
         (folder / "pics" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(gradient(40, 30 + i, (1.0 - 0.1 * i, 0.5, 0.3)))
-        picture.save(str(folder / "pics" / "ab"[i % 2] / f"{i}.png"))
+        image = Image.fromarray(gradient(40, 30 + i, (1.0 - 0.1 * i, 0.5, 0.3)))
+        image.save(str(folder / "pics" / "ab"[i % 2] / f"{i}.png"))
     program = Program(folder / "a copy", folder / "pics")
     program.said = program.train(*MEASURED, "--max_steps", "2", "--conditional", "1", "--sample_every", "1")
     program.said += program.train(*MEASURED, "--max_steps", "4", "--conditional", "1", "--sample_every", "1")
@@ -29,13 +29,13 @@ def trained(tmp_path_factory):
 
 
 def sides_of(path):
-    """Return the height and width of the picture in a file."""
-    with Image.open(str(path)) as picture:
-        return picture.height, picture.width
+    """Return the height and width of the image in a file."""
+    with Image.open(str(path)) as image:
+        return image.height, image.width
 
 
 def made(program, *arguments):
-    """Return {name: height and width} of the pictures that sampling with these arguments makes."""
+    """Return {name: height and width} of the images that sampling with these arguments makes."""
     before = set(program.samples.rglob("*.*"))
     program.train("--isTrain", "0", *arguments)
     new = set(program.samples.rglob("*.*")) - before
@@ -74,14 +74,14 @@ def test_samples_films_and_arithmetic(trained):
 def test_evaluated(trained):
     trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "6", "--metrics_network", "patches")
     (nearest,) = trained.samples.glob("nearest_*.png")
-    assert sides_of(nearest) == (3 * 16, 2 * (5 * 24 + 6))  # six samples, each with four pictures behind a gap
+    assert sides_of(nearest) == (3 * 16, 2 * (5 * 24 + 6))  # six samples, each with four images behind a gap
     said = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "6", "--metrics_network", "none")
-    assert "6 pictures, 16x24, crop = random" in said
+    assert "6 images, 16x24, crop = random" in said
 
 
 def test_exported(trained):
     formats = "frozen, page" if importlib.util.find_spec("py_mini_racer") else "frozen"
-    said = trained.train("--isTrain", "0", "--export", formats)  # which compares with the sampler's pictures
-    assert "16 pictures differ by at most" in said
+    said = trained.train("--isTrain", "0", "--export", formats)  # which compares with the sampler's images
+    assert "16 images differ by at most" in said
     (described,) = trained.samples.glob("export_*/model.json")
     assert json.loads(described.read_text())["outputs"]["images"]["shape"] == [None, 16, 24, 3]

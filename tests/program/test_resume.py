@@ -110,12 +110,12 @@ def test_two_runs_are_not_mixed_and_a_run_can_be_moved(program):
     assert "Finished at step 4" in program.train("--max_steps", "4", *folders("moved"))
 
 
-def test_a_changed_picture_set_is_announced_once(program):
+def test_a_changed_image_set_is_announced_once(program):
     program.train("--max_steps", "1")
-    announced = "The training pictures have changed (12 before, 11 now); resuming, but not bit-exactly."
+    announced = "The training images have changed (12 before, 11 now); resuming, but not bit-exactly."
     next((program.folder / "pics").rglob("*.jpg")).unlink()
     assert announced in program.train("--max_steps", "2")
-    assert "pictures have changed" not in program.train("--max_steps", "3")
+    assert "images have changed" not in program.train("--max_steps", "3")
 
 
 def test_a_run_keeps_the_defaults_that_it_began_with(program):

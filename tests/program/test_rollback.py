@@ -72,7 +72,7 @@ def test_after_a_rollback_the_run_continues_and_resumes_exactly(program):
     assert_same_run(program, "whole", "parts", 40)
 
 
-def test_a_lost_game_is_played_again_where_that_is_asked_for(program):
+def test_rollback_when_d_has_won(program):
     """A G that hardly learns loses within 250 steps; the run returns twice, says so each time, and goes to its end."""
     path = program.folder / "utils" / "training" / "game.py"
     path.write_text(path.read_text().replace("WINDOW = 250", "WINDOW = 40"))

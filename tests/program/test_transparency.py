@@ -19,16 +19,16 @@ def pics(tmp_path):
     folder = tmp_path / "some pics"
     (folder / "discs").mkdir(parents=True)
     for i in range(12):
-        picture = Image.new("RGBA", (24, 24), (0, 255, 0, 0))
-        ImageDraw.Draw(picture).ellipse((4, 4, 12 + i, 14 + i), fill=(0, 0, 255, 255))
-        picture.save(str(folder / "discs" / f"{i}.png"))
+        image = Image.new("RGBA", (24, 24), (0, 255, 0, 0))
+        ImageDraw.Draw(image).ellipse((4, 4, 12 + i, 14 + i), fill=(0, 0, 255, 255))
+        image.save(str(folder / "discs" / f"{i}.png"))
     return folder
 
 
-def test_from_transparent_pictures_to_transparent_samples(program):
+def test_from_transparent_images_to_transparent_samples(program):
     one, samples = folders("one"), program.folder / "one" / "s"
     said = program.train(*ALPHA, "--max_steps", "4", *one)
-    assert "12 of 12 pictures looked at have transparency." in said
+    assert "12 of 12 images looked at have transparency." in said
     assert [row["step"] for row in rows(program.folder / "one" / "c") if row["swd"]] == ["2", "4"]
     reals = np.asarray(Image.open(str(samples / "reals.png")))
     assert (reals[0, 0] == [255, 0, 0]).all() and not reals[..., 1].any()  # on the background, and no green in it
@@ -56,7 +56,7 @@ def test_from_transparent_pictures_to_transparent_samples(program):
         assert Image.open(str(next(samples.glob(pattern)))).mode == mode
 
 
-def test_exports_have_straight_colours(program):
+def test_exports_have_straight_colors(program):
     program.train(*ALPHA, "--max_steps", "2")
     has_page = importlib.util.find_spec("py_mini_racer")
     program.train("--isTrain", "0", "--export", "frozen,saved_model" + ",page" * bool(has_page))

@@ -49,26 +49,26 @@ import tensorflow.compat.v1 as tf
 import model
 from utils.errors import RunError, UserError
 from utils.runtime import cluster, devices, tf_config
-workers = cluster.Workers(tf_config.task_of(os.environ), int(sys.argv[1]))
+workers = cluster.Workers(tf_config.parse_task(os.environ), int(sys.argv[1]))
 workers.build_gather()
 with workers.scope():
-    values = [tf.get_variable("values", initializer=[workers.number + 0.5, 5.0])]
-    values.append(tf.get_variable("count", initializer=tf.constant(2**40 + workers.number, tf.int64)))
-    pictures, kernel = tf.Variable(tf.ones([4, 8, 8, 8])), tf.Variable(tf.ones([3, 3, 8, 8]))
-    maps = tf.nn.leaky_relu(tf.nn.bias_add(tf.nn.conv2d(pictures, kernel, 1, "SAME"), tf.Variable(tf.zeros([8]))))
+    values = [tf.get_variable("values", initializer=[workers.index + 0.5, 5.0])]
+    values.append(tf.get_variable("count", initializer=tf.constant(2**40 + workers.index, tf.int64)))
+    images, kernel = tf.Variable(tf.ones([4, 8, 8, 8])), tf.Variable(tf.ones([3, 3, 8, 8]))
+    maps = tf.nn.leaky_relu(tf.nn.bias_add(tf.nn.conv2d(images, kernel, 1, "SAME"), tf.Variable(tf.zeros([8]))))
 workers.build_broadcast(values)
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    with workers.failures_named(), workers.session(devices.session_config(sys.argv[2])) as session:
+    with workers.translate_worker_errors(), workers.session(devices.session_config(sys.argv[2])) as session:
         session.run(tf.global_variables_initializer())
         print("maps", session.run(maps)[0, 4, 4, 0])
-        print("gathered", workers.gather(2**63 - 1 - workers.number), workers.agree(7 - workers.number))
+        print("gathered", workers.gather(2**63 - 1 - workers.index), workers.all_reduce_max(7 - workers.index))
         try:
-            workers.refuse_different(workers.number)
+            workers.check_same_config(workers.index)
         except UserError as error:
             print(error)
-        workers.refuse_different(5)
+        workers.check_same_config(5)
         workers.broadcast()
         print("values", [value.tolist() for value in session.run(values)], flush=True)
         while True:
@@ -172,32 +172,31 @@ def exchanging(tmp_path, started):
 
 def test_a_single_process_exchanges_with_itself_and_adds_nothing_to_the_graph(graph):
     workers = cluster.Workers(None, 10, [])
-    assert (workers.number, workers.count, workers.is_chief, workers.replicas) == (0, 1, True, 1)
+    assert (workers.index, workers.num_workers, workers.is_chief, workers.replicas) == (0, 1, True, 1)
     assert workers.rows(8) == slice(0, 8)
     workers.build_gather()
     workers.build_broadcast([])
     assert graph.get_operations() == []
-    with workers.failures_named(), workers.session(None) as session:
+    with workers.translate_worker_errors(), workers.session(None) as session:
         assert isinstance(session, tf.Session)
-        assert workers.gather(3) == [3] and workers.agree(True) == 1
+        assert workers.gather(3) == [3] and workers.all_reduce_max(True) == 1
         workers.broadcast()
         workers.barrier()
-        workers.refuse_different(5)
-    with pytest.raises(RuntimeError, match="a mistake"), workers.failures_named():
+        workers.check_same_config(5)
+    with pytest.raises(RuntimeError, match="a mistake"), workers.translate_worker_errors():
         raise RuntimeError("a mistake")
 
 
 @NEEDS_TF2
 def test_the_global_batch_is_described(monkeypatch):
     assert (
-        cluster.Workers(None, 10, ["/cpu:0", "/cpu:1"]).describe(4)
-        == "Global batch: 8 pictures, 4 on each of 2 devices."
+        cluster.Workers(None, 10, ["/cpu:0", "/cpu:1"]).describe(4) == "Global batch: 8 images, 4 on each of 2 devices."
     )
     text = task(1, "a:1", "b:2")
     monkeypatch.setenv("TF_CONFIG", text)
     with tf.Graph().as_default():
-        workers = cluster.Workers(tf_config.task_of({"TF_CONFIG": text}), 10)
-    assert workers.describe(4) == "Global batch: 8 pictures, 4 on each of 2 workers; this is worker 1 (b:2)."
+        workers = cluster.Workers(tf_config.parse_task({"TF_CONFIG": text}), 10)
+    assert workers.describe(4) == "Global batch: 8 images, 4 on each of 2 workers; this is worker 1 (b:2)."
     assert workers.rows(4) == slice(4, 8)
 
 
@@ -207,7 +206,7 @@ def test_a_port_in_use_and_a_worker_that_does_not_come(monkeypatch, capsys):
         text = task(0, address, "127.0.0.1:1")
         monkeypatch.setenv("TF_CONFIG", text)
         with tf.Graph().as_default():
-            workers = cluster.Workers(tf_config.task_of({"TF_CONFIG": text}), 1)
+            workers = cluster.Workers(tf_config.parse_task({"TF_CONFIG": text}), 1)
             with workers.session(devices.session_config("float32")):
                 pass
 
@@ -230,7 +229,7 @@ def test_an_address_is_resolved_once_and_a_name_that_cannot_exist_is_unreachable
         listening.bind(("127.0.0.1", 0))
         listening.listen(5)
         addresses = ("here:1", f"localhost:{listening.getsockname()[1]}", "a" * 64 + ".b:2", "127.0.0.1:1")
-        others = peers.Peers(tf_config.task_of({"TF_CONFIG": task(0, *addresses)}), 1)
+        others = peers.Peers(tf_config.parse_task({"TF_CONFIG": task(0, *addresses)}), 1)
         asked = []
         getaddrinfo = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: asked.append(a[0]) or getaddrinfo(*a, **k))
@@ -259,7 +258,7 @@ def test_two_workers_exchange_numbers_and_values_and_one_that_hangs_is_given_up(
     maps, gathered, different, values = two.out(0).strip().split("\n")[-4:]
     assert (maps, gathered) == ("maps 72.0", f"gathered [{2**63 - 1}, {2**63 - 2}] 7")
     names = [rf"worker {number} \(127.0.0.1:\d+\)" for number in range(2)]
-    assert re.fullmatch(f"{names[1]} has different settings or pictures from {names[0]}; they must match", different)
+    assert re.fullmatch(f"{names[1]} has different settings or images from {names[0]}; they must match", different)
     assert values == f"values [[0.5, 5.0], {2**40}]"
     assert two.out(1).strip().split("\n")[-4:] == [maps, gathered, different, values]
     first, second = two.processes
@@ -308,11 +307,11 @@ def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_
     assert two.codes() == [0, 0], two.out(0) + two.out(1)
     variables = assert_alike(two)
     assert variables["step"] == 12 and variables["pictures_seen"] == 12 * 8
-    assert "Global batch: 8 pictures, 4 on each of 2 workers; this is worker 1 (127.0.0.1" in two.out(1)
-    # Only the chief writes, except that each worker prepares its own pictures.
+    assert "Global batch: 8 images, 4 on each of 2 workers; this is worker 1 (127.0.0.1" in two.out(1)
+    # Only the chief writes, except that each worker prepares its own images.
     assert [name for name in FOLDERS if (program.folder / f"second {name}").exists()] == ["cache"]
     assert "step 10:" in two.out(0) and "step 10:" not in two.out(1)
-    assert last_row(program) == ["12", "8", "96"]  # 12 pictures, all of them seen 8 times
+    assert last_row(program) == ["12", "8", "96"]  # 12 images, all of them seen 8 times
     grids = ["classes.csv", "reals.png", "timelapse.gif", "timelapse.webp", "train_00000000.png", "train_00000012.png"]
     assert sorted(p.name for p in program.samples.iterdir()) == grids
 
@@ -350,7 +349,7 @@ def test_workers_with_different_settings_refuse_to_start(pair):
     assert two.codes() == [2, 2], two.out(0) + two.out(1)
     for number in range(2):
         last = two.out(number).strip().split("\n")[-1]
-        assert last.startswith("main.py: worker 1 (127.0.0.1:") and "has different settings or pictures from" in last
+        assert last.startswith("main.py: worker 1 (127.0.0.1:") and "has different settings or images from" in last
 
 
 @NEEDS_TF2

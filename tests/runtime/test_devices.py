@@ -54,10 +54,10 @@ def test_the_flags_of_a_processor(tmp_path):
 
 @pytest.mark.parametrize("error", (MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")))
 def test_a_lack_of_memory_names_the_setting_to_lower(error):
-    with pytest.raises(UserError) as caught, devices.out_of_memory_named("batch_size", 64):
+    with pytest.raises(UserError) as caught, devices.translate_oom("batch_size", 64):
         raise error
     assert str(caught.value) == "out of memory with batch_size = 64; reduce it, in params.py or by --batch_size"
-    with pytest.raises(KeyError), devices.out_of_memory_named("batch_size", 64):
+    with pytest.raises(KeyError), devices.translate_oom("batch_size", 64):
         raise KeyError("another error")
 
 

@@ -6,8 +6,8 @@ from utils.runtime import process_state
 
 def test_a_call_during_another_one_changes_nothing(monkeypatch, capsys):
     """Not even to put it back: the other call's TensorFlow may be reading the environment."""
-    monkeypatch.setattr(main, "forgiving_streams", None)  # calling either raises TypeError
-    monkeypatch.setattr(main, "undone", None)
-    with process_state.alone():
+    monkeypatch.setattr(main, "non_raising_streams", None)  # calling either raises TypeError
+    monkeypatch.setattr(main, "restore_process_state", None)
+    with process_state.forbid_concurrent_calls():
         assert main.main(["--max_steps", "1"]) == 2
     assert capsys.readouterr().err.startswith("main.py: another call of main.main() is active in this process; start ")

@@ -35,7 +35,7 @@ def steps_of(count, tiny, checkpoint, changes, steps=3):
             if count == 1:
                 saver.save(session, checkpoint)
             saver.restore(session, checkpoint)  # its names are those of a single device
-            session.run(ends.start_average)
+            session.run(ends.init_ema)
             rows = []
             for i in range(steps):
                 d = session.run(ends.d_updates[i % len(ends.d_updates)])
@@ -80,7 +80,7 @@ def test_the_gradient_of_a_mean_over_replicas(graph):
 
     def on_each():
         x = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.float32) * 2.0 + 1.0  # 1 and 3
-        (mean,) = replicas.mean([x])
+        (mean,) = replicas.all_reduce_mean([x])
         (gradient,) = tf.gradients(mean * x, x)  # of m x0 + m x1, halved: m + mean(x) each
         return mean, gradient
 

@@ -37,7 +37,7 @@ def config(number=0, kind="worker", **jobs):
 )
 def test_an_invalid_tf_config_is_one_line(text, problem):
     with pytest.raises(UserError) as caught:
-        tf_config.task_of({"TF_CONFIG": text})
+        tf_config.parse_task({"TF_CONFIG": text})
     message = str(caught.value)
     assert message.startswith("TF_CONFIG ") and problem in message and "\n" not in message
     assert '; example: {"cluster"' in message and message.endswith("; unset it to train with one process")
@@ -45,15 +45,15 @@ def test_an_invalid_tf_config_is_one_line(text, problem):
 
 def test_a_valid_tf_config():
     for text in (" ", "{}", config(worker=["a:1"])):
-        assert tf_config.task_of({"TF_CONFIG": text}) is None
-    assert tf_config.task_of({}) is None
-    task = tf_config.task_of({"TF_CONFIG": config(1, chief=["a:1"], worker=["b:2", "[::1]:3"])})
-    assert task.jobs == (("chief", 0), ("worker", 0), ("worker", 1)) and task.number == 2
+        assert tf_config.parse_task({"TF_CONFIG": text}) is None
+    assert tf_config.parse_task({}) is None
+    task = tf_config.parse_task({"TF_CONFIG": config(1, chief=["a:1"], worker=["b:2", "[::1]:3"])})
+    assert task.jobs == (("chief", 0), ("worker", 0), ("worker", 1)) and task.index == 2
     assert task.name(2) == "worker 2 ([::1]:3)"
-    assert tf_config.task_of({"TF_CONFIG": config(0, "chief", chief=["a:1"], worker=["b:2"])}).number == 0
+    assert tf_config.parse_task({"TF_CONFIG": config(0, "chief", chief=["a:1"], worker=["b:2"])}).index == 0
     # As Kubernetes' training operator writes it.
     more = dict(json.loads(config(1, worker=["a:1", "b:1"])), environment="cloud")
-    assert tf_config.task_of({"TF_CONFIG": json.dumps(more)}).number == 1
+    assert tf_config.parse_task({"TF_CONFIG": json.dumps(more)}).index == 1
 
 
 def test_an_invalid_tf_config_stops_training_before_it_starts(program):

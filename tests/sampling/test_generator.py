@@ -1,4 +1,4 @@
-"""Pictures of a sampler: generated in batches, written as a grid and one by one."""
+"""Images of a sampler: generated in batches, written as a grid and one by one."""
 
 import collections
 import os
@@ -9,19 +9,21 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from utils.checkpoints import store
-from utils.checkpoints.manifest import Manifest, Saved
+from utils.checkpoints.manifest import Manifest, SavedState
 from utils.checkpoints.run_id import weights_digest
 from utils.checkpoints.select import Selected
 from utils.errors import UserError
 from utils.output.images import to_uint8
 from utils.sampling import latents
-from utils.sampling.generation import class_list, generate, refresh, write_samples
+from utils.sampling.class_names import quoted
+from utils.sampling.generator import CheckpointGenerator, Generator
+from utils.tasks.samples import class_list, write_samples
 
-Sampler = collections.namedtuple("Sampler", "z labels classes images refresh kept")
+Sampler = collections.namedtuple("Sampler", "z labels classes images update_bn bn_momentum")
 
 
 def flat_sampler(size=2, channels=3):
-    """A sampler whose pictures, [size, size, channels], are flat: z[0] / 2 + label / 4."""
+    """A sampler whose images, [size, size, channels], are flat: z[0] / 2 + label / 4."""
     z, labels = tf.placeholder(tf.float32, [None, 5]), tf.placeholder(tf.int32, [None])
     classes = tf.one_hot(labels, 3)
     values = z[:, 0] / 2 + tf.reduce_sum(classes * [0.0, 0.25, 0.5], axis=1)
@@ -40,11 +42,21 @@ class Spy:
         return self.session.run(fetches, feed) if self.session else None
 
 
-def selected(folder, classes=(), weights=b"weights", run_id="0123456789abcdef"):
+def selected(folder, classes=(), weights=b"weights", run_id="0123456789abcdef", background="white"):
     """The checkpoint of step 12 of a run."""
     (folder / "dcgan-12.index").write_bytes(weights)
-    saved, checkpoint = Saved(classes=tuple(classes), run_id=run_id), store.at(str(folder), 12)
-    return Selected(checkpoint, Manifest(12, {}, None, saved), "the latest", weights=weights_digest(checkpoint))
+    saved, checkpoint = SavedState(classes=tuple(classes), run_id=run_id), store.checkpoint_at(str(folder), 12)
+    return Selected(
+        checkpoint,
+        Manifest(12, {"background": background}, None, saved),
+        "the latest",
+        weights=weights_digest(checkpoint),
+    )
+
+
+def write(session, sampler, run, from_run):
+    """Write the samples that the settings ask for; return the lines on them."""
+    return list(write_samples(CheckpointGenerator(session, sampler, from_run), run))
 
 
 def expected(z, labels):
@@ -52,45 +64,45 @@ def expected(z, labels):
 
 
 @pytest.mark.parametrize("count", (1, 63, 64, 65, 130))
-def test_pictures_come_in_order_and_in_batches_of_one_size(graph, count):
+def test_images_come_in_order_and_in_batches_of_one_size(graph, count):
     sampler, z = flat_sampler(), latents.noise(0, 0, count, 5)
     labels = np.arange(count, dtype=np.int32) % 3
     with tf.Session() as session:
         spy = Spy(session)
-        pictures = np.concatenate(list(generate(spy, sampler, z, labels)))
-    assert pictures.shape == (count, 2, 2, 3) and pictures.dtype == np.uint8
-    assert np.array_equal(pictures[:, 1, 1, 2], expected(z, labels))
+        images = np.concatenate(list(Generator(spy, sampler).batches(z, labels)))
+    assert images.shape == (count, 2, 2, 3) and images.dtype == np.uint8
+    assert np.array_equal(images[:, 1, 1, 2], expected(z, labels))
     assert {feed[sampler.z].shape for feed in spy.feeds} == {(64, 5)} and len(spy.feeds) == -(-count // 64)
 
 
-def test_larger_pictures_come_in_smaller_batches(graph):
+def test_larger_images_come_in_smaller_batches(graph):
     for size, batch in ((64, 64), (128, 16), (1024, 1)):
         sampler = flat_sampler(size)
         with tf.Session() as session:
             spy = Spy(session)
-            next(generate(spy, sampler, latents.noise(0, 0, 3, 5), np.zeros(3, np.int32)))
+            next(Generator(spy, sampler).batches(latents.noise(0, 0, 3, 5)))
         assert spy.feeds[0][sampler.z].shape == (batch, 5)
 
 
-def test_a_refresh_takes_256_samples_with_the_classes_of_all_pictures(graph):
+def test_a_refresh_takes_256_samples_with_the_classes_of_all_images(graph):
     """By running means: after the last round each sample counts equally."""
-    sampler, spy = flat_sampler()._replace(refresh="refresh", kept="kept"), Spy()
+    sampler, spy = flat_sampler()._replace(update_bn="update_bn", bn_momentum="momentum"), Spy()
     labels = np.repeat(np.int32([0, 1, 2]), [50, 30, 20])
-    refresh(spy, sampler, labels[::-1])
-    assert [feed["kept"] for feed in spy.feeds] == pytest.approx([i / (i + 1) for i in range(4)])
+    Generator(spy, sampler).update_bn(labels[::-1])
+    assert [feed["momentum"] for feed in spy.feeds] == pytest.approx([i / (i + 1) for i in range(4)])
     for feed in spy.feeds:
         shares = np.bincount(feed[sampler.labels]) / 64
         assert shares == pytest.approx([0.5, 0.3, 0.2], abs=0.02)
     z = np.concatenate([feed[sampler.z] for feed in spy.feeds])
     assert z.shape == (256, 5) and len({row.tobytes() for row in z}) == 256
     first = [feed[sampler.z] for feed in spy.feeds]
-    refresh(spy, sampler, labels)
+    Generator(spy, sampler).update_bn(labels)
     assert all(np.array_equal(a, feed[sampler.z]) for a, feed in zip(first, spy.feeds[4:]))
 
 
 def test_a_generator_without_an_average_is_not_refreshed(graph):
     spy = Spy()
-    refresh(spy, flat_sampler(), np.zeros(4, np.int32))
+    Generator(spy, flat_sampler()).update_bn(np.zeros(4, np.int32))
     assert spy.feeds == []
 
 
@@ -102,8 +114,8 @@ def run(tiny, tmp_path):
 @pytest.mark.parametrize("channels", (1, 3))
 def test_samples_are_written_as_a_grid_and_one_by_one(graph, run, tmp_path, channels):
     with tf.Session() as session:
-        (line,) = write_samples(
-            session, flat_sampler(channels=channels), run._replace(single=1, grid_columns=10), selected(tmp_path), []
+        (line,) = write(
+            session, flat_sampler(channels=channels), run._replace(single=1, grid_columns=10), selected(tmp_path)
         )
     name, values = "sample_00000012_seed3_run012345", expected(latents.noise(3, latents.SAMPLES, 70, 5), 0)
     grid = np.asarray(Image.open(str(tmp_path / (name + "_n70_columns10.png")))).reshape(14, 20, channels)
@@ -113,16 +125,16 @@ def test_samples_are_written_as_a_grid_and_one_by_one(graph, run, tmp_path, chan
     assert names == [f"{name}_{i:05d}.png" for i in range(70)]
     for i in (0, 66):
         assert (np.asarray(Image.open(str(folder / names[i]))) == values[i]).all()
-    assert line == f"70 pictures in {folder}.png, and each as a file in {folder}"
+    assert line == f"70 samples in {folder}.png, and each as a file in {folder}"
 
 
-@pytest.mark.parametrize("background, colour, label_grid", (("white", 255, 0), ("black", 0, 0), ("black", 0, 1)))
+@pytest.mark.parametrize("background, color, label_grid", (("white", 255, 0), ("black", 0, 0), ("black", 0, 1)))
 def test_samples_with_alpha_are_files_with_it_and_a_grid_on_the_background(
-    graph, run, tmp_path, background, colour, label_grid
+    graph, run, tmp_path, background, color, label_grid
 ):
-    run = run._replace(single=1, num_samples=4, background=background, label_grid=label_grid)
+    run = run._replace(single=1, num_samples=4, label_grid=label_grid)
     with tf.Session() as session:
-        write_samples(session, flat_sampler(channels=4), run, selected(tmp_path), [])
+        write(session, flat_sampler(channels=4), run, selected(tmp_path, background=background))
     name = "sample_00000012_seed3_run012345"
     folder = tmp_path / (name + "_n4" + "_labelled" * label_grid)
     alpha = expected(latents.noise(3, latents.SAMPLES, 4, 5), 0)  # all four maps have this value
@@ -130,19 +142,19 @@ def test_samples_with_alpha_are_files_with_it_and_a_grid_on_the_background(
         single = Image.open(str(folder / f"{name}_{i:05d}.png"))
         assert single.mode == "RGBA" and (np.asarray(single) == [255, 255, 255, alpha[i]]).all()
     grid = np.asarray(Image.open(str(folder) + ".png"))
-    shown = alpha + (255 - alpha.astype(int)) * colour // 255
+    shown = alpha + (255 - alpha.astype(int)) * color // 255
     assert grid.shape[2] == 3 and np.array_equal(grid[-1, ::2, 0], shown[2:])
 
 
 def test_samples_of_classes_have_a_row_each(graph, run, tmp_path):
     run = run._replace(num_samples=5, classes="red,blue")
     with tf.Session() as session:
-        lines = write_samples(session, flat_sampler(), run, selected(tmp_path, ("blue", "green", "red")), [2, 0])
+        lines = write(session, flat_sampler(), run, selected(tmp_path, ("blue", "green", "red")))
     name = "sample_00000012_seed3_run012345_n5_red+blue"
     grid = np.asarray(Image.open(str(tmp_path / (name + ".png"))))[::2, ::2, 0]
     z = latents.noise(3, latents.SAMPLES, 3, 5)
     assert np.array_equal(grid, [expected(z, 2), expected(z, 0)])
-    assert lines[0].startswith("6 pictures in ") and lines[1].startswith("Classes from the top: red, blue; ")
+    assert lines[0].startswith("6 samples in ") and lines[1].startswith("Classes from the top: red, blue; ")
     assert (tmp_path / (name + ".csv")).read_text() == "row,column,class\n0,0,red\n1,0,blue\n"
     assert sorted(os.listdir(str(tmp_path))) == ["dcgan-12.index", name + ".csv", name + ".png"]
 
@@ -167,7 +179,7 @@ REQUESTS = (
 
 @pytest.mark.parametrize("classes", ((), ("blue", "green", "red"), ("Zoë/+", "\udcff", "x" * 300)))
 def test_no_request_touches_the_files_of_another(graph, run, tmp_path, classes):
-    """Files of the same name, of different requests, are the same picture."""
+    """Files of the same name, of different requests, are the same image."""
     made, sampler = {}, flat_sampler()
     with tf.Session() as session:
         for number, changes in enumerate(REQUESTS):
@@ -176,10 +188,10 @@ def test_no_request_touches_the_files_of_another(graph, run, tmp_path, classes):
             folder = tmp_path / str(number)
             folder.mkdir()
             names = dict(zip(("blue", "green", "red"), classes))
-            chosen = [names[name] for name in changes.get("classes", "").split(",") if name]
-            rows = [classes.index(name) for name in chosen] or list(range(len(classes)))
-            request = run._replace(num_samples=9, single=1)._replace(**changes)._replace(samples_dir=str(folder))
-            write_samples(session, sampler, request, selected(tmp_path, classes), rows)
+            chosen = ",".join(quoted(names[name]) for name in changes.get("classes", "").split(",") if name)
+            request = run._replace(num_samples=9, single=1)._replace(**changes)
+            request = request._replace(samples_dir=str(folder), classes=chosen)
+            write(session, sampler, request, selected(tmp_path, classes))
             files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
             single = {os.path.basename(name): data for name, data in files.items() if os.sep in name}
             assert not set(files) & set(made) and len(single) == len(files) - (2 if classes else 1)
@@ -191,7 +203,7 @@ def test_no_request_touches_the_files_of_another(graph, run, tmp_path, classes):
 def test_two_runs_may_share_a_folder_of_samples(graph, run, tmp_path):
     with tf.Session() as session:
         for run_id in ("aaaaaaaa", "bbbbbbbb"):
-            write_samples(session, flat_sampler(), run, selected(tmp_path, weights=run_id.encode(), run_id=run_id), [])
+            write(session, flat_sampler(), run, selected(tmp_path, weights=run_id.encode(), run_id=run_id))
     assert len(list(tmp_path.glob("sample_00000012_seed3_run*_n70.png"))) == 2
 
 
@@ -200,13 +212,13 @@ def test_files_of_other_weights_are_not_replaced(graph, run, tmp_path):
     with tf.Session() as session:
         for singles in (0, 1):
             run, sampler = run._replace(single=singles), flat_sampler()
-            write_samples(session, sampler, run, selected(tmp_path), [])
-            write_samples(session, sampler, run, selected(tmp_path), [])
+            write(session, sampler, run, selected(tmp_path))
+            write(session, sampler, run, selected(tmp_path))
             with pytest.raises(UserError, match=r"_n70\.png exists already, and was not made from these weights; move"):
-                write_samples(session, sampler, run, selected(tmp_path, weights=b"others"), [])
+                write(session, sampler, run, selected(tmp_path, weights=b"others"))
         (tmp_path / "sample_00000012_seed3_run012345_n70.png").unlink()
         with pytest.raises(UserError, match=r"_00000\.png exists already"):
-            write_samples(session, sampler, run, selected(tmp_path, weights=b"others"), [])
+            write(session, sampler, run, selected(tmp_path, weights=b"others"))
         (tmp_path / "sample_00000012_seed3_run012345_n70.png").write_text("mine")
         with pytest.raises(UserError, match=r"_n70\.png exists already"):
-            write_samples(session, sampler, run, selected(tmp_path), [])
+            write(session, sampler, run, selected(tmp_path))

@@ -24,7 +24,7 @@ def test_seeds_and_uses_have_different_noise():
 
 
 def test_noise_is_that_of_earlier_versions():
-    """The same sample_seed gives the same pictures, of whatever version the program is."""
+    """The same sample_seed gives the same images, of whatever version the program is."""
     z = latents.noise(7, latents.SAMPLES, 2, 2)
     assert z.ravel() == pytest.approx([-0.5489822, -0.2827981, 0.5984663, 0.9207126], abs=1e-6)
 
@@ -58,19 +58,19 @@ def test_without_classes_there_are_no_rows_of_them():
     "text, expected",
     (("", [0, 1, 2]), ("red", [2]), ("red, blue", [2, 0]), ("a,b", [1]), ("red,,", [2]), ('red,"a,b"', [2, 1])),
 )
-def test_chosen_classes(text, expected):
-    assert latents.chosen_classes(text, ["blue", "a,b", "red"]) == expected
+def test_class_indices(text, expected):
+    assert latents.class_indices(text, ["blue", "a,b", "red"]) == expected
 
 
 def test_without_classes_none_can_be_chosen():
-    assert latents.chosen_classes("", []) == []
+    assert latents.class_indices("", []) == []
     with pytest.raises(UserError, match=r"classes = 'red', but this network is unconditional; train with conditional"):
-        latents.chosen_classes("red", [])
+        latents.class_indices("red", [])
 
 
 def test_an_unknown_class_is_named():
     with pytest.raises(UserError) as raised:
-        latents.chosen_classes("bleu", ["blue", "red"])
+        latents.class_indices("bleu", ["blue", "red"])
     assert str(raised.value) == "classes: no class 'bleu'; did you mean blue?"
     with pytest.raises(UserError, match=r"no class 'x'; the classes are blue, red$"):
-        latents.chosen_classes("x", ["blue", "red"])
+        latents.class_indices("x", ["blue", "red"])

@@ -5,7 +5,8 @@ import pytest
 import main
 from utils.errors import UserError
 from utils.sampling import class_names
-from utils.sampling.picks import Pick, Term, check, check_walk, parse, parse_sum
+from utils.sampling.picks import Pick, Term, check_walk, parse, parse_sum
+from utils.tasks import find_task
 
 CLASSES = ("cat", "dog")
 
@@ -37,7 +38,7 @@ def test_picks_of_classes():
         ("\u0663", (), "picks: '\u0663' (character 1) is not a number"),
         ("1,43-40", (), "picks: '43-40' (character 3) is invalid; numbers go from 0 to 999999, and ranges upwards"),
         ("1000000", (), "picks: '1000000' (character 1) is invalid; numbers go from 0 to 999999"),
-        ("0-20000", (), "picks: more than 10000 pictures; at most 10000 can be picked at once"),
+        ("0-20000", (), "picks: more than 10000 images; at most 10000 can be picked at once"),
         ("dog:3", (), "picks: 'dog:3' (character 1) names a class, but this network is unconditional"),
         ("dog:1,3", CLASSES, "picks: '3' (character 7) needs a class, such as dog:3"),
         ("3", CLASSES, "picks: '3' (character 1) needs a class, such as cat:3"),
@@ -77,10 +78,10 @@ def test_a_sign_without_spaces(text):
 
 
 def test_what_is_wrong_whatever_the_classes_are(tiny):
-    check(tiny.run._replace(isTrain=0, picks="a:3,4"))
+    find_task(tiny.run._replace(picks="a:3,4"))
     for mistake in ({"picks": "a:x"}, {"picks": "9-3"}, {"arithmetic": "a:3 - b:"}, {"picks": "a:3", "walk": 9}):
         with pytest.raises(UserError):
-            check(tiny.run._replace(isTrain=0, **mistake))
+            find_task(tiny.run._replace(**mistake))
 
 
 def test_such_a_mistake_is_found_before_tensorflow_is_imported(monkeypatch, capsys):
@@ -93,18 +94,14 @@ def test_walks_that_cannot_be_made():
     check_walk(1000, [Pick(0, 3)] * 10)
     with pytest.raises(UserError, match=r"^walk = 25 with one pick leads nowhere; give two picks or more$"):
         check_walk(25, [Pick(0, 3)])
-    with pytest.raises(UserError, match=r"^walk = 1000 through 11 pictures has 11000 frames; at most 10000 are poss"):
+    with pytest.raises(UserError, match=r"^walk = 1000 through 11 images has 11000 frames; at most 10000 are poss"):
         check_walk(1000, [Pick(0, 3)] * 11)
 
 
 @pytest.mark.parametrize(
     "text, part, character", (("3 + x", "x", 5), ("3 - 4 +  ", "", 10), ("3 + + 4", "+ 4", 5), ("- 3", "- 3", 1))
 )
-def test_a_mistake_in_a_sum(tiny, text, part, character):
+def test_a_mistake_in_a_sum(text, part, character):
     with pytest.raises(UserError) as caught:
-        check(tiny.run._replace(isTrain=0, arithmetic=text), ())
+        parse_sum(text, ())
     assert str(caught.value).startswith(f"arithmetic: {part!r} (character {character}) is not a number")
-
-
-def test_nothing_asked_for_is_no_mistake(tiny):
-    check(tiny.run, CLASSES)

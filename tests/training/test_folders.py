@@ -29,12 +29,12 @@ def test_files_of_an_earlier_run(tmp_path, folder, name, refused):
     (tmp_path / folder / name).write_text("dear")
     arguments = str(tmp_path / "samples"), str(tmp_path / "checkpoints")
     if not refused:
-        folders.refuse_files_of_others(*arguments)
+        folders.check_no_foreign_files(*arguments)
         return
     with pytest.raises(
         UserError, match=f"{folder}_dir = .* holds {name} of an earlier run, but there is no checkpoint"
     ):
-        folders.refuse_files_of_others(*arguments)
+        folders.check_no_foreign_files(*arguments)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def run(settings, tmp_path):
 
 def recorded(run, run_id="", **then):
     """The manifest of a checkpoint whose run had the settings `then`."""
-    return manifest.Manifest(7, dict(run._asdict(), **then), (), manifest.Saved(run_id=run_id))
+    return manifest.Manifest(7, dict(run._asdict(), **then), (), manifest.SavedState(run_id=run_id))
 
 
 MOVED = {"checkpoints_dir": "D:\\runs\\c", "samples_dir": "C:\\s"}
@@ -56,18 +56,18 @@ def test_grids_belong_to_a_run_wherever_its_folders_were(tmp_path, run, then):
     grid = images.png(np.zeros((2, 2, 3), np.uint8), {"run": "1234", "step": 7})
     (tmp_path / "train_00000007.png").write_bytes(grid)
     (tmp_path / "train_00000008.png").write_bytes(b"cut off")
-    folders.refuse_grids_of_others(recorded(run, "1234", **then), run)
+    folders.check_grids_owner(recorded(run, "1234", **then), run)
     with pytest.raises(UserError, match=r"samples_dir = .* holds train_00000008.png of another run than the checkpoi"):
-        folders.refuse_grids_of_others(recorded(run, "5678", **then), run)
+        folders.check_grids_owner(recorded(run, "5678", **then), run)
 
 
 def test_grids_of_versions_without_an_identity(run):
     for then in ({}, {"checkpoints_dir": "/c"}, MOVED):
-        folders.refuse_grids_of_others(recorded(run, **then), run)
+        folders.check_grids_owner(recorded(run, **then), run)
     with pytest.raises(UserError, match="another run"):
-        folders.refuse_grids_of_others(recorded(run, samples_dir="/elsewhere"), run)
+        folders.check_grids_owner(recorded(run, samples_dir="/elsewhere"), run)
 
 
 def test_an_empty_folder_of_samples(tmp_path, run):
     (tmp_path / "reals.png").unlink()
-    folders.refuse_grids_of_others(recorded(run, samples_dir="/elsewhere"), run)
+    folders.check_grids_owner(recorded(run, samples_dir="/elsewhere"), run)

@@ -1,4 +1,4 @@
-"""What goes wrong in a run, forced with pictures of pics/ as samples: each is told in one line, health in none."""
+"""What goes wrong in a run, forced with images of pics/ as samples: each is told in one line, health in none."""
 
 import glob
 import os
@@ -8,9 +8,9 @@ import pytest
 from conftest import ROOT, InMemory
 from PIL import Image
 
-from utils.checkpoints.manifest import Saved
+from utils.checkpoints.manifest import SavedState
 from utils.config.settings import Settings
-from utils.data.prepare import Pictures
+from utils.data.prepare import ImageDataset
 from utils.metrics import efficientnet, features
 from utils.metrics.measure import Measurer
 from utils.training.quality import Quality
@@ -28,39 +28,37 @@ def read(paths):
 
 @pytest.fixture(scope="module")
 def halves():
-    """Two halves of the pictures, each ([n, 64, 64, 3] uint8, labels)."""
+    """Two halves of the images, each ([n, 64, 64, 3] uint8, labels)."""
     paths, labels = [], []
     for label, name in enumerate(CLASSES):
         of_class = sorted(glob.glob(os.path.join(ROOT, "pics", name, "*.jpg")))
         paths += of_class
         labels += [label] * len(of_class)
-    pictures, labels = read(paths), np.int32(labels)
+    images, labels = read(paths), np.int32(labels)
     order = np.random.RandomState(0).permutation(len(paths))
-    return [(pictures[rows], labels[rows]) for rows in np.array_split(order, 2)]
+    return [(images[rows], labels[rows]) for rows in np.array_split(order, 2)]
 
 
 class Samples:
-    """A SampledGenerator, and a measurer's `generate`, whose samples are the pictures that it is given."""
-
-    session = sampler = None
+    """A LiveGenerator whose samples are the images that it is given."""
 
     def refresh(self, step):
         """Do nothing."""
 
-    def __call__(self, session, sampler, z, labels):
-        return [self.pictures]
+    def batches(self, z, labels):
+        return [self.images]
 
 
 @pytest.fixture(scope="module")
 def measurers(halves):
     """A function that returns the Measurer of the first half by a kind of network, the same one each time."""
-    (pictures, labels), _ = halves
+    (images, labels), _ = halves
     made = {}
 
     def of_kind(kind, settings):
         if kind not in made:
             run = settings.run._replace(metrics_network=kind, cache_dir="")
-            records = Pictures(InMemory(pictures), labels, CLASSES, "", None)
+            records = ImageDataset(InMemory(images), labels, CLASSES, "", None)
             made[kind] = Measurer(records, Settings(run, settings.network), N, features.open_network(run))
             slow = ("swd", "precision", "recall")
             made[kind].metrics = [metric for metric in made[kind].metrics if metric.name not in slow]
@@ -72,11 +70,10 @@ def measurers(halves):
 def said_of(course, measurer, settings, monkeypatch, capsys):
     """Measure a course of samples, one every 1000 steps; return what was printed, as lines."""
     samples = Samples()
-    monkeypatch.setattr("utils.metrics.measure.generate", samples)
-    monkeypatch.setattr("utils.metrics.image_set.MS_SSIM_PICTURES", 16)  # which are quicker
-    quality, state = Quality(measurer, samples, settings.run), RunState(0, 0, 10**6, Saved(), Pace(435, 8, 10))
+    monkeypatch.setattr("utils.metrics.image_set.MS_SSIM_IMAGES", 16)  # which are quicker
+    quality, state = Quality(measurer, samples, settings.run), RunState(0, 0, 10**6, SavedState(), Pace(435, 8, 10))
     capsys.readouterr()
-    for i, samples.pictures in enumerate(course):
+    for i, samples.images in enumerate(course):
         state.step, state.row = 1000 * (i + 1), {}
         quality.measure(state)
         assert state.measured
@@ -85,13 +82,13 @@ def said_of(course, measurer, settings, monkeypatch, capsys):
     return output.out.splitlines()
 
 
-def noisy(pictures):
-    return np.uint8(np.clip(pictures + np.random.RandomState(1).randn(*pictures.shape) * 10, 0, 255))
+def noisy(images):
+    return np.uint8(np.clip(images + np.random.RandomState(1).randn(*images.shape) * 10, 0, 255))
 
 
-# Of each case, what makes the samples of N pictures that were trained on, of others, and of the classes of those; the
+# Of each case, what makes the samples of N images that were trained on, of others, and of the classes of those; the
 # start of the line that tells it; and whether patches are enough for it.
-MISSING = "Hardly any sample looks like the pictures of "
+MISSING = "Hardly any sample looks like the images of "
 CASES = {
     "healthy": (lambda reals, others, labels: others[:N], "", True),
     "half of the variety gone": (
@@ -107,7 +104,7 @@ CASES = {
     "a small class gone": (lambda reals, others, labels: others[labels != 0][:N], f"{MISSING}fantasy. ", False),
     "a large class gone": (lambda reals, others, labels: others[labels != 3][:N], f"{MISSING}role. ", False),
     "two of four gone": (lambda reals, others, labels: others[labels > 1][:N], f"{MISSING}fantasy, gesture. ", False),
-    "memorised": (lambda reals, others, labels: noisy(reals[:N]), "Samples are training pictures: 100% ", True),
+    "memorized": (lambda reals, others, labels: noisy(reals[:N]), "Samples are training images: 100% ", True),
 }
 
 

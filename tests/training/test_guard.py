@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from utils.checkpoints.manifest import Saved
+from utils.checkpoints.manifest import SavedState
 from utils.training.game import WINDOW
 from utils.training.guard import Guard, rates
 from utils.training.state import Due, Pace, RunState
@@ -14,7 +14,7 @@ NOTHING = Due(row=False, grid=False, measure=False, save=False)
 
 
 class Fake:
-    """The session and the SampledGenerator, whose weights are finite or not."""
+    """The session and the LiveGenerator, whose weights are finite or not."""
 
     def __init__(self, weights=True, average=True):
         self.weights, self.average, self.asked = weights, average, []
@@ -35,7 +35,7 @@ def guard_of(fake, on_lost_game="warn"):
 
 
 def state_at(step, d_loss=0.5, g_loss=2.0):
-    state = RunState(step, 8 * step, 100, Saved(), Pace(40, 8, 10))
+    state = RunState(step, 8 * step, 100, SavedState(), Pace(40, 8, 10))
     state.row = {"step": step, "d_loss": d_loss, "g_loss": g_loss, "d_real": 0.75, "d_fake": 0.25}
     return state
 
@@ -84,8 +84,8 @@ def test_a_lost_game_is_undone_where_that_is_asked_for(rollbacks, on_lost_game, 
     for step in range(1, 2 * WINDOW):
         state = state_at(step)
         state.row.update(d_real=0.97, d_fake=0.02)
-        state.saved = Saved(rollbacks=(5,) * rollbacks)
-        if guard.is_lost(state):
+        state.saved = SavedState(rollbacks=(5,) * rollbacks)
+        if guard.should_roll_back(state):
             lost.append(step)
             guard.forget()
     assert lost == [WINDOW] * expected

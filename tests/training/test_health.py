@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.checkpoints.manifest import Best
-from utils.metrics.image_set import PictureSet
+from utils.metrics.image_set import ImageSet
 from utils.metrics.measure import Measured
 from utils.training.game import WINDOW
 from utils.training.health import COLLAPSE_FROM, STALE, Diagnosis, saturated
@@ -15,30 +15,30 @@ def row(d_real=0.7, d_fake=0.3, d_loss=0.9):
 
 
 def of_steps(diagnosis, rows):
-    return [line for each in rows for line in diagnosis.of_losses(each)]
+    return [line for each in rows for line in diagnosis.check_losses(each)]
 
 
 GREY = np.full((4, 8, 8, 3), 120, np.uint8)
 
 
 class FakeCopies:
-    """A nearest.Copies that has searched all pictures."""
+    """A nearest.CopyDetector that has searched all images."""
 
     searched = 1.0
 
 
-def of_measured(diagnosis, step, ms_ssim=0.3, real=0.25, samples=GREY, reals=GREY, best=None, shares=(), **values):
-    of_reals = PictureSet(reals, lambda _: real, None, FakeCopies())
+def check_metrics(diagnosis, step, ms_ssim=0.3, real=0.25, samples=GREY, reals=GREY, best=None, shares=(), **values):
+    of_reals = ImageSet(reals, lambda _: real, None, FakeCopies())
     values = {"swd": 10.0, "ms_ssim": ms_ssim, "copies": 0.0, **values}
-    measured = Measured(values, of_reals, PictureSet(samples, None, None), dict(shares))
-    return diagnosis.of_measured(step, measured, best or Best(step, "swd", "these", 10.0, 9.5, step))
+    measured = Measured(values, of_reals, ImageSet(samples, None, None), dict(shares))
+    return diagnosis.check_metrics(step, measured, best or Best(step, "swd", "these", 10.0, 9.5, step))
 
 
 def test_a_run_that_goes_well_is_silent(settings):
     diagnosis = Diagnosis(settings.run)
     rows = [row()] * 2000 + [row(0.999, 0.001, 0.001)] * (WINDOW // 2) + [row()] * 2000
     assert of_steps(diagnosis, rows) == []
-    assert [of_measured(diagnosis, step) for step in range(200, 20000, 200)] == [[]] * 99
+    assert [check_metrics(diagnosis, step) for step in range(200, 20000, 200)] == [[]] * 99
 
 
 @pytest.mark.parametrize(
@@ -75,20 +75,20 @@ def test_what_is_proposed_against_d_is_not_what_is_set_already(settings):
 
 def test_samples_have_collapsed(settings):
     diagnosis = Diagnosis(settings.run)
-    assert of_measured(diagnosis, COLLAPSE_FROM - 1, ms_ssim=0.9) == []  # blurs are alike
-    assert of_measured(diagnosis, COLLAPSE_FROM, ms_ssim=0.9) == []
-    (line,) = of_measured(diagnosis, COLLAPSE_FROM + 200, ms_ssim=0.9)
-    assert "Mode collapse: the MS-SSIM of samples is 0.90, that of real pictures 0.25" in line and "params.py" in line
-    assert of_measured(diagnosis, COLLAPSE_FROM + 400, ms_ssim=0.9) == []
-    # Where real pictures are as alike, it is no collapse.
-    assert not [of_measured(Diagnosis(settings.run), s, ms_ssim=0.9, real=0.85) for s in (5000, 5200)][1]
+    assert check_metrics(diagnosis, COLLAPSE_FROM - 1, ms_ssim=0.9) == []  # blurs are alike
+    assert check_metrics(diagnosis, COLLAPSE_FROM, ms_ssim=0.9) == []
+    (line,) = check_metrics(diagnosis, COLLAPSE_FROM + 200, ms_ssim=0.9)
+    assert "Mode collapse: the MS-SSIM of samples is 0.90, that of real images 0.25" in line and "params.py" in line
+    assert check_metrics(diagnosis, COLLAPSE_FROM + 400, ms_ssim=0.9) == []
+    # Where real images are as alike, it is no collapse.
+    assert not [check_metrics(Diagnosis(settings.run), s, ms_ssim=0.9, real=0.85) for s in (5000, 5200)][1]
 
 
 def test_samples_saturate(settings):
     black_and_white = np.where(np.arange(8)[:, None] % 2, 0, 255).astype(np.uint8) * np.ones((4, 8, 8, 3), np.uint8)
     assert (saturated(black_and_white), saturated(GREY)) == (1, 0)
     diagnosis = Diagnosis(settings.run)
-    lines = [of_measured(diagnosis, step, samples=black_and_white) for step in (200, 400, 600)]
+    lines = [check_metrics(diagnosis, step, samples=black_and_white) for step in (200, 400, 600)]
     assert [len(each) for each in lines] == [0, 1, 0]
     assert (
         "saturate: 100% of their values" in lines[1][0]
@@ -96,7 +96,7 @@ def test_samples_saturate(settings):
     )
     # Drawings in black and white are to be like that.
     diagnosis = Diagnosis(settings.run)
-    assert [of_measured(diagnosis, s, samples=black_and_white, reals=black_and_white) for s in (1, 2)] == [[], []]
+    assert [check_metrics(diagnosis, s, samples=black_and_white, reals=black_and_white) for s in (1, 2)] == [[], []]
 
 
 @pytest.mark.parametrize(
@@ -110,36 +110,36 @@ def test_nothing_has_improved_for_long(settings, metric, best_step, least_step, 
     every = settings.run.metrics_every
     best = Best(best_step * every, metric, "these", 9.9, 9.5, least_step * every)
     diagnosis = Diagnosis(settings.run)
-    assert of_measured(diagnosis, (STALE + 4) * every, best=best) == []
-    (line,) = of_measured(diagnosis, (STALE + 5) * every, best=best)
+    assert check_metrics(diagnosis, (STALE + 4) * every, best=best) == []
+    (line,) = check_metrics(diagnosis, (STALE + 5) * every, best=best)
     assert line.startswith(words.format(STALE * every, 5 * every))
     assert "rate_decay_from = 0.5" in line
-    assert of_measured(diagnosis, (STALE + 6) * every, best=best) == []
-    late = best._replace(step=80 * every, least_step=80 * every)  # after a long rise, that is not long
-    assert of_measured(Diagnosis(settings.run), 100 * every, best=late) == []
+    assert check_metrics(diagnosis, (STALE + 6) * every, best=best) == []
+    late = best._replace(step=80 * every, lowest_step=80 * every)  # after a long rise, that is not long
+    assert check_metrics(Diagnosis(settings.run), 100 * every, best=late) == []
 
 
 def test_samples_are_less_varied_than_they_were(settings):
     diagnosis = Diagnosis(settings.run)
     course = [0.3, 0.6, 0.9, 1.2, 0.9, 0.79, 0.95, 0.79, 0.79, 0.79, 0.96, 0.79, 0.79]
-    lines = [of_measured(diagnosis, COLLAPSE_FROM + 500 * i, distinct=value) for i, value in enumerate(course)]
+    lines = [check_metrics(diagnosis, COLLAPSE_FROM + 500 * i, distinct=value) for i, value in enumerate(course)]
     assert [len(each) for each in lines] == [0] * 8 + [1, 0, 0, 0, 1]
     assert lines[8][0].startswith("Samples are less varied than they were: 79% as many are distinct as of real")
-    assert of_measured(diagnosis, 20000, distinct=np.nan) == []
+    assert check_metrics(diagnosis, 20000, distinct=np.nan) == []
 
 
 def test_a_class_is_missing(settings):
     diagnosis = Diagnosis(settings.run)
     healthy, gone = {"cat": (0.02, 0.1), "dog": (0.9, 0.8)}, {"cat": (0.0, 0.1), "dog": (0.95, 0.8)}
     course = [healthy, gone, healthy, gone, gone, gone]
-    lines = [of_measured(diagnosis, COLLAPSE_FROM + 500 * i, shares=shares) for i, shares in enumerate(course)]
+    lines = [check_metrics(diagnosis, COLLAPSE_FROM + 500 * i, shares=shares) for i, shares in enumerate(course)]
     assert [len(each) for each in lines] == [0, 0, 0, 0, 1, 0]
-    assert lines[4][0].startswith("Hardly any sample looks like the pictures of cat. ")
-    assert [of_measured(Diagnosis(settings.run), step, shares=gone) for step in (1, 2, 3)] == [[]] * 3  # too early
+    assert lines[4][0].startswith("Hardly any sample looks like the images of cat. ")
+    assert [check_metrics(Diagnosis(settings.run), step, shares=gone) for step in (1, 2, 3)] == [[]] * 3  # too early
 
 
-def test_samples_are_training_pictures(settings):
+def test_samples_are_training_images(settings):
     diagnosis = Diagnosis(settings.run)
-    lines = [of_measured(diagnosis, step, copies=copies) for step, copies in enumerate((0.2, 0.3, 0.2, 0.3, 0.3))]
+    lines = [check_metrics(diagnosis, step, copies=copies) for step, copies in enumerate((0.2, 0.3, 0.2, 0.3, 0.3))]
     assert [len(each) for each in lines] == [0, 0, 0, 0, 1]
-    assert lines[4][0].startswith("Samples are training pictures: 30% are nearer to one than pictures are to each")
+    assert lines[4][0].startswith("Samples are training images: 30% are nearer to one than images are to each")

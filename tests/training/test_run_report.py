@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.checkpoints.manifest import Best, Saved
+from utils.checkpoints.manifest import Best, SavedState
 from utils.config import settings as settings_module
 from utils.metrics import registry
 from utils.output import terminal
@@ -52,7 +52,7 @@ def written(tmp_path):
     report = Report(chosen, SimpleNamespace(n=4, labels=labels, classes=[ODD, "b\udcff"]), "3f")
 
     def write(step=300, **saved):
-        state = RunState(step, 4 * step, 600, Saved(**saved), Pace(4, 4, 10))
+        state = RunState(step, 4 * step, 600, SavedState(**saved), Pace(4, 4, 10))
         state.first_step, state.row = 0, {"epoch": 1.5, "pictures_per_second": 33.3, "seconds": 60.0}
         report.write(state)
         return folder / "report.html"
@@ -68,8 +68,8 @@ def full(written):
         write_grid(written.folder, step)
     measured = {100: 0.2, 200: 0.1, 300: float("nan")}
     write_history(written.folder, range(1, 301), swd=measured, copies={100: 0, 200: 0}, ms_ssim=measured)
-    with terminal.forgiving_streams():
-        terminal.remember(f"step 7: {ODD}")
+    with terminal.non_raising_streams():
+        terminal.record_warning(f"step 7: {ODD}")
         return written(rollbacks=(7, 9), best=Best(200, "swd", "", 0.1, 0.1, 200), classes=(ODD, "b\udcff"))
 
 
@@ -84,7 +84,7 @@ def grid_steps(path):
 
 
 def test_a_report_before_the_first_step(written):
-    with terminal.forgiving_streams():
+    with terminal.non_raising_streams():
         text = written(0).read_text("utf-8")
     assert "No grid" in text and "None since this process was started." in text and '"charts":[]' in text
 
@@ -93,7 +93,7 @@ def test_what_is_in_a_report(full):
     text = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", full.read_text("utf-8").split("<main>")[1].split("<script")[0]))
     for part in (
         "Step 300 of 600 ",
-        "Pictures seen 1,200 (epoch 1.5) ",
+        "Images seen 1,200 (epoch 1.5) ",
         "Time left 01:00 ",
         "Best checkpoint step 200: swd 0.1 ",
         "Rollbacks from step 7, 9 ",
@@ -102,7 +102,7 @@ def test_what_is_in_a_report(full):
         "Changed in a params file, or given on the command line samples_dir /",
         "batch_size 4 All settings of training params.py isTrain 1 ",
         "model/params.py image_size 64 ",
-        "4 pictures in 2 classes, 1 of them in none &lt;img src=x onerror=alert(1)&gt; 2 b\\udcff 1 ",
+        "4 images in 2 classes, 1 of them in none &lt;img src=x onerror=alert(1)&gt; 2 b\\udcff 1 ",
         "Run 3f. Written by version",
     ):
         assert part in text
@@ -143,7 +143,7 @@ def test_many_grids_are_thinned_and_read_once(tmp_path, monkeypatch):
 def test_grids_of_another_run_and_damaged_ones_are_left_out(tmp_path):
     for step, run_id in ((0, "3f"), (100, "another"), (200, "3f"), (300, "3f")):
         write_grid(tmp_path, step, run_id)
-    (tmp_path / "train_00000200.png").write_bytes(b"no picture")
+    (tmp_path / "train_00000200.png").write_bytes(b"no image")
     assert [step for step, _ in Grids(str(tmp_path), "3f").up_to(300)] == [0, 300]
 
 
@@ -184,8 +184,8 @@ def test_a_resumed_run_shows_what_was_before(program):
     assert grid_steps(path) == [0, 2, 4, 6] and charts_of(path)["Losses"]["steps"] == [1, 2, 3, 4, 5, 6]
     text = path.read_text("utf-8")
     assert f"Classes from the top: {html.escape(ODD)}, red;" in text and ODD not in text
-    assert "12 pictures in 2 classes" in text
-    assert '<img alt="Real pictures" src="data:image/webp' in text
+    assert "12 images in 2 classes" in text
+    assert '<img alt="Real images" src="data:image/webp' in text
 
 
 # In a browser

@@ -2,15 +2,15 @@
 
 import pytest
 
-from utils.checkpoints.manifest import Saved
+from utils.checkpoints.manifest import SavedState
 from utils.training import state as states
 from utils.training.state import Due, Pace, RunState, Schedule
 
 
 @pytest.fixture
 def state():
-    """The state of a run of 100 steps, two updates of D with 4 pictures in each, at step 10 with 40 pictures."""
-    return RunState(10, 80, 100, Saved(), Pace(n=40, pictures_per_step=8, log_every=2))
+    """The state of a run of 100 steps, two updates of D with 4 images in each, at step 10 with 40 images."""
+    return RunState(10, 80, 100, SavedState(), Pace(n=40, images_per_step=8, log_every=2))
 
 
 def results(step):
@@ -37,7 +37,7 @@ def test_throughput_is_that_of_the_last_logged_steps(state, monkeypatch):
     rows = []
     for step in range(11, 41):
         now[0] += 0.5 if step <= 30 else 0.25
-        state.waited += 0.125
+        state.wait_seconds += 0.125
         state.advance(*results(step))
         rows.append(state.row)
     assert rows[0]["pictures_per_second"] == 16 and rows[0]["data_wait"] == 0.25 and rows[0]["seconds"] == 0.5
@@ -47,7 +47,7 @@ def test_throughput_is_that_of_the_last_logged_steps(state, monkeypatch):
 
 def test_a_rollback_restarts_the_clock(state, monkeypatch):
     monkeypatch.setattr(states.time, "time", lambda: 5000.0)
-    saved = Saved(rollbacks=(10,))
+    saved = SavedState(rollbacks=(10,))
     state.roll_back(6, 48, saved)
     assert (state.step, state.pictures_seen, state.first_step, state.saved) == (6, 48, 6, saved)
     monkeypatch.setattr(states.time, "time", lambda: 5002.0)

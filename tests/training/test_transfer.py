@@ -1,4 +1,4 @@
-"""What a run takes from the weights of one with another size, other colours or other classes."""
+"""What a run takes from the weights of one with another size, other colors or other classes."""
 
 import numpy as np
 import pytest
@@ -60,10 +60,10 @@ def test_the_logit_of_a_rectangle_is_not_that_of_the_turned_one(network):
     assert "D logit" in plan_between(wide, wide).taken and "D logit" in plan_between(wide, high).fresh
 
 
-def test_colour_from_grey_takes_all_but_the_layers_of_the_picture(network):
-    grey = network._replace(channels=1)
-    result = plan_between(network, grey)
-    assert result.fresh == plan_between(grey, network).fresh == ["G output", "D 64x64"]
+def test_color_from_grey_takes_all_but_the_layers_of_the_image(network):
+    gray = network._replace(channels=1)
+    result = plan_between(network, gray)
+    assert result.fresh == plan_between(gray, network).fresh == ["G output", "D 64x64"]
     assert "discriminator/64x64/conv/bias" not in result.whole  # a layer is taken whole or not at all
 
 
@@ -104,7 +104,7 @@ def saved(folder, network, classes):
         session.run(tf.global_variables_initializer())
         for variable in variables:
             variable.load(values[variable.op.name], session)
-        checkpoint = store.at(str(folder), 7)
+        checkpoint = store.checkpoint_at(str(folder), 7)
         tf.train.Saver(variables).save(session, checkpoint.path, write_meta_graph=False)
     return checkpoint, values
 

@@ -26,20 +26,20 @@ class Best(NamedTuple):
 
     step: int
     metric: str  # the column of history.csv by which it was chosen; lower is better
-    of: str  # what was compared: values of different comparisons must not be compared
+    comparison: str  # what was compared: values of different comparisons must not be compared
     value: float  # of this checkpoint
-    least: float  # the lowest value so far; `value` is at most a little higher, see the tolerance of the metric
-    least_step: int  # the step of the lowest value
+    lowest: float  # the lowest value so far; `value` is at most a little higher, see the tolerance of the metric
+    lowest_step: int  # the step of the lowest value
 
 
-class Saved(NamedTuple):
+class SavedState(NamedTuple):
     """What a run has been through, beside its steps: the `state` of the JSON."""
 
     rollbacks: Tuple[int, ...] = ()  # the steps at which it diverged and returned to a checkpoint
-    pictures: str = ""  # fingerprint of the training pictures
+    fingerprint: str = ""  # of the training images
     classes: Tuple[str, ...] = ()  # their names, in the order of the labels
     best: Optional[Best] = None
-    former: Tuple[int, ...] = ()  # steps that were the best by another comparison; their checkpoints are kept
+    past_bests: Tuple[int, ...] = ()  # steps that were the best by another comparison; their checkpoints are kept
     run_id: str = ""  # the identity of the run, see run_id.py; up to version 0.8 there is none
 
 
@@ -49,12 +49,12 @@ class Manifest(NamedTuple):
     step: int
     run: dict  # those of its run settings that this version has
     network: Network
-    saved: Saved
+    saved: SavedState
 
 
 def dumps(settings, step, tensorflow_version, saved):
     """Return the JSON text for the checkpoint of `step`."""
-    return seal(
+    return add_checksum(
         {
             "format": FORMAT,
             "step": step,
@@ -62,12 +62,23 @@ def dumps(settings, step, tensorflow_version, saved):
             "tensorflow": tensorflow_version,
             "run": settings.run._asdict(),
             "network": settings.network._asdict(),
-            "state": dict(saved._asdict(), best=saved.best and saved.best._asdict()),
+            "state": _state(saved),
         }
     )
 
 
-def seal(data):
+# Fields that have another name in the JSON.
+_STATE_KEYS = {"fingerprint": "pictures", "past_bests": "former"}
+_BEST_KEYS = {"comparison": "of", "lowest": "least", "lowest_step": "least_step"}
+
+
+def _state(saved):
+    """Return the `state` of the JSON."""
+    best = saved.best and {_BEST_KEYS.get(name, name): value for name, value in saved.best._asdict().items()}
+    return {_STATE_KEYS.get(name, name): value for name, value in saved._replace(best=best)._asdict().items()}
+
+
+def add_checksum(data):
     """Return the JSON text of `data`, a dict, with its checksum."""
     return json.dumps(dict(data, checksum=_checksum(data)), indent=2)
 
@@ -111,35 +122,43 @@ def _read_json(path):
 
 def _with_earlier(values, rules):
     """Add the settings that the JSON of an earlier version does not have, with the values that it worked by."""
-    earlier = {name: rule.before for name, rule in rules.items() if rule.before is not None}
+    earlier = {name: rule.legacy_value for name, rule in rules.items() if rule.legacy_value is not None}
     return dict(earlier, **values)
 
 
 def _saved(data, path):
-    """Return the Saved in `data`, the `state` of the JSON `path`."""
+    """Return the SavedState in `data`, the `state` of the JSON `path`."""
     try:
-        best = Best(**data["best"]) if data.get("best") else None
-        rollbacks, classes, former = (tuple(data.get(name, ())) for name in ("rollbacks", "classes", "former"))
-        saved = Saved(rollbacks, data.get("pictures", ""), classes, best, former, data.get("run_id", ""))
+        stored = data.keys()
+        values = {name: data[key] for name, key in _fields(SavedState, _STATE_KEYS) if key in stored}
+        best = values.get("best")
+        values["best"] = Best(**{name: best[key] for name, key in _fields(Best, _BEST_KEYS)}) if best else None
+        values.update((name, tuple(values.get(name, ()))) for name in ("rollbacks", "classes", "past_bests"))
+        saved = SavedState(**values)
         if _has_right_types(saved):
             return saved
-    except (AttributeError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         pass
     raise UserError(f"{path}: its state is not one that this version ({VERSION}) can read")
 
 
+def _fields(kind, keys):
+    """Return (field, its key in the JSON) of each field of a NamedTuple."""
+    return [(name, keys.get(name, name)) for name in kind._fields]
+
+
 def _has_right_types(saved):
     best = saved.best
-    steps = saved.rollbacks + saved.former + ((best.step, best.least_step) if best else ())
-    texts = (saved.pictures, saved.run_id, *saved.classes, *((best.metric, best.of) if best else ()))
+    steps = saved.rollbacks + saved.past_bests + ((best.step, best.lowest_step) if best else ())
+    texts = (saved.fingerprint, saved.run_id, *saved.classes, *((best.metric, best.comparison) if best else ()))
     return all(isinstance(text, str) for text in texts) and all(type(step) is int for step in steps)
 
 
-def fingerprint(settings, pictures):
-    """Return an integer of 63 bits, equal for workers about to do the same; pictures: the fingerprint of theirs."""
+def fingerprint(settings, images):
+    """Return an integer of 63 bits, equal for workers about to do the same; images: the fingerprint of theirs."""
     run, network = settings.run, settings.network
     relevant = {name: value for name, value in run._asdict().items() if schema.RUN[name].on_resume != "free"}
-    text = json.dumps([VERSION, pictures, relevant, network], sort_keys=True)
+    text = json.dumps([VERSION, images, relevant, network], sort_keys=True)
     return int(hashlib.sha256(text.encode()).hexdigest(), 16) >> (256 - 63)
 
 
@@ -155,8 +174,8 @@ def keep_defaults(manifest, settings):
     ):
         values = getattr(settings, part)
         for name, rule in rules.items():
-            was_default = recorded.get(name) in rule.former
-            if was_default and name not in settings.chosen and recorded[name] != getattr(values, name):
+            was_default = recorded.get(name) in rule.old_defaults
+            if was_default and name not in settings.explicit and recorded[name] != getattr(values, name):
                 kept[name] = recorded[name]
                 values = values._replace(**{name: recorded[name]})
         settings = settings._replace(**{part: values})

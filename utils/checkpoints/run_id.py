@@ -1,4 +1,4 @@
-"""Which run a checkpoint or a picture belongs to, wherever its folders are now: an identity of the run's own."""
+"""Which run a checkpoint or an image belongs to, wherever its folders are now: an identity of the run's own."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ def get_run_id(manifest):
         return manifest.saved.run_id
     fixed = {name: value for name, value in manifest.run.items() if schema.RUN[name].on_resume == "keep"}
     folder = manifest.run.get("checkpoints_dir")
-    text = json.dumps([fixed, manifest.network, manifest.saved.pictures, folder], sort_keys=True)
+    text = json.dumps([fixed, manifest.network, manifest.saved.fingerprint, folder], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

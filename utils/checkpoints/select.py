@@ -76,7 +76,7 @@ def require_newest_good(folder):
         problem = f"none of its {len(os.listdir(folder))} files is a {store.PREFIX}-<step>.json"
     else:
         problem = "it is not a folder" if os.path.exists(folder) else "it does not exist"
-    near = _near(folder)
+    near = _nearby_checkpoints(folder)
     cure = (
         f"there are some in {', '.join(near)}: give that folder"
         if near
@@ -85,7 +85,7 @@ def require_newest_good(folder):
     raise UserError(f"no checkpoint in checkpoints_dir = {folder} ({problem}); {cure}")
 
 
-def _near(folder):
+def _nearby_checkpoints(folder):
     """Return up to three folders with checkpoints right inside `folder`, or the one around it: that of a file."""
     inside = [os.path.join(folder, name) for name in sorted(os.listdir(folder))] if os.path.isdir(folder) else []
     readable = [each for each in (*inside, os.path.dirname(folder)) if os.access(each, os.R_OK)]
@@ -97,7 +97,7 @@ def best_of(selected):
     best = selected.manifest.saved.best
     if best and best.step != selected.checkpoint.step:  # which has just been verified
         try:
-            store.verify(store.at(selected.checkpoint.folder, best.step))
+            store.verify(store.checkpoint_at(selected.checkpoint.folder, best.step))
         except UserError as error:
             warn(f"the best checkpoint: {error}; choosing a new one")
             return None
@@ -119,7 +119,7 @@ def select(folder, wanted):
     description = f"the best by {best.metric}, {best.value:.4g}"
     if best.step == latest.checkpoint.step:
         return latest._replace(description=f"{description}, and the latest")
-    checkpoint = store.at(folder, best.step)
+    checkpoint = store.checkpoint_at(folder, best.step)
     try:
         description += f"; the latest is step {latest.checkpoint.step}"
         return Selected(checkpoint, store.verify(checkpoint), description)
@@ -132,7 +132,7 @@ def select(folder, wanted):
 
 def _of_step(folder, step):
     plain_paths.check("checkpoints_dir", folder)
-    checkpoint = store.at(folder, step)
+    checkpoint = store.checkpoint_at(folder, step)
     try:
         return Selected(checkpoint, store.verify(checkpoint), "as requested")
     except UserError as error:

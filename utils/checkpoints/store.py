@@ -40,7 +40,7 @@ class Checkpoint(NamedTuple):
         return self.path + ".json"
 
 
-class Keep(NamedTuple):
+class RetentionPolicy(NamedTuple):
     """Which checkpoints are kept when another one is saved."""
 
     newest: int  # this many of the newest
@@ -49,7 +49,7 @@ class Keep(NamedTuple):
     damaged: Tuple[int, ...] = ()  # steps of those that are damaged, which are removed
 
 
-def at(folder, step):
+def checkpoint_at(folder, step):
     """Return the Checkpoint of this step, whether it exists or not."""
     return Checkpoint(step, os.path.join(folder, f"{PREFIX}-{step}"))
 
@@ -58,7 +58,7 @@ def find(folder):
     """Return the Checkpoints in `folder`, oldest first, complete or not."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
     steps = {_step_of(name) for name in names} - {None}
-    return [at(folder, step) for step in sorted(steps)]
+    return [checkpoint_at(folder, step) for step in sorted(steps)]
 
 
 def verify(checkpoint):
@@ -68,13 +68,13 @@ def verify(checkpoint):
     manifest = manifests.read(checkpoint.json)
     if manifest.step != checkpoint.step:
         raise UserError(f"{checkpoint.json} belongs to step {manifest.step}")
-    with _damage_named(checkpoint.path):
+    with _translate_damage(checkpoint.path):
         _read_back(checkpoint.path)
     return manifest
 
 
 @contextlib.contextmanager
-def _damage_named(path):
+def _translate_damage(path):
     try:
         yield
     except (UserError, MemoryError, tf.errors.ResourceExhaustedError):  # out of memory is not damage
@@ -86,8 +86,8 @@ def _damage_named(path):
 def save(session, saver, checkpoint, manifest_text, keep):
     """Save all of the saver's variables as `checkpoint`, then remove older ones.
 
-    keep: a Keep; damaged checkpoints are removed once this one is complete. Raise OSError if saving fails; the older
-    checkpoints are then untouched.
+    keep: a RetentionPolicy; damaged checkpoints are removed once this one is complete. Raise OSError if saving fails;
+    the older checkpoints are then untouched.
     """
     temporary = os.path.join(checkpoint.folder, _SAVING)
     shutil.rmtree(temporary, ignore_errors=True)  # of a save that was killed
@@ -173,13 +173,13 @@ def _step_of(name):
 
 def shapes(checkpoint):
     """Return {name: shape} of the variables in a checkpoint; raise UserError if it is damaged."""
-    with _damage_named(checkpoint.path), _plain(checkpoint.path) as prefix:
+    with _translate_damage(checkpoint.path), _plain(checkpoint.path) as prefix:
         return dict(tf.train.list_variables(prefix))
 
 
 def values(checkpoint, names):
     """Return the values of these variables in a checkpoint; raise UserError if it is damaged."""
-    with _damage_named(checkpoint.path), _plain(checkpoint.path) as prefix:
+    with _translate_damage(checkpoint.path), _plain(checkpoint.path) as prefix:
         reader = tf.train.load_checkpoint(prefix)
         return [reader.get_tensor(name) for name in names]
 
@@ -189,7 +189,7 @@ def restore(session, saver, checkpoint, variables):
 
     `Saver.restore` accepts a wrong shape of a resource variable silently, so shapes are compared first.
     """
-    with _damage_named(checkpoint.path), _plain(checkpoint.path) as prefix:
+    with _translate_damage(checkpoint.path), _plain(checkpoint.path) as prefix:
         stored = dict(tf.train.list_variables(prefix))
         for variable in variables:
             name, shape = variable.op.name, variable.shape.as_list()

@@ -5,55 +5,17 @@ import os
 from utils.config import sizes
 from utils.errors import UserError
 
-_TASKS = ("evaluate", "export", "timelapse", "arithmetic", "walk")  # of sampling, beside plain samples
-_NO_EFFECT = {
-    "picks": ("evaluate", "timelapse", "arithmetic"),
-    "classes": ("evaluate", "export", "timelapse", "arithmetic", "picks"),
-    "label_grid": _TASKS,
-    "single": _TASKS,
-}
-_UNUSED = {  # what a task does without, although plain samples need it; the first task that is asked for counts
-    "evaluate": ("num_samples", "sample_seed", "truncation", "grid_columns"),
-    "export": ("num_samples", "truncation", "grid_columns", "precision"),
-    "timelapse": ("num_samples", "sample_seed", "truncation", "grid_columns", "precision"),
-    "arithmetic": ("num_samples", "grid_columns"),
-    "walk": ("num_samples", "grid_columns"),
-    "picks": ("num_samples",),
-}
-_REASONS = {("classes", "picks"): ", which name their classes", ("classes", "arithmetic"): ", whose picks name theirs"}
 _WRITTEN_FOLDERS = ("samples_dir", "checkpoints_dir", "cache_dir")
 
 
 def check_together(run, network):
     """Raise UserError for the first combination of settings that cannot work.
 
-    Only for training: sampling reads its network from the checkpoint and needs no pictures.
+    Only for training: sampling reads its network from the checkpoint and needs no images.
     """
     for check in CHECKS:
         for problem in check(run, network):
             raise UserError(problem)
-
-
-def check_request(run):
-    """Raise UserError if sampling is asked for two things at once; only for sampling."""
-    tasks = [name for name in _TASKS if getattr(run, name)]
-    if len(tasks) > 1:
-        raise UserError(f"{' and '.join(tasks)} cannot be done by one command; set only one of them")
-    for name, without in _NO_EFFECT.items():
-        for other in without:
-            if getattr(run, name) and getattr(run, other):
-                raise UserError(
-                    f"{name} has no effect with {other}{_REASONS.get((name, other), '')}; leave one of them out"
-                )
-    if run.picks and run.export and "page" not in run.export:
-        raise UserError(f"picks has no effect with export = {run.export!r}; leave it out, or export a page, too")
-
-
-def unused(run):
-    """Return (what is asked for when sampling, the names of settings that have no effect with it)."""
-    asked = next((task for task in _UNUSED if getattr(run, task)), "plain samples")
-    of_others = () if run.evaluate else ("evaluate_samples",)
-    return asked, _UNUSED.get(asked, ()) + of_others
 
 
 def _losses(run, network):
@@ -64,8 +26,8 @@ def _losses(run, network):
         )
     if run.gradient_penalty == "wgan-gp" and network.d_norm == "batch":
         yield (
-            "gradient_penalty = 'wgan-gp' needs the gradient of each picture alone, but d_norm = 'batch' mixes the "
-            "pictures of a batch; set d_norm = 'layer', 'spectral' or 'none' in model/params.py"
+            "gradient_penalty = 'wgan-gp' needs the gradient of each image alone, but d_norm = 'batch' mixes the "
+            "images of a batch; set d_norm = 'layer', 'spectral' or 'none' in model/params.py"
         )
     if run.label_smoothing and run.loss not in ("non_saturating", "least_squares"):
         yield (
@@ -130,7 +92,7 @@ def _folders(run, network):
         folder = getattr(run, name)
         if _is_inside(folder, run.pics_dir):
             yield (
-                f"{name} = {folder} is inside pics_dir = {run.pics_dir}, where every picture is trained on; choose a "
+                f"{name} = {folder} is inside pics_dir = {run.pics_dir}, where every image is trained on; choose a "
                 "folder outside it"
             )
 

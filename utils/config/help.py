@@ -10,10 +10,15 @@ from utils.errors import UserError
 # Of each task, the settings changed most often. The overview shows the first sentence of their comments.
 TRAINING = ("pics_dir", "epochs", "batch_size", "learning_rate", "image_size", "filters", "crop", "conditional")
 SAMPLING = ("num_samples", "checkpoint")
+# Settings of training that sampling also uses.
+ALSO_SAMPLING = (
+    "isTrain", "pics_dir", "samples_dir", "checkpoints_dir", "cache_dir", "max_bad", "precision", "seed",
+    "grid_columns", "metrics_network", "inception_graph",
+)  # fmt: skip
 
 USAGE = "usage: python main.py [--name value ...] [--help [topic]] [--version]"
 INTRODUCTION = (
-    "Train a DCGAN on the pictures in pics_dir or, with isTrain = 0, make pictures with it. Settings are in params.py "
+    "Train a DCGAN on the images in pics_dir or, with isTrain = 0, make images with it. Settings are in params.py "
     "and model/params.py; --batch_size 32, for example, replaces one for this run. --show_settings prints all."
 )
 TOPICS = (
@@ -35,8 +40,7 @@ def text(topic, files):
     chosen = _chosen(topic, sections)
     blocks = [_wrapped(BRACKETS, width), *(_section(*key, entries, width) for key, entries in chosen.items())]
     if topic == "sampling":
-        shared = [name for name, rule in schema.ALL.items() if rule.when == "always"]
-        blocks.append(_wrapped(f"Also used when sampling: {', '.join(shared)}.", width))
+        blocks.append(_wrapped(f"Also used when sampling: {', '.join(ALSO_SAMPLING)}.", width))
     return "\n\n".join(blocks)
 
 
@@ -44,7 +48,7 @@ def _chosen(topic, sections):
     """Return those sections, or the one setting of a section, that a topic names."""
     tasks = {"training": {}, "sampling": {}, "all": sections}
     for key, entries in sections.items():
-        only_sampling = all(schema.ALL[name].when == "sampling" for name in entries)
+        only_sampling = all(schema.ALL[name].sampling for name in entries)
         tasks["sampling" if only_sampling else "training"][key] = entries
     names, words = {name.lower(): name for name in schema.ALL}, set(_words(topic))
     if topic in tasks:
@@ -56,7 +60,7 @@ def _chosen(topic, sections):
     if not chosen:
         topics = list(dict.fromkeys([*tasks, *(key_of(title) for _, title in sections)]))
         hint = suggestions.suggestion(topic, [*topics, *schema.ALL], f"topics: {', '.join(topics)}")
-        raise UserError(f"command line: --help has no topic {schema.quoted(topic)}{hint}")
+        raise UserError(f"command line: --help has no topic {schema.short_repr(topic)}{hint}")
     return chosen
 
 
@@ -89,7 +93,7 @@ def _overview(files, sections, width):
     for title, names in (("Most used when training:", TRAINING), ("Most used when sampling (--isTrain 0):", SAMPLING)):
         lines.append(title)
         for name in names:
-            option = f"  --{name} {schema.plain(entries[name].value)}"
+            option = f"  --{name} {schema.format_value(entries[name].value)}"
             lines.append(_row(option, 26, entries[name].comment.split(". ")[0].rstrip("."), width))
     lines += ["", _wrapped(TOPICS, width)]
     for (_, title), names in sections.items():
@@ -106,7 +110,7 @@ def _row(left, column, right, width):
 def _section(file, title, entries, width):
     lines = [_wrapped(heading(file, title), width)]
     for name, entry in entries.items():
-        lines.append(_wrapped(f"--{name} {schema.plain(entry.value)} [{schema.ALL[name].choices}]", width, 2, 6))
+        lines.append(_wrapped(f"--{name} {schema.format_value(entry.value)} [{schema.ALL[name].choices}]", width, 2, 6))
         if entry.comment:
             lines.append(_wrapped(entry.comment, width, 6, 6))
     return "\n".join(lines)

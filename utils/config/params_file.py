@@ -42,7 +42,7 @@ def read(path, shown, rules):
         if isinstance(node, ast.Expr) and isinstance(_literal(node.value), str):
             continue  # the docstring
         if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
-            source = schema.clipped(lines[node.lineno - 1].strip())
+            source = schema.truncate(lines[node.lineno - 1].strip())
             raise UserError(f"{place}: expected a line of the form name = value, not: {source}")
         name = node.targets[0].id
         if name not in rules:
@@ -92,7 +92,7 @@ def _parse(text, shown):
         unquoted = _SIZE.search(source)
         cure = f'; write it in quotes: "{unquoted.group(1)}"' if unquoted else ""
         cure = f"; {_BACKSLASH_CURE}" if "\\" in source else cure
-        raise UserError(f"{place}: this is not Python ({error.msg}): {schema.clipped(source)}{cure}")
+        raise UserError(f"{place}: this is not Python ({error.msg}): {schema.truncate(source)}{cure}")
     except (RecursionError, MemoryError):
         raise UserError(f"{shown}: this is not Python (an expression is nested too deeply)")
 
@@ -113,7 +113,7 @@ def _value(name, node, rule, place):
     value = schema.check(name, value, rule, place)
     # "C:\new" holds a line break, "C:\temp" a tab: an escape that was meant as a path of Windows.
     if rule.is_path and any(unicodedata.category(character) == "Cc" for character in value):
-        raise UserError(f"{place}: {name} = {schema.quoted(value)} contains a control character; {_BACKSLASH_CURE}")
+        raise UserError(f"{place}: {name} = {schema.short_repr(value)} contains a control character; {_BACKSLASH_CURE}")
     return value
 
 

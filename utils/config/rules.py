@@ -18,61 +18,60 @@ class Rule(NamedTuple):
 
     kind: Callable[[Any], Any]  # int, float or str; or a function that converts to one of them
     types: Tuple[type, ...]  # accepted in a params file; the value is then converted by `kind`
-    allows: Callable[[Any], bool]  # whether a value of `kind` is valid
+    is_valid: Callable[[Any], bool]  # whether a value of `kind` is valid
     choices: str  # the same in words: "expected ..."
     hint: Callable[[Any], str] = lambda value: ""  # what the message about a value that is not valid ends with
     is_path: bool = False  # relative to the folder of main.py
-    when: str = "training"  # "training", "sampling" or "always": when the setting has an effect
+    sampling: bool = False  # whether only tasks of isTrain = 0 use it; see utils/tasks
     # What a later run on the same checkpoint may do: "keep" the value; "change" it, which is reported; or change it
-    # silently ("free"), because it does not affect what is learnt.
+    # silently ("free"), because it does not affect what is learned.
     on_resume: str = "free"
-    before: Any = None  # the value of runs saved before the setting existed; None: every saved run has it
-    former: Tuple[Any, ...] = ()  # default values of earlier versions, `before` among them
+    legacy_value: Any = None  # the value of runs saved before the setting existed; None: every saved run has it
+    old_defaults: Tuple[Any, ...] = ()  # default values of earlier versions, `legacy_value` among them
 
 
 # --- Modifiers: when a setting is used, and what a resumed run may do with it ---
 
 
 def sampling(rule):
-    """Mark a setting that is used when sampling only."""
-    return rule._replace(when="sampling")
+    """Mark a setting that only tasks of isTrain = 0 use."""
+    return rule._replace(sampling=True)
 
 
-def always(rule):
-    """Mark a setting that is used both when training and when sampling."""
-    return rule._replace(when="always")
+def fixed_on_resume(rule, legacy_value=None, old_defaults=()):
+    """Mark a setting that a resumed run must keep. legacy_value: its value in runs saved before it existed.
 
-
-def keep(rule, before=None, former=()):
-    """Mark a setting that a resumed run must keep. before: its value in runs saved before it existed.
-
-    former: default values of earlier versions. Where it is not set otherwise, a run keeps the default it began with.
+    old_defaults: default values of earlier versions. Where it is not set otherwise, a run keeps the default it had.
     """
-    return rule._replace(on_resume="keep", before=before, former=_defaults(before, former))
+    return rule._replace(
+        on_resume="keep", legacy_value=legacy_value, old_defaults=_defaults(legacy_value, old_defaults)
+    )
 
 
-def change(rule, before=None, former=()):
-    """Mark a setting that a resumed run may change, which is reported. before, former: see `keep`."""
-    return rule._replace(on_resume="change", before=before, former=_defaults(before, former))
+def changeable_on_resume(rule, legacy_value=None, old_defaults=()):
+    """Mark a setting that a resumed run may change, which is reported; arguments: see `fixed_on_resume`."""
+    return rule._replace(
+        on_resume="change", legacy_value=legacy_value, old_defaults=_defaults(legacy_value, old_defaults)
+    )
 
 
-def _defaults(before, former):
-    return (*former, *(() if before is None else (before,)))
+def _defaults(legacy_value, old_defaults):
+    return (*old_defaults, *(() if legacy_value is None else (legacy_value,)))
 
 
 # --- Kinds ---
 
 
-def whole(lowest, highest=None):
+def integer(lowest, highest=None):
     """A whole number in a range; both ends are allowed. Without a highest one it is the largest of 32 bits."""
     bounds = f"{lowest} or more" if highest is None else f"from {lowest} to {highest}"
     most = 2**31 - 1 if highest is None else highest
     return Rule(int, (int,), lambda value: lowest <= value <= most, f"a whole number, {bounds}")
 
 
-def number(allows, choices):
+def number(is_valid, choices):
     """A finite number; choices: the condition in words."""
-    return Rule(float, (int, float), lambda value: math.isfinite(value) and allows(value), f"a number, {choices}")
+    return Rule(float, (int, float), lambda value: math.isfinite(value) and is_valid(value), f"a number, {choices}")
 
 
 def above_zero():
@@ -101,14 +100,14 @@ def one_of(*choices):
     return Rule(type(choices[0]), (type(choices[0]),), lambda value: value in choices, words)
 
 
-def some_of(*choices):
+def comma_list(*choices):
     """Some of the given texts with commas between them, each at most once; or ''."""
     words = f"'' or some of {', '.join(choices)} with commas between them"
 
-    def allows(value):
+    def is_valid(value):
         return not value or _are_different([name.strip() for name in value.split(",")], choices)
 
-    return string(words, allows)
+    return string(words, is_valid)
 
 
 def _are_different(names, choices):
@@ -121,9 +120,9 @@ def switch():
     return Rule(int, (int, bool), lambda value: value in (0, 1), SWITCH_CHOICES)
 
 
-def string(choices, allows=lambda value: True):
-    """A text without NUL that passes `allows`; choices: the condition in words."""
-    return Rule(str, (str,), lambda value: "\0" not in value and allows(value), choices)
+def string(choices, is_valid=lambda value: True):
+    """A text without NUL that passes `is_valid`; choices: the condition in words."""
+    return Rule(str, (str,), lambda value: "\0" not in value and is_valid(value), choices)
 
 
 def step_or(*names):
@@ -164,10 +163,10 @@ def file_name(text):
     return text
 
 
-def colour():
-    """A colour that Pillow reads, without an alpha channel."""
+def color():
+    """A color that Pillow reads, without an alpha channel."""
 
-    def allows(value):
+    def is_valid(value):
         try:
             from PIL import ImageColor  # here, so that main.main() reports a missing Pillow
 
@@ -175,19 +174,19 @@ def colour():
         except ValueError:
             return False
 
-    return string("a colour without transparency, such as white, #ffffff or rgb(255, 255, 255)", allows)
+    return string("a color without transparency, such as white, #ffffff or rgb(255, 255, 255)", is_valid)
 
 
-def picture_size():
+def image_size():
     """A height and width that the networks can make; see sizes.py."""
-    return Rule(sizes.normalised, (int, str), sizes.is_possible, sizes.CHOICES, hint=sizes.nearest)
+    return Rule(sizes.normalized, (int, str), sizes.is_possible, sizes.CHOICES, hint=sizes.nearest)
 
 
 def augmentation():
     """'adaptive', 'auto', 'none', or different AUGMENTATIONS with commas between them."""
 
-    def allows(value):
+    def is_valid(value):
         names = value.replace(" ", "").split(",")
         return value in ("adaptive", "auto", "none") or _are_different(names, AUGMENTATIONS)
 
-    return string(f"adaptive, auto, none, or some of {', '.join(AUGMENTATIONS)} with commas between them", allows)
+    return string(f"adaptive, auto, none, or some of {', '.join(AUGMENTATIONS)} with commas between them", is_valid)

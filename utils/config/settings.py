@@ -24,12 +24,12 @@ class Network(namedtuple("Network", schema.NETWORK)):
 
     @property
     def height(self):
-        """Of the pictures, in pixels."""
+        """Of the images, in pixels."""
         return sizes.sides(self.image_size)[0]
 
     @property
     def width(self):
-        """Of the pictures, in pixels."""
+        """Of the images, in pixels."""
         return sizes.sides(self.image_size)[1]
 
 
@@ -38,7 +38,7 @@ class Settings(NamedTuple):
 
     run: Run
     network: Network
-    chosen: FrozenSet[str] = frozenset()  # those given on the command line, or edited in a params file
+    explicit: FrozenSet[str] = frozenset()  # those given on the command line, or edited in a params file
 
 
 class CommandLine(NamedTuple):
@@ -70,17 +70,15 @@ def resolve(argv, root=ROOT):
     run = Run(**{name: values[name] for name in schema.RUN})
     network = Network(**{name: values[name] for name in schema.NETWORK})
     if run.isTrain:
-        _refuse_sampling(command_line.given)
+        _check_no_sampling(command_line.given)
         checks.check_together(run, network)
-    else:
-        checks.check_request(run)
     edited = [name for entries in files.values() for name in committed.changed(entries)]
     return Settings(run, network, frozenset(edited) | frozenset(command_line.given))
 
 
-def _refuse_sampling(given):
+def _check_no_sampling(given):
     """Raise UserError if a command that trains gives settings of sampling: it would train instead, and say nothing."""
-    names = [f"--{name}" for name in given if schema.ALL[name].when == "sampling"]
+    names = [f"--{name}" for name in given if schema.ALL[name].sampling]
     if names:
         verb = "needs" if len(names) == 1 else "need"
         raise UserError(f"command line: {', '.join(names)} {verb} --isTrain 0; with isTrain = 1 this command trains")
@@ -135,7 +133,7 @@ def _unexpected(word):
     if name.replace("-", "_") == "show_settings":
         return "--show_settings takes no value"
     if name.partition("=")[0] in schema.ALL and "=" in word:
-        return f"unexpected argument {schema.quoted(word)}; write --{schema.clipped(name)}"
+        return f"unexpected argument {schema.short_repr(word)}; write --{schema.truncate(name)}"
     if not word.startswith("-"):
-        return f"unexpected argument {schema.quoted(word)}; write --name value"
-    return f"unknown setting {schema.quoted(word)[1:-1]}{suggestions.suggestion(name, schema.ALL)}"
+        return f"unexpected argument {schema.short_repr(word)}; write --name value"
+    return f"unknown setting {schema.short_repr(word)[1:-1]}{suggestions.suggestion(name, schema.ALL)}"

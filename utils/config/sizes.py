@@ -1,6 +1,6 @@
-"""Sizes of pictures, as image_size has them: 64 is a square, '64x96' a height of 64 and a width of 96 pixels.
+"""Sizes of images, as image_size has them: 64 is a square, '64x96' a height of 64 and a width of 96 pixels.
 
-The networks double both sides equally often, from their smallest feature maps to the picture: both sides are those of a
+The networks double both sides equally often, from their smallest feature maps to the image: both sides are those of a
 small base, such as 4x4 or 4x6, times the same power of two. The power follows from the shorter side: its base has 4 to
 7 pixels, and every number from 4 on is 4 to 7, or a fraction more, times exactly one power of two.
 """
@@ -9,15 +9,15 @@ import math
 
 _BASE = range(4, 8)  # pixels of the shorter side of the base
 _LOWEST, _HIGHEST = 8, 1024  # pixels of a side
-_LONGEST = 4  # times the shorter side is the longer one at most, so that the base is small
+_MAX_RATIO = 4  # times the shorter side is the longer one at most, so that the base is small
 
 CHOICES = (
     f"one number for a square, such as 64, or height x width, such as 64x96: {_LOWEST} to {_HIGHEST} pixels each, a "
-    f"small base, such as 4x6, times a power of two, and no side more than {_LONGEST} times the other"
+    f"small base, such as 4x6, times a power of two, and no side more than {_MAX_RATIO} times the other"
 )
 
 
-def normalised(value):
+def normalized(value):
     """Return a size, given as 64, '64', '64x64' or '64x96', in its one form; raise ValueError for another text."""
     if isinstance(value, int):
         return value
@@ -41,9 +41,9 @@ def sides(size):
 
 
 def is_possible(size):
-    """Return whether the networks can make pictures of a size."""
+    """Return whether the networks can make images of a size."""
     shorter, longer = sorted(sides(size))
-    if shorter < _LOWEST or longer > min(_HIGHEST, _LONGEST * shorter):
+    if shorter < _LOWEST or longer > min(_HIGHEST, _MAX_RATIO * shorter):
         return False
     return shorter % _power(shorter) == longer % _power(shorter) == 0
 
@@ -77,7 +77,7 @@ def _possible():
     """Yield (height, width) of all possible sizes."""
     for power in (2**n for n in range(1, _HIGHEST.bit_length())):
         for shorter in _BASE:
-            for longer in range(shorter, min(_LONGEST * shorter, _HIGHEST // power) + 1):
+            for longer in range(shorter, min(_MAX_RATIO * shorter, _HIGHEST // power) + 1):
                 yield shorter * power, longer * power
                 yield longer * power, shorter * power
 

@@ -1,7 +1,7 @@
 """The stream of batches that the discriminator is trained on: an endless `tf.data` pipeline.
 
-The order of the pictures is a function of (seed, epoch). A batch, and everything random about it, is a function of the
-number of pictures seen before it: a resumed run gets the same batches as one that was never interrupted.
+The order of the images is a function of (seed, epoch). A batch, and everything random about it, is a function of the
+number of images seen before it: a resumed run gets the same batches as one that was never interrupted.
 """
 
 import contextlib
@@ -19,20 +19,20 @@ MIRROR = "mirroring of a picture"
 
 
 class Batches(NamedTuple):
-    """The tensors of the stream. Each evaluation of images, labels or waited takes the next batch."""
+    """The tensors of the stream. Each evaluation of images, labels or wait_seconds takes the next batch."""
 
-    size: int  # pictures in a batch, including those of the other workers
+    size: int  # images in a batch, including those of the other workers
     images: Any  # [N, height, width, channels] float32 in [-1, 1], the selected rows of the batch
     labels: Any  # [N] int32: index of the class, -1 for none
-    waited: Any  # float64 scalar: seconds that the step waited for the batch
-    start: Any  # int64 scalar placeholder, fed to the initializer: pictures seen before the first batch
+    wait_seconds: Any  # float64 scalar: seconds that the step waited for the batch
+    start: Any  # int64 scalar placeholder, fed to the initializer: images seen before the first batch
     initializer: Any
-    order: Any  # the Order of the pictures
+    order: Any  # the EpochShuffle of the images
     errors: List[Exception]  # the error that has stopped the stream, if one has
 
 
-class Order:
-    """The endless order of n pictures: each epoch is a permutation of all of them, a function of (seed, epoch)."""
+class EpochShuffle:
+    """The endless order of n images: each epoch is a permutation of all of them, a function of (seed, epoch)."""
 
     def __init__(self, n, seed):
         self.n, self.seed = n, seed
@@ -48,7 +48,7 @@ class Order:
         return permutation
 
     def take(self, start, count):
-        """Return the indices of `count` pictures after the first `start` ones, [count] int32."""
+        """Return the indices of `count` images after the first `start` ones, [count] int32."""
         epoch, offset = divmod(start, self.n)
         pieces = []
         while count > 0:
@@ -57,14 +57,14 @@ class Order:
         return np.concatenate(pieces)
 
 
-def build_batches(pictures, settings, size, rows=slice(None)):
-    """Add an endless stream of batches of `pictures`, a prepare.Pictures, to the graph; return its Batches.
+def build_batches(dataset, settings, size, rows=slice(None)):
+    """Add an endless stream of batches of `dataset`, a prepare.ImageDataset, to the graph; return its Batches.
 
-    size: pictures in a batch; one at the end of an epoch continues with the next epoch. rows: the rows of each batch
+    size: images in a batch; one at the end of an epoch continues with the next epoch. rows: the rows of each batch
     to read, with several workers those of this one. Of settings, image_size, mirror and seed count: of records larger
-    than image_size a random window is cut, and with mirror = 1 half of the pictures, at random, are mirrored.
+    than image_size a random window is cut, and with mirror = 1 half of the images, at random, are mirrored.
     """
-    reader = _Reader(pictures, settings, size, rows)
+    reader = _Reader(dataset, settings, size, rows)
     with tf.name_scope("batches"):  # so that its operations do not take names of counters, such as "step"
         start = tf.placeholder(tf.int64, [], name="pictures_seen_before")
         # One batch after the other: the order is fixed, and reading is much faster than a step. Two are kept ready.
@@ -76,24 +76,24 @@ def build_batches(pictures, settings, size, rows=slice(None)):
         with tf.control_dependencies([asked]):
             images, labels, ready = iterator.get_next()
         # The batch carries the time at which it was ready: an operation behind get_next may have to wait for a thread.
-        waited = tf.maximum(ready - asked, 0.0)
-        return Batches(size, images, labels, waited, start, iterator.initializer, reader.order, reader.errors)
+        wait_seconds = tf.maximum(ready - asked, 0.0)
+        return Batches(size, images, labels, wait_seconds, start, iterator.initializer, reader.order, reader.errors)
 
 
 class _Reader:
-    """Reads batches: the function that `tf.data` maps over the numbers of pictures seen before."""
+    """Reads batches: the function that `tf.data` maps over the numbers of images seen before."""
 
-    def __init__(self, pictures, settings, size, rows):
+    def __init__(self, dataset, settings, size, rows):
         """See build_batches."""
         run, network = settings.run, settings.network
-        self.order, self.errors = Order(pictures.n, run.seed), []
-        self._records, self._labels = pictures.records, pictures.labels
+        self.order, self.errors = EpochShuffle(dataset.n, run.seed), []
+        self._records, self._labels = dataset.records, dataset.labels
         self._size, self._rows, self._count = size, rows, len(range(size)[rows])
         self._height, self._width, self._seed = network.height, network.width, run.seed
         self._mirrored_share = 0.5 if run.mirror else 0.0
 
     def build_batch(self, start):
-        """Add the operations for the batch after `start` pictures, an int64 scalar: images, labels, time when ready."""
+        """Add the operations for the batch after `start` images, an int64 scalar: images, labels, time when ready."""
         places = self._places(start)
         mirrored = tf.random.stateless_uniform([self._size], _key(self._seed, MIRROR, start)) < self._mirrored_share
         # Cutting and mirroring are done in numpy: TensorFlow's kernels for them took longer than the rest of the batch.
@@ -121,7 +121,7 @@ class _Reader:
         """Return images, [N, height, width, C] uint8, and labels, [N] int32, of the selected rows."""
         indices = self.order.take(int(start), self._size)[self._rows]
         try:
-            images = windows(self._records.take(indices), self._height, self._width, places[self._rows])
+            images = crop_windows(self._records.take(indices), self._height, self._width, places[self._rows])
         except Exception as error:  # TensorFlow would keep only its text
             self.errors.append(error)
             raise
@@ -141,24 +141,24 @@ def _key(seed, use, start):
     return tf.stack([tf.constant(zlib.crc32(f"{seed} {use}".encode()), tf.int64), start])
 
 
-def windows(images, height, width, places):
-    """Cut a window out of each picture: [N, H, W, C] to [N, height, width, C].
+def crop_windows(images, height, width, places):
+    """Cut a window out of each image: [N, H, W, C] to [N, height, width, C].
 
     places: [N, 2] int32, the top and the left of each window.
     """
     n, whole_height, whole_width, channels = images.shape
-    by_picture, by_row, by_column, by_channel = images.strides
+    by_image, by_row, by_column, by_channel = images.strides
     all_windows = np.lib.stride_tricks.as_strided(  # a view of every possible window, by its top and left
         images,
         (n, whole_height - height + 1, whole_width - width + 1, height, width, channels),
-        (by_picture, by_row, by_column, by_row, by_column, by_channel),
+        (by_image, by_row, by_column, by_row, by_column, by_channel),
         writeable=False,
     )
     return all_windows[np.arange(n), places[:, 0], places[:, 1]]
 
 
 @contextlib.contextmanager
-def errors_named(batches):
+def reraise_input_errors(batches):
     """If the stream is stopped by an error inside this context, raise that error in place of TensorFlow's."""
     try:
         yield

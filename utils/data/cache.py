@@ -1,6 +1,6 @@
-"""The cache of decoded pictures: a file of records, and an index of it. Both are locked while a run prepares.
+"""The cache of decoded images: a file of records, and an index of it. Both are locked while a run prepares.
 
-There is one pair of files for each picture folder and recipe. A record that is in the index is never overwritten with
+There is one pair of files for each image folder and options. A record that is in the index is never overwritten with
 a different one, so that a run can read the file while the next run prepares.
 """
 
@@ -21,42 +21,42 @@ SLACK = 1000  # unused records that do not justify a new file
 _NO_DAMAGE = ("disk is full", "unable to open", "is locked", "disk I/O error")
 
 
-def use_cache(folder, pics_dir, recipe, on_wait, work):
-    """Return work(cache) of the Cache in `folder` for these pictures and this recipe, locked during the call.
+def use_cache(folder, pics_dir, options, on_wait, work):
+    """Return work(cache) of the Cache in `folder` for these images and this options, locked during the call.
 
     on_wait: called if another run has locked it. A damaged cache is removed, and work is called again with an empty
     one. Raise UserError if the cache cannot be written.
     """
-    key = _key(folder, pics_dir, recipe)
+    key = _key(folder, pics_dir, options)
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
-    stem = os.path.join(folder, f"{'x'.join(map(str, recipe.shape))}-{digest}")
+    stem = os.path.join(folder, f"{'x'.join(map(str, options.shape))}-{digest}")
     try:
         with locked(stem + ".lock", on_wait):
-            return _work_undamaged(stem, key, recipe, work)
+            return _work_undamaged(stem, key, options, work)
     except (sqlite3.Error, OSError) as error:
-        refuse_unwritable(folder, getattr(error, "strerror", None) or error)
+        raise_unwritable(folder, getattr(error, "strerror", None) or error)
 
 
-def _key(folder, pics_dir, recipe):
-    """Return the text that identifies the picture folder and the recipe."""
+def _key(folder, pics_dir, options):
+    """Return the text that identifies the image folder and the options."""
     path, start = os.path.realpath(pics_dir), os.path.realpath(folder)
     # Relative, so that both folders can be moved together; on Windows they may be on different drives.
     with contextlib.suppress(ValueError):
         path = os.path.relpath(path, start)
-    return json.dumps([path, recipe])
+    return json.dumps([path, options])
 
 
-def _work_undamaged(stem, key, recipe, work):
+def _work_undamaged(stem, key, options, work):
     """Return work(cache); if the index turns out damaged, once more with an empty cache."""
     try:
-        return _work_open(Cache(stem, key, recipe), work)
+        return _work_open(Cache(stem, key, options), work)
     except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
         if any(text in str(error) for text in _NO_DAMAGE):
             raise
-        cache = Cache(stem, key, recipe)
+        cache = Cache(stem, key, options)
         cache.remove()
         what = error if isinstance(error, OtherVersionError) else f"is damaged ({error})"
-        cache.damage = f"{cache.index.path} {what}; decoding all pictures again"
+        cache.damage = f"{cache.index.path} {what}; decoding all images again"
         return _work_open(cache, work)
 
 
@@ -68,7 +68,7 @@ def _work_open(cache, work):
         cache.index.close()
 
 
-def refuse_unwritable(folder, reason):
+def raise_unwritable(folder, reason):
     """Raise the UserError for a cache that cannot be written."""
     raise UserError(f"cache_dir = {folder} cannot be written ({reason}); free some space or choose another folder")
 
@@ -76,10 +76,10 @@ def refuse_unwritable(folder, reason):
 class Cache:
     """A file of records and its index, an Index."""
 
-    def __init__(self, stem, key, recipe):
+    def __init__(self, stem, key, options):
         """stem: the path that the names of all its files begin with. key: see Index.open."""
         self._stem, self._key, self._next_slot = stem, key, 0
-        self.shape = recipe.shape
+        self.shape = options.shape
         self.record_bytes = record_bytes(self.shape)
         self.damage = ""  # what was wrong with the files, and is repaired
         self.index = Index(stem + ".sqlite")
@@ -101,7 +101,7 @@ class Cache:
             self.damage = f"{self.index.path} was damaged; decoding {damaged} files again"
         lost = self.index.remove_from(whole)
         if lost > 0:
-            self.damage = f"{self.records_path} was truncated; decoding {lost} pictures again"
+            self.damage = f"{self.records_path} was truncated; decoding {lost} images again"
         self._next_slot = whole
 
     @property
@@ -142,7 +142,7 @@ class Cache:
         self.index.add(path, size, mtime_ns, outcome.kind, slot, outcome.checksum, reason)
 
     def notes(self):
-        """Return ((path, size, mtime_ns), depths.Note) of all pictures of more than 8 bits."""
+        """Return ((path, size, mtime_ns), depths.Note) of all images of more than 8 bits."""
         return [(row[:3], Note.from_text(row[3])) for row in self.index.noted()]
 
     def _compact(self):

@@ -17,15 +17,15 @@ class Job(NamedTuple):
 
     folder: str  # the files' paths are relative to it
     records_path: str  # the file that records are written to
-    recipe: decode.Recipe
-    levels: dict  # see depths.judge; without that of a picture its outcome is "deep"
+    options: decode.DecodeOptions
+    levels: dict  # see depths.estimate_levels; without that of an image its outcome is "deep"
 
 
 class Outcome(NamedTuple):
     """The result for one file."""
 
-    # "picture", "deep" (a picture whose white must be judged first), "other" (not a picture), "bad" (an unusable
-    # picture), "unread", or "disk"
+    # "picture", "deep" (an image whose white must be judged first), "other" (not an image), "bad" (an unusable
+    # image), "unread", or "disk"
     kind: str
     checksum: Optional[int]  # of the record of a "picture"
     # Why it is not a "picture"; of one of more than 8 bits, a depths.Note. "unread": the file may be readable the next
@@ -38,7 +38,7 @@ def decode_here(tasks, job):
     with open(job.records_path, "r+b", buffering=0) as records:
         for task in tasks:
             path = os.path.join(os.fsencode(job.folder), task[0])
-            yield task, decode_to_slot(path, task[1], records, job.recipe, job.levels)
+            yield task, decode_to_slot(path, task[1], records, job.options, job.levels)
 
 
 def serve(pipe, job):
@@ -53,7 +53,7 @@ def serve(pipe, job):
             for path, slot in pipe.recv():
                 if is_orphan():  # parent is gone: another run may own the file now
                     return
-                outcomes.append(decode_to_slot(os.path.join(folder, path), slot, records, job.recipe, job.levels))
+                outcomes.append(decode_to_slot(os.path.join(folder, path), slot, records, job.options, job.levels))
             pipe.send(outcomes)
 
 
@@ -65,15 +65,15 @@ def _orphan_check():
     return lambda: os.getppid() != parent
 
 
-def decode_to_slot(path, slot, records, recipe, levels):
+def decode_to_slot(path, slot, records, options, levels):
     """Decode one file, and write its record into a slot of the open file `records`; return the Outcome."""
     try:
-        record = to_record(decode.decode(path, recipe, levels))
+        record = to_record(decode.decode(path, options, levels))
     except depths.UnknownLevelError as error:
-        return Outcome("deep", None, depths.Note(error.span, ()).to_text())
-    except decode.NotAPictureError as error:
-        return Outcome("bad" if formats.claims_to_be_a_picture(path) else "other", None, str(error))
-    except decode.BadPictureError as error:
+        return Outcome("deep", None, depths.Note(error.value_range, ()).to_text())
+    except decode.NotAnImageError as error:
+        return Outcome("bad" if formats.claims_to_be_an_image(path) else "other", None, str(error))
+    except decode.BadImageError as error:
         return Outcome("bad", None, str(error))
     except MemoryError:
         return Outcome("unread", None, "not enough memory to decode it")

@@ -1,4 +1,4 @@
-"""Which files are pictures: by the name of a file, and by how its content begins."""
+"""Which files are images: by the name of a file, and by how its content begins."""
 
 import os
 
@@ -14,7 +14,7 @@ _RAW = {
     ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
 }  # fmt: skip
 
-# Other picture formats that Pillow does not read, or not in every version. Such a file is reported as unusable, not
+# Other image formats that Pillow does not read, or not in every version. Such a file is reported as unusable, not
 # ignored.
 _UNSUPPORTED = {
     ".avif", ".avifs", ".bpg", ".cin", ".czi", ".dcm", ".dic", ".dicom", ".djv", ".djvu", ".dpx", ".exr", ".fit",
@@ -48,8 +48,8 @@ _SIGNATURES = (
 HEAD = 132  # bytes in which they all lie
 
 
-def claims_to_be_a_picture(path):
-    """Return whether a file's name has the extension of a picture format."""
+def claims_to_be_an_image(path):
+    """Return whether a file's name has the extension of an image format."""
     extension = _extension(path)
     return (
         extension in _RAW
@@ -64,7 +64,7 @@ def is_raw(path):
 
 
 def name_of(head):
-    """Return the name of the picture format that the first bytes are of, if it is a known one; else ''."""
+    """Return the name of the image format that the first bytes are of, if it is a known one; else ''."""
     return next((name for place, start, name in _SIGNATURES if head[place : place + len(start)] == start), "")
 
 

@@ -35,7 +35,7 @@ class OtherVersionError(sqlite3.DatabaseError):
 
 
 def _seal(*row):
-    """Return a checksum of a row, so that a damaged row is recognised."""
+    """Return a checksum of a row, so that a damaged row is recognized."""
     return zlib.crc32(repr(row).encode())
 
 
@@ -51,7 +51,7 @@ class Index:
     def open(self, key, records_name):
         """Open the database, or create it for the file of records of this name, which is in the same folder.
 
-        key: text that identifies the folder and the recipe; an index with a different key is treated as damaged.
+        key: text that identifies the folder and the options; an index with a different key is treated as damaged.
         """
         self._db = _connect(self.path, "rwc", isolation_level=None)
         self._db.create_function("seal_of", 7, _seal)
@@ -153,12 +153,12 @@ class Index:
         return self._db.execute(query, kinds)
 
     def noted(self):
-        """Return (path, size, mtime_ns, reason) of the files that are or may become pictures and have a reason."""
+        """Return (path, size, mtime_ns, reason) of the files that are or may become images and have a reason."""
         query = "SELECT path, size, mtime_ns, reason FROM files WHERE kind IN ('picture', 'deep') AND reason != ''"
         return self._db.execute(query + " ORDER BY path").fetchall()
 
     def move(self, paths, records_name):
-        """Record that the pictures at `paths` are now in slots 0, 1, ... of the file of this name."""
+        """Record that the images at `paths` are now in slots 0, 1, ... of the file of this name."""
         self._db.executemany("UPDATE files SET slot = ? WHERE path = ?", enumerate(paths))
         self._db.execute(f"UPDATE files SET seal = {_SEAL}")
         self._set_facts(records=records_name)

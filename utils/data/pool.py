@@ -1,4 +1,4 @@
-"""Processes that decode pictures, on all cores. A file that crashes its process costs only itself.
+"""Processes that decode images, on all cores. A file that crashes its process costs only itself.
 
 `concurrent.futures` cannot do this: it does not report which task broke its pool, and its processes survive when this
 one is killed.
@@ -23,7 +23,7 @@ from utils.errors import UserError
 _CHUNK_FILES, _CHUNK_BYTES = 32, 200000
 _AHEAD = 2  # chunks queued for each process, so that it never waits for the next one
 _WINDOWS = os.name == "nt"
-_MOST_ON_WINDOWS = 60  # processes: more pipes cannot be waited for at once there
+_MAX_ON_WINDOWS = 60  # processes: more pipes cannot be wait_seconds for at once there
 
 
 def cores():
@@ -33,7 +33,7 @@ def cores():
 
 def processes_for(files):
     """Return how many processes to use for a number of files, at least 1."""
-    return max(1, min(files, cores(), _MOST_ON_WINDOWS if _WINDOWS else files))
+    return max(1, min(files, cores(), _MAX_ON_WINDOWS if _WINDOWS else files))
 
 
 def decode_all(tasks, job, processes):

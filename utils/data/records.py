@@ -1,4 +1,4 @@
-"""Records: decoded pictures of equal length in one file, read by number, with a checksum verified at every read.
+"""Records: decoded images of equal length in one file, read by number, with a checksum verified at every read.
 
 The checksum is multilinear hashing (Lemire & Kaser, "Strongly universal string hashing is fast", arXiv 1202.4961): one
 matrix product verifies all records of a batch, and any change goes unnoticed with probability 2**-32.
@@ -11,21 +11,21 @@ import threading
 
 import numpy as np
 
-from utils.output.alpha import on_background
+from utils.output.alpha import composite
 from utils.runtime import filesystem
 
 _CHUNK = 2**24  # bytes of records whose checksums are computed at a time
 
 
 def record_bytes(shape):
-    """Return the length of the record of a picture of this shape: its bytes, padded to a multiple of 4."""
+    """Return the length of the record of an image of this shape: its bytes, padded to a multiple of 4."""
     return -(-int(np.prod(shape)) // 4) * 4
 
 
-def to_record(picture):
-    """Return a picture, uint8 of any shape, as a record, [record_bytes] uint8."""
-    record = np.zeros(record_bytes(picture.shape), np.uint8)
-    record[: picture.size] = picture.ravel()
+def to_record(image):
+    """Return an image, uint8 of any shape, as a record, [record_bytes] uint8."""
+    record = np.zeros(record_bytes(image.shape), np.uint8)
+    record[: image.size] = image.ravel()
     return record
 
 
@@ -48,13 +48,13 @@ def checksums(records):
 
 
 class Records:
-    """The records of a run's pictures, in the order of the pictures' paths."""
+    """The records of a run's images, in the order of the images' paths."""
 
     def __init__(self, path, shape, slots, expected, rebuild):
         """Read from the file at `path`.
 
-        shape: [H, W, C] of a picture. slots: [n] int32, the position of each picture's record in the file. expected:
-        [n] uint32, the checksums. rebuild: given the checksum of a damaged record, returns its picture, [H, W, C]
+        shape: [H, W, C] of an image. slots: [n] int32, the position of each image's record in the file. expected:
+        [n] uint32, the checksums. rebuild: given the checksum of a damaged record, returns its image, [H, W, C]
         uint8, decoded again, or raises UserError.
         """
         self._shape, self._slots, self._expected, self._rebuild = tuple(shape), slots, expected, rebuild
@@ -69,11 +69,11 @@ class Records:
 
     @property
     def shape(self):
-        """Shape of all pictures together: [n, H, W, C]."""
+        """Shape of all images together: [n, H, W, C]."""
         return (len(self), *self._shape)
 
     def take(self, indices):
-        """Return the pictures at these indices, [m] integers, as [m, H, W, C] uint8; damaged records are rebuilt."""
+        """Return the images at these indices, [m] integers, as [m, H, W, C] uint8; damaged records are rebuilt."""
         self._restore_length()
         slots = self._slots[indices]
         rows = self._rows[slots]
@@ -96,8 +96,8 @@ def _rows(file, shape):
     try:
         return np.memmap(file, np.uint8, "r", shape=shape)
     except OSError as error:
-        filesystem.tell(
-            os.path.dirname(file.name), "memory maps", error, "pictures are read from the file at each step"
+        filesystem.warn_unsupported(
+            os.path.dirname(file.name), "memory maps", error, "images are read from the file at each step"
         )
         return _UnmappedRows(file.name, shape[1])
 
@@ -120,15 +120,15 @@ class _UnmappedRows:
         return rows
 
 
-class OnBackground:
-    """Records of pictures with an alpha channel, read as they are shown: on a colour."""
+class CompositedRecords:
+    """Records of images with an alpha channel, read as they are shown: on a color."""
 
     def __init__(self, records, background):
-        """records: Records of [H, W, 4], premultiplied; background: the colour, as of alpha.on_background."""
+        """records: Records of [H, W, 4], premultiplied; background: the color, as of alpha.composite."""
         self._records, self._background = records, background
         self.shape = (*records.shape[:3], 3)
 
     def take(self, indices):
-        """Return pictures by their numbers: [n, H, W, 3] uint8."""
-        pictures = self._records.take(indices)  # one at a time: all at once would take several times the memory
-        return np.stack([on_background(picture, self._background) for picture in pictures])
+        """Return images by their numbers: [n, H, W, 3] uint8."""
+        images = self._records.take(indices)  # one at a time: all at once would take several times the memory
+        return np.stack([composite(image, self._background) for image in images])

@@ -1,4 +1,4 @@
-"""Slight damage to picture files that other viewers overlook, too: what it spoils is not the picture."""
+"""Slight damage to image files that other viewers overlook, too: what it spoils is not the image."""
 
 import io
 import struct
@@ -9,7 +9,7 @@ _PIECE = 2**20  # bytes that are read at once
 _END = b"\xff\xd9"  # of a JPEG
 
 
-# What would be read as part of a JPEG picture if something of it was missing; different bits from the first one on.
+# What would be read as part of a JPEG image if something of it was missing; different bits from the first one on.
 _PIXELS = (b"\xaa" * 200, b"\x55" * 200, bytes(range(254, 54, -1)))
 
 
@@ -50,7 +50,7 @@ def _bad_chunks(file):
             return bad
         end = begin + 12 + length
         if struct.unpack(">I", stored)[0] != checksum:
-            if not name[0] & 32:  # a capital first letter: needed to show the picture
+            if not name[0] & 32:  # a capital first letter: needed to show the image
                 raise OSError(f"bad checksum in {name.decode('ascii', 'backslashreplace')}")
             bad.append((begin, end))
         if name == b"IEND":
@@ -70,16 +70,16 @@ def _checksum(file, length, checksum):
 
 
 def load_without_end(file, load):
-    """Return the picture load(file) of a JPEG that lacks only its end marker; None if pixels are missing, too.
+    """Return the image load(file) of a JPEG that lacks only its end marker; None if pixels are missing, too.
 
     Nothing is missing if what is put in place of the end makes no difference. load may raise OSError.
     """
     file.seek(0)
     data = file.read().rstrip(_END[:1])  # half an end marker
     try:
-        picture = load(io.BytesIO(data + _END))
+        image = load(io.BytesIO(data + _END))
         others = [load(io.BytesIO(data + filling + _END)) for filling in (*_PIXELS, _restarts(0), _restarts(4))]
     except OSError:
         return None
-    content = picture.tobytes()
-    return picture if all(other.tobytes() == content for other in others) else None
+    content = image.tobytes()
+    return image if all(other.tobytes() == content for other in others) else None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from utils.errors import UserError
 
-LAYOUT = "it should hold pictures as <class>/<n>.jpg"
+LAYOUT = "it should hold images as <class>/<n>.jpg"
 
 
 class File(NamedTuple):

@@ -1,7 +1,7 @@
 """The formats that G can be exported to; each has a file here that writes it, and the code with which others read it.
 
 Every format has the inputs z, [N, z_dim] float32, and, of a conditional network, labels, [N] int32, and the outputs
-images, [N, H, W, C] uint8, and images_float, float32 in [-1, 1]. With C = 4, the colours of images_float are
+images, [N, H, W, C] uint8, and images_float, float32 in [-1, 1]. With C = 4, the colors of images_float are
 premultiplied by alpha, and those of images are straight.
 """
 
@@ -19,7 +19,7 @@ class Format(NamedTuple):
     """A format: how it is written, read and checked."""
 
     # write(network, folder): writes the frozen.Frozen network into `folder`; returns what it has written there, {name
-    # of a file or folder: the largest difference allowed to the sampler's pictures, of 255}.
+    # of a file or folder: the largest difference allowed to the sampler's images, of 255}.
     write: Any
     reader: str  # Python code that defines read(path, inputs), which returns {output: array}, without this program
     packages: Dict[str, str]  # {name to import: what pip must install}

@@ -15,9 +15,9 @@ class Frozen(NamedTuple):
     step: int
     image_shape: Tuple  # height, width, channels
     classes: Tuple[str, ...]  # () if the network is unconditional
-    picks: List[Any]  # the picks.Pick of the pictures that are shown first
+    picks: List[Any]  # the picks.Pick of the images that are shown first
     z: Any  # their noise, [N, z_dim] float32
-    background: str  # the colour that pictures with an alpha channel are shown on
+    background: str  # the color that images with an alpha channel are shown on
 
 
 READER = """

@@ -1,4 +1,4 @@
-"""The frozen generator as a list of operations on one picture, for runtimes without TensorFlow.
+"""The frozen generator as a list of operations on one image, for runtimes without TensorFlow.
 
 Convolutions become matrix products of patches. A transposed convolution with stride 2 is four of them, each of which
 makes every second pixel of every second row (Dumoulin & Visin 2016, arXiv 1603.07285, section 4): no product with a

@@ -1,4 +1,4 @@
-"""A web page that draws pictures: one file, without requests; G runs in the browser, by the code in web/network.js."""
+"""A web page that draws images: one file, without requests; G runs in the browser, by the code in web/network.js."""
 
 import base64
 import os
@@ -21,7 +21,7 @@ from py_mini_racer import MiniRacer
 
 CALL = '''
 const generate = createGenerator(model.steps, decode(model.numbers, model.arrays));
-function picture(z, classes) {
+function image(z, classes) {
     const drawn = generate(Float32Array.from(z), Float32Array.from(classes));
     return JSON.stringify([Array.from(pixelsOf(drawn)), Array.from(drawn.data)]);
 }
@@ -35,7 +35,7 @@ def read(path, inputs):
     engine.eval(model["network"] + "const model = " + text + ";" + CALL)
     shares = np.eye(len(model["classes"]))[inputs["labels"]] if model["classes"] else np.zeros([len(inputs["z"]), 0])
     ends = zip(inputs["z"].tolist(), shares.tolist())
-    drawn = [json.loads(engine.call("picture", z, classes)) for z, classes in ends]  # V8 cannot return them all at once
+    drawn = [json.loads(engine.call("image", z, classes)) for z, classes in ends]  # V8 cannot return them all at once
     height, width, channels = model["height"], model["width"], model["channels"]
     shape = [len(drawn), height, width, channels]
     images = np.uint8([pixels for pixels, _ in drawn]).reshape([len(drawn), height, width, 4])[..., :channels]
@@ -55,7 +55,7 @@ def write(network, folder):
         "channels": network.image_shape[2],
         "background": "#%02x%02x%02x" % ImageColor.getrgb(network.background),
         "classes": list(network.classes),
-        "pictures": [{"number": pick.number, "label": pick.label} for pick in network.picks],
+        "images": [{"number": pick.number, "label": pick.label} for pick in network.picks],
         "z": len(arrays) - 1,
         "network": html.read(NETWORK),
         "steps": operations.steps,

@@ -10,7 +10,7 @@ import shutil
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints.run_id import get_run_id, short_run_id
+from utils.checkpoints.run_id import short_run_id
 from utils.errors import UserError
 from utils.output import files
 from utils.runtime.lock import locked
@@ -21,11 +21,10 @@ _JSON = "model.json"
 class Target:
     """The folder that an export is published in. Several commands may export into it at once."""
 
-    def __init__(self, samples_dir, selected, z_dim):
-        """selected: the select.Selected of the weights; raise UserError if the folder has an export of other ones."""
-        self._content = _content(selected, z_dim)
-        run_id = short_run_id(self._content["run"])
-        name = f"export_{selected.checkpoint.step:08d}_run{run_id}"
+    def __init__(self, samples_dir, generator):
+        """generator: a CheckpointGenerator; raise UserError if the folder has an export of other weights."""
+        self._content = _content(generator)
+        name = f"export_{generator.step:08d}_run{short_run_id(generator.run_id)}"
         self._folder, self._lock = os.path.join(samples_dir, name), os.path.join(samples_dir, f".{name}.lock")
         self.json = os.path.join(self._folder, _JSON)
         self._described()
@@ -70,10 +69,10 @@ class Target:
         files.write(self.json, (json.dumps(content, indent=2) + "\n").encode("ascii"))
 
 
-def _content(selected, z_dim):
+def _content(generator):
     """Return what is needed to use the files: the content of model.json, but for the files."""
-    network, classes = selected.manifest.network, selected.manifest.saved.classes
-    inputs = {"z": {"shape": [None, z_dim], "dtype": "float32", "law": "uniform in [-1, 1), independent"}}
+    network, classes = generator.selected.manifest.network, generator.classes
+    inputs = {"z": {"shape": [None, generator.z_dim], "dtype": "float32", "law": "uniform in [-1, 1), independent"}}
     if classes:
         inputs["labels"] = {"shape": [None], "dtype": "int32", "classes": list(classes)}
     shape = [None, network.height, network.width, network.channels]
@@ -85,9 +84,9 @@ def _content(selected, z_dim):
         outputs["images"]["colours"] = "straight"
         outputs["images_float"]["colours"] = "premultiplied by alpha"
     return {
-        "run": get_run_id(selected.manifest),
-        "step": selected.checkpoint.step,
-        "weights": selected.weights,
+        "run": generator.run_id,
+        "step": generator.step,
+        "weights": generator.weights,
         "inputs": inputs,
         "outputs": outputs,
         "network": network._asdict(),

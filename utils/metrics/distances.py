@@ -12,7 +12,7 @@ CHUNK = 2**22  # elements of a pairwise matrix computed at a time
 def frechet_distance(a, b):
     """Return the Frechet distance of two Gaussians fitted to features: |m - n|^2 + tr(A + B - 2 (A B)^(1/2)).
 
-    a, b: [N, D] and [M, D]. NaN for a single picture, or if a feature is NaN or infinite.
+    a, b: [N, D] and [M, D]. NaN for a single image, or if a feature is NaN or infinite.
     """
     if min(len(a), len(b)) < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("nan")
@@ -37,7 +37,7 @@ def _trace_of_root(a, b):
 def kernel_distance(a, b):
     """Return the KID of features [N, D]: the unbiased squared MMD with kernel (x y / D + 1)^3.
 
-    It may be slightly negative. NaN for a single picture.
+    It may be slightly negative. NaN for a single image.
     """
     a, b = a.astype(np.float64), b.astype(np.float64)
     if min(len(a), len(b)) < 2:
@@ -65,7 +65,7 @@ def _chunks(rows, columns):
 def share_within(points, references, k=3):
     """Return the share of points that lie within the manifold of the reference points; features [N, D] and [M, D].
 
-    A point lies within if for some reference it is at most as far away as that one's k-th nearest neighbour among the
+    A point lies within if for some reference it is at most as far away as that one's k-th nearest neighbor among the
     references. Of fakes within reals this is the precision, of reals within fakes the recall. NaN for k references or
     fewer.
     """

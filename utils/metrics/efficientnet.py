@@ -54,14 +54,14 @@ def read():
         raise UserError(f"{name} cannot be read ({error}); {cure}")
 
 
-def features(pictures, weights):
-    """Return the network's features of pictures: its last feature maps, averaged.
+def features(images, weights):
+    """Return the network's features of images: its last feature maps, averaged.
 
-    pictures: [N, H, W, 3] float32 in 0..255. weights: {name: array}, as in the package's file. Returns [N, 1280]
+    images: [N, H, W, 3] float32 in 0..255. weights: {name: array}, as in the package's file. Returns [N, 1280]
     float32, 0 to 6.
     """
     layers = _Layers(weights)
-    x = (_resized(pictures) - 127.0) / 128.0  # [N, 128, 128, 3], of squares
+    x = (_resized(images) - 127.0) / 128.0  # [N, 128, 128, 3], of squares
     x = tf.nn.relu6(layers.conv(x, "_conv_stem", "_bn0", stride=2))  # [N, 64, 64, 32]
     number = 0
     for stride, expansion, repeats in STAGES:
@@ -73,20 +73,20 @@ def features(pictures, weights):
 
 
 def resized_sides(height, width):
-    """Return the height and width of the network's input: it takes any, so pictures are not distorted to a square."""
+    """Return the height and width of the network's input: it takes any, so images are not distorted to a square."""
     shorter = min(height, width)
     return height * SIZE // shorter, width * SIZE // shorter
 
 
-def _resized(pictures):
-    sides = tf.shape(pictures)[1:3]
+def _resized(images):
+    sides = tf.shape(images)[1:3]
     shorter = tf.reduce_min(sides)
     size = sides * SIZE // shorter  # see resized_sides
     smaller = tf.less(shorter, SIZE)
     return tf.cond(
         smaller,
-        lambda: tf.image.resize_bilinear(pictures, size, half_pixel_centers=True),
-        lambda: tf.image.resize_area(pictures, size),
+        lambda: tf.image.resize_bilinear(images, size, half_pixel_centers=True),
+        lambda: tf.image.resize_area(images, size),
     )
 
 

@@ -2,7 +2,7 @@
 
 Published FIDs use this network, Szegedy et al. 2015, arXiv 1512.00567. Its file is called
 classify_image_graph_def.pb in the archive that it was published in, and inception-2015-12-05.pb elsewhere. The features
-are the output of its last pooling layer, pool_3. The graph itself resizes pictures to 299x299.
+are the output of its last pooling layer, pool_3. The graph itself resizes images to 299x299.
 """
 
 import tensorflow.compat.v1 as tf
@@ -16,7 +16,7 @@ WHERE = (
     "inception-2015-12-05.tgz of TensorFlow's image models; nothing is downloaded"
 )
 
-# A graph is a program, which can write files and call Python: only what a network for pictures consists of is admitted.
+# A graph is a program, which can write files and call Python: only what a network for images consists of is admitted.
 ADMITTED = frozenset((
     "Add", "AddN", "AddV2", "AvgPool", "BatchNormWithGlobalNormalization", "BiasAdd", "Cast", "CheckNumerics",
     "Concat", "ConcatV2", "Const", "Conv2D", "DecodeJpeg", "DepthwiseConv2dNative", "Div", "ExpandDims",
@@ -36,10 +36,10 @@ def read(path):
         raise UserError(f"inception_graph = {path} cannot be read ({error.strerror}); {WHERE}")
 
 
-def features(pictures, data, path):
-    """Return the network's features of pictures; raise UserError if `data` is not a graph of such a network.
+def features(images, data, path):
+    """Return the network's features of images; raise UserError if `data` is not a graph of such a network.
 
-    pictures: [N, H, W, 3] float32 in 0..255. data: the bytes of the file `path`. Returns [N, D] float32.
+    images: [N, H, W, 3] float32 in 0..255. data: the bytes of the file `path`. Returns [N, D] float32.
     """
     try:
         definition = tf.GraphDef.FromString(data)
@@ -50,11 +50,11 @@ def features(pictures, data, path):
         if refused:
             raise UserError(
                 f"inception_graph = {path} is refused: it contains the operation {', '.join(refused[:3])}, which a "
-                f"network for pictures does not need; name the file {FILE}, or set it to ''"
+                f"network for images does not need; name the file {FILE}, or set it to ''"
             )
-        # The input tensor is replaced, not fed: its own shape is that of a single picture.
-        (output,) = tf.import_graph_def(definition, {INPUT: pictures}, [OUTPUT], name="")
-        return tf.reshape(output, [tf.shape(pictures)[0], -1])
+        # The input tensor is replaced, not fed: its own shape is that of a single image.
+        (output,) = tf.import_graph_def(definition, {INPUT: images}, [OUTPUT], name="")
+        return tf.reshape(output, [tf.shape(images)[0], -1])
     except UserError:
         raise
     except Exception as error:  # DecodeError, ValueError or TypeError, depending on the file

@@ -1,4 +1,4 @@
-"""MS-SSIM, how alike pictures are: Wang et al. 2003; as a measure of a GAN's variety: Odena et al. 2017, 1610.09585."""
+"""MS-SSIM, how alike images are: Wang et al. 2003; as a measure of a GAN's variety: Odena et al. 2017, 1610.09585."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -9,9 +9,9 @@ CHUNK = 2**22  # pixel values processed at a time
 
 
 def scales(size):
-    """Return the weights of the scales at which pictures whose shorter side is `size` are compared; their sum is 1.
+    """Return the weights of the scales at which images whose shorter side is `size` are compared; their sum is 1.
 
-    At each scale the picture must be at least as large as the window, so small pictures have fewer than five scales.
+    At each scale the image must be at least as large as the window, so small images have fewer than five scales.
     """
     count = max(1, min(5, int(np.log2(max(size / WINDOW, 1))) + 1))
     weights = WEIGHTS[:count]
@@ -19,10 +19,10 @@ def scales(size):
 
 
 class MsSsim:
-    """Measures how alike the pictures of a set are, in a graph and a session of its own, on the CPU."""
+    """Measures how alike the images of a set are, in a graph and a session of its own, on the CPU."""
 
     def __init__(self, shape):
-        """shape: of one picture, [H, W, C]."""
+        """shape: of one image, [H, W, C]."""
         with tf.Graph().as_default(), tf.device("/cpu:0"):
             self._pair = [tf.placeholder(tf.float32, [None, *shape]) for _ in range(2)]
             shorter = min(shape[:2])
@@ -31,11 +31,11 @@ class MsSsim:
             )
             self._session = tf.Session(config=tf.ConfigProto(device_count={"GPU": 0}))
 
-    def __call__(self, pictures):
-        """Return the mean MS-SSIM of each of [N, H, W, C] uint8 and the next one: 1 if all are the same picture."""
-        following, values = np.roll(pictures, 1, axis=0), []
-        chunk = max(1, CHUNK // pictures[0].size)
-        for i in range(0, len(pictures), chunk):
-            pair = dict(zip(self._pair, (pictures[i : i + chunk], following[i : i + chunk])))
+    def __call__(self, images):
+        """Return the mean MS-SSIM of each of [N, H, W, C] uint8 and the next one: 1 if all are the same image."""
+        following, values = np.roll(images, 1, axis=0), []
+        chunk = max(1, CHUNK // images[0].size)
+        for i in range(0, len(images), chunk):
+            pair = dict(zip(self._pair, (images[i : i + chunk], following[i : i + chunk])))
             values.append(self._session.run(self._values, pair))
         return float(np.mean(np.nan_to_num(np.concatenate(values))))

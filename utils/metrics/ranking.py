@@ -13,7 +13,7 @@ AUTO = (
 )  # best_metric = 'auto' means the first of these that can be measured
 
 
-def metric_of(run, network):
+def resolve_metric(run, network):
     """Return the registry.Metric that best_metric means.
 
     network: the kind of network that there is, see features. Raise UserError if the metric cannot be measured with it,
@@ -22,7 +22,7 @@ def metric_of(run, network):
     available = {metric.name: metric for metric in registry.available(network)}
     if run.best_metric == "auto":
         return next(available[name] for name in AUTO if name in available)
-    ranking = {metric.name: metric for metric in registry.METRICS if metric.slack is not None}
+    ranking = {metric.name: metric for metric in registry.METRICS if metric.tolerance is not None}
     if run.best_metric not in ranking:
         *names, last = ranking
         raise UserError(f"best_metric = {run.best_metric!r} is invalid; expected auto, {', '.join(names)} or {last}")
@@ -54,6 +54,6 @@ def improves(metric, value, best):
 
 
 def is_as_good(metric, value, best):
-    """Return whether this value of a Metric is better than `best`, or equal to it within the metric's slack."""
+    """Return whether this value of a Metric is better than `best`, or equal to it within the metric's tolerance."""
     sign = -1 if metric.better == registry.HIGHER else 1
-    return bool(np.isfinite(value)) and sign * value <= sign * best + metric.slack * abs(best)
+    return bool(np.isfinite(value)) and sign * value <= sign * best + metric.tolerance * abs(best)

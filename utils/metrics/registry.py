@@ -17,11 +17,11 @@ class Metric(NamedTuple):
     """A row of the table of metrics."""
 
     name: str  # in history.csv, in TensorBoard as quality/<name>, in what `evaluate` prints, and for best_metric
-    compute: Callable  # (reals, fakes), a PictureSet each -> float
-    better: str = ""  # LOWER, HIGHER, or "" if it depends on the pictures
+    compute: Callable  # (reals, fakes), a ImageSet each -> float
+    better: str = ""  # LOWER, HIGHER, or "" if it depends on the images
     # For choosing the best checkpoint: a value that is worse than the best one so far by no more than this share of it
     # counts as equally good, and the later checkpoint wins, since it has trained longer. None: not for choosing.
-    slack: Optional[float] = None
+    tolerance: Optional[float] = None
     coarse: bool = False  # whether it detects that samples get worse, but hardly that good samples get better
     needs: Tuple[str, ...] = ()  # the networks with any of which it is measured; (): without a network
     reference: Optional[Callable] = None  # (Measured) -> str: what to compare the value with
@@ -33,13 +33,13 @@ def swd(reals, fakes):
 
 
 def swd_reference(measured):
-    """Give the swd of real against real pictures, which needs two halves, and that of as many samples."""
-    pictures = (measured.reals.pictures, measured.fakes.pictures)
-    return _of_halves(*pictures, lambda a, b: Descriptors(a).distance(Descriptors(b)))
+    """Give the swd of real against real images, which needs two halves, and that of as many samples."""
+    images = (measured.reals.images, measured.fakes.images)
+    return _of_halves(*images, lambda a, b: Descriptors(a).distance(Descriptors(b)))
 
 
 def _of_halves(reals, fakes, distance):
-    """Say what a distance is between half of the real pictures and as many samples, and between two such halves."""
+    """Say what a distance is between half of the real images and as many samples, and between two such halves."""
     half = len(reals) // 2
     if not half:
         return ""
@@ -48,22 +48,22 @@ def _of_halves(reals, fakes, distance):
 
 
 def ms_ssim_of_samples(reals, fakes):
-    """MS-SSIM: how alike neighbouring samples are."""
+    """MS-SSIM: how alike neighboring samples are."""
     return fakes.ms_ssim
 
 
 def ms_ssim_reference(measured):
-    """Give the MS-SSIM of real pictures."""
-    return f"real pictures: {measured.reals.ms_ssim:.4f}; 1 = all samples are the same"
+    """Give the MS-SSIM of real images."""
+    return f"real images: {measured.reals.ms_ssim:.4f}; 1 = all samples are the same"
 
 
 def frechet_distance(reals, fakes):
-    """Frechet distance of features: how different pictures are in content and variety. Of Inception's it is FID."""
+    """Frechet distance of features: how different images are in content and variety. Of Inception's it is FID."""
     return distances.frechet_distance(reals.features, fakes.features)
 
 
 def frechet_distance_reference(measured):
-    """Give the distance of real against real pictures, which needs two halves, and that of as many samples."""
+    """Give the distance of real against real images, which needs two halves, and that of as many samples."""
     return _of_halves(measured.reals.features, measured.fakes.features, distances.frechet_distance)
 
 
@@ -73,35 +73,35 @@ def kernel_distance(reals, fakes):
 
 
 def precision(reals, fakes):
-    """Share of samples within the manifold of the real pictures, by features: are samples realistic?"""
+    """Share of samples within the manifold of the real images, by features: are samples realistic?"""
     return distances.share_within(fakes.features, reals.features)
 
 
 def recall(reals, fakes):
-    """Share of real pictures within the manifold of the samples, by features: are samples varied?"""
+    """Share of real images within the manifold of the samples, by features: are samples varied?"""
     return distances.share_within(reals.features, fakes.features)
 
 
 def distinct(reals, fakes):
-    """Number of distinct samples, by features, over that of real pictures: is the variety as large?"""
-    width = 0.5 * reals.spacing
-    return fakes.distinct(width) / reals.distinct(width)
+    """Number of distinct samples, by features, over that of real images: is the variety as large?"""
+    width = 0.5 * reals.median_nn_distance
+    return fakes.vendi_score(width) / reals.vendi_score(width)
 
 
 def copies(reals, fakes):
-    """Share of samples that are training pictures, perhaps with noise: has the generator memorised them?"""
-    return reals.copies.share(fakes.pictures[:COPIES_OF])
+    """Share of samples that are training images, perhaps with noise: has the generator memorized them?"""
+    return reals.copies.share(fakes.images[:COPIES_OF])
 
 
-# The slacks: with 2% the chosen checkpoints' samples were, by another network, at most 5% farther from the pictures
+# The tolerances: with 2% the chosen checkpoints' samples were, by another network, at most 5% farther from the images
 # than the best ones of the run, on three sets (docs/results.md). swd is coarser, since it sees only small patches: in
 # an hour on pics/ it was lowest after 7 minutes and later up to 19% higher, while samples became far better. If only a
 # quarter of them are distinct, it is a third higher or more.
 METRICS = (
-    Metric("swd", swd, LOWER, slack=0.25, coarse=True, reference=swd_reference),
+    Metric("swd", swd, LOWER, tolerance=0.25, coarse=True, reference=swd_reference),
     Metric("ms_ssim", ms_ssim_of_samples, reference=ms_ssim_reference),
     Metric("fid", frechet_distance, LOWER, 0.05, needs=(INCEPTION,), reference=frechet_distance_reference),
-    Metric("kid", kernel_distance, LOWER, slack=0.05, needs=(INCEPTION,)),
+    Metric("kid", kernel_distance, LOWER, tolerance=0.05, needs=(INCEPTION,)),
     Metric("precision", precision, HIGHER, needs=(EFFICIENTNET, INCEPTION)),
     Metric("recall", recall, HIGHER, needs=(EFFICIENTNET, INCEPTION)),
     # Named apart from fid and kid: values by another network must not be taken for those.
@@ -109,16 +109,16 @@ METRICS = (
         "frechet_distance",
         frechet_distance,
         LOWER,
-        slack=0.02,
+        tolerance=0.02,
         needs=(EFFICIENTNET,),
         reference=frechet_distance_reference,
     ),
-    Metric("kernel_distance", kernel_distance, LOWER, slack=0.05, needs=(EFFICIENTNET,)),
+    Metric("kernel_distance", kernel_distance, LOWER, tolerance=0.05, needs=(EFFICIENTNET,)),
     Metric(
         "patch_distance",
         frechet_distance,
         LOWER,
-        slack=0.02,
+        tolerance=0.02,
         needs=(PATCHES,),
         reference=frechet_distance_reference,
     ),
@@ -132,7 +132,7 @@ def columns():
     return tuple(metric.name for metric in METRICS)
 
 
-def metric_named(name):
+def get_metric(name):
     """Return the Metric of this name."""
     return next(metric for metric in METRICS if metric.name == name)
 

@@ -1,4 +1,4 @@
-"""Films of pictures: animated GIF and WebP by Pillow, MP4 by imageio-ffmpeg if that is installed, and a strip."""
+"""Films of images: animated GIF and WebP by Pillow, MP4 by imageio-ffmpeg if that is installed, and a strip."""
 
 import functools
 import importlib.util
@@ -13,21 +13,21 @@ from utils.output import files
 from utils.output.images import grid
 
 MP4_HINT = "For an MP4 film as well: pip install imageio-ffmpeg"
-_STRIP = 12  # pictures in a strip
-_BAND = 12  # pixels: height of a line of text above or below a picture
+_STRIP = 12  # images in a strip
+_BAND = 12  # pixels: height of a line of text above or below an image
 
 
 def animated(frames, format, milliseconds):
     """Return an animation that repeats for ever, bytes; b'' if Pillow was built without this format.
 
-    frames: pictures [H, W, C] uint8 of equal shapes, C 1 or 3. format: 'GIF' or 'WEBP'. milliseconds: of each
+    frames: images [H, W, C] uint8 of equal shapes, C 1 or 3. format: 'GIF' or 'WEBP'. milliseconds: of each
     frame, or a list.
     """
     return encoded(images_of(frames, format), format, milliseconds)
 
 
 def images_of(frames, format):
-    """Return the frames as images that `encoded` takes: for a GIF with 256 colours, which is most of its work."""
+    """Return the frames as images that `encoded` takes: for a GIF with 256 colors, which is most of its work."""
     images = [_rgb(frame) for frame in frames]
     return [image.convert("P", palette=Image.ADAPTIVE) for image in images] if format == "GIF" else images
 
@@ -44,6 +44,20 @@ def encoded(images, format, milliseconds):
     return buffer.getvalue()
 
 
+def write_films(path_of, animate):
+    """Write the animations that Pillow can; return their paths.
+
+    path_of: returns the path for an ending. animate: returns the animation, bytes, for a format.
+    """
+    paths = []
+    for format in ("GIF", "WEBP"):
+        data = animate(format)
+        if data:
+            paths.append(path_of("." + format.lower()))
+            files.write(paths[-1], data)
+    return paths
+
+
 def write_mp4(path, frames, milliseconds):
     """Write an MP4 film; return whether imageio-ffmpeg, which that needs, is installed.
 
@@ -56,7 +70,7 @@ def write_mp4(path, frames, milliseconds):
     height, width = frames[0].shape[:2]
     with tempfile.TemporaryDirectory(prefix="dcgan-") as folder:
         part = os.path.join(folder, "film.mp4")
-        # Sizes are even, which is what yuv420p needs; without macro_block_size pictures would be resized. Some versions
+        # Sizes are even, which is what yuv420p needs; without macro_block_size images would be resized. Some versions
         # of ffmpeg warn of widths that are not multiples of 16.
         options = {"quality": 8, "macro_block_size": 2, "ffmpeg_log_level": "error"}
         writer = imageio_ffmpeg.write_frames(part, (width, height), fps=1000.0 / milliseconds, **options)
@@ -75,17 +89,17 @@ def strip(frames):
     return grid(np.stack([frames[i] for i in chosen]), len(chosen))
 
 
-def with_text(picture, text, below=False):
-    """Return a picture, [H, W, C] uint8, with a line of text above or below it, [H + 12, W, C]; a long text is cut."""
-    band, font = Image.new("L", (picture.shape[1], _BAND), 255), _font()
+def with_text(image, text, below=False):
+    """Return an image, [H, W, C] uint8, with a line of text above or below it, [H + 12, W, C]; a long text is cut."""
+    band, font = Image.new("L", (image.shape[1], _BAND), 255), _font()
     if not isinstance(font, ImageFont.FreeTypeFont):  # a bitmap font, which has the letters of Latin-1 only
         text = text.encode("latin-1", "replace").decode("latin-1")
     ImageDraw.Draw(band).text((1, 0), text, fill=0, font=font)
-    band = np.repeat(np.asarray(band)[..., None], picture.shape[2], axis=2)
-    return np.concatenate([picture, band] if below else [band, picture])
+    band = np.repeat(np.asarray(band)[..., None], image.shape[2], axis=2)
+    return np.concatenate([image, band] if below else [band, image])
 
 
-@functools.lru_cache(maxsize=1)  # with FreeType it is read anew at each call, and a grid needs it for every picture
+@functools.lru_cache(maxsize=1)  # with FreeType it is read anew at each call, and a grid needs it for every image
 def _font():
     try:
         return ImageFont.load_default(size=10)

@@ -80,6 +80,6 @@ def fsync_folder(path):
     try:
         os.fsync(descriptor)
     except OSError as error:
-        filesystem.tell(path, "a sync of folders", error, "a power failure may cost the newest checkpoint")
+        filesystem.warn_unsupported(path, "a sync of folders", error, "a power failure may cost the newest checkpoint")
     finally:
         os.close(descriptor)

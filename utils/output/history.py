@@ -71,8 +71,8 @@ class History:
     def write_grid(self, step, png, shape):
         """Show a sample grid in TensorBoard; png: the bytes of its file, shape: its [H, W, C]."""
         height, width, channels = shape
-        picture = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
-        self._events.add(step, summary=tf.Summary(value=[tf.Summary.Value(tag="samples", image=picture)]))
+        image = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
+        self._events.add(step, summary=tf.Summary(value=[tf.Summary.Value(tag="samples", image=image)]))
 
     def close(self):
         """Close TensorBoard's file; history.csv is open only while a row is written."""

@@ -1,4 +1,4 @@
-"""Web pages that are one file: text is escaped, pictures, styles and scripts are inside, nothing is requested.
+"""Web pages that are one file: text is escaped, images, styles and scripts are inside, nothing is requested.
 
 A Content-Security-Policy in the page lets the browser run these scripts and styles only, by their hashes.
 """

@@ -1,4 +1,4 @@
-"""From float pictures to uint8, grids and PNG."""
+"""From float images to uint8, grids and PNG."""
 
 import io
 import json
@@ -7,20 +7,20 @@ import math
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from utils.output.alpha import straight
+from utils.output.alpha import unpremultiply
 
-_NOTE = "DCGAN"  # the keyword of the text chunk
+_KEYWORD = "DCGAN"  # the keyword of the text chunk
 
 
 def to_uint8(images):
-    """Turn float pictures in [-1, 1], of any shape, into uint8 in 0..255, rounded; NaN becomes 0."""
+    """Turn float images in [-1, 1], of any shape, into uint8 in 0..255, rounded; NaN becomes 0."""
     return np.uint8(np.clip(np.nan_to_num(images * 127.5 + 127.5) + 0.5, 0, 255))
 
 
-def center_crop(pictures, height, width):
-    """Return the centres of pictures [N, H, W, C], which are at least as large: [N, height, width, C]."""
-    top, left = (pictures.shape[1] - height) // 2, (pictures.shape[2] - width) // 2
-    return np.ascontiguousarray(pictures[:, top : top + height, left : left + width])
+def center_crop(images, height, width):
+    """Return the centers of images [N, H, W, C], which are at least as large: [N, height, width, C]."""
+    top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
+    return np.ascontiguousarray(images[:, top : top + height, left : left + width])
 
 
 def averaging_factor(height, width, to):
@@ -28,57 +28,57 @@ def averaging_factor(height, width, to):
     return 2 ** max(0, (min(height, width) // to).bit_length() - 1)
 
 
-def averaged_down(pictures, to):
-    """Return pictures [N, H, W, C] averaged down by their averaging_factor, float32."""
-    n, height, width, channels = pictures.shape
+def averaged_down(images, to):
+    """Return images [N, H, W, C] averaged down by their averaging_factor, float32."""
+    n, height, width, channels = images.shape
     factor = averaging_factor(height, width, to)
-    squares = pictures.reshape(n, height // factor, factor, width // factor, factor, channels)
+    squares = images.reshape(n, height // factor, factor, width // factor, factor, channels)
     return squares.mean(axis=(2, 4), dtype=np.float32)
 
 
-def blank(count, picture_shape, columns=0):
-    """Return a white sheet, [rows * H, columns * W, C] uint8, for `count` pictures [H, W, C], and its columns.
+def blank(count, image_shape, columns=0):
+    """Return a white sheet, [rows * H, columns * W, C] uint8, for `count` images [H, W, C], and its columns.
 
     columns 0: as many as rows, or one more.
     """
-    height, width, channels = picture_shape
+    height, width, channels = image_shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
     rows = math.ceil(count / columns)
     return np.full((rows * height, columns * width, channels), 255, np.uint8), columns
 
 
-def place(sheet, columns, number, picture):
-    """Copy a picture, [H, W, C] uint8, into cell `number` of a sheet, counted row by row."""
-    height, width, _ = picture.shape
+def place(sheet, columns, number, image):
+    """Copy an image, [H, W, C] uint8, into cell `number` of a sheet, counted row by row."""
+    height, width, _ = image.shape
     top, left = number // columns * height, number % columns * width
-    sheet[top : top + height, left : left + width] = picture
+    sheet[top : top + height, left : left + width] = image
 
 
 def grid(images, columns=0):
-    """Return a sheet, see `blank`, with the pictures [N, H, W, C] uint8."""
+    """Return a sheet, see `blank`, with the images [N, H, W, C] uint8."""
     sheet, columns = blank(len(images), images.shape[1:], columns)
     for number, image in enumerate(images):
         place(sheet, columns, number, image)
     return sheet
 
 
-def png(image, note=None):
-    """Return the PNG file, bytes, of a picture [H, W, C] uint8 with C 1, 3, or 4: premultiplied.
+def png(image, metadata=None):
+    """Return the PNG file, bytes, of an image [H, W, C] uint8 with C 1, 3, or 4: premultiplied.
 
-    note: a dict that is written into the file as JSON, and that `note_of` reads; None: nothing.
+    metadata: a dict that is written into the file as JSON, and that `read_metadata` reads; None: nothing.
     """
     buffer, texts = io.BytesIO(), PngImagePlugin.PngInfo()
-    if note:
-        texts.add_text(_NOTE, json.dumps(note))
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else straight(image)).save(buffer, "PNG", pnginfo=texts)
+    if metadata:
+        texts.add_text(_KEYWORD, json.dumps(metadata))
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else unpremultiply(image)).save(buffer, "PNG", pnginfo=texts)
     return buffer.getvalue()
 
 
-def note_of(path):
+def read_metadata(path):
     """Return the note in a PNG file, a dict; {} where there is none, or the file cannot be read."""
     try:
-        with PngImagePlugin.PngImageFile(path) as picture:  # Image.open refuses very large ones
-            note = json.loads(picture.info.get(_NOTE, "{}"))
+        with PngImagePlugin.PngImageFile(path) as image:  # Image.open refuses very large ones
+            metadata = json.loads(image.info.get(_KEYWORD, "{}"))
     except (OSError, ValueError, SyntaxError, TypeError):  # SyntaxError: of Pillow, for a broken PNG
         return {}
-    return note if isinstance(note, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}

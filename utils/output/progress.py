@@ -67,5 +67,5 @@ def _numbers(state):
     row = state.row
     text = f"step {state.step}: D {row['d_loss']:.2f} G {row['g_loss']:.3g} "
     text += f"D(x) {row['d_real']:.2f} D(G(z)) {row['d_fake']:.2f} {row['pictures_per_second']:.0f}/s"
-    # The share of time spent waiting for pictures is worth a place only where it is not 0.
+    # The share of time spent waiting for images is worth a place only where it is not 0.
     return text + (f" wait {row['data_wait']:.0%}" if row["data_wait"] >= 0.005 else "")

@@ -6,12 +6,12 @@ import os
 import sys
 
 _NARROWEST = 20  # columns in which a progress bar makes sense
-_MOST_REMEMBERED = 200  # warnings
+_MAX_WARNINGS = 200  # warnings
 
-_warnings = collections.deque(maxlen=_MOST_REMEMBERED)
+_warnings = collections.deque(maxlen=_MAX_WARNINGS)
 
 
-class _Forgiving:
+class _NonRaising:
     """A text stream that turns silent once its reader has gone (`| head`, a closed terminal)."""
 
     def __init__(self, stream):
@@ -41,7 +41,7 @@ class _Forgiving:
 
 
 @contextlib.contextmanager
-def forgiving_streams():
+def non_raising_streams():
     """Make standard output and standard error never raise inside the block.
 
     A character that the encoding lacks (such as Windows' cp1252) is shown as its escape: \\u65e5. Warnings of before
@@ -55,7 +55,7 @@ def forgiving_streams():
             stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (closed with the last reference)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-        setattr(sys, name, _Forgiving(stream))
+        setattr(sys, name, _NonRaising(stream))
     try:
         yield
     finally:
@@ -81,22 +81,22 @@ def can_show_bar():
 
 def warn(text, fresh_line=False):
     """Print a line for the user to standard error; fresh_line: below the progress bar that may be shown."""
-    remember(text)
+    record_warning(text)
     newline = "\n" if fresh_line else ""
     print(f"{newline}main.py: {text}", file=sys.stderr, flush=True)
 
 
-def remember(warning):
+def record_warning(warning):
     """Keep a warning that is shown, for the report of the run."""
     _warnings.append(warning)
 
 
-def remembered():
+def recorded_warnings():
     """Return the warnings of this call of main.main() so far, at most the last 200 of them."""
     return list(_warnings)
 
 
-def say(text):
+def print_above_bar(text):
     """Print a line for the user to standard output, above the progress bar that may be shown."""
     from tqdm import tqdm  # here, so that main.main() reports a missing tqdm
 

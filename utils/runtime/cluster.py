@@ -15,8 +15,8 @@ from utils.runtime.peers import Peers, start_server
 class Workers:
     """All processes that train one run, seen from this one; a single process gathers from and waits for itself only.
 
-    number, count: of this worker, from 0, and of all; worker 0 is the chief. replicas, own_replicas: the devices of all
-    workers and of this one.
+    index, num_workers: of this worker, from 0, and of all; worker 0 is the chief. replicas, own_replicas: the
+    devices of all workers and of this one.
     """
 
     def __init__(self, task, timeout, devices=None):
@@ -25,30 +25,30 @@ class Workers:
         devices: the names of those to use without a task; None: all GPUs, which each worker with a task always uses.
         """
         self.task, self._timeout = task, timeout
-        self.number, self.count = (task.number, len(task.jobs)) if task else (0, 1)
-        self.is_chief = self.number == 0
+        self.index, self.num_workers = (task.index, len(task.jobs)) if task else (0, 1)
+        self.is_chief = self.index == 0
         self._peers = Peers(task, timeout) if task else None
         self._session = None
         self._strategy = _strategy_of(task, gpus() if devices is None else devices)
         self.replicas = self._strategy.num_replicas_in_sync if self._strategy else 1
-        self.own_replicas = self.replicas // self.count
+        self.own_replicas = self.replicas // self.num_workers
 
     def scope(self):
         """Return the context in which the graph is built."""
         return self._strategy.scope() if self._strategy else contextlib.ExitStack()
 
     def rows(self, batch_size):
-        """Return this worker's slice of the global batch, of batch_size pictures for each replica."""
+        """Return this worker's slice of the global batch, of batch_size images for each replica."""
         own = self.own_replicas * batch_size
-        return slice(self.number * own, (self.number + 1) * own)
+        return slice(self.index * own, (self.index + 1) * own)
 
     def describe(self, batch_size):
         """Return the line that gives the global batch and its split."""
         split = f"{self.own_replicas} devices"
-        if self.count > 1:
-            split = f"{self.count} workers" + (f" of {split}" if self.own_replicas > 1 else "")
-            split += f"; this is {self.task.name(self.number)}"
-        return f"Global batch: {self.replicas * batch_size} pictures, {batch_size} on each of {split}."
+        if self.num_workers > 1:
+            split = f"{self.num_workers} workers" + (f" of {split}" if self.own_replicas > 1 else "")
+            split += f"; this is {self.task.name(self.index)}"
+        return f"Global batch: {self.replicas * batch_size} images, {batch_size} on each of {split}."
 
     def build_gather(self):
         """Add the operation of `gather` to the default graph.
@@ -57,15 +57,15 @@ class Workers:
         """
         import tensorflow.compat.v1 as tf
 
-        if self.count > 1:
+        if self.num_workers > 1:
             self._own_number = tf.placeholder(tf.int64, [])
-            (self._numbers,) = self._sum([self._own_number * tf.one_hot(self.number, self.count, dtype=tf.int64)])
+            (self._numbers,) = self._sum([self._own_number * tf.one_hot(self.index, self.num_workers, dtype=tf.int64)])
 
     def build_broadcast(self, variables):
         """Add the operation of `broadcast` for these variables to the default graph."""
         import tensorflow.compat.v1 as tf
 
-        if self.count > 1:
+        if self.num_workers > 1:
             values = [variable.read_value() for variable in variables]
             sums = self._sum(values if self.is_chief else [tf.zeros_like(value) for value in values])
             with self._strategy.scope():
@@ -95,7 +95,7 @@ class Workers:
         """
         import tensorflow.compat.v1 as tf
 
-        if self.count == 1:
+        if self.num_workers == 1:
             with tf.Session(config=config) as self._session:
                 yield self._session
             return
@@ -109,11 +109,11 @@ class Workers:
 
     def gather(self, number):
         """Return the whole numbers, below 2^63, with which all workers call this, as a list in their order."""
-        if self.count == 1:
+        if self.num_workers == 1:
             return [number]
         return self._session.run(self._numbers, {self._own_number: number}).tolist()
 
-    def agree(self, number):
+    def all_reduce_max(self, number):
         """Return the largest of the whole numbers with which all workers call this."""
         return max(self.gather(number))
 
@@ -123,27 +123,27 @@ class Workers:
 
     def broadcast(self):
         """Give the variables of `build_broadcast` the values that they have on the chief."""
-        if self.count > 1:
+        if self.num_workers > 1:
             self._session.run(self._broadcast)
 
-    def refuse_different(self, fingerprint):
+    def check_same_config(self, fingerprint):
         """Raise UserError on all workers if their fingerprints, numbers below 2^63, differ."""
         fingerprints = self.gather(fingerprint)
         different = [number for number, other in enumerate(fingerprints) if other != fingerprints[0]]
         if different:
             self.barrier()  # an early exit would look like a crash to the others
             name, chief = self.task.name(different[0]), self.task.name(0)
-            raise UserError(f"{name} has different settings or pictures from {chief}; they must match")
+            raise UserError(f"{name} has different settings or images from {chief}; they must match")
 
     @contextlib.contextmanager
-    def failures_named(self):
+    def translate_worker_errors(self):
         """Turn the failure of another worker, inside this context, into a RunError that names it."""
         import tensorflow.compat.v1 as tf
 
         try:
             yield
         except (tf.errors.OpError, RuntimeError) as error:  # RuntimeError: the session was closed by Peers.watch
-            failure = self._failure_behind(error) if self.count > 1 else None
+            failure = self._failure_behind(error) if self.num_workers > 1 else None
             if failure is None:
                 raise
             raise RunError(f"{failure}; see its output, then restart all workers: they resume from the last checkpoint")

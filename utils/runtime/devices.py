@@ -132,7 +132,7 @@ def available_memory(meminfo=_MEMINFO, limit=_MEMORY_LIMIT):
 
 
 @contextlib.contextmanager
-def out_of_memory_named(name, value):
+def translate_oom(name, value):
     """Turn a lack of memory inside this context into a UserError that names the setting to lower."""
     import tensorflow.compat.v1 as tf
 

@@ -7,16 +7,16 @@ error an operation gives that is a safeguard only, it counts as lacking.
 import os
 import sys
 
-_told = set()
+_warned = set()
 
 
-def tell(folder, what, error, consequence):
+def warn_unsupported(folder, what, error, consequence):
     """Warn that the file system of `folder` lacks `what`, once in a process for each file system.
 
     error: the OSError that showed it; consequence: what is different now.
     """
     key = what, os.stat(folder).st_dev
-    if key not in _told:
-        _told.add(key)
+    if key not in _warned:
+        _warned.add(key)
         text = f"{folder} is on a file system without {what} ({error.strerror or error}); {consequence}"
         print(f"main.py: {text}", file=sys.stderr, flush=True)

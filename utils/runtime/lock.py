@@ -145,7 +145,7 @@ def _check_support(folder):
 
 
 def _tell(folder, error):
-    filesystem.tell(folder, "locks", error, "do not start two runs at once there")
+    filesystem.warn_unsupported(folder, "locks", error, "do not start two runs at once there")
 
 
 def has_record_locks(folder):

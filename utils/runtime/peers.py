@@ -18,11 +18,11 @@ def start_server(task, config):
     jobs = {}
     for (kind, _), address in zip(task.jobs, task.addresses):
         jobs.setdefault(kind, []).append(address)
-    kind, index = task.jobs[task.number]
+    kind, index = task.jobs[task.index]
     try:
         return tf.train.Server(tf.train.ClusterSpec(jobs), kind, index, config=config)
     except tf.errors.OpError as error:
-        name, reason = task.name(task.number), reason_of(error)
+        name, reason = task.name(task.index), reason_of(error)
         raise UserError(f"{name} cannot listen on its port ({reason}); is an earlier run still using it?")
 
 
@@ -51,7 +51,7 @@ class Peers:
     def unreachable(self, numbers=None):
         """Return the names of those of the other workers whose ports accept no connection; numbers None: all."""
         numbers = range(len(self._task.jobs)) if numbers is None else numbers
-        return [self._task.name(n) for n in numbers if n != self._task.number and not self._is_reachable(n)]
+        return [self._task.name(n) for n in numbers if n != self._task.index and not self._is_reachable(n)]
 
     def _is_reachable(self, number):
         host, _, port = self._task.addresses[number].rpartition(":")
@@ -78,7 +78,7 @@ class Peers:
 
     def _watch(self, session, stopped):
         # The chief checks all workers, the others check the chief: few connections, and each failure reaches all.
-        numbers = None if self._task.number == 0 else [0]
+        numbers = None if self._task.index == 0 else [0]
         missing = []
         while not stopped.wait(_WATCH_SECONDS):
             missing_before, missing = missing, self.unreachable(numbers)

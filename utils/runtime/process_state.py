@@ -15,7 +15,7 @@ _active = threading.Lock()
 
 
 @contextlib.contextmanager
-def undone():
+def restore_process_state():
     """Undo at the end what was changed inside: environment, log level, the handler of SIGHUP, progress bars' thread."""
     environment, handler, level = dict(os.environ), hangup_handler(), _log_level()
     try:
@@ -32,7 +32,7 @@ def undone():
 
 
 @contextlib.contextmanager
-def alone():
+def forbid_concurrent_calls():
     """Raise UserError if another call is active in this process: they would share its streams, signals and environment.
 
     It comes before anything that a call changes and puts back: while one call starts TensorFlow, whose C++ code reads

@@ -20,14 +20,14 @@ class Task(NamedTuple):
 
     jobs: Tuple[Tuple[str, int], ...]  # (type, index) of each worker; the first one is the chief
     addresses: Tuple[str, ...]  # host:port of each worker
-    number: int  # of this process
+    index: int  # of this process
 
     def name(self, number):
         """Return the name of a worker for messages."""
         return f"worker {number} ({self.addresses[number]})"
 
 
-def task_of(environment):
+def parse_task(environment):
     """Return the Task that TF_CONFIG in this mapping describes, or None for a single process.
 
     Raise UserError if the variable is invalid.

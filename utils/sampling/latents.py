@@ -8,7 +8,7 @@ from utils.errors import UserError
 from utils.sampling import class_names
 
 # One key per use of the noise, mixed with the seed: no two uses share their z.
-TRAINING_GRID, SAMPLES, STATISTICS, MEASURING, NEIGHBOURS = 0, 1, 2, 3, 4
+TRAINING_GRID, SAMPLES, STATISTICS, MEASURING, NEIGHBORS = 0, 1, 2, 3, 4
 _ROWS = 4096  # that are drawn at a time where only some are needed
 
 
@@ -20,30 +20,32 @@ def noise(seed, use, count, z_dim):
     return np.random.RandomState([seed, use]).uniform(-1.0, 1.0, (count, z_dim)).astype(np.float32)
 
 
-def noise_of(seed, use, numbers, z_dim):
+def noise_rows(seed, use, numbers, z_dim):
     """Return the rows of `noise` with these numbers, [len(numbers), z_dim] float32, without keeping all before them."""
-    random, rows, wanted = np.random.RandomState([seed, use]), {}, set(numbers)
-    for start in range(0, max(numbers) + 1, _ROWS):
+    random, numbers = np.random.RandomState([seed, use]), np.asarray(numbers)
+    rows = np.empty((len(numbers), z_dim), np.float32)
+    for start in range(0, numbers.max() + 1, _ROWS):
         block = random.uniform(-1.0, 1.0, (_ROWS, z_dim))
-        rows.update((number, block[number - start].copy()) for number in wanted if start <= number < start + _ROWS)
-    return np.asarray([rows[number] for number in numbers], np.float32)
+        is_here = (numbers >= start) & (numbers < start + _ROWS)
+        rows[is_here] = block[numbers[is_here] - start]
+    return rows
 
 
-def rows_of_classes(z, count, chosen):
+def rows_of_classes(z, count, class_indices):
     """Return (z, labels, columns) for a grid of at least `count` samples, equally many of each chosen class.
 
-    z: [N, z_dim] float32, N >= count. chosen: class indices; if empty, the result is the first `count` rows of z,
+    z: [N, z_dim] float32, N >= count. class_indices: if empty, the result is the first `count` rows of z,
     labels of 0, and columns = 0. Otherwise each class has the same z, in a row of the grid; or in part of a row if
     that makes the grid less narrow. So columns compare the classes.
     """
-    if not chosen:
+    if not class_indices:
         return z[:count], np.zeros(count, np.int32), 0
-    each = -(-count // len(chosen))
-    columns = each * max(1, int(math.sqrt(len(chosen) / each)))
-    return np.tile(z[:each], (len(chosen), 1)), np.repeat(np.int32(chosen), each), columns
+    each = -(-count // len(class_indices))
+    columns = each * max(1, int(math.sqrt(len(class_indices) / each)))
+    return np.tile(z[:each], (len(class_indices), 1)), np.repeat(np.int32(class_indices), each), columns
 
 
-def chosen_classes(text, classes):
+def class_indices(text, classes):
     """Return the indices of the classes named in `text`, such as 'role,person'; '' means all of them.
 
     Raise UserError if the network is unconditional (classes is empty), or for an unknown name.

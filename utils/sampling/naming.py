@@ -5,11 +5,11 @@ import os
 import re
 from typing import NamedTuple
 
-from utils.checkpoints.run_id import get_run_id, short_run_id
+from utils.checkpoints.run_id import short_run_id
 from utils.errors import UserError
-from utils.output.images import note_of
+from utils.output.images import read_metadata
 
-_LONGEST = 60  # characters of class names or picks in a file name: file systems allow 255 bytes, some 143
+_MAX_NAME = 60  # characters of class names or picks in a file name: file systems allow 255 bytes, some 143
 
 
 class Request(NamedTuple):
@@ -17,8 +17,8 @@ class Request(NamedTuple):
 
     folder: str  # samples_dir
     run_id: str  # the identity of the run
-    step: int  # of the checkpoint
-    weights: str  # its fingerprint
+    step: str  # of the checkpoint, as names have it
+    weights: str  # a digest of them
     seed: int  # sample_seed
     truncation: float
     what: str  # which samples of this seed: a part of the names
@@ -48,37 +48,51 @@ class Request(NamedTuple):
         return os.path.join(self.folder, self.name + ending)
 
     def singles(self, class_names, numbers):
-        """Return the paths of single files, by the class of each picture, '' for none, and its number."""
+        """Return the paths of single files, by the class of each image, '' for none, and its number."""
         classes = {name: f"_{_short([name])}" if name else "" for name in set(class_names)}
         weights = _of_weights(self)
         names = [f"sample_{weights}{classes[name]}_{number:05d}.png" for name, number in zip(class_names, numbers)]
         return [os.path.join(self.single_folder, name) for name in names]
 
     @property
-    def note(self):
-        """The note in each picture."""
-        note = {"run": self.run_id, "step": self.step, "seed": self.seed, "weights": self.weights}
-        return note if self.truncation == 1 else dict(note, truncation=self.truncation)
+    def metadata(self):
+        """The metadata in each image."""
+        metadata = {"run": self.run_id, "step": int(self.step), "seed": self.seed, "weights": self.weights}
+        return metadata if self.truncation == 1 else dict(metadata, truncation=self.truncation)
 
 
-def request(run, selected, kind, parts):
-    """Return the Request of the settings `run` from a checkpoint, a select.Selected.
+def request(run, generator, kind, parts):
+    """Return the Request of the settings `run` for a generator.CheckpointGenerator.
 
     kind, parts: what is asked for, such as "n64" and names of classes, or "picks" and their texts.
     """
-    run_id, weights = get_run_id(selected.manifest), selected.weights
     what = f"{kind}_{_short(parts)}" if parts else kind
-    step = selected.checkpoint.step
+    step, run_id, weights = f"{generator.step:08d}", generator.run_id, generator.weights
     return Request(run.samples_dir, run_id, step, weights, run.sample_seed, run.truncation, what)
 
 
-def refuse_others(paths, note):
+def announced(run, kind, parts):
+    """Return the Request of the settings `run` before the checkpoint is known, for the lines that are printed first.
+
+    Its names have <step>, <id> and <parts>; parts: "picks", "classes", or "" for none.
+    """
+    what = f"{kind}_<{parts}>" if parts else kind
+    return Request(run.samples_dir, "<id>", "<step>", "", run.sample_seed, run.truncation, what)
+
+
+def checkpoint_name(run):
+    """Return which checkpoint the settings `run` ask for, as text."""
+    which = f"step {run.checkpoint}" if run.checkpoint.isdecimal() else f"the {run.checkpoint} checkpoint"
+    return f"{which} in {run.checkpoints_dir}"
+
+
+def check_overwrite(paths, metadata):
     """Raise UserError if one of the paths is a file that was not made from these weights: it would be lost.
 
     A run can have two checkpoints of a step: after a rollback, or where two copies of its folder were both continued.
     """
     for path in paths:
-        if os.path.exists(path) and note_of(path).get("weights") != note["weights"]:
+        if os.path.exists(path) and read_metadata(path).get("weights") != metadata["weights"]:
             raise UserError(
                 f"{path} exists already, and was not made from these weights; move it away, or choose another "
                 "--samples_dir"
@@ -87,7 +101,7 @@ def refuse_others(paths, note):
 
 def _of_weights(request):
     truncation = "" if request.truncation == 1 else f"_truncation{request.truncation!r}"
-    return f"{request.step:08d}_seed{request.seed}_run{short_run_id(request.run_id)}{truncation}"
+    return f"{request.step}_seed{request.seed}_run{short_run_id(request.run_id)}{truncation}"
 
 
 def _short(names):
@@ -95,9 +109,9 @@ def _short(names):
     text = "+".join(names)
     plain = re.sub(r"[^\w.+-]", "_", text)
     try:
-        if plain == text and len(os.fsencode(plain)) <= _LONGEST:
+        if plain == text and len(os.fsencode(plain)) <= _MAX_NAME:
             return plain
     except UnicodeEncodeError:  # a locale such as LC_ALL=C, whose file names cannot have these letters
         pass
     hashed = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:6]
-    return f"{re.sub(r'[^A-Za-z0-9.+-]', '_', plain)[:_LONGEST]}_{hashed}"
+    return f"{re.sub(r'[^A-Za-z0-9.+-]', '_', plain)[:_MAX_NAME]}_{hashed}"

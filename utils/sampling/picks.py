@@ -1,6 +1,6 @@
 """Picks: samples named by their numbers, such as '3,17,40-43'; with classes 'role:3,person:0-9'.
 
-A number names the same picture for ever: that of the same checkpoint, sample_seed, truncation and class.
+A number names the same image for ever: that of the same checkpoint, sample_seed, truncation and class.
 
 No numpy here: main.py looks for mistakes before it imports anything that takes time.
 """
@@ -11,9 +11,9 @@ from typing import List, NamedTuple
 from utils.errors import UserError
 from utils.sampling import class_names
 
-MOST = 10**6  # numbers: those below it are allowed
-_MANY = 10000  # picks at once
-_MOST_FRAMES = 10000  # of a walk, all of which are in memory: 400 s
+MAX_NUMBER = 10**6  # numbers: those below it are allowed
+_MAX_PICKS = 10000  # picks at once
+_MAX_FRAMES = 10000  # of a walk, all of which are in memory: 400 s
 # Between the spaces of a sum, '3 -8' would be a range or a difference.
 _RANGES = {"picks": r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", "arithmetic": r"([0-9]{1,9})(?:-([0-9]{1,9}))?"}
 
@@ -29,7 +29,7 @@ class Pick(NamedTuple):
         return f"{classes[self.label]}:{self.number}" if classes else str(self.number)
 
     def caption(self, classes):
-        """Return it for the line above its picture: the number first, because a long name is cut."""
+        """Return it for the line above its image: the number first, because a long name is cut."""
         return f"{self.number} {classes[self.label]}" if classes else str(self.number)
 
 
@@ -54,8 +54,8 @@ def parse(text, classes, setting="picks", start=0):
             example = class_names.quoted(classes[picks[-1].label if picks else 0])
             raise UserError(f"{place} needs a class, such as {example}:{part.strip() or 0}")
         picks += _picks_of(part.strip(), classes, place, _RANGES[setting])
-    if len(picks) > _MANY:
-        raise UserError(f"{setting}: more than {_MANY} pictures; at most {_MANY} can be picked at once")
+    if len(picks) > _MAX_PICKS:
+        raise UserError(f"{setting}: more than {_MAX_PICKS} images; at most {_MAX_PICKS} can be picked at once")
     return picks
 
 
@@ -69,9 +69,9 @@ def _picks_of(part, classes, place, pattern):
         raise UserError(f"{place} is not a number or a range, such as 17 or 40-43")
     first = int(match.group(1))
     last = int(match.group(2) or first)
-    if not first <= last < MOST:
-        raise UserError(f"{place} is invalid; numbers go from 0 to {MOST - 1}, and ranges upwards")
-    return [Pick(label, number) for number in range(first, min(last, first + _MANY) + 1)]
+    if not first <= last < MAX_NUMBER:
+        raise UserError(f"{place} is invalid; numbers go from 0 to {MAX_NUMBER - 1}, and ranges upwards")
+    return [Pick(label, number) for number in range(first, min(last, first + _MAX_PICKS) + 1)]
 
 
 def parse_sum(text, classes):
@@ -86,25 +86,13 @@ def parse_sum(text, classes):
     return terms
 
 
-def check(run, classes=None):
-    """Raise UserError for a mistake in the picks or the arithmetic that the settings `run` ask for; see `parse`."""
-    if run.isTrain:
-        return
-    if run.picks:
-        picks = parse(run.picks, classes)
-        if run.walk:
-            check_walk(run.walk, picks)
-    if run.arithmetic:
-        parse_sum(run.arithmetic, classes)
-
-
 def check_walk(frames, picks):
     """Raise UserError if a walk through these Picks, with so many frames from each to the next, cannot be made."""
     if len(picks) < 2:
         raise UserError(f"walk = {frames} with one pick leads nowhere; give two picks or more")
     total = frames * len(picks)
-    if total > _MOST_FRAMES:
+    if total > _MAX_FRAMES:
         raise UserError(
-            f"walk = {frames} through {len(picks)} pictures has {total} frames; at most {_MOST_FRAMES} are possible; "
+            f"walk = {frames} through {len(picks)} images has {total} frames; at most {_MAX_FRAMES} are possible; "
             "lower walk, or give fewer picks or classes"
         )

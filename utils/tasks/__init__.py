@@ -1,0 +1,29 @@
+"""What one does with a trained generator: one module, with one TASK, for each thing.
+
+TASKS lists them. Everything else follows from the list: which of them exclude each other, what has no effect with
+what, what the program prints first, and what main.py runs. Importing this imports no TensorFlow.
+"""
+
+from utils.errors import UserError
+from utils.tasks import arithmetic, evaluate, export, samples, timelapse, walk
+
+TASKS = (samples.TASK, evaluate.TASK, export.TASK, timelapse.TASK, arithmetic.TASK, walk.TASK)
+
+# Settings that choose samples: a task that ignored them would make something else than what was asked for.
+_SELECTIONS = ("picks", "classes", "label_grid", "single")
+
+
+def find_task(run):
+    """Return the Task that the settings `run` ask for; raise UserError if another setting contradicts it."""
+    asked = [task for task in TASKS if task.setting and getattr(run, task.setting)]
+    if len(asked) > 1:
+        names = " and ".join(task.setting for task in asked)
+        raise UserError(f"{names} are mutually exclusive; set only one of them")
+    task = asked[0] if asked else samples.TASK
+    for name in _SELECTIONS:
+        if getattr(run, name) and name not in task.used(run):
+            cause = "picks" if name in task.uses else task.setting
+            reason = ", which names the classes" if name == "classes" and cause in ("picks", "arithmetic") else ""
+            raise UserError(f"{name} has no effect with {cause}{reason}; leave one of them out")
+    task.check(run)
+    return task

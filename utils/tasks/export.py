@@ -1,131 +1,38 @@
-"""Export G, each format checked before it counts: a fresh Python, which does not know this program, reads the file and
-must draw the same pictures as the sampler.
-"""
+"""Export: the generator as files for other programs, each of them checked."""
 
 import os
-import re
-import subprocess
-import sys
-import tempfile
 
-import numpy as np
-import tensorflow.compat.v1 as tf
-
-from utils.errors import RunError, reason_of
-from utils.export.formats import FORMATS, names_of
-from utils.export.frozen import OUTPUTS, Frozen
-from utils.export.target import Target, size_of
-from utils.output.alpha import premultiplied, straight
-from utils.sampling import latents, picks
-from utils.sampling.generation import generate, z_dim_of
-
-_CHECKED = 16  # pictures
-_SHOWN = 24  # pictures that a page shows first where no picks are given
-_CHECK = """
-import sys
-import numpy as np
-{reader}
-outputs = read(sys.argv[1], dict(np.load(sys.argv[2])))
-np.savez(sys.argv[3], images=outputs["images"], images_float=outputs["images_float"])
-"""
+from utils.config.startup import entry
+from utils.errors import UserError
+from utils.sampling import picks
+from utils.sampling.naming import checkpoint_name
+from utils.tasks.task import Task
 
 
-def export(session, sampler, run, selected):
-    """Export the generator of a checkpoint, a select.Selected, in the formats of run.export; yield lines on each.
-
-    Raise UserError if the folder has an export of other weights, RunError after the other formats if one of them cannot
-    be written or read or does not draw the same pictures, OSError if its files cannot be put into the folder.
-    """
-    classes = selected.manifest.saved.classes
-    target = Target(run.samples_dir, selected, z_dim_of(sampler))
-    network = _freeze(session, sampler, run, selected)
-    expected, feed = _reference(session, sampler, run, classes)
-    failures, published = [], []
-    with tempfile.TemporaryDirectory(prefix="dcgan-") as folder:
-        for name in names_of(run.export):
-            try:
-                written = FORMATS[name].write(network, folder)
-            except Exception as error:  # converters, and their imports, raise anything
-                failures.append(f"{name} ({type(error).__name__}: {reason_of(error)})")
-                continue
-            for file, allowed in written.items():
-                path = os.path.join(folder, file)
-                try:
-                    difference = _difference(FORMATS[name].reader, path, feed, expected, allowed)
-                except RunError as error:
-                    failures.append(str(error))
-                    continue
-                published.append(target.publish(path, file, {"format": name, "largest_difference": difference}))
-                size = size_of(published[-1])
-                yield f"{published[-1]}: {size}, {_CHECKED} pictures differ by at most {difference} of 255"
-    if published:
-        yield f"{target.json}: inputs, outputs and classes"
-    if failures:
-        raise RunError(f"not exported: {'; '.join(failures)}")
+def _describe(run):
+    folder = os.path.join(run.samples_dir, "export_<step>_run<id>")
+    return [f"Exporting {run.export} of {checkpoint_name(run)}", entry("Folder", folder)]
 
 
-def _freeze(session, sampler, run, selected):
-    """Return the Frozen network of a session."""
-    graph_def = session.graph.as_graph_def()
-    graph_def = tf.graph_util.convert_variables_to_constants(session, graph_def, list(OUTPUTS))
-    classes, z_dim = selected.manifest.saved.classes, z_dim_of(sampler)
-    shown = picks.parse(run.picks, classes) if run.picks else _first(len(classes))
-    return Frozen(
-        tf.graph_util.remove_training_nodes(graph_def, list(OUTPUTS)),
-        {"z": (None, z_dim), **({"labels": (None,)} if classes else {})},
-        os.path.basename(selected.manifest.run["pics_dir"]),
-        selected.checkpoint.step,
-        tuple(int(size) for size in sampler.images.shape[1:]),
-        classes,
-        shown,
-        latents.noise_of(run.sample_seed, latents.SAMPLES, [pick.number for pick in shown], z_dim),
-        run.background,
-    )
+def _check(run):
+    if run.picks:
+        picks.parse(run.picks, None)
+        if "page" not in run.export:
+            raise UserError(f"picks has no effect with export = {run.export!r}; leave it out, or also export a page")
 
 
-def _first(n_classes):
-    """Return Picks that show what the network draws: the first numbers, of each class where there are not too many."""
-    labels = range(min(max(1, n_classes), _SHOWN))
-    return [picks.Pick(label, number) for label in labels for number in range(_SHOWN // len(labels))]
+def _run(generator, run):
+    from utils.export.export import export
+
+    return export(generator, run)
 
 
-def _reference(session, sampler, run, classes):
-    """Return (the sampler's pictures, [16, H, W, C] uint8, and {input: value} that they are drawn from)."""
-    z = latents.noise(run.sample_seed, latents.SAMPLES, _CHECKED, z_dim_of(sampler))
-    labels = np.arange(_CHECKED, dtype=np.int32) % max(1, len(classes))
-    pictures = np.concatenate(list(generate(session, sampler, z, labels)))
-    return pictures, {"z": z, **({"labels": labels} if classes else {})}
-
-
-def _difference(reader, path, feed, expected, allowed):
-    """Return by how much the pictures of a file differ from the expected ones, at most, of 255.
-
-    Raise RunError if that is more than allowed, or if the file cannot be read.
-    """
-    folder, file = os.path.split(path)
-    feed_path, result_path = os.path.join(folder, "inputs.npz"), os.path.join(folder, "outputs.npz")
-    np.savez(feed_path, **feed)
-    command = [sys.executable, "-c", _CHECK.format(reader=reader), path, feed_path, result_path]
-    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1")
-    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode:
-        reason = _reason(done.stdout.decode("utf-8", "replace"), done.returncode)
-        raise RunError(f"{file} cannot be read by its runtime ({reason})")
-    with np.load(result_path) as outputs:
-        images, floats = outputs["images"], outputs["images_float"]
-    os.remove(result_path)
-    if not (images.shape == floats.shape == expected.shape and images.dtype == np.uint8):
-        raise RunError(f"{file} draws pictures {images.dtype} {images.shape}")
-    # Premultiplied: where hardly anything is opaque, the smallest difference makes another straight colour.
-    drawn, wanted = premultiplied(images), premultiplied(straight(expected))
-    differences = np.abs(drawn.astype(int) - wanted), np.abs(np.float64(floats) * 127.5 + 127.5 - expected) - 0.5
-    difference = max(int(np.ceil(each.max() - 1e-3)) for each in differences)
-    if difference > allowed:
-        raise RunError(f"{file} differs from the sampler by {difference} of 255")
-    return difference
-
-
-def _reason(output, code):
-    """Return the line of a failed program's output that says why: the last one that is not part of a stack."""
-    lines = [line for line in output.splitlines() if line.strip() and not re.match(r"\s|at |#|=|<", line)]
-    return lines[-1] if lines else f"exit code {code}"
+TASK = Task(
+    name="export",
+    setting="export",
+    uses=("picks", "sample_seed"),
+    describe=_describe,
+    run=_run,
+    memory_setting="export",
+    check=_check,
+)

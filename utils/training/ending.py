@@ -4,19 +4,19 @@ import os
 import sys
 
 from utils.output import files
-from utils.output.terminal import remember, say
+from utils.output.terminal import print_above_bar, record_warning
 from utils.training.guard import rates
 
 POST_MORTEM = "post-mortem.txt"
 
 
 def announce_finished(run, state, n):
-    """Say that no step is left to do, and what the total is made of; n: the number of pictures."""
+    """Say that no step is left to do, and what the total is made of; n: the number of images."""
     if run.max_steps:
         name, goal = "max_steps", f"max_steps = {run.max_steps}"
     else:
         name = "epochs"
-        goal = f"epochs = {run.epochs} of {n} pictures are {run.epochs * n}, and it has seen {state.pictures_seen}"
+        goal = f"epochs = {run.epochs} of {n} images are {run.epochs * n}, and it has seen {state.pictures_seen}"
     print(
         f"This run is finished: step {state.step}, {goal}. Increase {name} to continue training, or sample with "
         "--isTrain 0.",
@@ -26,9 +26,9 @@ def announce_finished(run, state, n):
 
 def announce_stale(run, best):
     """Say that stop_when_stale ends the run; best: the manifest.Best."""
-    say(
-        f"No improvement in {run.stop_when_stale} measurements: {best.metric} was best at step {best.least_step}, "
-        f"{best.least:.4g}. stop_when_stale ends the run here; raise it, or set it to 0, to continue."
+    print_above_bar(
+        f"No improvement in {run.stop_when_stale} measurements: {best.metric} was best at step {best.lowest_step}, "
+        f"{best.lowest:.4g}. stop_when_stale ends the run here; raise it, or set it to 0, to continue."
     )
 
 
@@ -54,7 +54,7 @@ def report(parts, state, saved_step, stop):
     return 128 + stop if state.step < state.total else 0
 
 
-def of_divergence(problem, parts, state, guard, saved_step):
+def report_divergence(problem, parts, state, guard, saved_step):
     """Write a post-mortem of a run that diverged and may not roll back again; return the line that says so.
 
     parts: the run.Parts; saved_step: the step of the newest checkpoint.
@@ -66,17 +66,17 @@ def of_divergence(problem, parts, state, guard, saved_step):
         f"{problem}{after}; nothing was saved of it, and the checkpoint of step {saved_step} is good. See "
         f"{post_mortem}; lower {rates(run)} in params.py"
     )
-    remember(line)
+    record_warning(line)
     return line
 
 
 def _write_post_mortem(parts, state, guard):
     """Write what is known about the end of a run that diverged; return the path, or why there is none."""
-    run, batches, pictures = parts.settings.run, parts.batches, parts.pictures
-    lines = [*guard.post_mortem(run, state.saved.rollbacks), "", "the pictures of the last step:"]
+    run, batches, dataset = parts.settings.run, parts.batches, parts.dataset
+    lines = [*guard.post_mortem(run, state.saved.rollbacks), "", "the images of the last step:"]
     count = run.k * batches.size
     for index in batches.order.take(max(0, state.pictures_seen - count), count):
-        lines.append(" or ".join(pictures.paths_of(index)) or "(no longer in the cache)")
+        lines.append(" or ".join(dataset.paths_of(index)) or "(no longer in the cache)")
     path = os.path.join(run.checkpoints_dir, POST_MORTEM)
     try:
         files.write(path, "\n".join([*lines, ""]).encode("utf-8", "backslashreplace"))

@@ -6,13 +6,13 @@ import re
 from utils.checkpoints.run_id import get_run_id
 from utils.errors import UserError
 from utils.output.history import HISTORY
-from utils.output.images import note_of
+from utils.output.images import read_metadata
 from utils.training.report.page import REPORT
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
 
 
-def refuse_files_of_others(samples_dir, checkpoints_dir):
+def check_no_foreign_files(samples_dir, checkpoints_dir):
     """Raise UserError if a new run would overwrite the files of an earlier one."""
     for setting, folder, pattern in (
         ("samples_dir", samples_dir, _GRIDS),
@@ -28,13 +28,13 @@ def refuse_files_of_others(samples_dir, checkpoints_dir):
             )
 
 
-def refuse_grids_of_others(manifest, run):
+def check_grids_owner(manifest, run):
     """Raise UserError if a resumed run would write its grids among those of another one.
 
     manifest: of the checkpoint to resume from; run: the settings of today. The folders may have been moved.
     """
     grids = sorted(name for name in _names(run.samples_dir) if re.match(_GRIDS, name))
-    owners = (note_of(os.path.join(run.samples_dir, name)).get("run") for name in reversed(grids))
+    owners = (read_metadata(os.path.join(run.samples_dir, name)).get("run") for name in reversed(grids))
     owner = next(filter(None, owners), None)
     if owner is None:  # grids of version 0.8 or earlier: then another run began in the same folder of checkpoints
         then = manifest.run

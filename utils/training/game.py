@@ -7,7 +7,7 @@ WON_FROM = 0.9  # average advantage in them from which on D has won
 OVER_BELOW = 0.8  # and below which it is over
 
 
-class Game:
+class DiscriminatorMonitor:
     """Watches the losses of the last steps."""
 
     def __init__(self, run):

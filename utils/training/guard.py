@@ -8,7 +8,7 @@ are counted over all restarts.
 import collections
 import math
 
-from utils.training.game import Game
+from utils.training.game import DiscriminatorMonitor
 
 MAX_ROLLBACKS = 3  # in a run
 _ROWS = 20  # the last steps that a post-mortem lists
@@ -25,8 +25,8 @@ class Guard:
     """Checks each step, and remembers the last ones for a post-mortem."""
 
     def __init__(self, session, graph, generator, run):
-        """graph: the TrainGraph; generator: the SampledGenerator; run: the run settings."""
-        self._game, self._may_return = Game(run), run.on_lost_game == "rollback"
+        """graph: the TrainGraph; generator: the LiveGenerator; run: the run settings."""
+        self._game, self._may_return = DiscriminatorMonitor(run), run.on_lost_game == "rollback"
         self._session, self._graph, self._generator = session, graph, generator
         self._rows = collections.deque(maxlen=_ROWS)
 
@@ -39,7 +39,7 @@ class Guard:
             return False
         return not (due.save or due.measure) or self._generator.is_finite(state.step)
 
-    def is_lost(self, state):
+    def should_roll_back(self, state):
         """Return whether D has won and the run is to return to its last checkpoint: the same on all workers.
 
         One rollback is left for a divergence, which ends a run that may not return any more.

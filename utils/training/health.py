@@ -9,14 +9,14 @@ import collections
 import numpy as np
 
 from utils.metrics import registry
-from utils.training.game import OVER_BELOW, Game
+from utils.training.game import OVER_BELOW, DiscriminatorMonitor
 from utils.training.guard import rates
 
 COLLAPSE_FROM = 1000  # the first step at which collapse is reported; before it all samples are similar blurs
 IN_A_ROW = 2  # measurements that must agree
 STALE = 10  # measurements without an improvement
-LESS_VARIED = 0.8  # of the variety that samples have had, at most that of real pictures
-MISSING = 0.1  # of the share that a class has among real pictures
+LESS_VARIED = 0.8  # of the variety that samples have had, at most that of real images
+MISSING = 0.1  # of the share that a class has among real images
 COPIED = 0.25  # of the samples
 
 _CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
@@ -28,12 +28,12 @@ class Diagnosis:
 
     def __init__(self, run):
         self._run = run
-        self._game = Game(run)
+        self._game = DiscriminatorMonitor(run)
         self._in_a_row = collections.Counter()
         self._given = set()
         self._most_distinct = 0.0
 
-    def of_losses(self, row):
+    def check_losses(self, row):
         """Return the warnings that a step's row, see history.STEP_COLUMNS, gives rise to."""
         self._game.watch(row)
         return self._warn(
@@ -50,9 +50,9 @@ class Diagnosis:
         cures.append(f"d_learning_rate = {(run.d_learning_rate or run.learning_rate) / 2:g}")
         if run.loss == "non_saturating" and not run.label_smoothing:
             cures.append("label_smoothing = 0.1")
-        return "Add pictures, or try " + " or ".join(cures)
+        return "Add images, or try " + " or ".join(cures)
 
-    def of_measured(self, step, measured, best):
+    def check_metrics(self, step, measured, best):
         """Return the warnings of a measure.Measured; best: a manifest.Best."""
         warnings = self._of_similarity(step, measured) + self._of_saturation(measured)
         warnings += self._of_variety(step, measured) + self._of_copies(measured)
@@ -63,17 +63,17 @@ class Diagnosis:
         return self._warn(
             "collapsed",
             step >= COLLAPSE_FROM and similarity > of_reals + 0.5 * (1 - of_reals),
-            f"Mode collapse: the MS-SSIM of samples is {similarity:.2f}, that of real pictures {of_reals:.2f}. {_CURE}",
+            f"Mode collapse: the MS-SSIM of samples is {similarity:.2f}, that of real images {of_reals:.2f}. {_CURE}",
             IN_A_ROW,
         )
 
     def _of_saturation(self, measured):
-        flat, real_flat = saturated(measured.fakes.pictures), saturated(measured.reals.pictures)
+        flat, real_flat = saturated(measured.fakes.images), saturated(measured.reals.images)
         return self._warn(
             "saturated",
             flat > 0.5 + 0.5 * real_flat,
             f"Samples saturate: {100 * flat:.0f}% of their values are at the ends of the range, {100 * real_flat:.0f}% "
-            f"of those of real pictures. Lower {rates(self._run)} in params.py.",
+            f"of those of real images. Lower {rates(self._run)} in params.py.",
             IN_A_ROW,
         )
 
@@ -85,7 +85,7 @@ class Diagnosis:
         warnings = self._warn(
             "less varied",
             step >= COLLAPSE_FROM and distinct < LESS_VARIED * usual,
-            f"Samples are less varied than they were: {100 * distinct:.0f}% as many are distinct as of real pictures, "
+            f"Samples are less varied than they were: {100 * distinct:.0f}% as many are distinct as of real images, "
             f"after {100 * usual:.0f}%. {_CURE}",
             IN_A_ROW,
         )
@@ -93,7 +93,7 @@ class Diagnosis:
         return warnings + self._warn(
             "missing",
             step >= COLLAPSE_FROM and bool(missing),
-            f"Hardly any sample looks like the pictures of {', '.join(missing)}. Train longer or add pictures of them; "
+            f"Hardly any sample looks like the images of {', '.join(missing)}. Train longer or add images of them; "
             "with conditional = 1 in model/params.py, a new run makes each class by itself.",
             IN_A_ROW,
         )
@@ -101,25 +101,25 @@ class Diagnosis:
     def _of_copies(self, measured):
         copies, searched = measured.values["copies"], measured.reals.copies.searched
         return self._warn(
-            "memorised",
+            "memorized",
             copies > COPIED * searched,
-            f"Samples are training pictures: {100 * copies:.0f}% are nearer to one than pictures are to each other. "
-            f"Add pictures{_AUGMENT if self._run.augment == 'none' else ''}, or sample from an earlier checkpoint.",
+            f"Samples are training images: {100 * copies:.0f}% are nearer to one than images are to each other. "
+            f"Add images{_AUGMENT if self._run.augment == 'none' else ''}, or sample from an earlier checkpoint.",
             IN_A_ROW,
         )
 
     def _of_best(self, step, values, best):
-        if registry.metric_named(best.metric).coarse:
+        if registry.get_metric(best.metric).coarse:
             since = step - best.step
             problem = (
                 f"Samples have been worse for {since} steps: {best.metric} was {best.value:.4g} at step {best.step} "
                 f"and is {values[best.metric]:.4g} now"
             )
         else:
-            since = step - best.least_step
+            since = step - best.lowest_step
             problem = (
-                f"No improvement for {since} steps: {best.metric} was lowest at step {best.least_step}, "
-                f"{best.least:.4g}"
+                f"No improvement for {since} steps: {best.metric} was lowest at step {best.lowest_step}, "
+                f"{best.lowest:.4g}"
             )
         return self._warn(
             "stale",
@@ -140,6 +140,6 @@ class Diagnosis:
         return [warning]
 
 
-def saturated(pictures):
-    """Return the share of the values of uint8 pictures that are at either end of the range."""
-    return float(np.mean((pictures <= 1) | (pictures >= 254)))
+def saturated(images):
+    """Return the share of the values of uint8 images that are at either end of the range."""
+    return float(np.mean((images <= 1) | (images >= 254)))

@@ -10,20 +10,20 @@ import tensorflow.compat.v1 as tf
 from utils.metrics import features
 from utils.output.terminal import warn
 from utils.runtime import devices
-from utils.sampling.generation import refresh_batch
+from utils.sampling.generator import bn_batch_size
 
 _FLOAT = 4  # bytes
 # The program with TensorFlow and the graph, in bytes; copies of each weight (gradient, Adam's two averages, averaged G,
-# temporary ones); copies of each feature map (before and after normalisation and activation, gradients).
+# temporary ones); copies of each feature map (before and after normalization and activation, gradients).
 _IS_OLD = tf.__version__.startswith("1.")
 _PROGRAM, _COPIES, _MAPS = (4.4e8, 9.5, 1.5) if _IS_OLD else (7.2e8, 11.5, 1.75)
 _PENALTY = {"none": 0, "r1": 4, "wgan-gp": 4}  # as many more passes of D
 _MEASURING = {features.NONE: 1.0e8, features.PATCHES: 1.5e8, features.EFFICIENTNET: 2.7e8, features.INCEPTION: 6e8}
-_SET = 6  # sets of as many pictures as are compared, in bytes of a picture
+_SET = 6  # sets of as many images as are compared, in bytes of an image
 
 
 def announce(settings, n):
-    """Print how much memory the run needs; warn if there is less; n: the number of pictures. On a GPU, do nothing."""
+    """Print how much memory the run needs; warn if there is less; n: the number of images. On a GPU, do nothing."""
     if devices.gpus():
         return
     needed, available = estimate(settings, n), devices.available_memory()
@@ -46,11 +46,11 @@ def advice(settings, n, available):
 
 
 def estimate(settings, n):
-    """Return about how many bytes the run takes at its peak; n: the number of pictures."""
+    """Return about how many bytes the run takes at its peak; n: the number of images."""
     run, network = settings.run, settings.network
     g_maps, d_maps = feature_maps(network)
-    step = run.batch_size * (g_maps + (2 + _PENALTY[run.gradient_penalty]) * d_maps)  # of real and of fake pictures
-    maps = _FLOAT * _MAPS * max(step, refresh_batch(network.height, network.width) * g_maps)
+    step = run.batch_size * (g_maps + (2 + _PENALTY[run.gradient_penalty]) * d_maps)  # of real and of fake images
+    maps = _FLOAT * _MAPS * max(step, bn_batch_size(network.height, network.width) * g_maps)
     compared = min(run.metrics_samples, n) * network.channels * network.height * network.width
     measuring = _MEASURING[features.network_of(run)] + _SET * compared if run.metrics_every else 0
     # TensorFlow 2 keeps the memory of the maps while a measurement takes its own; 1.15 gives it back.
@@ -59,7 +59,7 @@ def estimate(settings, n):
 
 
 def feature_maps(network):
-    """Return how many numbers there are in all feature maps of G, and of D, for a picture."""
+    """Return how many numbers there are in all feature maps of G, and of D, for an image."""
     pixels = network.height * network.width
     # Each resolution has a quarter of the pixels of the next one.
     of_g, of_d = (

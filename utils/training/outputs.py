@@ -2,16 +2,17 @@
 
 import os
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import manifest, store
 from utils.errors import reason_of
 from utils.metrics import registry
 from utils.output import files, history, images
-from utils.output.alpha import on_background
+from utils.output.alpha import composite
 from utils.output.terminal import warn
 from utils.sampling import latents
-from utils.sampling.generation import class_list
+from utils.tasks.samples import class_list
 from utils.tasks.timelapse import write_timelapse
 from utils.training.report.page import REPORT, Report
 
@@ -24,8 +25,8 @@ class Outputs:
     """
 
     def __init__(self, session, generator, parts, state):
-        """generator: the SampledGenerator; parts: the run.Parts; state: the RunState to continue from."""
-        self._session, self._generator, self._origin = session, generator, parts.origin
+        """generator: the LiveGenerator; parts: the run.Parts; state: the RunState to continue from."""
+        self._session, self._generator, self._start = session, generator, parts.start
         self._settings, self._run = parts.settings, parts.settings.run
         # All grids of a run show the same noise.
         z = latents.noise(self._run.seed, latents.TRAINING_GRID, self._run.train_samples, self._settings.network.z_dim)
@@ -34,8 +35,8 @@ class Outputs:
         self._columns = columns or self._run.grid_columns
         self._class_list = class_list(self._labels, columns, state.saved.classes) if columns else b""
         self._history = None
-        self._report = Report(self._settings, parts.pictures, self._origin.saved.run_id)
-        self._continue_from(state, self._origin.newest)
+        self._report = Report(self._settings, parts.dataset, self._start.saved.run_id)
+        self._continue_from(state, self._start.newest)
 
     def _continue_from(self, state, newest):
         """Continue after a checkpoint, a Selected, or with None from the start."""
@@ -61,16 +62,16 @@ class Outputs:
     def _save(self, state):
         run, saved = self._run, state.saved
         self._generator.refresh(state.step)
-        self._origin.lock.hold()  # lost if the folder was replaced, where another run may have it now
-        best = saved.former + ((saved.best.step,) if saved.best else ())
-        keep = store.Keep(run.keep_checkpoints, run.keep_every, best, tuple(self._damaged))
-        checkpoint = store.at(run.checkpoints_dir, state.step)
-        store.save(self._session, self._origin.saver, checkpoint, self._manifest(state), keep)
+        self._start.lock.hold()  # lost if the folder was replaced, where another run may have it now
+        best = saved.past_bests + ((saved.best.step,) if saved.best else ())
+        keep = store.RetentionPolicy(run.keep_checkpoints, run.keep_every, best, tuple(self._damaged))
+        checkpoint = store.checkpoint_at(run.checkpoints_dir, state.step)
+        store.save(self._session, self._start.saver, checkpoint, self._manifest(state), keep)
         self._saved, self.saved_step = saved, state.step
         self._damaged = [step for step in self._damaged if step > state.step]  # the others are removed, or good again
 
     def _rewrite_manifest(self, state):
-        store.rewrite_manifest(store.at(self._run.checkpoints_dir, state.step), self._manifest(state))
+        store.rewrite_manifest(store.checkpoint_at(self._run.checkpoints_dir, state.step), self._manifest(state))
         self._saved = state.saved
 
     def _manifest(self, state):
@@ -92,7 +93,9 @@ class Outputs:
             self._attempt(f"the grid of step {state.step}", self._write_grid, state.step)
 
     def _write_grid(self, step):
-        samples = on_background(self._generator.samples(step, self._z, self._labels), self._run.background)
+        self._generator.refresh(step)
+        samples = np.concatenate(list(self._generator.batches(self._z, self._labels)))
+        samples = composite(samples, self._run.background)
         sheet = images.grid(samples, self._columns)
         png = self._write_sheet(f"train_{step:08d}.png", sheet, step)
         self._open_history().write_grid(step, png, sheet.shape)
@@ -103,16 +106,16 @@ class Outputs:
         self._attempt("the time-lapse", self._write_timelapse)
 
     def _write_timelapse(self):
-        line = write_timelapse(self._run.samples_dir, self._origin.saved.run_id)
+        line = write_timelapse(self._run.samples_dir, self._start.saved.run_id)
         if line:
             print(line, flush=True)
 
     def write_reals(self, reals):
-        """Write samples/reals.png: pictures as the networks get them; reals: [N, H, W, C] float32 in [-1, 1].
+        """Write samples/reals.png: images as the networks get them; reals: [N, H, W, C] float32 in [-1, 1].
 
         For classes also samples/classes.csv, which says where each of them is in the grids of samples.
         """
-        shown = on_background(images.to_uint8(reals), self._run.background)
+        shown = composite(images.to_uint8(reals), self._run.background)
         sheet = images.grid(shown, self._run.grid_columns)
         self._attempt("reals.png", self._write_sheet, "reals.png", sheet, 0)
         if self._class_list:
@@ -148,7 +151,7 @@ class Outputs:
             warn(f"{what} cannot be written ({error}); {consequence}", fresh_line=True)
 
     def _write_sheet(self, name, sheet, step):
-        png = images.png(sheet, {"run": self._origin.saved.run_id, "step": step})
+        png = images.png(sheet, {"run": self._start.saved.run_id, "step": step})
         files.write(os.path.join(self._run.samples_dir, name), png)
         return png
 
@@ -163,7 +166,7 @@ class NoOutputs:
     """The outputs of a worker that is not the chief: none. Its weights and statistics stay equal to the chief's."""
 
     def __init__(self, generator):
-        """generator: the SampledGenerator."""
+        """generator: the LiveGenerator."""
         self._generator = generator
         self.saved_step = None
 

@@ -6,11 +6,11 @@ from utils.checkpoints.manifest import Best
 from utils.errors import UserError, reason_of
 from utils.metrics import features, ranking
 from utils.metrics.measure import Measurer
-from utils.output.terminal import remember, say, warn
+from utils.output.terminal import print_above_bar, record_warning, warn
 from utils.training.health import Diagnosis
 
 
-def open_measurer(pictures, settings):
+def open_measurer(dataset, settings):
     """Return the Measurer of a run, None with metrics_every = 0. Say so where it has no network.
 
     Where a network cannot be used, the run is measured without it; raise UserError if best_metric needs it.
@@ -22,27 +22,29 @@ def open_measurer(pictures, settings):
         network = features.open_network(run)
     except UserError as error:
         if run.best_metric != "auto":
-            ranking.metric_of(run, features.PATCHES)
+            ranking.resolve_metric(run, features.PATCHES)
         network = features.Patches()
-        warn(f"{error}; the run is measured by {ranking.metric_of(run, network.kind).name}")
+        warn(f"{error}; the run is measured by {ranking.resolve_metric(run, network.kind).name}")
     else:
         if network and network.kind == features.PATCHES and run.metrics_network == "auto":
-            say(f"Samples are measured by small patches; {features.INSTALL} gives a measure that sees what they show.")
-    return Measurer(pictures, settings, run.metrics_samples, network)
+            print_above_bar(
+                f"Samples are measured by small patches; {features.INSTALL} gives a measure that sees what they show."
+            )
+    return Measurer(dataset, settings, run.metrics_samples, network)
 
 
 class Quality:
     """Measures the samples where the schedule asks for it. A failure here never ends the run."""
 
     def __init__(self, measurer, generator, run):
-        """measurer: a measure.Measurer, or None where nothing is measured; generator: the SampledGenerator."""
+        """measurer: a measure.Measurer, or None where nothing is measured; generator: the LiveGenerator."""
         self._measurer, self._generator = measurer, generator
-        self._metric = ranking.metric_of(run, measurer.kind) if measurer else None
+        self._metric = ranking.resolve_metric(run, measurer.kind) if measurer else None
         self._diagnosis, self._run = Diagnosis(run), run
 
     def watch(self, state):
         """Give warnings where the losses show that something goes wrong."""
-        _say(self._diagnosis.of_losses(state.row), state.step)
+        _say(self._diagnosis.check_losses(state.row), state.step)
 
     def measure(self, state):
         """Measure the samples and add the results to the state's row; return whether they are the best so far."""
@@ -50,7 +52,7 @@ class Quality:
             return False
         try:
             self._generator.refresh(state.step)
-            measured = self._measurer(self._generator.session, self._generator.sampler)
+            measured = self._measurer(self._generator)
         except Exception as error:  # a metric may raise anything
             reason = reason_of(error)
             warn(f"the quality at step {state.step} cannot be measured ({reason}); training continues", fresh_line=True)
@@ -61,7 +63,7 @@ class Quality:
         state.measured, state.measured_at = f"{self._metric.name} {value:.4g}", state.step
         is_best = self._choose_best(state, value)
         best = state.saved.best
-        _say(self._diagnosis.of_measured(state.step, measured, best) if best else [], state.step)
+        _say(self._diagnosis.check_metrics(state.step, measured, best) if best else [], state.step)
         return is_best
 
     def is_stale(self, state):
@@ -69,25 +71,25 @@ class Quality:
         best, patience = state.saved.best, self._run.stop_when_stale * self._run.metrics_every
         if not patience or not best or self._is_of_another(best):
             return False
-        return state.step - best.least_step >= patience
+        return state.step - best.lowest_step >= patience
 
     def _is_of_another(self, best):
         """Return whether the values of a manifest.Best cannot be compared with those that are measured now."""
-        return (best.metric, best.of) != (self._metric.name, self._measurer.of)
+        return (best.metric, best.comparison) != (self._metric.name, self._measurer.comparison)
 
     def _choose_best(self, state, value):
         """Record the best checkpoint of the run in `state.saved`; return whether it is that of this step."""
-        best, of = state.saved.best, self._measurer.of
+        best, comparison = state.saved.best, self._measurer.comparison
         if best and self._is_of_another(best):
-            state.saved = state.saved._replace(best=None, former=(*state.saved.former, best.step))
+            state.saved = state.saved._replace(best=None, past_bests=(*state.saved.past_bests, best.step))
             best = None
         if best is None:
             is_best = math.isfinite(value)
-            best = Best(state.step, self._metric.name, of, value, value, state.step) if is_best else None
+            best = Best(state.step, self._metric.name, comparison, value, value, state.step) if is_best else None
         else:
-            is_best = ranking.is_as_good(self._metric, value, best.least)
-            if ranking.improves(self._metric, value, best.least):
-                best = best._replace(least=value, least_step=state.step)
+            is_best = ranking.is_as_good(self._metric, value, best.lowest)
+            if ranking.improves(self._metric, value, best.lowest):
+                best = best._replace(lowest=value, lowest_step=state.step)
             if is_best:
                 best = best._replace(step=state.step, value=value)
         state.saved = state.saved._replace(best=best)
@@ -96,8 +98,8 @@ class Quality:
 
 def _say(warnings, step):
     for warning in warnings:
-        say(warning)
-        remember(f"step {step}: {warning}")
+        print_above_bar(warning)
+        record_warning(f"step {step}: {warning}")
 
 
 class NoQuality:

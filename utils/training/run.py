@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import manifest, select
-from utils.data.batches import errors_named
+from utils.data.batches import reraise_input_errors
 from utils.errors import RunError
 from utils.output.progress import Progress
 from utils.output.terminal import warn
@@ -16,9 +16,9 @@ from utils.runtime import devices
 from utils.runtime.signals import StopSignals
 from utils.training import ending
 from utils.training.guard import MAX_ROLLBACKS, Guard, rates
+from utils.training.live_generator import LiveGenerator
 from utils.training.outputs import NoOutputs, Outputs
 from utils.training.quality import NoQuality, Quality, open_measurer
-from utils.training.sampled import SampledGenerator
 from utils.training.state import Pace, RunState, Schedule
 
 
@@ -27,37 +27,39 @@ class Parts(NamedTuple):
 
     settings: Any  # config.settings.Settings
     workers: Any  # runtime.cluster.Workers
-    pictures: Any  # the training Pictures
-    origin: Any  # where it starts from: see starting_point.py
+    dataset: Any  # the training ImageDataset
+    start: Any  # where it starts from: see starting_point.py
     batches: Any  # data.batches.Batches, in the default graph
     graph: Any  # model.train_graph.TrainGraph, in the default graph
     sampler: Any  # model.sample_graph.Sampler, in the default graph
 
     @property
     def classes(self):
-        """The names of the classes that are learnt, in the order of their labels; () for none."""
-        return tuple(self.pictures.classes) if self.settings.network.conditional else ()
+        """The names of the classes that are learned, in the order of their labels; () for none."""
+        return tuple(self.dataset.classes) if self.settings.network.conditional else ()
 
 
 @contextlib.contextmanager
 def open_run(parts):
     """Complete and finalize the default graph, open the session, give all variables their values; yield the Run.
 
-    Raise UserError if workers have different settings or pictures, RunError where another worker fails.
+    Raise UserError if workers have different settings or images, RunError where another worker fails.
     """
     run, workers = parts.settings.run, parts.workers
     with workers.scope():
         initializer = tf.global_variables_initializer()
-    parts.origin.build(parts.graph, parts.classes)
+    parts.start.build(parts.graph, parts.classes)
     workers.build_broadcast(tf.global_variables())
-    measurer = open_measurer(parts.pictures, parts.settings) if workers.is_chief else None
+    measurer = open_measurer(parts.dataset, parts.settings) if workers.is_chief else None
     tf.get_default_graph().finalize()
 
     opening = workers.session(devices.session_config(run.precision))
-    with workers.failures_named(), errors_named(parts.batches), opening as session, StopSignals() as signals:
-        workers.refuse_different(manifest.fingerprint(parts.settings, parts.pictures.fingerprint))
+    with workers.translate_worker_errors(), reraise_input_errors(
+        parts.batches
+    ), opening as session, StopSignals() as signals:
+        workers.check_same_config(manifest.fingerprint(parts.settings, parts.dataset.fingerprint))
         session.run(initializer)
-        parts.origin.start(session)
+        parts.start.start(session)
         workers.broadcast()
         opened = Run(session, parts, measurer, signals)
         with contextlib.closing(opened.progress):
@@ -71,11 +73,11 @@ class Run:
         """parts: the Parts; measurer: a measure.Measurer or None; signals: the StopSignals."""
         run, self._parts = parts.settings.run, parts
         self.session, self.workers, self.signals, self.k = session, parts.workers, signals, run.k
-        waited = {"waited": parts.batches.waited}
-        self.graph = parts.graph._replace(d_updates=[dict(update, **waited) for update in parts.graph.d_updates])
+        wait_seconds = {"wait_seconds": parts.batches.wait_seconds}
+        self.graph = parts.graph._replace(d_updates=[dict(update, **wait_seconds) for update in parts.graph.d_updates])
         self.state = self._first_state()
         self.schedule = Schedule(run)
-        self._generator = SampledGenerator(session, parts.sampler, parts.pictures.labels)
+        self._generator = LiveGenerator(session, parts.sampler, parts.dataset.labels)
         self.guard = Guard(session, self.graph, self._generator, run)
         self.progress = Progress(self.state, run.log_every, shown=self.workers.is_chief)
         if self.workers.is_chief:
@@ -86,17 +88,17 @@ class Run:
 
     def _first_state(self):
         """Return the RunState at the start of this process."""
-        run, pictures = self._parts.settings.run, self._parts.pictures
-        pace = Pace(pictures.n, run.k * self._parts.batches.size, run.log_every)
+        run, dataset = self._parts.settings.run, self._parts.dataset
+        pace = Pace(dataset.n, run.k * self._parts.batches.size, run.log_every)
         step, seen, rollbacks = self._counters()
-        total = run.max_steps or step + math.ceil((run.epochs * pace.n - seen) / pace.pictures_per_step)
-        saved = self._parts.origin.saved._replace(pictures=pictures.fingerprint, classes=self._parts.classes)
+        total = run.max_steps or step + math.ceil((run.epochs * pace.n - seen) / pace.images_per_step)
+        saved = self._parts.start.saved._replace(fingerprint=dataset.fingerprint, classes=self._parts.classes)
         if not self.workers.is_chief:
             saved = saved._replace(rollbacks=(0,) * rollbacks)  # only the chief knows at which steps
         return RunState(step, seen, total, saved, pace)
 
     def _counters(self):
-        """Return (step, pictures seen, rollbacks), as the graph counts them."""
+        """Return (step, images seen, rollbacks), as the graph counts them."""
         counters = self.graph.counters
         fetches = [counters.step, counters.pictures_seen, counters.rollbacks]
         return tuple(int(value) for value in self.session.run(fetches))
@@ -105,7 +107,7 @@ class Run:
         """Return whether no step is left, and say so."""
         if self.state.step < self.state.total:
             return self._is_stale()
-        ending.announce_finished(self._parts.settings.run, self.state, self._parts.pictures.n)
+        ending.announce_finished(self._parts.settings.run, self.state, self._parts.dataset.n)
         return True
 
     def end_if_stale(self, due, stop):
@@ -121,7 +123,7 @@ class Run:
 
     def _is_stale(self):
         """Return whether stop_when_stale ends the run at this step, and say so. The chief decides for all workers."""
-        if not self.workers.agree(self.quality.is_stale(self.state)):
+        if not self.workers.all_reduce_max(self.quality.is_stale(self.state)):
             return False
         if self.workers.is_chief:
             ending.announce_stale(self._parts.settings.run, self.state.saved.best)
@@ -144,15 +146,15 @@ class Run:
         return True
 
     def _first_reals(self):
-        """Return the first pictures of the run, at most as many as a grid has: [N, H, W, C] float32 in [-1, 1]."""
+        """Return the first images of the run, at most as many as a grid has: [N, H, W, C] float32 in [-1, 1]."""
         batches = self._parts.batches
-        count = min(self._parts.pictures.n, self._parts.settings.run.train_samples)
+        count = min(self._parts.dataset.n, self._parts.settings.run.train_samples)
         self.session.run(batches.initializer, {batches.start: 0})
         rounds = math.ceil(count / int(batches.images.shape[0]))
         return np.concatenate([self.session.run(batches.images) for _ in range(rounds)])[:count]
 
     def _restart_batches(self):
-        """Let the stream of batches continue after the pictures seen so far."""
+        """Let the stream of batches continue after the images seen so far."""
         batches = self._parts.batches
         self.session.run(batches.initializer, {batches.start: self.state.pictures_seen})
 
@@ -165,14 +167,14 @@ class Run:
         state, run, past = self.state, self._parts.settings.run, self.state.saved.rollbacks
         problem = f"step {state.step}: " + ("D has won" if lost else "losses or weights are NaN or infinite")
         if not lost and (run.on_nan == "stop" or len(past) >= MAX_ROLLBACKS):
-            line = ending.of_divergence(problem, self._parts, state, self.guard, self.outputs.saved_step)
+            line = ending.report_divergence(problem, self._parts, state, self.guard, self.outputs.saved_step)
             self.outputs.write_report(state)
             raise RunError(line)
         saved = state.saved._replace(rollbacks=(*past, state.step))
-        newest = self._parts.origin.return_to_newest(self.session, len(saved.rollbacks))
+        newest = self._parts.start.return_to_newest(self.session, len(saved.rollbacks))
         self.workers.broadcast()
         if newest:
-            saved = saved._replace(best=select.best_of(newest), former=newest.manifest.saved.former)
+            saved = saved._replace(best=select.best_of(newest), past_bests=newest.manifest.saved.past_bests)
         step, seen, _ = self._counters()
         state.roll_back(step, seen, saved)
         self._restart_batches()

@@ -1,7 +1,7 @@
-"""Where a run starts from: a checkpoint (Resumed), the weights of another run (Pretrained), or random weights (Fresh).
+"""Where a run starts: from a checkpoint, from the weights of another run, or from scratch.
 
 An origin holds the folders of the run and their lock. It gives all variables their first values, and after a divergence
-those of the newest good checkpoint. Only the chief of several workers has one of these; the others have a Follower and
+those of the newest good checkpoint. Only the chief of several workers has one of these; the others have a NonChief and
 get all values from the chief.
 """
 
@@ -24,7 +24,7 @@ _NETWORKS = ("generator/", "discriminator/")
 
 
 @contextlib.contextmanager
-def open_origin(settings, is_chief):
+def open_starting_point(settings, is_chief):
     """Check and lock the folders of a run; yield where it starts from, and release the lock at the end.
 
     Raise UserError if a folder is wrong, in use, or has files of another run, before any file of that run is changed.
@@ -33,10 +33,10 @@ def open_origin(settings, is_chief):
     Scan(run.pics_dir)  # raises UserError if there is no such folder
     if not is_chief:
         files.make_writable("cache_dir", run.cache_dir)
-        yield Follower(settings)
+        yield NonChief(settings)
         return
     if not os.path.isdir(run.checkpoints_dir):
-        folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
+        folders.check_no_foreign_files(run.samples_dir, run.checkpoints_dir)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         files.make_writable(name, getattr(run, name))
     files.fsync_folder(run.checkpoints_dir)  # which says so now if the file system cannot
@@ -45,12 +45,12 @@ def open_origin(settings, is_chief):
         if newest:
             yield _resumed(settings, lock, newest)
             return
-        folders.refuse_files_of_others(run.samples_dir, run.checkpoints_dir)
-        yield Pretrained(settings, lock) if run.init_from else Fresh(settings, lock)
+        folders.check_no_foreign_files(run.samples_dir, run.checkpoints_dir)
+        yield FromPretrained(settings, lock) if run.init_from else FromScratch(settings, lock)
 
 
 def _resumed(settings, lock, newest):
-    """Return the Resumed of a run whose newest good checkpoint, a Selected, is `newest`; say so."""
+    """Return the FromCheckpoint of a run whose newest good checkpoint, a Selected, is `newest`; say so."""
     select.warn_damaged(newest)
     settings, kept = manifest.keep_defaults(newest.manifest, settings)
     run = settings.run
@@ -59,8 +59,8 @@ def _resumed(settings, lock, newest):
     if run.init_from:
         print(f"init_from = {run.init_from} is not used: the run continues from its own checkpoint.", flush=True)
     _announce_kept(kept)
-    folders.refuse_grids_of_others(newest.manifest, run)
-    return Resumed(settings, lock, newest)
+    folders.check_grids_owner(newest.manifest, run)
+    return FromCheckpoint(settings, lock, newest)
 
 
 def _announce_kept(kept):
@@ -68,19 +68,19 @@ def _announce_kept(kept):
         print(f"These defaults have changed since that run began; its own are kept: {schema.listed(kept)}.", flush=True)
 
 
-class Fresh:
+class FromScratch:
     """Random weights."""
 
     def __init__(self, settings, lock):
         """settings: those to train with; lock: the WriterLock of the run's checkpoints_dir."""
         self.settings, self.lock = settings, lock
         self.newest = None  # the select.Selected that the run continues from
-        self.saved = manifest.Saved(run_id=new_run_id())  # to continue from
+        self.saved = manifest.SavedState(run_id=new_run_id())  # to continue from
 
-    def check_pictures(self, pictures, settings):
+    def check_images(self, dataset, settings):
         """Raise UserError if a conditional network cannot learn the class folders."""
         if settings.network.conditional:
-            require_classes(pictures, settings.run)
+            require_classes(dataset, settings.run)
 
     def build(self, graph, classes):
         """Add the savers to the default graph; graph: the TrainGraph; classes: names of the classes, () for none."""
@@ -91,8 +91,8 @@ class Fresh:
         self._required_saver = tf.train.Saver(self._required) if graph.optional else self.saver
 
     def start(self, session):
-        """Give the variables, just initialised, their first values."""
-        session.run(self._graph.start_average)
+        """Give the variables, just initialized, their first values."""
+        session.run(self._graph.init_ema)
 
     def return_to_newest(self, session, rollbacks):
         """Give the variables the values of the newest good checkpoint; return it, a Selected.
@@ -114,7 +114,7 @@ class Fresh:
         session.run(self._graph.set_rollbacks, {self._graph.new_rollbacks: rollbacks})
 
 
-class Resumed(Fresh):
+class FromCheckpoint(FromScratch):
     """A checkpoint of the same run."""
 
     def __init__(self, settings, lock, newest):
@@ -123,14 +123,14 @@ class Resumed(Fresh):
         self.newest = newest
         self.saved = newest.manifest.saved._replace(best=select.best_of(newest), run_id=get_run_id(newest.manifest))
 
-    def check_pictures(self, pictures, settings):
-        """Raise UserError if the class folders are not those of the run; say so if its pictures have changed."""
+    def check_images(self, dataset, settings):
+        """Raise UserError if the class folders are not those of the run; say so if its images have changed."""
         if settings.network.conditional:
-            require_classes(pictures, settings.run, self.saved.classes)
-        before = self.saved.pictures
-        if before not in ("", pictures.fingerprint):
+            require_classes(dataset, settings.run, self.saved.classes)
+        before = self.saved.fingerprint
+        if before not in ("", dataset.fingerprint):
             print(
-                f"The training pictures have changed ({before.split()[0]} before, {pictures.n} now); resuming, but not "
+                f"The training images have changed ({before.split()[0]} before, {dataset.n} now); resuming, but not "
                 "bit-exactly.",
                 flush=True,
             )
@@ -140,7 +140,7 @@ class Resumed(Fresh):
         self._restore(session, len(self.newest.manifest.saved.rollbacks))
 
 
-class Pretrained(Fresh):
+class FromPretrained(FromScratch):
     """The weights of another run, `init_from`, as far as they fit; optimizers and counters start fresh."""
 
     def __init__(self, settings, lock):
@@ -153,7 +153,7 @@ class Pretrained(Fresh):
         settings, kept = manifest.keep_defaults(self._source.manifest._replace(run={}), settings)
         super().__init__(settings, lock)
         _announce_kept(kept)
-        transfer.refuse_other_meaning(self._init_from, self._source.manifest.network, settings.network)
+        transfer.check_same_meaning(self._init_from, self._source.manifest.network, settings.network)
 
     def build(self, graph, classes):
         """Add the savers to the default graph; raise UserError if no weights of the other run fit."""
@@ -162,7 +162,7 @@ class Pretrained(Fresh):
         theirs = self._source.manifest
         self._transfer = transfer.Transfer(weights, self._source.checkpoint, classes, theirs.saved.classes)
         if not self._transfer.plan.taken:
-            transfer.refuse_all_shapes(self._init_from, theirs.network, self.settings.network)
+            transfer.check_some_shape_fits(self._init_from, theirs.network, self.settings.network)
         self._frozen = transfer.frozen_layers(self.settings.run, self.settings.network, self._transfer.plan.taken)
 
     def start(self, session):
@@ -175,11 +175,11 @@ class Pretrained(Fresh):
         super().start(session)
 
 
-class Follower:
+class NonChief:
     """The origin on a worker that is not the chief: it holds no folder, and gets all values from the chief."""
 
-    newest, saved = None, manifest.Saved()
-    check_pictures, start = Fresh.check_pictures, Fresh.start  # as for random weights
+    newest, saved = None, manifest.SavedState()
+    check_images, start = FromScratch.check_images, FromScratch.start  # as for random weights
 
     def __init__(self, settings):
         """settings: those to train with, which the chief's must equal."""

@@ -7,10 +7,10 @@ _WINDOW = 5  # logged steps that the throughput is averaged over
 
 
 class Pace(NamedTuple):
-    """What turns steps into pictures, epochs and throughput."""
+    """What turns steps into images, epochs and throughput."""
 
-    n: int  # pictures in the data set
-    pictures_per_step: int  # real pictures, on all workers
+    n: int  # images in the data set
+    images_per_step: int  # real images, on all workers
     log_every: int  # steps between two points of the throughput
 
 
@@ -18,9 +18,9 @@ class RunState:
     """Where a run is. The loop owns it, and hands it to everything that works for the loop."""
 
     def __init__(self, step, pictures_seen, total, saved, pace):
-        """step, pictures_seen: finished so far. total: the last step. saved: a manifest.Saved. pace: a Pace."""
+        """step, pictures_seen: finished so far. total: the last step. saved: a manifest.SavedState. pace: a Pace."""
         self.step, self.pictures_seen, self.total = step, pictures_seen, total
-        self.waited = 0.0  # seconds this process has waited for pictures
+        self.wait_seconds = 0.0  # seconds this process has wait_seconds for images
         self.row = {}  # the numbers of the last step, by the columns of history.csv
         self.measured = ""  # the last measurement of the quality, as text; "" if it failed
         self.measured_at = step  # the step of that
@@ -31,7 +31,7 @@ class RunState:
     def restart_clock(self):
         """Measure time and throughput from now on."""
         self.first_step, self._started = self.step, time.time()
-        self._window = [(self._started, self.step, self.waited)]
+        self._window = [(self._started, self.step, self.wait_seconds)]
 
     def advance(self, d, g):
         """Take over the results of a step: of the last update of D, and of the update of G."""
@@ -47,14 +47,14 @@ class RunState:
 
     def _throughput(self):
         """Return pictures_per_second and data_wait, a share of the time, over the last steps; and seconds in all."""
-        now, (start, step, waited) = time.time(), self._window[0]
+        now, (start, step, wait_seconds) = time.time(), self._window[0]
         seconds = max(now - start, 1e-9)
         if _is_multiple(self.step, self._pace.log_every):
-            self._window = [*self._window[1 - _WINDOW :], (now, self.step, self.waited)]
+            self._window = [*self._window[1 - _WINDOW :], (now, self.step, self.wait_seconds)]
         return {
-            "pictures_per_second": self._pace.pictures_per_step * (self.step - step) / seconds,
+            "pictures_per_second": self._pace.images_per_step * (self.step - step) / seconds,
             "seconds": now - self._started,
-            "data_wait": min(1.0, (self.waited - waited) / seconds),
+            "data_wait": min(1.0, (self.wait_seconds - wait_seconds) / seconds),
         }
 
     def roll_back(self, step, pictures_seen, saved):

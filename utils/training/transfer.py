@@ -103,7 +103,7 @@ class Transfer:
         self._assign = [variable.assign(value) for variable, value in zip(self._by_row, self._values)]
 
     def restore(self, session):
-        """Give the variables, just initialised, the weights that are taken; the others keep their values."""
+        """Give the variables, just initialized, the weights that are taken; the others keep their values."""
         store.restore(session, self._saver, self._checkpoint, self._whole)
         values = session.run(self._by_row)
         for value, theirs in zip(values, store.values(self._checkpoint, self.plan.by_row)):
@@ -119,12 +119,12 @@ class Transfer:
         return f"Taken from it: {taken}. Not in it, or of another shape, so starting fresh: {fresh}."
 
 
-def refuse_other_meaning(init_from, theirs, ours):
+def check_same_meaning(init_from, theirs, ours):
     """Raise UserError if the weights of the other run mean something else in this one; theirs, ours: the networks."""
     _refuse(init_from, "has a different network", theirs, ours, set(ours._fields) - _IRRELEVANT - _SHAPES)
 
 
-def refuse_all_shapes(init_from, theirs, ours):
+def check_some_shape_fits(init_from, theirs, ours):
     """Raise the UserError that no layer fits."""
     _refuse(init_from, "has no layer that fits", theirs, ours, _SHAPES)
 

@@ -1,4 +1,4 @@
-// The generator G: computes pictures from z, one at a time. Runs in a worker, which page.js gives the model and then
+// The generator G: computes images from z, one at a time. Runs in a worker, which page.js gives the model and then
 // one z after the other; and wherever else there is JavaScript.
 "use strict";
 
@@ -128,7 +128,7 @@ function affine([x, scale, shift]) {
     return result;
 }
 
-// An operation on pairs of numbers; one of the two has a number per channel, where it is not a picture, too.
+// An operation on pairs of numbers; one of the two has a number per channel, where it is not an image, too.
 function pairwise(compute) {
     return ([a, b]) => {
         const [height, width] = [Math.max(a.height, b.height), Math.max(a.width, b.width)];
@@ -163,7 +163,7 @@ function vector(data) {
 }
 
 // Returns the function generate(z, classes): both Float32Array, classes the share of each class, empty without classes;
-// the picture is a tensor with values from -1 to 1.
+// the image is a tensor with values from -1 to 1.
 function createGenerator(steps, arrays) {
     return (z, classes) => {
         const results = [], named = { z: vector(z), classes: vector(classes) };
@@ -176,9 +176,9 @@ function createGenerator(steps, arrays) {
     };
 }
 
-// The pixels of a picture, as ImageData has them: red, green, blue, alpha, from 0 to 255. Grey has one channel.
-function pixelsOf(picture) {
-    const { height, width, channels, data } = picture, pixels = new Uint8ClampedArray(4 * height * width);
+// The pixels of an image, as ImageData has them: red, green, blue, alpha, from 0 to 255. Gray has one channel.
+function pixelsOf(image) {
+    const { height, width, channels, data } = image, pixels = new Uint8ClampedArray(4 * height * width);
     for (let pixel = 0; pixel < height * width; pixel++) {
         for (let i = 0; i < 4; i++) {
             const channel = channels < 3 && i < 3 ? 0 : i;
@@ -189,7 +189,7 @@ function pixelsOf(picture) {
     return channels === 4 ? straight(pixels) : pixels;
 }
 
-// Divides the colours of pixels, which a network with alpha multiplies by it; 0 where nothing is opaque.
+// Divides the colors of pixels, which a network with alpha multiplies by it; 0 where nothing is opaque.
 function straight(pixels) {
     for (let i = 0; i < pixels.length; i++) {
         const alpha = pixels[i | 3];

@@ -1,19 +1,19 @@
-// The page: what is shown, and what the controls do. A point is what a picture is computed from: {z, classes, name},
+// The page: what is shown, and what the controls do. A point is what an image is computed from: {z, classes, name},
 // where z is a list of numbers from -1 to 1, and classes the share of each class.
 "use strict";
 
-const MAP_SIDE = 5; // pictures along each side of the plane
+const MAP_SIDE = 5; // images along each side of the plane
 const painter = new Painter();
 
 // Points.
 
 const decodedZ = decodeZ();
-let large; // the point of the large picture
-let shown; // what is in its canvas: {point, truncation}; the large point's picture may still be computed
+let large; // the point of the large image
+let shown; // what is in its canvas: {point, truncation}; the large point's image may still be computed
 let grid = []; // points
 let corners = []; // three points
 
-// The noise of the numbered pictures: the last array of the model.
+// The noise of the numbered images: the last array of the model.
 function decodeZ() {
     const bytes = atob(model.numbers), { length, scale } = model.arrays[model.z];
     const start = 2 * model.arrays.slice(0, model.z).reduce((sum, array) => sum + array.length, 0);
@@ -28,15 +28,15 @@ function sharesOf(label) {
 }
 
 function numberedPoints() {
-    const width = decodedZ.length / model.pictures.length;
-    return model.pictures.map(({ number, label }, i) => ({
+    const width = decodedZ.length / model.images.length;
+    return model.images.map(({ number, label }, i) => ({
         z: decodedZ.slice(i * width, (i + 1) * width),
         classes: sharesOf(label),
         name: model.classes.length ? `${model.classes[label]}:${number}` : `${number}`,
     }));
 }
 
-let made = 0; // new pictures so far
+let made = 0; // new images so far
 
 // A point drawn from the law of z, of the class that is chosen, or else of each class in turn.
 function newPoint(label) {
@@ -45,24 +45,24 @@ function newPoint(label) {
     return { z, classes: sharesOf(label === "" ? turn : Number(label)), name: `new ${made}` };
 }
 
-// The large picture.
+// The large image.
 
-const times = []; // when the last pictures came, in milliseconds
+const times = []; // when the last images came, in milliseconds
 
 function show(point) {
     large = point;
     byId("name").value = point.name;
-    byId("picture").setAttribute("aria-label", `Picture ${point.name}`);
+    byId("image").setAttribute("aria-label", `Image ${point.name}`);
     byId("class").value = point.classes.indexOf(1);
     markLarge();
     painter.request("large", LARGE, point, (image, truncation) => {
-        byId("picture").getContext("2d").putImageData(image, 0, 0);
+        byId("image").getContext("2d").putImageData(image, 0, 0);
         shown = { point, truncation };
         showSpeed();
     });
 }
 
-// Mark the large picture in the grid.
+// Mark the large image in the grid.
 function markLarge() {
     [...byId("grid").children].forEach((button, i) => button.setAttribute("aria-pressed", grid[i] === large));
 }
@@ -72,7 +72,7 @@ function showSpeed() {
     if (times.length > 20) times.shift();
     const seconds = (times[times.length - 1] - times[0]) / 1000;
     const isMoving = times.length === 20 && seconds < 10;
-    byId("speed").value = isMoving ? `${((times.length - 1) / seconds).toFixed(0)} pictures a second` : "";
+    byId("speed").value = isMoving ? `${((times.length - 1) / seconds).toFixed(0)} images a second` : "";
 }
 
 function select(point) {
@@ -81,7 +81,7 @@ function select(point) {
     setSliders();
 }
 
-// A canvas so many times as high and wide as a picture.
+// A canvas so many times as high and wide as an image.
 function newCanvas(times) {
     const canvas = document.createElement("canvas");
     canvas.width = times * model.width;
@@ -93,7 +93,7 @@ function save() {
     const times = Number(byId("scale").value), canvas = newCanvas(times);
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = false;
-    context.drawImage(byId("picture"), 0, 0, canvas.width, canvas.height);
+    context.drawImage(byId("image"), 0, 0, canvas.width, canvas.height);
     const range = shown.truncation < 1 ? ` truncation ${shown.truncation}` : "";
     const name = `${model.title} step ${model.step} ${shown.point.name}${range}`;
     canvas.toBlob((blob) => {
@@ -105,18 +105,18 @@ function save() {
     });
 }
 
-// Pictures.
+// Images.
 
 function showGrid(points) {
     grid = points;
     painter.forget(GRID);
-    byId("grid").replaceChildren(...points.map((point) => pictureButton(point, () => select(point))));
+    byId("grid").replaceChildren(...points.map((point) => imageButton(point, () => select(point))));
     markLarge();
     byId("place").max = grid.length;
 }
 
-// A button with a point's picture and its name.
-function pictureButton(point, onclick) {
+// A button with a point's image and its name.
+function imageButton(point, onclick) {
     const button = document.createElement("button");
     button.type = "button";
     fillButton(button, GRID, point);
@@ -134,7 +134,7 @@ function paint(canvas, rank, point) {
     painter.request(canvas, rank, point, (image) => canvas.getContext("2d").putImageData(image, 0, 0));
 }
 
-// The walk: a place from 0 to the number of pictures.
+// The walk: a place from 0 to the number of images.
 
 let playing = null; // the time of the last frame while the walk plays, in milliseconds
 let position = 0; // the place, which the slider would round
@@ -173,7 +173,7 @@ function frame(now) {
 
 // The numbers of z.
 
-let unchanged; // the large picture before its numbers were moved
+let unchanged; // the large image before its numbers were moved
 
 function makeSliders() {
     byId("sliders").replaceChildren(
@@ -204,7 +204,7 @@ function moveNumber(i, value) {
     show({ z, classes: large.classes, name: `${unchanged.name}, changed` });
 }
 
-// What transparent pictures are shown on.
+// What transparent images are shown on.
 
 const NAMES = { "#ffffff": "white", "#000000": "black" };
 

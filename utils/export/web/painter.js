@@ -1,4 +1,4 @@
-// The worker that computes pictures, and the order in which it does.
+// The worker that computes images, and the order in which it does.
 "use strict";
 
 const model = JSON.parse(document.getElementById("model").textContent);
@@ -7,9 +7,9 @@ const truncation = () => Number(byId("truncation").value);
 
 const LARGE = 0, GRID = 1, CORNER = 2, MAP = 3; // ranks of requests
 
-// Gives the worker one picture to compute after the other: those of the lowest rank first, but after each large picture
+// Gives the worker one image to compute after the other: those of the lowest rank first, but after each large image
 // one of the others, which a walk would keep waiting. A request replaces a waiting one for the same place, so that a
-// picture which follows the hand is never late by more than one.
+// image which follows the hand is never late by more than one.
 class Painter {
     constructor() {
         const source = new Blob([model.network], { type: "text/javascript" });
@@ -56,6 +56,6 @@ class Painter {
     }
 
     fail(message) {
-        byId("problem").textContent = `This browser cannot compute the pictures: ${message || "it allows no worker"}.`;
+        byId("problem").textContent = `This browser cannot compute the images: ${message || "it allows no worker"}.`;
     }
 }

@@ -1,5 +1,5 @@
 // Points between points of the noise. z is uniform; between two z on a straight line there is less variance, and the
-// pictures are pale. So it is the Gaussian behind the uniform that is mixed (White 2016, arXiv 1609.04468), with shares
+// images are pale. So it is the Gaussian behind the uniform that is mixed (White 2016, arXiv 1609.04468), with shares
 // whose squares sum to 1: independent Gaussians then keep their law.
 "use strict";
 
@@ -31,7 +31,7 @@ function mixedZ(points, shares) {
 }
 
 // The point at a share of the way from a to b, from 0 to 1: on the circle through both. Points are {z, classes}, with
-// the shares of the classes in a picture.
+// the shares of the classes in an image.
 function between(a, b, share) {
     if (share === 0 || share === 1) return share ? b : a;
     const z = mixedZ([a, b], [Math.cos((share * Math.PI) / 2), Math.sin((share * Math.PI) / 2)]);

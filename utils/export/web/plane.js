@@ -1,4 +1,4 @@
-// The plane between three pictures: the first is at the top left, (0, 0), the second at (1, 0), the third at (0, 1).
+// The plane between three images: the first is at the top left, (0, 0), the second at (1, 0), the third at (0, 1).
 "use strict";
 
 const marker = { x: 0.35, y: 0.35 };

@@ -5,7 +5,7 @@ function addOptions(select, options) {
     select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
 }
 
-// Compute all pictures again, in the canvases that they are in.
+// Compute all images again, in the canvases that they are in.
 function redraw() {
     [...byId("grid").children].forEach((button, i) => paint(button.firstChild, GRID, grid[i]));
     document.querySelectorAll(".corner").forEach((button, i) => paint(button.firstChild, CORNER, corners[i]));
@@ -22,9 +22,9 @@ function start() {
     addOptions(byId("class"), model.classes.map((name, i) => [i, name]));
     addOptions(byId("class-of-new"), [["", "each in turn"], ...model.classes.map((name, i) => [i, name])]);
     for (const label of document.querySelectorAll(".classes")) label.hidden = !model.classes.length;
-    const colours = [...new Set([model.background, "#ffffff", "#000000"])];
+    const colors = [...new Set([model.background, "#ffffff", "#000000"])];
     const checkerboard = ["var(--checkerboard)", "checkerboard"];
-    addOptions(byId("background"), [checkerboard, ...colours.map((colour) => [colour, NAMES[colour] || colour])]);
+    addOptions(byId("background"), [checkerboard, ...colors.map((color) => [color, NAMES[color] || color])]);
     byId("background").parentElement.hidden = model.channels !== 4;
     if (model.channels === 4) showOn(byId("background").value);
     for (const slider of document.querySelectorAll("input + output")) {

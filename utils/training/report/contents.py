@@ -12,7 +12,7 @@ from utils.config.settings import FILES
 from utils.config.version import VERSION
 from utils.data.classes import NONE
 from utils.output import html
-from utils.output.terminal import remembered
+from utils.output.terminal import recorded_warnings
 
 _SHOWN = 20  # classes that are shown without a click
 _FACT = "<div><dt>{{name}}</dt><dd>{{value}}</dd></div>"
@@ -26,10 +26,10 @@ _PARAGRAPH = '<p class="muted">{{text}}</p>'
 def facts(state):
     """Return where the run is, as a list of terms."""
     row, best, rollbacks = state.row, state.saved.best, state.saved.rollbacks
-    pairs = [("Step", f"{state.step} of {state.total}"), ("Pictures seen", f"{state.pictures_seen:,}")]
+    pairs = [("Step", f"{state.step} of {state.total}"), ("Images seen", f"{state.pictures_seen:,}")]
     if row:
-        pairs[1] = ("Pictures seen", f"{state.pictures_seen:,} (epoch {row['epoch']:.1f})")
-        pairs.append(("Pictures per second", f"{row['pictures_per_second']:.0f}"))
+        pairs[1] = ("Images seen", f"{state.pictures_seen:,} (epoch {row['epoch']:.1f})")
+        pairs.append(("Images per second", f"{row['pictures_per_second']:.0f}"))
         seconds_left = (state.total - state.step) * row["seconds"] / max(1, state.step - state.first_step)
         pairs.append(("Time left", tqdm.format_interval(seconds_left) if seconds_left else "none (finished)"))
     of_best = f"step {best.step}: {best.metric} {best.value:.4g}" if best else "none yet"
@@ -41,17 +41,17 @@ def facts(state):
 
 def warnings():
     """Return the warnings of this process, as a list."""
-    if not remembered():
+    if not recorded_warnings():
         return html.fill(_PARAGRAPH, text="None since this process was started.")
-    items = html.joined(html.fill("<li>{{text}}</li>", text=warning) for warning in remembered())
+    items = html.joined(html.fill("<li>{{text}}</li>", text=warning) for warning in recorded_warnings())
     said = html.fill(_PARAGRAPH, text="Given since this process was started.")
     return html.fill('{{said}}\n<ul class="warnings">\n{{items}}\n</ul>', said=said, items=items)
 
 
 def sheets(grids, reals):
-    """Return the pictures of the template, and the text below them.
+    """Return the images of the template, and the text below them.
 
-    grids: (step, URI) by step, of which a page without scripts shows the last one. reals: the URI of the real pictures,
+    grids: (step, URI) by step, of which a page without scripts shows the last one. reals: the URI of the real images,
     or None.
     """
     hidden = [html.Markup(" hidden")] * (len(grids) - 1) + [""]
@@ -60,21 +60,21 @@ def sheets(grids, reals):
     return {
         "grids": html.joined(images or [missing]),
         "newest": f"Step {grids[-1][0]}" if grids else "No grid",
-        "reals": html.fill('<img alt="Real pictures" src="{{uri}}">', uri=reals) if reals else missing,
+        "reals": html.fill('<img alt="Real images" src="{{uri}}">', uri=reals) if reals else missing,
     }
 
 
 def classes_in_grids(classes):
-    """Return where the classes are in the grids, as text; classes: those that are learnt."""
+    """Return where the classes are in the grids, as text; classes: those that are learned."""
     names = textwrap.shorten(", ".join(classes), 200, placeholder=" ...")
     return f"Classes from the top: {names}; classes.csv beside the grids says where each is." if classes else ""
 
 
-def settings(chosen):
+def settings(settings):
     """Return tables of the Settings: those that were chosen, and all."""
-    values = dict(chosen.run._asdict(), **chosen.network._asdict())
-    values = {name: schema.plain(value) for name, value in values.items() if schema.ALL[name].when != "sampling"}
-    names = [name for name in values if name in chosen.chosen]
+    values = dict(settings.run._asdict(), **settings.network._asdict())
+    values = {name: schema.format_value(value) for name, value in values.items() if not schema.ALL[name].sampling}
+    names = [name for name in values if name in settings.explicit]
     tables = [_titled(file, {name: values[name] for name in rules if name in values}) for file, rules in FILES.items()]
     return html.fill(
         "{{first}}\n<details>\n<summary>All settings of training</summary>\n"
@@ -86,13 +86,13 @@ def settings(chosen):
     )
 
 
-def pictures(prepared):
-    """Return how many training Pictures each class has."""
+def images(prepared):
+    """Return the number of training images in each class."""
     counts = np.bincount(prepared.labels - NONE, minlength=len(prepared.classes) + 1).tolist()
     numbers = dict(zip(prepared.classes, counts[1:]))
     if not numbers:
-        return html.fill(_PARAGRAPH, text=f"{prepared.n} pictures")
-    caption = f"{prepared.n} pictures in {len(numbers)} {'class' if len(numbers) == 1 else 'classes'}"
+        return html.fill(_PARAGRAPH, text=f"{prepared.n} images")
+    caption = f"{prepared.n} images in {len(numbers)} {'class' if len(numbers) == 1 else 'classes'}"
     if counts[0]:
         caption += f", {counts[0]} of them in none"
     return html.fill(

@@ -6,7 +6,7 @@ from typing import NamedTuple, Optional, Tuple
 from utils.metrics import registry
 from utils.output import history
 
-_MOST_ROWS = 2000
+_MAX_ROWS = 2000
 
 
 class Chart(NamedTuple):
@@ -27,7 +27,7 @@ _OF_LOSSES = (
     ),
     Chart(
         "D(x) and D(G(z))",
-        "The probability of being real that D gives to pictures, and to samples. 1 and 0: D has won.",
+        "The probability of being real that D gives to images, and to samples. 1 and 0: D has won.",
         (("D(x)", "d_real"), ("D(G(z))", "d_fake")),
         (0.0, 1.0),
     ),
@@ -35,10 +35,10 @@ _OF_LOSSES = (
 _OF_COURSE = (
     Chart(
         "Augmentation",
-        "How far D is ahead of G, from -1 to 1, and the share of pictures that are changed before D sees them.",
+        "How far D is ahead of G, from -1 to 1, and the share of images that are changed before D sees them.",
         (("lead of D", "lead"), ("augmented", "augmented")),
     ),
-    Chart("Speed", "Pictures per second, in training.", (("pictures/s", "pictures_per_second"),)),
+    Chart("Speed", "Images per second, in training.", (("images/s", "pictures_per_second"),)),
 )
 
 
@@ -48,7 +48,7 @@ def charts(checkpoints_dir, step):
     title, note, steps; lines: of label and values, null where there is none; range; best: the step and the value of the
     best one of a measure, or null.
     """
-    rows = history.rows_up_to(checkpoints_dir, step, _MOST_ROWS)
+    rows = history.rows_up_to(checkpoints_dir, step, _MAX_ROWS)
     drawn = [_drawn(chart, rows) for chart in (*_OF_LOSSES, *map(_of_metric, registry.METRICS), *_OF_COURSE)]
     return [chart for chart in drawn if chart["steps"]]
 

@@ -8,7 +8,7 @@ from PIL import Image
 from utils.output.html import data_uri
 from utils.tasks.timelapse import grid_files, is_of_run, read_grid
 
-_MOST = 40
+_MAX_GRIDS = 40
 _SIZE = 1024  # pixels: the longest side
 _BYTES = 6 * 10**6  # of all of them, as they are in the page
 _QUALITY = 80
@@ -31,7 +31,7 @@ class Grids:
         files = [(grid_step, path) for grid_step, path in grid_files(self._samples_dir) if grid_step <= step]
         every = self._every if len(files) >= self._count else 1  # fewer grids: the run was started again
         while True:
-            while len(files[::every]) >= _MOST:
+            while len(files[::every]) >= _MAX_GRIDS:
                 every *= 2
             grids = self._read(files[::every] + files[-1:] * ((len(files) - 1) % every != 0))
             if sum(len(uri) for _, uri in grids) <= _BYTES or every >= len(files):
@@ -55,12 +55,12 @@ def _key(path):
 
 
 def uri_of(path):
-    """Return a grid as the URI of a picture of at most 1024 pixels a side; None if its file is damaged."""
-    picture = read_grid(path, _SIZE)
-    if picture is None:
+    """Return a grid as the URI of an image of at most 1024 pixels a side; None if its file is damaged."""
+    image = read_grid(path, _SIZE)
+    if image is None:
         return None
     Image.init()
     format = "WEBP" if "WEBP" in Image.SAVE else "JPEG"
     buffer = io.BytesIO()
-    picture.save(buffer, format, quality=_QUALITY, method=2)  # of 512 x 512 pixels: 60 kB in 15 ms
+    image.save(buffer, format, quality=_QUALITY, method=2)  # of 512 x 512 pixels: 60 kB in 15 ms
     return data_uri(buffer.getvalue(), f"image/{format.lower()}")

@@ -21,11 +21,11 @@ _SCRIPTS = os.path.join(_UPLOT, "uPlot.iife.min.js"), os.path.join(_FOLDER, "rep
 class Report:
     """Writes checkpoints_dir/report.html."""
 
-    def __init__(self, settings, pictures, run_id):
-        """pictures: the training Pictures; run_id: the identity of the run."""
+    def __init__(self, settings, images, run_id):
+        """images: the training ImageDataset; run_id: the identity of the run."""
         self._run, self._run_id = settings.run, run_id
         self._grids, self._reals = Grids(settings.run.samples_dir, run_id), None
-        self._fixed = {"settings": contents.settings(settings), "pictures": contents.pictures(pictures)}
+        self._fixed = {"settings": contents.settings(settings), "images": contents.images(images)}
 
     def write(self, state):
         """Write what there is to say at the state's step; raise OSError if that fails."""

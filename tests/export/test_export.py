@@ -1,4 +1,4 @@
-"""Exports: the files draw the sampler's pictures, without this program; one that does not is never published."""
+"""Exports: the files draw the sampler's images, without this program; one that does not is never published."""
 
 import collections
 import hashlib
@@ -16,11 +16,11 @@ from conftest import ROOT, Program
 from PIL import Image
 
 from utils.checkpoints import store
-from utils.checkpoints.manifest import Manifest, Saved
+from utils.checkpoints.manifest import Manifest, SavedState
 from utils.checkpoints.select import Selected
 from utils.errors import RunError, UserError
-from utils.export import formats
-from utils.tasks import export
+from utils.export import export, formats
+from utils.sampling.generator import CheckpointGenerator
 
 IS_OLD = tf.__version__.startswith("1.")
 HERE = [
@@ -40,7 +40,7 @@ def test_what_is_tested_here():
     assert expected == HERE
 
 
-@pytest.fixture(scope="module", params=["colour", "grey and classes"])
+@pytest.fixture(scope="module", params=["color", "gray and classes"])
 def exported(request, tmp_path_factory):
     """A program that was trained for two steps, and the folder of its export."""
     folder = tmp_path_factory.mktemp("exported")
@@ -48,11 +48,11 @@ def exported(request, tmp_path_factory):
         (folder / "pics" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((16, 16, 3), 20 * i, np.uint8)).save(str(folder / "pics" / "ab"[i % 2] / f"{i}.png"))
     program = Program(folder / "a copy", folder / "pics")
-    options = [] if request.param == "colour" else ["--conditional", "1", "--channels", "1"]
+    options = [] if request.param == "color" else ["--conditional", "1", "--channels", "1"]
     program.train("--max_steps", "2", "--metrics_every", "0", "--filters", "8", "--output_filters", "4", *options)
     program.said = program.train("--isTrain", "0", "--export", ",".join(HERE))
     (program.exported,) = program.samples.glob("export_00000002_run*")
-    program.has_classes = request.param != "colour"
+    program.has_classes = request.param != "color"
     return program
 
 
@@ -62,7 +62,7 @@ def test_all_formats_are_checked_and_described(exported):
     assert sorted(os.listdir(str(exported.exported))) == sorted([*names, "model.json"])
     for name in names:
         path = re.escape(str(exported.exported / name))
-        (difference,) = re.findall(path + r": [0-9.]+ MB, 16 pictures differ by at most (\d) of 255", exported.said)
+        (difference,) = re.findall(path + r": [0-9.]+ MB, 16 images differ by at most (\d) of 255", exported.said)
         assert int(difference) <= (3 if "float16" in name else 2 if name == "generator.html" else 1)
     content = json.loads((exported.exported / "model.json").read_text())
     assert content["step"] == 2 and content["network"]["image_size"] == 16
@@ -99,10 +99,10 @@ def test_the_code_in_the_docs_uses_the_files(exported, name, tmp_path):
 
 @pytest.mark.slow
 def test_the_precision_of_training_does_not_matter(exported):
-    """bfloat16 would make the sampler's pictures differ from those of the files; float16 is refused without a GPU."""
+    """bfloat16 would make the sampler's images differ from those of the files; float16 is refused without a GPU."""
     for precision in ("bfloat16", "float16"):
         said = exported.train("--isTrain", "0", "--export", "frozen", "--precision", precision)
-        assert "16 pictures differ by at most 0 of 255" in said or "differ by at most 1 of 255" in said
+        assert "16 images differ by at most 0 of 255" in said or "differ by at most 1 of 255" in said
 
 
 @pytest.mark.slow
@@ -127,18 +127,19 @@ def test_a_batch_of_one_and_of_many_with_classes(exported, tmp_path):
 
 @pytest.fixture
 def network(graph, tiny, tmp_path):
-    """A session with a small network of one variable, its sampler, the settings and the checkpoint."""
+    """A generator with a small network of one variable, and the settings."""
     z = tf.placeholder(tf.float32, [None, 5], "z")
     weight = tf.get_variable("weight", initializer=0.5)
     images = tf.ones([1, 4, 4, 3]) * tf.reshape(z[:, 0] * weight, [-1, 1, 1, 1])
     tf.cast(tf.clip_by_value(images * 127.5 + 128.0, 0.0, 255.0), tf.uint8, name="images")
     tf.identity(images, name="images_float")
     sampler = collections.namedtuple("Sampler", "z labels classes images")(z, tf.placeholder(tf.int32), None, images)
-    manifest = Manifest(12, {"pics_dir": "pics"}, tiny.network, Saved(run_id="0123456789abcdef"))
-    selected = Selected(store.at(str(tmp_path), 12), manifest, "the latest", weights="0123456789ab")
+    manifest = Manifest(12, {"pics_dir": "pics"}, tiny.network, SavedState(run_id="0123456789abcdef"))
+    selected = Selected(store.checkpoint_at(str(tmp_path), 12), manifest, "the latest", weights="0123456789ab")
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        yield session, sampler, tiny.run._replace(samples_dir=str(tmp_path / "s"), export="frozen"), selected
+        run = tiny.run._replace(samples_dir=str(tmp_path / "s"), export="frozen")
+        yield CheckpointGenerator(session, sampler, selected), run
 
 
 CHANGED = """
@@ -158,7 +159,7 @@ def with_reader(monkeypatch, change):
 
 
 @pytest.mark.slow
-def test_a_file_that_draws_other_pictures_is_not_published(network, monkeypatch, tmp_path):
+def test_a_file_that_draws_other_images_is_not_published(network, monkeypatch, tmp_path):
     folder = tmp_path / "s" / "export_00000012_run012345"
     assert len(list(export.export(*network))) == 2
     before = (folder / "generator.pb").read_bytes()
@@ -186,28 +187,29 @@ def test_a_broken_converter_does_not_end_the_other_formats(network, monkeypatch,
         raise ImportError("no such name\nsomewhere")
 
     monkeypatch.setitem(formats.FORMATS, "onnx", formats.FORMATS["onnx"]._replace(write=broken))
-    session, sampler, run, selected = network
+    generator, run = network
     lines = []
     with pytest.raises(RunError) as caught:
-        lines += export.export(session, sampler, run._replace(export="onnx"), selected)
+        lines += export.export(generator, run._replace(export="onnx"))
     assert str(caught.value) == "not exported: onnx (ImportError: no such name)" and lines == []
     with pytest.raises(RunError):
-        for line in export.export(session, sampler, run._replace(export="onnx,frozen"), selected):
+        for line in export.export(generator, run._replace(export="onnx,frozen")):
             lines.append(line)
     assert [os.path.basename(line.split(": ")[0]) for line in lines] == ["generator.pb", "model.json"]
 
 
 @pytest.mark.slow
 def test_formats_are_added_and_other_weights_refused(network, tmp_path):
-    session, sampler, run, selected = network
-    list(export.export(session, sampler, run, selected))
-    list(export.export(session, sampler, run._replace(export="saved_model"), selected))
+    generator, run = network
+    list(export.export(generator, run))
+    list(export.export(generator, run._replace(export="saved_model")))
     content = json.loads((tmp_path / "s" / "export_00000012_run012345" / "model.json").read_text())
     assert {name.split("/")[0] for name in content["files"]} == {"generator.pb", "saved_model"}
     with pytest.raises(
         UserError, match="has an export of other weights; move it away, or choose another --samples_dir"
     ):
-        list(export.export(session, sampler, run, selected._replace(weights="ba9876543210")))
+        generator.weights = "ba9876543210"
+        list(export.export(generator, run))
 
 
 def test_what_a_format_needs_is_named_at_the_door(monkeypatch):

@@ -1,7 +1,7 @@
 """Paths through the noise, for films.
 
 z is uniform, and straight lines leave its law: between two points it has less variance, and G, which never saw such z,
-makes pale pictures of it. So a path goes through the Gaussian that the uniform is the distribution function of,
+makes pale images of it. So a path goes through the Gaussian that the uniform is the distribution function of,
 z = erf(g / sqrt 2), on the great circle between its points (White 2016, "Sampling generative networks", arXiv
 1609.04468), which keeps mean and variance.
 """
@@ -30,7 +30,7 @@ def to_uniform(gaussian):
     return np.asarray(_erf(gaussian / math.sqrt(2)), np.float32)
 
 
-def great_circle(a, b, share):
+def slerp(a, b, share):
     """Return the point at a share of the way, from 0 to 1, between a and b, [D] each."""
     cosine = float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-300))
     angle = math.acos(min(1.0, max(-1.0, cosine)))
@@ -50,6 +50,6 @@ def closed_path(z, labels, n_classes, frames):
     for i in range(len(z)):
         j = (i + 1) % len(z)
         for share in np.arange(frames) / frames:
-            path.append(z[i] if share == 0 else to_uniform(great_circle(gaussian[i], gaussian[j], share)))
+            path.append(z[i] if share == 0 else to_uniform(slerp(gaussian[i], gaussian[j], share)))
             classes.append((1 - share) * shares[i] + share * shares[j])
     return np.asarray(path, np.float32), np.asarray(classes, np.float32)

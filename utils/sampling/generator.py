@@ -1,0 +1,174 @@
+"""A generator that is ready to draw: z and classes in, uint8 images out.
+
+`Generator` works with any session and Sampler; training has one on its live weights. `open_generator` makes one of a
+checkpoint, in a graph and a session of its own.
+"""
+
+import contextlib
+import itertools
+import sys
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tqdm import tqdm
+
+from utils.checkpoints import select
+from utils.checkpoints.run_id import get_run_id
+from utils.errors import UserError
+from utils.output.images import to_uint8
+from utils.output.terminal import can_show_bar
+from utils.runtime import devices
+from utils.sampling import class_names, latents, picks
+
+_BN_SAMPLES = 256  # from which the batch-norm statistics of the averaged G are computed
+_MIN_BN_BATCH = 16  # however large the images: the variance of one or two samples is useless
+
+
+class Generator:
+    """Draws samples.
+
+    classes: the names of the classes, () if the network is unconditional. z_dim: the length of z. image_shape: height,
+    width and channels. background: the color that transparent samples are shown on.
+    """
+
+    def __init__(self, session, sampler, classes=(), background="white"):
+        """session: a tf.Session in which the variables have values; sampler: a model.sample_graph.Sampler."""
+        self.session, self.sampler = session, sampler
+        self.classes, self.background = tuple(classes), background
+        self.z_dim = int(sampler.z.shape[1])
+        self.image_shape = tuple(int(size) for size in sampler.images.shape[1:])
+
+    def noise(self, numbers, seed=0, truncation=1.0, classes=None):
+        """Return z for samples with these numbers: [len(numbers), z_dim] float32 in [-1, 1) times truncation.
+
+        A number always gives the same z, that of the same number in `picks`. seed: as sample_seed. truncation: above 0,
+        at most 1. classes: names of classes, each of which gets all the numbers, one class after the other:
+        [len(classes) * len(numbers), z_dim]. Raise UserError for an impossible number, truncation or class.
+        """
+        numbers = list(numbers)
+        if not numbers or not all(0 <= number < picks.MAX_NUMBER for number in numbers):
+            raise UserError(f"numbers: give one or more integers from 0 to {picks.MAX_NUMBER - 1}")
+        if not 0 < truncation <= 1:
+            raise UserError(f"truncation = {truncation} is invalid; expected a number above 0, at most 1")
+        z = latents.noise_rows(seed, latents.SAMPLES, numbers, self.z_dim) * np.float32(truncation)
+        return z if classes is None else np.tile(z, (len(self._indices(classes)), 1))
+
+    def images(self, z, labels=None):
+        """Return the samples of z, [N, z_dim] float32: [N, H, W, C] uint8. C 4: colors premultiplied by alpha.
+
+        labels: of a conditional network, the class of each row: [N] names or indices, or [N, n_classes] fractions of
+        classes. A sample does not depend on the other rows. Raise UserError for a z or labels of another shape, and
+        for a class that does not exist.
+        """
+        z = np.asarray(z, np.float32)
+        if z.ndim != 2 or z.shape[1] != self.z_dim:
+            raise UserError(f"z has the shape {list(z.shape)}; expected [N, {self.z_dim}]")
+        labels = self._check_labels(labels, len(z))
+        return np.concatenate([np.empty((0, *self.image_shape), np.uint8), *self.batches(z, labels)])
+
+    def _check_labels(self, labels, count):
+        if not self.classes:
+            if labels is not None:
+                raise UserError("labels are for conditional networks; this one is unconditional: leave them out")
+            return None
+        shape = f"expected [{count}] names or indices of classes, or [{count}, {len(self.classes)}] fractions"
+        labels = np.asarray([] if labels is None else labels)
+        if labels.dtype.kind == "U":
+            labels = np.int32(self._indices(labels.tolist()))
+        if labels.shape not in ((count,), (count, len(self.classes))):
+            raise UserError(f"labels have the shape {list(labels.shape)}; {shape}")
+        if labels.ndim == 2:
+            return np.float32(labels)
+        if labels.dtype.kind not in "iu" or not np.all((labels >= 0) & (labels < len(self.classes))):
+            raise UserError(f"labels must be indices from 0 to {len(self.classes) - 1}, or names of classes; {shape}")
+        return np.int32(labels)
+
+    def _indices(self, names):
+        if not self.classes:
+            raise UserError("classes are for conditional networks; this one is unconditional: leave them out")
+        return [class_names.label_of(name, self.classes, "classes") for name in names]
+
+    def batches(self, z, labels=None):
+        """Yield the samples of `images` in arrays [n, H, W, C] uint8, without checks; labels: integers or fractions.
+
+        Every run of the session has the same number of rows, the last one padded: so a sample does not depend on N,
+        bit for bit.
+        """
+        size = _batch_size(*self.image_shape[:2])
+        labels = np.zeros(len(z), np.int32) if labels is None else labels
+        classes = self.sampler.labels if labels.ndim == 1 else self.sampler.classes
+        for start in range(0, len(z), size):
+            rows, row_labels = z[start : start + size], labels[start : start + size]
+            padded = np.zeros((size, z.shape[1]), np.float32)
+            padded_labels = np.zeros((size, *labels.shape[1:]), labels.dtype)
+            padded[: len(rows)], padded_labels[: len(rows)] = rows, row_labels
+            images = self.session.run(self.sampler.images, {self.sampler.z: padded, classes: padded_labels})
+            yield to_uint8(images[: len(rows)])
+
+    def stream(self, z, labels=None):
+        """Yield what `batches` does, sample by sample, [H, W, C] uint8, with a progress bar."""
+        drawn = itertools.chain.from_iterable(self.batches(z, labels))
+        return tqdm(drawn, total=len(z), unit=" samples", file=sys.stdout, disable=not can_show_bar())
+
+    def update_bn(self, labels):
+        """Compute the batch-norm statistics of the averaged G for its present weights. G itself keeps its own.
+
+        labels: [n] int32, those of the training images. z is the same each time, so that the statistics depend on the
+        weights alone.
+        """
+        if self.sampler.update_bn is None:
+            return
+        size = bn_batch_size(*self.image_shape[:2])
+        rounds = -(-_BN_SAMPLES // size)
+        z = latents.noise(0, latents.STATISTICS, rounds * size, self.z_dim)
+        # Each class as often as among the images, spread evenly over the rounds.
+        spread = np.sort(labels)[np.linspace(0, len(labels) - 1, rounds * size).astype(int)]
+        for i in range(rounds):
+            momentum = i / (i + 1.0)  # the averages end as the plain means over the rounds
+            feed = {self.sampler.z: z[i::rounds], self.sampler.labels: spread[i::rounds]}
+            self.session.run(self.sampler.update_bn, {**feed, self.sampler.bn_momentum: momentum})
+
+
+def bn_batch_size(height, width):
+    """Return the number of samples that `update_bn` draws at a time."""
+    return max(_batch_size(height, width), _MIN_BN_BATCH)
+
+
+def _batch_size(height, width):
+    """Return the number of samples that are drawn at a time: fewer if they are larger."""
+    return max(1, min(64, 64 * 64 * 64 // (height * width)))
+
+
+class CheckpointGenerator(Generator):
+    """The generator of a checkpoint, as `open_generator` yields it.
+
+    selected: the select.Selected, with its manifest. step, run_id and weights (a digest): of the checkpoint, for the
+    names of files.
+    """
+
+    def __init__(self, session, sampler, selected):
+        manifest = selected.manifest
+        super().__init__(session, sampler, manifest.saved.classes, manifest.run.get("background", "white"))
+        self.selected, self.step, self.weights = selected, selected.checkpoint.step, selected.weights
+        self.run_id = get_run_id(manifest)
+
+
+@contextlib.contextmanager
+def open_generator(build_sampler, checkpoints_dir, checkpoint="best", precision="float32"):
+    """Open a checkpoint for use; yield its CheckpointGenerator.
+
+    build_sampler(network, averaged, n_classes) adds G to the default graph and returns the Sampler. checkpoint: 'best',
+    'latest' or a step, as text. It changes nothing in checkpoints_dir, which a training run may be writing to. Raise
+    UserError if there is no such checkpoint.
+    """
+    selected = select.select(checkpoints_dir, checkpoint)
+    manifest, graph = selected.manifest, tf.Graph()
+    with graph.as_default():
+        tf.set_random_seed(0)  # with TF_DETERMINISTIC_OPS, TensorFlow asks for a seed
+        sampler = build_sampler(manifest.network, manifest.run["ema_decay"] > 0, len(manifest.saved.classes))
+        saver = tf.train.Saver(sampler.variables)
+    graph.finalize()
+    # The session is not entered: it would have to be left in order, whatever other sessions the caller has.
+    with contextlib.closing(tf.Session(graph=graph, config=devices.session_config(precision))) as session:
+        selected = select.restore_selected(session, saver, sampler.variables, selected, checkpoint)
+        yield CheckpointGenerator(session, sampler, selected)
