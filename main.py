@@ -1,13 +1,15 @@
-"""Train a DCGAN on the images in pics/, or draw samples with it: `python main.py`. Settings are in params.py.
+"""Train a DCGAN on the images in pics/, or run a task with the trained generator. Settings are in params.py.
 
-TensorFlow, and what needs it, is imported inside the functions, so that --help and mistakes are answered at once.
+    python main.py
+
+TensorFlow and the modules that need it are imported inside functions: --help and invalid settings need no TensorFlow.
 """
 
 import os
 import sys
 
 ROOT = os.path.dirname(os.path.abspath(globals().get("__file__", "main.py")))  # `python - < main.py` has no __file__
-if ROOT not in sys.path:  # such as for runpy.run_path and python -P
+if ROOT not in sys.path:  # runpy.run_path and `python -P` leave it out
     sys.path.insert(0, ROOT)
 
 from utils.config.settings import absolute, resolve  # noqa: E402
@@ -20,15 +22,15 @@ from utils.runtime.tf_config import parse_task  # noqa: E402
 
 
 def main(argv=()):
-    """Do what the settings say; return the exit code.
+    """Train or run a task; return the exit code.
 
-    argv: settings as on the command line, such as ["--max_steps", "10"]. It can be called any number of times in a
-    process, with or without success, but not twice at the same time.
+    argv: settings as on the command line, such as ["--max_steps", "10"]. A process may call this repeatedly, but not
+    twice at the same time.
     """
     try:
         with forbid_concurrent_calls(), non_raising_streams(), restore_process_state():
             return dispatch(argv)
-    except UserError as error:  # of forbid_concurrent_calls(): the streams and the environment are the other call's
+    except UserError as error:  # raised by forbid_concurrent_calls()
         return fail(error, 2)
 
 
@@ -39,7 +41,7 @@ def dispatch(argv):
         if settings.run.isTrain:
             worker = parse_task(os.environ)
         else:
-            from utils.tasks import find_task
+            from utils.tasks import find_task  # imports numpy and Pillow
 
             task = find_task(settings.run)
         print(describe(settings, argv, task), flush=True)
@@ -58,7 +60,7 @@ def dispatch(argv):
 
 
 def fail(reason, code):
-    """Print the reason in one line; return the exit code."""
+    """Print the reason on one line; return the exit code."""
     print(f"main.py: {reason}", file=sys.stderr)
     return code
 

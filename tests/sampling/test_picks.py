@@ -92,9 +92,9 @@ def test_such_a_mistake_is_found_before_tensorflow_is_imported(monkeypatch, caps
 
 def test_walks_that_cannot_be_made():
     check_walk(1000, [Pick(0, 3)] * 10)
-    with pytest.raises(UserError, match=r"^walk = 25 with one pick leads nowhere; give two picks or more$"):
+    with pytest.raises(UserError, match=r"^walk = 25 needs at least two picks; add one to picks$"):
         check_walk(25, [Pick(0, 3)])
-    with pytest.raises(UserError, match=r"^walk = 1000 through 11 images has 11000 frames; at most 10000 are poss"):
+    with pytest.raises(UserError, match=r"^walk = 1000 through 11 images has 11000 frames, more than 10000"):
         check_walk(1000, [Pick(0, 3)] * 11)
 
 

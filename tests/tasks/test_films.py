@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
-from test_generator import expected, flat_sampler, selected
+from samplers import expected, flat_sampler, selected
 
 from utils.errors import UserError
 from utils.output.images import png, read_metadata

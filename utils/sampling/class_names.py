@@ -1,4 +1,4 @@
-"""Names of classes in settings. One that has a comma or a sign stands in double quotes, with those in it doubled."""
+"""Class names in settings. A name with a comma or a sign is double-quoted; quotes inside it are doubled."""
 
 import re
 import textwrap
@@ -10,9 +10,9 @@ _QUOTED = re.compile(r'(?:^|(?<=[,\s]))"(?:[^"]|"")*"(?=\s*(?:[:,]|$))')
 
 
 def split(text, separator):
-    """Return (start, part, what separates it from the part before) of each part of a text.
+    """Split a text; return (start, part, the separator before it) for each part.
 
-    separator: a regular expression, which is not looked for in quoted names.
+    separator: a regular expression. Quoted names are not split.
     """
     masked = _QUOTED.sub(lambda match: "_" * len(match.group()), text)
     parts, start, before = [], 0, ""
@@ -24,15 +24,15 @@ def split(text, separator):
 
 
 def quoted(name):
-    """Return the name of a class as it is written in a setting."""
+    """Return a class name as settings spell it, in quotes if necessary."""
     is_plain = len(split(name, r",|\s[+-]\s")) == 1 and not name.startswith('"') and name == name.strip()
     return name if is_plain else '"' + name.replace('"', '""') + '"'
 
 
-def label_of(name, classes, place):
-    """Return the index of a class; raise UserError, which names the place, if there is none of this name.
+def class_index(name, classes, place):
+    """Return the index of a class; raise UserError, which begins with `place`, if it does not exist.
 
-    name: as it is written in a setting. classes: all names.
+    name: quoted or not. classes: all names.
     """
     if name in classes:
         return classes.index(name)

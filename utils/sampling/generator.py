@@ -67,26 +67,29 @@ class Generator:
         return np.concatenate([np.empty((0, *self.image_shape), np.uint8), *self.batches(z, labels)])
 
     def _check_labels(self, labels, count):
-        if not self.classes:
+        """Return labels as integers [N] or fractions [N, n_classes]; None if the network is unconditional."""
+        n_classes = len(self.classes)
+        if not n_classes:
             if labels is not None:
-                raise UserError("labels are for conditional networks; this one is unconditional: leave them out")
+                raise UserError("labels are for conditional networks; this network is unconditional: leave them out")
             return None
-        shape = f"expected [{count}] names or indices of classes, or [{count}, {len(self.classes)}] fractions"
         labels = np.asarray([] if labels is None else labels)
         if labels.dtype.kind == "U":
             labels = np.int32(self._indices(labels.tolist()))
-        if labels.shape not in ((count,), (count, len(self.classes))):
-            raise UserError(f"labels have the shape {list(labels.shape)}; {shape}")
-        if labels.ndim == 2:
+        if labels.shape == (count, n_classes):
             return np.float32(labels)
-        if labels.dtype.kind not in "iu" or not np.all((labels >= 0) & (labels < len(self.classes))):
-            raise UserError(f"labels must be indices from 0 to {len(self.classes) - 1}, or names of classes; {shape}")
+        is_index = labels.dtype.kind in "iu" and np.all((labels >= 0) & (labels < n_classes))
+        if labels.shape != (count,) or (count and not is_index):
+            raise UserError(
+                f"labels are {labels.dtype} {list(labels.shape)}; expected [{count}] class names, [{count}] indices from 0 "
+                f"to {n_classes - 1}, or [{count}, {n_classes}] fractions"
+            )
         return np.int32(labels)
 
     def _indices(self, names):
         if not self.classes:
-            raise UserError("classes are for conditional networks; this one is unconditional: leave them out")
-        return [class_names.label_of(name, self.classes, "classes") for name in names]
+            raise UserError("classes are for conditional networks; this network is unconditional: leave them out")
+        return [class_names.class_index(name, self.classes, "classes") for name in names]
 
     def batches(self, z, labels=None):
         """Yield the samples of `images` in arrays [n, H, W, C] uint8, without checks; labels: integers or fractions.

@@ -1,4 +1,4 @@
-"""Names of samples. They tell run, step, seed, class and number: no request overwrites what another one has made."""
+"""File names of samples: run, step, seed, class and number, so that no request overwrites the files of another."""
 
 import hashlib
 import os
@@ -9,87 +9,71 @@ from utils.checkpoints.run_id import short_run_id
 from utils.errors import UserError
 from utils.output.images import read_metadata
 
-_MAX_NAME = 60  # characters of class names or picks in a file name: file systems allow 255 bytes, some 143
+_MAX_NAME = 60  # characters of classes or picks in a file name; file systems allow 255 bytes, some 143
 
 
 class Request(NamedTuple):
-    """Samples that were asked for."""
+    """The files of one request for samples."""
 
     folder: str  # samples_dir
-    run_id: str  # the identity of the run
-    step: str  # of the checkpoint, as names have it
-    weights: str  # a digest of them
+    run_id: str  # identity of the run
+    step: str  # step of the checkpoint, in eight digits
+    weights: str  # digest of the weights
     seed: int  # sample_seed
     truncation: float
-    what: str  # which samples of this seed: a part of the names
+    what: str  # which samples of this seed
 
     @property
-    def name(self):
-        """The name of the grid, without its ending, and of the folder of single files."""
-        return f"sample_{_of_weights(self)}_{self.what}"
-
-    @property
-    def grid(self):
-        """The path of the grid."""
-        return self.path(".png")
-
-    @property
-    def class_list(self):
-        """The path of the CSV file that says where in the grid which class is."""
-        return self.path(".csv")
-
-    @property
-    def single_folder(self):
-        """The folder of single files."""
-        return self.path("")
+    def _stem(self):
+        truncation = "" if self.truncation == 1 else f"_truncation{self.truncation!r}"
+        return f"sample_{self.step}_seed{self.seed}_run{short_run_id(self.run_id)}{truncation}"
 
     def path(self, ending):
-        """The path of a file of this request with an ending such as '.gif' or '_strip.png'."""
-        return os.path.join(self.folder, self.name + ending)
+        """Return the path with an ending: '.png' for the grid, '' for the folder of single files, '_strip.png', ..."""
+        return os.path.join(self.folder, f"{self._stem}_{self.what}{ending}")
 
     def singles(self, class_names, numbers):
-        """Return the paths of single files, by the class of each image, '' for none, and its number."""
+        """Return the paths of single files; class_names: the class of each sample, '' for none."""
         classes = {name: f"_{_short([name])}" if name else "" for name in set(class_names)}
-        weights = _of_weights(self)
-        names = [f"sample_{weights}{classes[name]}_{number:05d}.png" for name, number in zip(class_names, numbers)]
-        return [os.path.join(self.single_folder, name) for name in names]
+        names = [f"{self._stem}{classes[name]}_{number:05d}.png" for name, number in zip(class_names, numbers)]
+        return [os.path.join(self.path(""), name) for name in names]
 
     @property
     def metadata(self):
-        """The metadata in each image."""
+        """The metadata of each PNG."""
         metadata = {"run": self.run_id, "step": int(self.step), "seed": self.seed, "weights": self.weights}
         return metadata if self.truncation == 1 else dict(metadata, truncation=self.truncation)
 
 
 def request(run, generator, kind, parts):
-    """Return the Request of the settings `run` for a generator.CheckpointGenerator.
+    """Return the Request of the settings `run` for a CheckpointGenerator.
 
-    kind, parts: what is asked for, such as "n64" and names of classes, or "picks" and their texts.
+    kind, parts: such as "n64" and names of classes, or "picks" and the picks as text.
     """
     what = f"{kind}_{_short(parts)}" if parts else kind
     step, run_id, weights = f"{generator.step:08d}", generator.run_id, generator.weights
     return Request(run.samples_dir, run_id, step, weights, run.sample_seed, run.truncation, what)
 
 
-def announced(run, kind, parts):
-    """Return the Request of the settings `run` before the checkpoint is known, for the lines that are printed first.
+def announced(run, kind, parts=""):
+    """Return the Request before the checkpoint is known, with <step>, <id> and <parts> in its names.
 
-    Its names have <step>, <id> and <parts>; parts: "picks", "classes", or "" for none.
+    parts: "picks", "classes" or "".
     """
     what = f"{kind}_<{parts}>" if parts else kind
     return Request(run.samples_dir, "<id>", "<step>", "", run.sample_seed, run.truncation, what)
 
 
 def checkpoint_name(run):
-    """Return which checkpoint the settings `run` ask for, as text."""
+    """Return the checkpoint that the settings `run` ask for, as text."""
     which = f"step {run.checkpoint}" if run.checkpoint.isdecimal() else f"the {run.checkpoint} checkpoint"
     return f"{which} in {run.checkpoints_dir}"
 
 
 def check_overwrite(paths, metadata):
-    """Raise UserError if one of the paths is a file that was not made from these weights: it would be lost.
+    """Raise UserError if a file at one of the paths comes from other weights: it would be lost.
 
-    A run can have two checkpoints of a step: after a rollback, or where two copies of its folder were both continued.
+    A run has two checkpoints of one step after a rollback, or if two copies of its folder were both continued.
     """
     for path in paths:
         if os.path.exists(path) and read_metadata(path).get("weights") != metadata["weights"]:
@@ -99,19 +83,14 @@ def check_overwrite(paths, metadata):
             )
 
 
-def _of_weights(request):
-    truncation = "" if request.truncation == 1 else f"_truncation{request.truncation!r}"
-    return f"{request.step}_seed{request.seed}_run{short_run_id(request.run_id)}{truncation}"
-
-
 def _short(names):
-    """Return a part of a file name that tells classes or picks: their names, or what is left of them and a hash."""
+    """Return a part of a file name that identifies classes or picks: their names, shortened with a hash if too long."""
     text = "+".join(names)
     plain = re.sub(r"[^\w.+-]", "_", text)
     try:
         if plain == text and len(os.fsencode(plain)) <= _MAX_NAME:
             return plain
-    except UnicodeEncodeError:  # a locale such as LC_ALL=C, whose file names cannot have these letters
+    except UnicodeEncodeError:  # the locale, such as LC_ALL=C, lacks these letters
         pass
     hashed = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:6]
     return f"{re.sub(r'[^A-Za-z0-9.+-]', '_', plain)[:_MAX_NAME]}_{hashed}"

@@ -1,8 +1,6 @@
 """Picks: samples named by their numbers, such as '3,17,40-43'; with classes 'role:3,person:0-9'.
 
-A number names the same image for ever: that of the same checkpoint, sample_seed, truncation and class.
-
-No numpy here: main.py looks for mistakes before it imports anything that takes time.
+A number always identifies the same sample of a checkpoint, sample_seed, truncation and class.
 """
 
 import re
@@ -11,25 +9,25 @@ from typing import List, NamedTuple
 from utils.errors import UserError
 from utils.sampling import class_names
 
-MAX_NUMBER = 10**6  # numbers: those below it are allowed
-_MAX_PICKS = 10000  # picks at once
-_MAX_FRAMES = 10000  # of a walk, all of which are in memory: 400 s
-# Between the spaces of a sum, '3 -8' would be a range or a difference.
+MAX_NUMBER = 10**6  # exclusive
+_MAX_PICKS = 10000
+_MAX_FRAMES = 10000  # of a walk: 400 s; all frames are in memory
+# In a sum, ranges have no spaces: '3 -8' could also be a difference.
 _RANGES = {"picks": r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", "arithmetic": r"([0-9]{1,9})(?:-([0-9]{1,9}))?"}
 
 
 class Pick(NamedTuple):
     """A sample."""
 
-    label: int  # index of its class; 0 without classes
-    number: int  # of its noise, among that of the seed
+    label: int  # index of the class; 0 without classes
+    number: int  # index of the noise
 
     def text(self, classes):
-        """Return how it is written in `picks`; classes: all names, () if there are none."""
+        """Return the pick as `picks` spells it; classes: all names, () if there are none."""
         return f"{classes[self.label]}:{self.number}" if classes else str(self.number)
 
     def caption(self, classes):
-        """Return it for the line above its image: the number first, because a long name is cut."""
+        """Return the line above the image: the number first, because a long name is cut."""
         return f"{self.number} {classes[self.label]}" if classes else str(self.number)
 
 
@@ -41,29 +39,28 @@ class Term(NamedTuple):
 
 
 def parse(text, classes, setting="picks", start=0):
-    """Return the Picks in a text.
+    """Return the Picks in a text; raise UserError, which names the part that is wrong.
 
-    classes: all names; () if the network is unconditional; None if that is not known yet: labels are 0 then. setting,
-    start: where the text is, for the UserError that says which part of it is wrong: the setting's name, and the number
-    of characters before the text.
+    classes: all names; () if the network is unconditional; None if they are not known yet, then labels are 0. setting,
+    start: for the message, the setting and the position of the text in it.
     """
     picks = []
     for position, part, _ in class_names.split(text, ","):
         place = f"{setting}: {part.strip()!r} (character {start + position + len(part) - len(part.lstrip()) + 1})"
-        if classes and ":" not in part:  # such as that of the pick before
+        if classes and ":" not in part:
             example = class_names.quoted(classes[picks[-1].label if picks else 0])
             raise UserError(f"{place} needs a class, such as {example}:{part.strip() or 0}")
-        picks += _picks_of(part.strip(), classes, place, _RANGES[setting])
+        picks += _parse_part(part.strip(), classes, place, _RANGES[setting])
     if len(picks) > _MAX_PICKS:
         raise UserError(f"{setting}: more than {_MAX_PICKS} images; at most {_MAX_PICKS} can be picked at once")
     return picks
 
 
-def _picks_of(part, classes, place, pattern):
+def _parse_part(part, classes, place, pattern):
     name, colon, numbers = part.rpartition(":")
     if colon and classes == ():
         raise UserError(f"{place} names a class, but this network is unconditional; give the number alone")
-    label = class_names.label_of(name.strip(), classes, place) if classes else 0
+    label = class_names.class_index(name.strip(), classes, place) if classes else 0
     match = re.fullmatch(pattern, numbers.strip())
     if not match:
         raise UserError(f"{place} is not a number or a range, such as 17 or 40-43")
@@ -75,7 +72,7 @@ def _picks_of(part, classes, place, pattern):
 
 
 def parse_sum(text, classes):
-    """Return the Terms of `arithmetic`, such as '3,8,11 - 4,9 + 20,21': signs have spaces around them, ranges none."""
+    """Return the Terms of `arithmetic`, such as '3,8,11 - 4,9 + 20,21': spaces surround signs, ranges have none."""
     terms = []
     for start, term, sign in class_names.split(text, r"\s+[+-]\s+"):
         try:
@@ -87,12 +84,12 @@ def parse_sum(text, classes):
 
 
 def check_walk(frames, picks):
-    """Raise UserError if a walk through these Picks, with so many frames from each to the next, cannot be made."""
+    """Raise UserError if a walk through these Picks is impossible; frames: between consecutive picks."""
     if len(picks) < 2:
-        raise UserError(f"walk = {frames} with one pick leads nowhere; give two picks or more")
+        raise UserError(f"walk = {frames} needs at least two picks; add one to picks")
     total = frames * len(picks)
     if total > _MAX_FRAMES:
         raise UserError(
-            f"walk = {frames} through {len(picks)} images has {total} frames; at most {_MAX_FRAMES} are possible; "
-            "lower walk, or give fewer picks or classes"
+            f"walk = {frames} through {len(picks)} images has {total} frames, more than {_MAX_FRAMES}; "
+            "lower walk, or choose fewer picks or classes"
         )

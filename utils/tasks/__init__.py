@@ -5,6 +5,7 @@ what, what the program prints first, and what main.py runs. Importing this impor
 """
 
 from utils.errors import UserError
+from utils.sampling import picks
 from utils.tasks import arithmetic, evaluate, export, samples, timelapse, walk
 
 TASKS = (samples.TASK, evaluate.TASK, export.TASK, timelapse.TASK, arithmetic.TASK, walk.TASK)
@@ -25,5 +26,7 @@ def find_task(run):
             cause = "picks" if name in task.uses else task.setting
             reason = ", which names the classes" if name == "classes" and cause in ("picks", "arithmetic") else ""
             raise UserError(f"{name} has no effect with {cause}{reason}; leave one of them out")
+    if run.picks:
+        picks.parse(run.picks, classes=None)
     task.check(run)
     return task

@@ -1,4 +1,4 @@
-"""Arithmetic with the noise of picks, shown like figure 7 of Radford et al. 2015 (arXiv 1511.06434, section 6.3.2)."""
+"""Arithmetic with the noise of picks, as in figure 7 of Radford et al. 2015 (arXiv 1511.06434, section 6.3.2)."""
 
 import numpy as np
 
@@ -10,64 +10,64 @@ from utils.output.images import blank, place, png
 from utils.sampling import latents, naming, picks
 from utils.tasks.task import Task
 
-_NEIGHBORS = 8  # of the result
-_AROUND = 0.25  # they are the result plus uniform noise in +-0.25, as in the paper
-_BLOCK = 3  # columns and rows of the result and its neighbors
+_BLOCK = 3  # rows and columns of the result, in the middle, and its neighbors
+_CENTER = _BLOCK * _BLOCK // 2
+_NEIGHBOR_NOISE = 0.25  # neighbors are the result plus uniform noise of this amplitude, as in the paper
 
 
 def _describe(run):
     request = naming.announced(run, "arithmetic", "picks")
-    return [f"Making {run.arithmetic} with {naming.checkpoint_name(run)}", entry("Figure", request.grid)]
+    return [f"Making {run.arithmetic} with {naming.checkpoint_name(run)}", entry("Figure", request.path(".png"))]
 
 
 def _check(run):
-    picks.parse_sum(run.arithmetic, None)
+    picks.parse_sum(run.arithmetic, classes=None)
 
 
 def write_arithmetic(generator, run):
-    """Write the figure of run.arithmetic and its result; yield a line that says where they are.
+    """Write the figure of run.arithmetic and its result; yield a line with their paths.
 
-    A column for each term: its samples, and below them that of their mean z. To the right the result, in the middle of
-    its 8 neighbors. Errors: as of samples.write_samples.
+    The figure has a column for each term, with its samples and the sample of their mean z below, and to the right the
+    result in the middle of its 8 neighbors. Errors: see samples.write_samples.
     """
     classes, z_dim = generator.classes, generator.z_dim
     terms = picks.parse_sum(run.arithmetic, classes)
     request = naming.request(run, generator, "arithmetic", [_text(term, classes) for term in terms])
-    result_path = request.path("_result.png")
-    naming.check_overwrite([request.grid, result_path], request.metadata)
+    figure_path, result_path = request.path(".png"), request.path("_result.png")
+    naming.check_overwrite([figure_path, result_path], request.metadata)
 
-    operands = [_term_noise(term, run, generator) for term in terms]  # of each term: [n, z_dim + n_classes]
+    operands = [_noise_and_classes(term.picks, run, generator) for term in terms]
     means = [operand.mean(axis=0) for operand in operands]
     result = sum(term.sign * mean for term, mean in zip(terms, means))
-    around = np.random.RandomState([run.sample_seed, latents.NEIGHBORS]).uniform(-_AROUND, _AROUND, (9, z_dim))
-    around[_NEIGHBORS // 2] = 0.0  # the result itself
-    block = result + np.pad(around, [(0, 0), (0, len(classes))], "constant")
+    random = np.random.RandomState([run.sample_seed, latents.NEIGHBORS])
+    offsets = random.uniform(-_NEIGHBOR_NOISE, _NEIGHBOR_NOISE, (_BLOCK * _BLOCK, z_dim))
+    offsets[_CENTER] = 0.0
+    block = result + np.pad(offsets, [(0, 0), (0, len(classes))], "constant")
 
     columns = [np.concatenate([operand, mean[None]]) for operand, mean in zip(operands, means)]
     rows = np.concatenate([*columns, block])
     z, fractions = np.float32(rows[:, :z_dim] * run.truncation), np.float32(rows[:, z_dim:])
     images = list(generator.stream(z, fractions if classes else None))
-    result_image = images[len(images) - _BLOCK * _BLOCK + _NEIGHBORS // 2]
     shown = [composite(image, generator.background) for image in images]
-    files.write(request.grid, png(_figure(shown, terms, classes), request.metadata))
-    files.write(result_path, png(result_image, request.metadata))
-    yield f"{run.arithmetic} in {request.grid}, its result in {result_path}"
+    files.write(figure_path, png(_figure(shown, terms, classes), request.metadata))
+    files.write(result_path, png(images[_CENTER - _BLOCK * _BLOCK], request.metadata))
+    yield f"{run.arithmetic} in {figure_path}, its result in {result_path}"
 
 
 def _text(term, classes):
     return ("" if term.sign == 1 else "minus ") + ",".join(pick.text(classes) for pick in term.picks)
 
 
-def _term_noise(term, run, generator):
-    """Return z and the fractions of classes of the picks of a term, [n, z_dim + n_classes] float64."""
-    z = generator.noise([pick.number for pick in term.picks], run.sample_seed)
+def _noise_and_classes(term_picks, run, generator):
+    """Return z and the one-hot class of each pick, [n, z_dim + n_classes] float64."""
+    z = generator.noise([pick.number for pick in term_picks], run.sample_seed)
     n_classes = len(generator.classes)
-    fractions = np.eye(max(n_classes, 1))[[pick.label for pick in term.picks], :n_classes]
-    return np.concatenate([np.float64(z), fractions], axis=1)
+    one_hot = np.eye(max(n_classes, 1))[[pick.label for pick in term_picks], :n_classes]
+    return np.concatenate([np.float64(z), one_hot], axis=1)
 
 
 def _figure(images, terms, classes):
-    """Return the figure of the images of each term and of its mean, one after the other, and then of the block."""
+    """Return the figure; images: for each term its samples and the sample of its mean, then the block."""
     height = max(1 + max(len(term.picks) for term in terms), _BLOCK)
     columns = len(terms) + 1 + _BLOCK
     cells = []  # (row, column, text) in the order of the images
@@ -75,12 +75,11 @@ def _figure(images, terms, classes):
         cells += [(row, column, pick.caption(classes)) for row, pick in enumerate(term.picks)]
         cells.append((height - 1, column, "+ mean" if term.sign == 1 else "- mean"))
     for i in range(_BLOCK * _BLOCK):
-        text = "= result" if i == _NEIGHBORS // 2 else ""
+        text = "= result" if i == _CENTER else ""
         cells.append((height - _BLOCK + i // _BLOCK, len(terms) + 1 + i % _BLOCK, text))
-    images = [with_text(image, text) for image, (_, _, text) in zip(images, cells)]
-    sheet, _ = blank(height * columns, images[0].shape, columns)
-    for image, (row, column, _) in zip(images, cells):
-        place(sheet, columns, row * columns + column, image)
+    sheet, _ = blank(height * columns, with_text(images[0], "").shape, columns)
+    for image, (row, column, text) in zip(images, cells):
+        place(sheet, columns, row * columns + column, with_text(image, text))
     return sheet
 
 

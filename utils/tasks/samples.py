@@ -1,4 +1,4 @@
-"""Plain samples: a grid, and with `single` or `picks` a file of each image."""
+"""Plain samples: a grid, and with `single` or `picks` also a file for each sample."""
 
 import csv
 import io
@@ -20,19 +20,14 @@ from utils.tasks.task import Task
 def _describe(run):
     what = f"samples {run.picks}" if run.picks else counted(run.num_samples, "sample")
     request = naming.announced(run, _kind(run), "picks" if run.picks else "classes" if run.classes else "")
-    lines = [f"Generating {what} with {naming.checkpoint_name(run)}", entry("Grid", request.grid)]
-    return [*lines, entry("Single files", request.single_folder + os.sep)] if run.single or run.picks else lines
+    lines = [f"Generating {what} with {naming.checkpoint_name(run)}", entry("Grid", request.path(".png"))]
+    return [*lines, entry("Single files", request.path("") + os.sep)] if run.single or run.picks else lines
 
 
 def _kind(run):
-    """Return the part of the names that tells these grids from others of the same samples."""
+    """Return the part of file names that distinguishes grids of the same samples."""
     layout = "_labelled" * run.label_grid + (f"_columns{run.grid_columns}" if run.grid_columns else "")
     return ("picks" if run.picks else f"n{run.num_samples}") + layout
-
-
-def _check(run):
-    if run.picks:
-        picks.parse(run.picks, None)
 
 
 class _Rows(NamedTuple):
@@ -40,16 +35,16 @@ class _Rows(NamedTuple):
 
     z: Any  # [N, z_dim] float32
     labels: Any  # [N] int32
-    numbers: Any  # [N], the number of each row of z
-    columns: int  # 0: the same number as rows
-    parts: Any  # names of classes, or picks, for the names of files
+    numbers: Any  # [N] int
+    columns: int  # 0: the same as rows
+    parts: Any  # classes or picks, for file names
 
 
 def _rows(generator, run):
-    """Return the _Rows that the settings `run` ask for: the picks, or the first samples of the seed."""
+    """Return the _Rows of the picks, or of the first samples of the seed."""
     classes = generator.classes
     if run.picks:
-        chosen = list(dict.fromkeys(picks.parse(run.picks, classes)))  # each once, as its file
+        chosen = list(dict.fromkeys(picks.parse(run.picks, classes)))  # without duplicates, which would share a file
         numbers = [pick.number for pick in chosen]
         z = generator.noise(numbers, run.sample_seed, run.truncation)
         return _Rows(z, np.int32([pick.label for pick in chosen]), numbers, 0, [pick.text(classes) for pick in chosen])
@@ -61,45 +56,43 @@ def _rows(generator, run):
 
 
 def write_samples(generator, run):
-    """Write the samples that the settings `run` ask for; yield lines that say which and where.
+    """Write the samples that the settings `run` ask for; yield lines with their paths.
 
-    A grid, with run.single or run.picks also a file of each sample, and for classes a CSV file that says where they are
-    in the grid; naming.py has the names. Raise UserError if a file of other weights would be lost, OSError if one
-    cannot be written.
+    It writes a grid, with run.single or run.picks a file for each sample, and for classes a CSV file with their places
+    in the grid. Raise UserError if it would overwrite a file of other weights, OSError if a file cannot be written.
     """
     classes, rows = generator.classes, _rows(generator, run)
     request = naming.request(run, generator, _kind(run), rows.parts)
-    singles = []
-    if run.single or run.picks:
-        singles = request.singles([classes[i] for i in rows.labels] if classes else [""] * len(rows.z), rows.numbers)
-    naming.check_overwrite([request.grid, *singles], request.metadata)
+    grid_path, folder, csv_path = (request.path(ending) for ending in (".png", "", ".csv"))
+    names = [classes[label] if classes else "" for label in rows.labels]
+    singles = request.singles(names, rows.numbers) if run.single or run.picks else []
+    naming.check_overwrite([grid_path, *singles], request.metadata)
     if singles:
-        os.makedirs(request.single_folder, exist_ok=True)
-    # With label_grid, each image has a line of text above it.
-    texts = [picks.Pick(*pair).caption(classes) for pair in zip(rows.labels, rows.numbers)] if run.label_grid else None
-    cell = composite(np.zeros(generator.image_shape, np.uint8), generator.background)
-    shape = with_text(cell, "").shape if texts else cell.shape
-    grid, columns = blank(len(rows.z), shape, rows.columns or run.grid_columns)
-    for number, image in enumerate(generator.stream(rows.z, rows.labels)):
+        os.makedirs(folder, exist_ok=True)
+
+    def cell(image, pick):
         shown = composite(image, generator.background)
-        place(grid, columns, number, with_text(shown, texts[number]) if texts else shown)
+        return with_text(shown, pick.caption(classes)) if run.label_grid else shown
+
+    chosen = [picks.Pick(*pair) for pair in zip(rows.labels, rows.numbers)]
+    cell_shape = cell(np.zeros(generator.image_shape, np.uint8), chosen[0]).shape
+    grid, columns = blank(len(chosen), cell_shape, rows.columns or run.grid_columns)
+    for i, (image, pick) in enumerate(zip(generator.stream(rows.z, rows.labels), chosen)):
+        place(grid, columns, i, cell(image, pick))
         if singles:
-            files.write(singles[number], png(image, request.metadata))
-    files.write(request.grid, png(grid, request.metadata))
-    yield f"{counted(len(rows.z), 'sample')} in {request.grid}" + (
-        f", and each as a file in {request.single_folder}" if singles else ""
-    )
+            files.write(singles[i], png(image, request.metadata))
+    files.write(grid_path, png(grid, request.metadata))
+    yield f"{counted(len(chosen), 'sample')} in {grid_path}" + (f", and each as a file in {folder}" if singles else "")
     if classes and not run.picks:
-        files.write(request.class_list, class_list(rows.labels, columns, classes))
-        names = [classes[label] for label in dict.fromkeys(rows.labels.tolist())]
-        shown = textwrap.shorten(", ".join(names), 200, placeholder=" ...")
-        yield f"Classes from the top: {shown}; {request.class_list} lists where each is in the grid."
+        files.write(csv_path, class_list(rows.labels, columns, classes))
+        shown = textwrap.shorten(", ".join(dict.fromkeys(names)), 200, placeholder=" ...")
+        yield f"Classes from the top: {shown}; {csv_path} lists where each begins in the grid."
 
 
 def class_list(labels, columns, classes):
-    """Return a CSV file, bytes, that says where each class begins in a grid: its row and column, counted from 0.
+    """Return a CSV file, bytes, with the row and column, from 0, at which each class begins in a grid.
 
-    labels: [N], of the images in the order of the grid; classes: all names.
+    labels: [N] int32, in the order of the grid; classes: all names.
     """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -119,5 +112,4 @@ TASK = Task(
     describe=_describe,
     run=write_samples,
     memory_setting="num_samples",
-    check=_check,
 )  # fmt: skip

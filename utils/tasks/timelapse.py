@@ -1,4 +1,4 @@
-"""The time-lapse: a film of the grids that training has written."""
+"""The time-lapse: a film of the sample grids of training."""
 
 import glob
 import os
@@ -35,65 +35,58 @@ def _run(generator, run):
 
 
 def write_timelapse(samples_dir, run_id):
-    """Write timelapse.gif and .webp of the grids train_<step>.png of a run; return a line that says so.
+    """Write timelapse.gif and .webp from the grids train_<step>.png of a run; return a line with their paths.
 
-    Grids of other sizes than the last one, after a change of train_samples, and damaged ones are left out. '' if fewer
-    than two are left. Raise OSError if it cannot be written.
+    Damaged grids are left out, and grids whose size differs from the last one's, after a change of train_samples.
+    Return '' if fewer than two are left. Raise OSError if a film cannot be written.
     """
-    grids = [grid for grid in grid_files(samples_dir) if is_of_run(grid[1], run_id)]
+    grids = [grid for grid in grid_files(samples_dir) if belongs_to_run(grid[1], run_id)]
     if len(grids) < 2:
         return ""
     chosen = np.unique(np.linspace(0, len(grids) - 1, min(_MAX_FRAMES, len(grids))).round().astype(int))
     print_above_bar(f"Making the time-lapse of {len(chosen)} grids.")
-    frames = [frame for frame in (_read_frame(*grids[i]) for i in chosen) if frame is not None]
-    frames = [frame for frame in frames if frame.shape == frames[-1].shape]
-    if len(frames) < 2:
+    images = [(grids[i][0], read_grid(grids[i][1], _MAX_SIZE)) for i in chosen]
+    images = [(step, image) for step, image in images if image is not None]
+    images = [(step, image) for step, image in images if image.size == images[-1][1].size]
+    if len(images) < 2:
         return ""
+    frames = [animation.with_text(np.asarray(image), f"step {step}", below=True) for step, image in images]
     stem = os.path.join(samples_dir, "timelapse")
     paths = animation.write_films(lambda ending: stem + ending, lambda format: _small_enough(frames, format))
     return f"The course of training: {', '.join(paths)}"
 
 
 def grid_files(samples_dir):
-    """Return (step, path) of the grids of training in a folder, by step."""
-    grids = []
-    for path in glob.glob(os.path.join(glob.escape(samples_dir), "train_*.png")):
-        match = re.fullmatch(r"train_([0-9]{8,})\.png", os.path.basename(path))
-        if match:
-            grids.append((int(match.group(1)), path))
-    return sorted(grids)
+    """Return (step, path) of the grids of training in a folder, sorted by step."""
+    paths = glob.glob(os.path.join(glob.escape(samples_dir), "train_*.png"))
+    matches = [(re.search(r"train_([0-9]{8,})\.png$", path), path) for path in paths]
+    return sorted((int(match.group(1)), path) for match, path in matches if match)
 
 
-def is_of_run(path, run_id):
-    """Return whether a grid is of this run; those without a note are of versions that wrote none."""
+def belongs_to_run(path, run_id):
+    """Return whether a grid belongs to this run, or has no metadata, as in versions before 0.9."""
     return read_metadata(path).get("run", run_id) == run_id
 
 
 def read_grid(path, size):
-    """Return the grid in a file as an RGB image of at most `size` pixels a side; None if it is damaged."""
+    """Return a grid as an RGB image of at most `size` pixels a side; None if its file is damaged."""
     try:
-        with PngImagePlugin.PngImageFile(path) as image:  # Image.open refuses very large ones
+        with PngImagePlugin.PngImageFile(path) as image:  # Image.open refuses very large images
             image = image.convert("RGB")
-    except (OSError, SyntaxError, ValueError):  # SyntaxError: of Pillow, for a broken PNG
+    except (OSError, SyntaxError, ValueError):  # Pillow raises SyntaxError for a broken PNG
         return None
     image.thumbnail((size, size), Image.LANCZOS)
     return image
 
 
-def _read_frame(step, path):
-    """Return the frame of a grid, [H, W, 3] uint8; None if its file is damaged."""
-    image = read_grid(path, _MAX_SIZE)
-    return None if image is None else animation.with_text(np.asarray(image), f"step {step}", below=True)
-
-
 def _small_enough(frames, format):
-    """Return the animation with as many of the frames, evenly spaced, as its size allows, and a pause at the end."""
+    """Encode as many evenly spaced frames as the size limit allows, with a pause at the end."""
     images = animation.images_of(frames, format)
     while True:
         data = animation.encoded(images, format, [_FRAME] * (len(images) - 1) + [_LAST_FRAME])
         if len(data) <= _MAX_BYTES or len(images) <= 2:
             return data
-        images = images[::-1][::2][::-1]  # the last one stays
+        images = images[::-1][::2][::-1]  # keeps the last frame
 
 
 TASK = Task(name="timelapse", setting="timelapse", uses=(), describe=_describe, run=_run, memory_setting="timelapse")

@@ -1,4 +1,4 @@
-"""A walk: a film that passes picks, or the first samples of the seed, on a closed path through the noise."""
+"""A walk: a film on a closed path through picks, or through the first samples of the seed."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from utils.output.images import png
 from utils.sampling import latents, naming, paths, picks
 from utils.tasks.task import Task
 
-_KEY_POINTS = 6  # without picks: the first samples of the seed
+_KEY_POINTS = 6  # if there are no picks
 _FRAME = 40  # milliseconds
 
 
@@ -20,13 +20,13 @@ def _describe(run):
 
 def _check(run):
     if run.picks:
-        picks.check_walk(run.walk, picks.parse(run.picks, None))
+        picks.check_walk(run.walk, picks.parse(run.picks, classes=None))
 
 
 def write_walk(generator, run):
-    """Write the films and the strip of run.walk; yield lines that say where they are.
+    """Write the films and the strip of run.walk; yield lines with their paths.
 
-    The key points are run.picks or the first samples of the seed, of the classes in turn. Errors: as of
+    The key points are run.picks, or the first samples of the seed, whose classes alternate. Errors: see
     samples.write_samples.
     """
     classes = generator.classes

@@ -6,7 +6,7 @@ import os
 from PIL import Image
 
 from utils.output.html import data_uri
-from utils.tasks.timelapse import grid_files, is_of_run, read_grid
+from utils.tasks.timelapse import belongs_to_run, grid_files, read_grid
 
 _MAX_GRIDS = 40
 _SIZE = 1024  # pixels: the longest side
@@ -45,7 +45,7 @@ class Grids:
         return [(step, self._kept[key]) for step, key in keys if self._kept[key]]
 
     def _uri(self, path):
-        return uri_of(path) if is_of_run(path, self._run_id) else None
+        return uri_of(path) if belongs_to_run(path, self._run_id) else None
 
 
 def _key(path):
