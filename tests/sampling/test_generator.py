@@ -94,7 +94,7 @@ def test_images_of_classes_by_name_index_and_fraction(graph):
             lambda g: g.images(np.zeros([3, 5]), ["red"]),
             r"labels are int32 \[1\]; expected \[3\] cl",
         ),
-        (("blue", "red"), lambda g: g.images(np.zeros([1, 5]), ["grey"]), "classes: no class 'grey'"),
+        (("blue", "red"), lambda g: g.images(np.zeros([1, 5]), ["gray"]), "classes: no class 'gray'"),
         (
             ("blue", "red"),
             lambda g: g.images(np.zeros([1, 5]), [2]),
