@@ -1,4 +1,4 @@
-"""Small stand-ins for G: a sampler whose images show its input, and the checkpoint that it belongs to."""
+"""Stand-ins for a trained generator: a sampler whose images show its input, and its checkpoint."""
 
 import collections
 

@@ -1,4 +1,4 @@
-"""Walks through the noise."""
+"""Paths through the noise."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from utils.sampling import latents, paths
 
 
-def test_the_gaussian_and_back():
+def test_gaussian_round_trip():
     z = latents.noise(0, latents.SAMPLES, 100, 50)
     gaussian = paths.to_gaussian(z)
     assert abs(gaussian.mean()) < 0.05 and gaussian.std() == pytest.approx(1, rel=0.03)
@@ -16,8 +16,8 @@ def test_the_gaussian_and_back():
     )
 
 
-def test_the_law_of_z_holds_along_the_way():
-    """Between two points on a straight line the variance of a coordinate would be half as large."""
+def test_path_keeps_the_variance_of_z():
+    """On a straight line the variance halfway between two points would be halved."""
     z = latents.noise(1, latents.SAMPLES, 400, 100)
     frames = 8
     path, _ = paths.closed_path(z, np.zeros(400, int), 0, frames)
@@ -32,7 +32,7 @@ def test_the_law_of_z_holds_along_the_way():
     assert straight.var() == pytest.approx(1 / 6, rel=0.03)
 
 
-def test_key_points_are_exact_and_the_path_is_closed_and_smooth():
+def test_path_is_closed_smooth_and_contains_key_points():
     z = latents.noise(2, latents.SAMPLES, 3, 100)
     path, classes = paths.closed_path(z, [0, 1, 1], 2, 10)
     assert path.shape == (30, 100) and path.dtype == np.float32 and np.array_equal(path[::10], z)
@@ -42,7 +42,7 @@ def test_key_points_are_exact_and_the_path_is_closed_and_smooth():
     assert (classes[10:20] == [0, 1]).all() and classes[20:, 0] == pytest.approx(np.arange(10) / 10)
 
 
-def test_points_in_one_direction():
+def test_slerp_between_parallel_points():
     a = np.float64([1, 2, 3])
     for b in (a, 2 * a, -a, np.zeros(3)):
         middle = paths.slerp(a, b, 0.5)

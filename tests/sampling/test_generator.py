@@ -1,4 +1,4 @@
-"""A generator: samples in batches, the same whatever they are drawn with."""
+"""The Generator: noise, batches of samples, labels, batch-norm statistics."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from utils.sampling.generator import Generator
 
 
 @pytest.mark.parametrize("count", (1, 63, 64, 65, 130))
-def test_images_come_in_order_and_in_batches_of_one_size(graph, count):
+def test_batches_are_ordered_and_padded(graph, count):
     sampler, z = flat_sampler(), latents.noise(0, 0, count, 5)
     labels = np.arange(count, dtype=np.int32) % 3
     with tf.Session() as session:
@@ -22,7 +22,7 @@ def test_images_come_in_order_and_in_batches_of_one_size(graph, count):
     assert {feed[sampler.z].shape for feed in spy.feeds} == {(64, 5)} and len(spy.feeds) == -(-count // 64)
 
 
-def test_larger_images_come_in_smaller_batches(graph):
+def test_batch_size_decreases_with_image_size(graph):
     for size, batch in ((64, 64), (128, 16), (1024, 1)):
         sampler = flat_sampler(size)
         with tf.Session() as session:
@@ -31,8 +31,8 @@ def test_larger_images_come_in_smaller_batches(graph):
         assert spy.feeds[0][sampler.z].shape == (batch, 5)
 
 
-def test_a_refresh_takes_256_samples_with_the_classes_of_all_images(graph):
-    """By running means: after the last round each sample counts equally."""
+def test_update_bn_uses_256_samples_with_class_frequencies_of_the_data(graph):
+    """Running means weight all samples equally after the last round."""
     sampler, spy = flat_sampler()._replace(update_bn="update_bn", bn_momentum="momentum"), Spy()
     labels = np.repeat(np.int32([0, 1, 2]), [50, 30, 20])
     Generator(spy, sampler).update_bn(labels[::-1])
@@ -47,13 +47,13 @@ def test_a_refresh_takes_256_samples_with_the_classes_of_all_images(graph):
     assert all(np.array_equal(a, feed[sampler.z]) for a, feed in zip(first, spy.feeds[4:]))
 
 
-def test_a_generator_without_an_average_is_not_refreshed(graph):
+def test_update_bn_without_ema_does_nothing(graph):
     spy = Spy()
     Generator(spy, flat_sampler()).update_bn(np.zeros(4, np.int32))
     assert spy.feeds == []
 
 
-def test_noise_has_the_rows_of_its_numbers(graph):
+def test_noise_rows_match_numbers(graph):
     generator, z = Generator(None, flat_sampler()), latents.noise(7, latents.SAMPLES, 20, 5)
     assert np.array_equal(generator.noise([3, 17, 3], seed=7), z[[3, 17, 3]])
     assert np.array_equal(generator.noise(range(20), 7, truncation=0.5), z * np.float32(0.5))
@@ -62,7 +62,7 @@ def test_noise_has_the_rows_of_its_numbers(graph):
     assert generator.noise(range(2)).dtype == np.float32
 
 
-def test_images_of_classes_by_name_index_and_fraction(graph):
+def test_labels_are_names_indices_or_fractions(graph):
     with tf.Session() as session:
         generator = Generator(session, flat_sampler(), ("blue", "green", "red"))
         z = generator.noise(range(3), seed=7)
@@ -104,6 +104,6 @@ def test_images_of_classes_by_name_index_and_fraction(graph):
         (("blue", "red"), lambda g: g.images(np.zeros([1, 5]), [0.5]), r"\[1\] indices from 0 to 1"),
     ),
 )
-def test_mistakes_of_callers(graph, classes, call, message):
+def test_invalid_arguments(graph, classes, call, message):
     with pytest.raises(UserError, match=message):
         call(Generator(None, flat_sampler(), classes))

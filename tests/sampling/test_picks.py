@@ -1,4 +1,4 @@
-"""Picks and arithmetic as text."""
+"""Parsing of picks and sums."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_picks_of_classes():
         ("cow:3", CLASSES, "picks: 'cow:3' (character 1): no class 'cow'; the classes are cat, dog"),
     ),
 )
-def test_a_mistake_is_named_with_its_place(text, classes, line):
+def test_error_names_the_invalid_part(text, classes, line):
     with pytest.raises(UserError) as caught:
         parse(text, classes)
     assert str(caught.value).startswith(line) and "\n" not in str(caught.value)
@@ -63,7 +63,7 @@ def test_sums():
 
 
 @pytest.mark.parametrize("name", ("a, b", "x - y", 'say "no"', '"', '"a"', '"a", b', "a:b", "plain"))
-def test_names_of_classes_with_commas_and_signs(name):
+def test_quoted_class_names(name):
     classes, written = ("cat", name), class_names.quoted(name)
     assert (written == name) is (name in ('say "no"', "a:b", "plain"))
     assert parse(f"{written}:3, cat:1,{written}:4-5", classes) == [Pick(1, 3), Pick(0, 1), Pick(1, 4), Pick(1, 5)]
@@ -72,25 +72,25 @@ def test_names_of_classes_with_commas_and_signs(name):
 
 
 @pytest.mark.parametrize("text", ("3 -8", "3- 8", "3+8", "dog:3 -dog:8"))
-def test_a_sign_without_spaces(text):
+def test_sign_without_spaces(text):
     with pytest.raises(UserError, match=r"; signs have spaces on both sides, as in '3 - 8'$"):
         parse_sum(text, ("dog",) if "dog" in text else ())
 
 
-def test_what_is_wrong_whatever_the_classes_are(tiny):
+def test_errors_without_known_classes(tiny):
     find_task(tiny.run._replace(picks="a:3,4"))
     for mistake in ({"picks": "a:x"}, {"picks": "9-3"}, {"arithmetic": "a:3 - b:"}, {"picks": "a:3", "walk": 9}):
         with pytest.raises(UserError):
             find_task(tiny.run._replace(**mistake))
 
 
-def test_such_a_mistake_is_found_before_tensorflow_is_imported(monkeypatch, capsys):
+def test_picks_are_checked_before_tensorflow_is_imported(monkeypatch, capsys):
     monkeypatch.setattr(main, "import_tensorflow", lambda: pytest.fail("too late"))
     assert main.main(["--isTrain", "0", "--picks", "9-3"]) == 2
     assert capsys.readouterr().err.startswith("main.py: picks: '9-3' (character 1) is invalid")
 
 
-def test_walks_that_cannot_be_made():
+def test_impossible_walks():
     check_walk(1000, [Pick(0, 3)] * 10)
     with pytest.raises(UserError, match=r"^walk = 25 needs at least two picks; add one to picks$"):
         check_walk(25, [Pick(0, 3)])
@@ -101,7 +101,7 @@ def test_walks_that_cannot_be_made():
 @pytest.mark.parametrize(
     "text, part, character", (("3 + x", "x", 5), ("3 - 4 +  ", "", 10), ("3 + + 4", "+ 4", 5), ("- 3", "- 3", 1))
 )
-def test_a_mistake_in_a_sum(text, part, character):
+def test_error_in_a_sum(text, part, character):
     with pytest.raises(UserError) as caught:
         parse_sum(text, ())
     assert str(caught.value).startswith(f"arithmetic: {part!r} (character {character}) is not a number")

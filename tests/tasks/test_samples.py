@@ -1,4 +1,4 @@
-"""Samples as files: a grid, a file for each sample, and their names."""
+"""Plain samples and picks: grids, single files and their names."""
 
 import os
 
@@ -6,27 +6,31 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
+from running import STEM, drawn, image
 from samplers import expected, flat_sampler, selected
 
 from utils.errors import UserError
+from utils.output.images import read_metadata
 from utils.sampling import latents
 from utils.sampling.class_names import quoted
 from utils.sampling.generator import CheckpointGenerator
+from utils.tasks import samples
 from utils.tasks.samples import class_list, write_samples
-
-
-def write(session, sampler, run, from_run):
-    """Write the samples that the settings ask for; return the lines on them."""
-    return list(write_samples(CheckpointGenerator(session, sampler, from_run), run))
 
 
 @pytest.fixture
 def run(tiny, tmp_path):
-    return tiny.run._replace(samples_dir=str(tmp_path), num_samples=70, sample_seed=3, grid_columns=0)
+    return tiny.run._replace(samples_dir=str(tmp_path), num_samples=9, sample_seed=3, grid_columns=0)
+
+
+def write(session, sampler, run, from_run):
+    """Write samples; return the printed lines."""
+    return list(write_samples(CheckpointGenerator(session, sampler, from_run), run))
 
 
 @pytest.mark.parametrize("channels", (1, 3))
-def test_samples_are_written_as_a_grid_and_one_by_one(graph, run, tmp_path, channels):
+def test_grid_and_single_files(graph, run, tmp_path, channels):
+    run = run._replace(num_samples=70)
     with tf.Session() as session:
         (line,) = write(
             session, flat_sampler(channels=channels), run._replace(single=1, grid_columns=10), selected(tmp_path)
@@ -43,9 +47,7 @@ def test_samples_are_written_as_a_grid_and_one_by_one(graph, run, tmp_path, chan
 
 
 @pytest.mark.parametrize("background, color, label_grid", (("white", 255, 0), ("black", 0, 0), ("black", 0, 1)))
-def test_samples_with_alpha_are_files_with_it_and_a_grid_on_the_background(
-    graph, run, tmp_path, background, color, label_grid
-):
+def test_single_files_have_alpha_and_grid_has_background(graph, run, tmp_path, background, color, label_grid):
     run = run._replace(single=1, num_samples=4, label_grid=label_grid)
     with tf.Session() as session:
         write(session, flat_sampler(channels=4), run, selected(tmp_path, background=background))
@@ -60,7 +62,7 @@ def test_samples_with_alpha_are_files_with_it_and_a_grid_on_the_background(
     assert grid.shape[2] == 3 and np.array_equal(grid[-1, ::2, 0], shown[2:])
 
 
-def test_samples_of_classes_have_a_row_each(graph, run, tmp_path):
+def test_grid_has_a_row_for_each_class(graph, run, tmp_path):
     run = run._replace(num_samples=5, classes="red,blue")
     with tf.Session() as session:
         lines = write(session, flat_sampler(), run, selected(tmp_path, ("blue", "green", "red")))
@@ -73,7 +75,7 @@ def test_samples_of_classes_have_a_row_each(graph, run, tmp_path):
     assert sorted(os.listdir(str(tmp_path))) == ["dcgan-12.index", name + ".csv", name + ".png"]
 
 
-def test_the_places_of_classes_in_a_wrapped_grid():
+def test_class_list_of_a_wrapped_grid():
     labels = np.repeat([0, 1, 2, 3], 2)
     text = class_list(labels, 6, ["a", 'b "c", d', "\udcff", "d"]).decode("utf-8", "surrogateescape")
     assert text == 'row,column,class\n0,0,a\n0,2,"b ""c"", d"\n0,4,\udcff\n1,0,d\n'
@@ -92,8 +94,8 @@ REQUESTS = (
 
 
 @pytest.mark.parametrize("classes", ((), ("blue", "green", "red"), ("Zoë/+", "\udcff", "x" * 300)))
-def test_no_request_touches_the_files_of_another(graph, run, tmp_path, classes):
-    """Files of the same name, of different requests, are the same image."""
+def test_files_with_equal_names_are_equal(graph, run, tmp_path, classes):
+    """Different requests that write the same file name write the same image."""
     made, sampler = {}, flat_sampler()
     with tf.Session() as session:
         for number, changes in enumerate(REQUESTS):
@@ -114,15 +116,17 @@ def test_no_request_touches_the_files_of_another(graph, run, tmp_path, classes):
             made.update(files, **single)
 
 
-def test_two_runs_may_share_a_folder_of_samples(graph, run, tmp_path):
+def test_two_runs_share_samples_dir(graph, run, tmp_path):
+    run = run._replace(num_samples=70)
     with tf.Session() as session:
         for run_id in ("aaaaaaaa", "bbbbbbbb"):
             write(session, flat_sampler(), run, selected(tmp_path, weights=run_id.encode(), run_id=run_id))
     assert len(list(tmp_path.glob("sample_00000012_seed3_run*_n70.png"))) == 2
 
 
-def test_files_of_other_weights_are_not_replaced(graph, run, tmp_path):
-    """Such as those of a copy of the run that was continued apart: run and step are the same."""
+def test_files_of_other_weights_are_not_overwritten(graph, run, tmp_path):
+    """A copy of the run that was continued apart has the same run id and step."""
+    run = run._replace(num_samples=70)
     with tf.Session() as session:
         for singles in (0, 1):
             run, sampler = run._replace(single=singles), flat_sampler()
@@ -136,3 +140,55 @@ def test_files_of_other_weights_are_not_replaced(graph, run, tmp_path):
         (tmp_path / "sample_00000012_seed3_run012345_n70.png").write_text("mine")
         with pytest.raises(UserError, match=r"_n70\.png exists already"):
             write(session, sampler, run, selected(tmp_path))
+
+
+def test_pick_equals_sample_with_its_number(graph, run, tmp_path):
+    drawn(run._replace(single=1))
+    lines, names = drawn(run._replace(picks="7,2-3"))
+    name = STEM + "_picks_7+2+3"
+    assert names == [name, name + ".png"] and lines[0].startswith(f"3 samples in {tmp_path / name}.png, and each as ")
+    singles = sorted(os.listdir(str(tmp_path / name)))
+    assert singles == [f"{STEM}_{i:05d}.png" for i in (2, 3, 7)]
+    for single in singles:  # the same name is the same file
+        assert (tmp_path / name / single).read_bytes() == (tmp_path / (STEM + "_n9") / single).read_bytes()
+    z = latents.noise(3, latents.SAMPLES, 9, 5)
+    assert np.array_equal(image(str(tmp_path), name + ".png")[0, ::16, 0], expected(z[[7, 2]], 0))
+
+
+def test_picks_of_classes(graph, run, tmp_path):
+    _, names = drawn(run._replace(picks="red:4,blue:4"), ("blue", "green", "red"))
+    (folder,) = [name for name in names if not name.endswith(".png")]
+    z = latents.noise(3, latents.SAMPLES, 5, 5)[4:]
+    for name, label in (("blue", 0), ("red", 2)):
+        single = image(str(tmp_path), folder, f"{STEM}_{name}_00004.png")
+        assert (single == expected(z, label)[0]).all()
+    assert not [name for name in names if name.endswith(".csv")]
+
+
+def test_duplicate_picks_are_drawn_once(graph, run):
+    lines, names = drawn(run._replace(picks="3,2-4,3"))
+    assert lines[0].startswith("3 samples in ") and STEM + "_picks_3+2+4.png" in names
+
+
+def test_label_grid_shows_numbers(graph, run, tmp_path):
+    _, names = drawn(run._replace(label_grid=1))
+    assert names == [STEM + "_n9_labelled.png"]
+    grid = image(str(tmp_path), names[0])
+    assert grid.shape == (3 * 28, 3 * 16, 3)  # a line of text above each
+    assert np.array_equal(grid[12::28, ::16, 0].ravel(), expected(latents.noise(3, latents.SAMPLES, 9, 5), 0))
+    assert grid[:12, :16].min() < 128
+
+
+def test_label_grid_shows_number_before_class(graph, run, tmp_path, monkeypatch):
+    texts = []
+    monkeypatch.setattr(samples, "with_text", lambda image, text: texts.append(text) or image)
+    drawn(run._replace(label_grid=1, num_samples=4, classes="red,blue"), ("blue", "red"))
+    assert texts[-4:] == ["0 red", "1 red", "0 blue", "1 blue"]
+
+
+def test_truncation_scales_noise_and_is_in_names(graph, run, tmp_path):
+    drawn(run)
+    _, names = drawn(run._replace(truncation=0.5))
+    assert names == [STEM + "_truncation0.5_n9.png"] and read_metadata(str(tmp_path / names[0]))["truncation"] == 0.5
+    grid = image(str(tmp_path), names[0])[::16, ::16, 0]
+    assert np.array_equal(grid.ravel(), expected(0.5 * latents.noise(3, latents.SAMPLES, 9, 5), 0))

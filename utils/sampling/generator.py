@@ -81,8 +81,8 @@ class Generator:
         is_index = labels.dtype.kind in "iu" and np.all((labels >= 0) & (labels < n_classes))
         if labels.shape != (count,) or (count and not is_index):
             raise UserError(
-                f"labels are {labels.dtype} {list(labels.shape)}; expected [{count}] class names, [{count}] indices from "
-                f"0 to {n_classes - 1}, or [{count}, {n_classes}] fractions"
+                f"labels are {labels.dtype} {list(labels.shape)}; expected [{count}] class names, [{count}] indices "
+                f"from 0 to {n_classes - 1}, or [{count}, {n_classes}] fractions"
             )
         return np.int32(labels)
 

@@ -1,0 +1,28 @@
+"""Run tasks on the sampler of tests/samplers.py."""
+
+import os
+import pathlib
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from PIL import Image
+from samplers import flat_sampler, selected
+
+from utils.sampling.generator import CheckpointGenerator
+from utils.tasks import find_task
+
+STEM = "sample_00000012_seed3_run012345"  # of all files
+
+
+def drawn(run, classes=(), size=16, weights=b"weights"):
+    """Run the task of the settings; return (printed lines, names of new files)."""
+    folder = run.samples_dir
+    from_run = selected(pathlib.Path(folder), classes, weights)
+    before = set(os.listdir(folder))
+    with tf.Session() as session:
+        lines = list(find_task(run).run(CheckpointGenerator(session, flat_sampler(size), from_run), run))
+    return lines, sorted(set(os.listdir(folder)) - before)
+
+
+def image(*path):
+    return np.asarray(Image.open(os.path.join(*path)))
