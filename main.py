@@ -70,9 +70,7 @@ def train(settings, worker):
 
     worker: the tf_config.Task of this process among several, or None.
     """
-    import tensorflow.compat.v1 as tf
-
-    import model  # noqa: F401  (chooses graph mode, which must come before a tf.distribute strategy)
+    from model.graph_mode import tf  # first: a tf.distribute strategy needs graph mode
     from model.sample_graph import build_sampler
     from model.train_graph import Reals, build_train_graph
     from utils import data

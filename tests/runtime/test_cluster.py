@@ -45,8 +45,7 @@ EXCHANGE = """
 import os, sys
 from utils.runtime.start import import_tensorflow
 import_tensorflow()
-import tensorflow.compat.v1 as tf
-import model
+from model.graph_mode import tf
 from utils.errors import RunError, UserError
 from utils.runtime import cluster, devices, tf_config
 workers = cluster.Workers(tf_config.parse_task(os.environ), int(sys.argv[1]))

@@ -2,7 +2,7 @@
 
 import os
 
-from utils.config import sizes
+from model import shapes
 from utils.errors import UserError
 
 _WRITTEN_FOLDERS = ("samples_dir", "checkpoints_dir", "cache_dir")
@@ -56,7 +56,7 @@ def _sizes(run, network):
 
 
 def _frozen(run, network):
-    layers = sizes.doublings(network.image_size)
+    layers = shapes.num_doublings(network.image_size)
     if run.freeze_d > layers:
         yield (
             f"freeze_d = {run.freeze_d} is more than the {layers} convolutions of D with image_size = "

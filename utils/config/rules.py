@@ -7,6 +7,7 @@ import math
 import os
 from typing import Any, Callable, NamedTuple, Tuple
 
+from model import shapes
 from utils.config import sizes
 
 SWITCH_CHOICES = "0 or 1"
@@ -179,7 +180,7 @@ def color():
 
 def image_size():
     """A height and width that the networks can make; see sizes.py."""
-    return Rule(sizes.normalized, (int, str), sizes.is_possible, sizes.CHOICES, hint=sizes.nearest)
+    return Rule(sizes.normalized, (int, str), shapes.is_possible, sizes.CHOICES, hint=sizes.nearest)
 
 
 def augmentation():

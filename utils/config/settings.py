@@ -6,7 +6,8 @@ from collections import namedtuple
 from itertools import takewhile
 from typing import Dict, FrozenSet, NamedTuple, Optional
 
-from utils.config import checks, committed, help, params_file, schema, sizes, suggestions
+from model import shapes
+from utils.config import checks, committed, help, params_file, schema, suggestions
 from utils.config.rules import file_name
 from utils.config.version import VERSION
 from utils.errors import UserError
@@ -25,12 +26,12 @@ class Network(namedtuple("Network", schema.NETWORK)):
     @property
     def height(self):
         """Of the images, in pixels."""
-        return sizes.sides(self.image_size)[0]
+        return shapes.sides(self.image_size)[0]
 
     @property
     def width(self):
         """Of the images, in pixels."""
-        return sizes.sides(self.image_size)[1]
+        return shapes.sides(self.image_size)[1]
 
 
 class Settings(NamedTuple):

@@ -13,14 +13,14 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps
 
-from utils.config import sizes
+from model import shapes
 from utils.data import depths, formats, repair
 
 
 class DecodeOptions(NamedTuple):
     """Everything that determines the record of a given file."""
 
-    size: Union[int, str]  # height and width, as image_size has them; see config/sizes.py
+    size: Union[int, str]  # height and width, as image_size has them; see model/shapes.py
     channels: int  # 3, 1, or 4: colors premultiplied by alpha, and alpha
     # "center": the largest part, in the center, of the record's proportions; "pad": the whole, with borders; "stretch":
     # the whole, distorted
@@ -30,7 +30,7 @@ class DecodeOptions(NamedTuple):
     @property
     def shape(self):
         """Of a record: [H, W, C]."""
-        return (*sizes.sides(self.size), self.channels)
+        return (*shapes.sides(self.size), self.channels)
 
 
 class NotAnImageError(Exception):

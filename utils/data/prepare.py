@@ -13,7 +13,7 @@ import numpy as np
 from PIL import ImageColor
 from tqdm import tqdm
 
-from utils.config import sizes
+from model import shapes
 from utils.data import decode, decoder, depths, pool, report
 from utils.data.cache import use_cache
 from utils.data.classes import Labels
@@ -62,9 +62,9 @@ def decode_options(settings):
 def _load_size(shorter, height, width):
     """Return the size of the records that windows are cut from; shorter: their shorter side, 0 for 9/8 of both."""
     if not shorter:
-        return sizes.size_of(height + height // 8, width + width // 8)
+        return shapes.format_size(height + height // 8, width + width // 8)
     scale = shorter / min(height, width)
-    return sizes.size_of(round(scale * height), round(scale * width))
+    return shapes.format_size(round(scale * height), round(scale * width))
 
 
 def prepare_images(run, options, listing=True):

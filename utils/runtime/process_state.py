@@ -1,6 +1,6 @@
 """The program in a process that is not its own, such as a notebook's: what it changes there, it undoes at its end.
 
-Two things stay: TensorFlow itself, which reads its environment variables once, and its graph mode (model/__init__.py).
+Two things stay: TensorFlow itself, which reads its environment variables once, and graph mode (model/graph_mode.py).
 """
 
 import contextlib
