@@ -10,7 +10,7 @@ from params_copy import Copy
 from utils.config import checks
 
 WGAN = ["--loss", "wasserstein"]
-INSIDE = "is inside pics_dir = pics, where every image is trained on; choose a folder outside it"
+INSIDE = "is inside pics_dir = pics, which holds training images only; set {} to a folder outside it"
 
 
 @pytest.fixture
@@ -24,21 +24,21 @@ def copy(tmp_path):
         (
             WGAN,
             "loss = 'wasserstein' needs a gradient penalty, without which D's output grows without bounds; set "
-            "gradient_penalty = 'wgan-gp' or 'r1', or another loss, in params.py",
+            "gradient_penalty = 'wgan-gp' or 'r1', or a different loss, in params.py",
         ),
         (
             ["--gradient_penalty", "wgan-gp"],
-            "gradient_penalty = 'wgan-gp' needs the gradient of each image alone, but d_norm = 'batch' mixes the "
+            "gradient_penalty = 'wgan-gp' needs the gradient of each image alone, but d_norm = 'batch' mixes "
             "images of a batch; set d_norm = 'layer', 'spectral' or 'none' in model/params.py",
         ),
         (
             ["--loss", "hinge", "--label_smoothing", "0.1"],
-            "label_smoothing = 0.1 has no effect with loss = 'hinge', which has no labels; set label_smoothing = 0, or "
+            "label_smoothing = 0.1 has no effect with loss = 'hinge'; set label_smoothing = 0, or "
             "loss = 'non_saturating' or 'least_squares', in params.py",
         ),
         (
             [*WGAN, "--gradient_penalty", "r1", "--label_smoothing", "0.25"],
-            "label_smoothing = 0.25 has no effect with loss = 'wasserstein', which has no labels; set label_smoothing "
+            "label_smoothing = 0.25 has no effect with loss = 'wasserstein'; set label_smoothing "
             "= 0, or loss = 'non_saturating' or 'least_squares', in params.py",
         ),
         (
@@ -61,7 +61,7 @@ def copy(tmp_path):
         ),
         (
             ["--freeze_d", "2"],
-            "freeze_d = 2 keeps weights of init_from, which is not set; set it, or freeze_d = 0, in params.py",
+            "freeze_d = 2 needs init_from; set init_from, or freeze_d = 0, in params.py",
         ),
         (
             ["--inception_graph", "no/such.pb"],
@@ -69,14 +69,22 @@ def copy(tmp_path):
             "params.py",
         ),
         (
-            ["--inception_graph", "model"],
-            "inception_graph = model is not a file; set it to the path of the Inception network, or to '', in "
-            "params.py",
+            ["--metrics_network", "inception"],
+            "metrics_network = 'inception' needs inception_graph; set it to the path of the Inception network, or "
+            "metrics_network = 'auto', in params.py",
         ),
-        (["--samples_dir", "pics/out"], f"samples_dir = pics/out {INSIDE}"),
-        (["--checkpoints_dir", "pics"], f"checkpoints_dir = pics {INSIDE}"),
-        (["--cache_dir", "pics/a/../b"], f"cache_dir = pics/b {INSIDE}"),
-        (["--pics_dir", "samples"], f"samples_dir = samples {INSIDE.replace('pics,', 'samples,')}"),
+        (
+            ["--metrics_every", "0", "--stop_when_stale", "3"],
+            "stop_when_stale = 3 has no effect with metrics_every = 0; set stop_when_stale = 0, or metrics_every = "
+            "1000, in params.py",
+        ),
+        (["--samples_dir", "pics/out"], f"samples_dir = pics/out {INSIDE.format('samples_dir')}"),
+        (["--checkpoints_dir", "pics"], f"checkpoints_dir = pics {INSIDE.format('checkpoints_dir')}"),
+        (["--cache_dir", "pics/a/../b"], f"cache_dir = pics/b {INSIDE.format('cache_dir')}"),
+        (
+            ["--pics_dir", "samples"],
+            f"samples_dir = samples {INSIDE.format('samples_dir').replace('pics,', 'samples,')}",
+        ),
     ),
 )
 def test_what_does_not_go_together_is_refused(copy, argv, expected):

@@ -12,10 +12,8 @@ from params_copy import Copy
 
 # What a contributor writes ...
 PARAMS = ("mirror = 0\n", "mirror = 0\n\n# Standard deviation of the blur, in pixels. 0: none.\nblur = 0.0\n")
-RULE = (
-    '    "mirror": changeable_on_resume(switch()),\n',
-    '    "mirror": changeable_on_resume(switch()),\n    "blur": changeable_on_resume(zero_or_more()),\n',
-)
+MIRROR = '    "mirror": changeable_on_resume(rules.switch(0)),\n'
+RULE = (MIRROR, MIRROR + '    "blur": changeable_on_resume(rules.number(0.0, lowest=0, highest=100)),\n')
 
 # ... and what must follow from it.
 SCRIPT = """
@@ -65,14 +63,12 @@ def seen(tmp_path_factory):
 
 def test_it_is_read_and_checked(seen):
     assert seen["values"] == [0.0, 1.5]
-    expected = "command line: blur = -1.0 is invalid; expected a number, 0 or more, at most 1000000"
+    expected = "command line: blur = -1.0 is invalid; expected a number, from 0 to 100"
     assert seen["refusal"] == expected
 
 
 def test_it_is_in_help(seen):
-    expected = (
-        "  --blur 0.0 [a number, 0 or more, at most 1000000]\n      Standard deviation of the blur, in pixels. 0: none."
-    )
+    expected = "  --blur 0.0 [a number, from 0 to 100]\n      Standard deviation of the blur, in pixels. 0: none."
     assert expected in seen["help"]
 
 

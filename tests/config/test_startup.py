@@ -51,8 +51,7 @@ def test_sampling(copy):
         "Generating 1 sample with step 2000 in /checkpoints",
         "  Grid:          /samples/sample_<step>_seed7_run<id>_n1.png",
         "  Single files:  /samples/sample_<step>_seed7_run<id>_n1/",
-        "  Command line:  checkpoint = 2000, num_samples = 1, single = 1,",
-        "                 sample_seed = 7",
+        "  Command line:  checkpoint = 2000, num_samples = 1, single = 1, sample_seed = 7",
     ]
 
 
@@ -105,6 +104,18 @@ def test_settings_of_the_command_line_and_changed_ones(copy):
     assert unwrapped(lines[2:]) == "Changed in params.py: num_samples = 9"
 
 
+def test_missing_settings_are_named_with_their_defaults(copy):
+    copy.edit("freeze_d = 0\n", "")
+    copy.edit('on_lost_game = "warn"\n', "")
+    copy.edit("channels = 3\n", "", "model/params.py")
+    lines = lines_of(copy, "--channels", "1")
+    line = "params.py lacks freeze_d, on_lost_game; using their defaults: freeze_d = 0, on_lost_game = warn"
+    assert lines[5:] == ["  Command line:  channels = 1", line]
+    lines = lines_of(copy, "--show_settings")
+    assert lines[5:8] == [DEFAULTS, line, "model/params.py lacks channels; using their defaults: channels = 3"]
+    assert "freeze_d = 0" in "".join(lines[8:])
+
+
 def test_settings_without_effect_are_named(copy):
     assert lines_of(copy, "--isTrain", "0", "--filters", "8", "--epochs", "2", "--pics_dir", "x")[2:] == [
         DEFAULTS,
@@ -137,7 +148,7 @@ def test_show_settings_lists_all_in_the_sections_of_the_files(copy, argv):
     assert lines[: len(plain)] == plain
     text = "\n".join(lines[len(plain) :])
     position = -1
-    for (file, title), entries in help.sections_of(settings.read_files()).items():
+    for (title, file), entries in help.group_by_section(settings.read_files()).items():
         is_unused = "--isTrain" not in argv and all(schema.ALL[name].sampling for name in entries)
         assert text.index(f"{title}, in {file}{' (only for sampling)' if is_unused else ''}\n") > position
         for name in entries:
@@ -173,8 +184,8 @@ def test_lines_fit_80_columns_where_paths_allow_it():
     long = os.sep + "long" * 30
     lines = startup.describe(settings.resolve(["--init_from", long]), ["--init_from", long]).split("\n")
     assert f"  Command line:  init_from = {os.path.abspath(long)}" in lines
-    assert startup._joined(["a" * 40, "b" * 35], "  ", 2) == ["  " + "a" * 40 + ", " + "b" * 35]  # with a comma, 80
-    assert startup._joined(["a" * 40, "b" * 36], "  ", 2) == ["  " + "a" * 40 + ",", "  " + "b" * 36]
+    assert startup._list("  ", ["a" * 40, "b" * 36]) == ["  " + "a" * 40 + ", " + "b" * 36]  # 80
+    assert startup._list("  ", ["a" * 40, "b" * 35 + " c"]) == ["  " + "a" * 40 + ",\n  " + "b" * 35 + " c"]
 
 
 def _example(name):
