@@ -5,17 +5,12 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from params_copy import Copy
+from params_copy import edited_copy, untouched_copy  # noqa: F401  (fixtures)
 
 from utils.config import checks
 
 WGAN = ["--loss", "wasserstein"]
 INSIDE = "is inside pics_dir = pics, which holds training images only; set {} to a folder outside it"
-
-
-@pytest.fixture
-def copy(tmp_path):
-    return Copy(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +82,9 @@ def copy(tmp_path):
         ),
     ),
 )
-def test_what_does_not_go_together_is_refused(copy, argv, expected):
-    assert copy.refuse(*argv).replace(copy.root + os.sep, "").replace(os.sep, "/") == expected
-    assert copy.resolve(*argv, "--isTrain", "0").run.isTrain == 0  # sampling uses none of these
+def test_what_does_not_go_together_is_refused(untouched, argv, expected):
+    assert untouched.refuse(*argv).replace(untouched.root + os.sep, "").replace(os.sep, "/") == expected
+    assert untouched.resolve(*argv, "--isTrain", "0").run.isTrain == 0  # sampling uses none of these
 
 
 @pytest.mark.parametrize(
@@ -111,8 +106,8 @@ def test_what_does_not_go_together_is_refused(copy, argv, expected):
         ["--pics_dir", "samples/pics"],
     ),
 )
-def test_what_goes_together_is_accepted(copy, argv):
-    assert copy.resolve(*argv).run.isTrain == 1
+def test_what_goes_together_is_accepted(untouched, argv):
+    assert untouched.resolve(*argv).run.isTrain == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
@@ -122,8 +117,8 @@ def test_a_link_into_pics_dir_is_seen(copy):
     assert "is inside pics_dir" in copy.refuse("--samples_dir", "link/out")
 
 
-def test_the_first_problem_is_reported(copy):
-    message = copy.refuse(*WGAN, "--max_filters", "8")
+def test_the_first_problem_is_reported(untouched):
+    message = untouched.refuse(*WGAN, "--max_filters", "8")
     assert "wasserstein" in message and "max_filters" not in message
 
 

@@ -3,7 +3,7 @@
 import textwrap
 
 import pytest
-from params_copy import Copy
+from params_copy import edited_copy, untouched_copy  # noqa: F401  (fixtures)
 
 from utils.config import help, schema, settings
 from utils.errors import UserError
@@ -124,16 +124,14 @@ def test_texts_are_wrapped_to_the_terminal(terminal, columns):
     assert max(map(len, texts["all"])) > limit - 10
 
 
-def test_the_current_value_is_that_of_the_file(tmp_path):
-    copy = Copy(tmp_path)
+def test_the_current_value_is_that_of_the_file(copy):
     copy.edit("batch_size = 8", "batch_size = 48")
     files = settings.read_files(copy.root)
     assert "  --batch_size 48 [a whole number, from 1 to 1048576]" in help.text("algorithm", files)
     assert "  --batch_size 48 " in help.text("", files)
 
 
-def test_files_without_titles_comments_or_short_values(tmp_path):
-    copy = Copy(tmp_path)
+def test_files_without_titles_comments_or_short_values(copy):
     for file in settings.FILES:
         lines = (copy.folder / file).read_text().split("\n")
         (copy.folder / file).write_text("\n".join(line for line in lines if not line.startswith("#")))

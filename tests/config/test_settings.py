@@ -7,15 +7,10 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from params_copy import Copy
+from params_copy import edited_copy, untouched_copy  # noqa: F401  (fixtures)
 
 from utils.config import schema, settings, suggestions
 from utils.config.command_line import CommandLine, read_command_line
-
-
-@pytest.fixture
-def copy(tmp_path):
-    return Copy(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +24,8 @@ def copy(tmp_path):
         ["--show-settings", "--batch_size", "32"],
     ),
 )
-def test_the_command_line_overrides_the_files(copy, argv):
-    result, default = copy.resolve(*argv), copy.resolve()
+def test_the_command_line_overrides_the_files(untouched, argv):
+    result, default = untouched.resolve(*argv), untouched.resolve()
     assert result.run.batch_size == 32 and type(result.run.batch_size) is int
     assert result == (default.run._replace(batch_size=32), default.network, {"batch_size"})
     assert default.explicit == frozenset()
@@ -95,9 +90,9 @@ def test_topics_of_help(argv, topic):
     assert read_command_line(argv) == CommandLine({}, topic=topic)
 
 
-def test_show_settings_changes_no_setting(copy):
+def test_show_settings_changes_no_setting(untouched):
     assert read_command_line(["--show_settings"]) == CommandLine({}, show_settings=True)
-    assert copy.resolve("--show_settings") == copy.resolve()
+    assert untouched.resolve("--show_settings") == untouched.resolve()
 
 
 @pytest.mark.parametrize(
@@ -141,8 +136,8 @@ def test_show_settings_changes_no_setting(copy):
         (["--pics_dir="], "pics_dir = '' is invalid; expected the name of a folder"),
     ),
 )
-def test_mistakes_on_the_command_line(copy, argv, expected):
-    message = copy.refuse(*argv)
+def test_mistakes_on_the_command_line(untouched, argv, expected):
+    message = untouched.refuse(*argv)
     assert message.startswith("command line: ") and expected in message and len(message) < 300
 
 
@@ -153,20 +148,20 @@ def test_switches_may_be_true_or_false_in_a_params_file(copy):
     assert type(copy.resolve("--learning_rate", "1").run.learning_rate) is float
 
 
-def test_paths_start_at_the_folder_of_main(copy, monkeypatch):
+def test_paths_start_at_the_folder_of_main(untouched, monkeypatch):
     monkeypatch.chdir("/")
     argv = ["--samples_dir", "a/../b", "--checkpoints_dir", os.path.abspath("/c"), "--pics_dir", "~/p"]
     argv += ["--init_from", "d"]
-    run = copy.resolve(*argv).run
-    assert run.samples_dir == str(copy.folder / "b")
+    run = untouched.resolve(*argv).run
+    assert run.samples_dir == str(untouched.folder / "b")
     assert run.checkpoints_dir == os.path.abspath("/c")
     assert run.pics_dir == os.path.abspath(os.path.expanduser("~/p"))
-    assert run.init_from == str(copy.folder / "d") and run.inception_graph == ""
+    assert run.init_from == str(untouched.folder / "d") and run.inception_graph == ""
     paths = [name for name, rule in schema.ALL.items() if rule.is_path]
     assert paths == ["pics_dir", "samples_dir", "checkpoints_dir", "cache_dir", "init_from", "inception_graph"]
 
 
-def test_paths_on_windows(copy, monkeypatch):
+def test_paths_on_windows(monkeypatch):
     """Imitated: os.path is that of Windows, whose drives have folders of their own."""
     monkeypatch.setattr(
         ntpath, "abspath", lambda path: ntpath.normpath(path if path[2:3] == "\\" else "D:\\here\\" + path[2:])
@@ -182,16 +177,16 @@ def test_paths_on_windows(copy, monkeypatch):
         assert settings.absolute(path, "C:\\dcgan") == expected
 
 
-def test_switches_may_be_true_or_false_on_the_command_line(copy):
+def test_switches_may_be_true_or_false_on_the_command_line(untouched):
     for text, value in (("true", 1), ("False", 0), ("TRUE", 1), ("0", 0)):
-        assert copy.resolve("--mirror", text).run.mirror == value
-    assert "k = 'true' is invalid" in copy.refuse("--k", "true")
+        assert untouched.resolve("--mirror", text).run.mirror == value
+    assert "k = 'true' is invalid" in untouched.refuse("--k", "true")
 
 
 @pytest.mark.parametrize("option", ("--version", "-V"))
-def test_version(copy, capsys, option):
+def test_version(untouched, capsys, option):
     with pytest.raises(SystemExit) as ended:
-        copy.resolve("--k", "2", option)
+        untouched.resolve("--k", "2", option)
     assert ended.value.code == 0
     assert re.match(r"main\.py \d+\.\d+\.\d+, Python 3\.\d+", capsys.readouterr().out)
 
