@@ -23,7 +23,7 @@ INSIDE = "is inside pics_dir = pics, which holds training images only; set {} to
         ),
         (
             ["--gradient_penalty", "wgan-gp"],
-            "gradient_penalty = 'wgan-gp' needs the gradient of each image alone, but d_norm = 'batch' mixes "
+            "gradient_penalty = 'wgan-gp' needs the gradient of each image, but d_norm = 'batch' mixes "
             "images of a batch; set d_norm = 'layer', 'spectral' or 'none' in model/params.py",
         ),
         (
@@ -65,8 +65,7 @@ INSIDE = "is inside pics_dir = pics, which holds training images only; set {} to
         ),
         (
             ["--metrics_network", "inception"],
-            "metrics_network = 'inception' needs inception_graph; set it to the path of the Inception network, or "
-            "metrics_network = 'auto', in params.py",
+            "metrics_network = 'inception' needs inception_graph; set it, or metrics_network = 'auto', in params.py",
         ),
         (
             ["--metrics_every", "0", "--stop_when_stale", "3"],

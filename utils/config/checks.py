@@ -21,9 +21,7 @@ def _losses(run, network):
         problem = "loss = 'wasserstein' needs a gradient penalty, without which D's output grows without bounds"
         yield f"{problem}; set gradient_penalty = 'wgan-gp' or 'r1', or a different loss, in params.py"
     if run.gradient_penalty == "wgan-gp" and network.d_norm == "batch":
-        problem = (
-            "gradient_penalty = 'wgan-gp' needs the gradient of each image alone, but d_norm = 'batch' mixes images"
-        )
+        problem = "gradient_penalty = 'wgan-gp' needs the gradient of each image, but d_norm = 'batch' mixes images"
         yield f"{problem} of a batch; set d_norm = 'layer', 'spectral' or 'none' in model/params.py"
     if run.label_smoothing and run.loss not in ("non_saturating", "least_squares"):
         problem = f"label_smoothing = {run.label_smoothing:g} has no effect with loss = {run.loss!r}"
@@ -54,8 +52,7 @@ def _metrics(run, network):
         problem = f"inception_graph = {run.inception_graph} is not a file"
         yield f"{problem}; set it to the path of the Inception network, or to '', in params.py"
     if run.metrics_network == "inception" and not run.inception_graph:
-        problem = "metrics_network = 'inception' needs inception_graph"
-        yield f"{problem}; set it to the path of the Inception network, or metrics_network = 'auto', in params.py"
+        yield "metrics_network = 'inception' needs inception_graph; set it, or metrics_network = 'auto', in params.py"
     if run.stop_when_stale and not run.metrics_every:
         problem = f"stop_when_stale = {run.stop_when_stale} has no effect with metrics_every = 0"
         yield f"{problem}; set stop_when_stale = 0, or metrics_every = 1000, in params.py"

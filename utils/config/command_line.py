@@ -3,7 +3,7 @@
 import argparse
 import functools
 import sys
-from typing import Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 from utils.config import schema, suggestions
 from utils.config.version import ROOT, VERSION
@@ -11,9 +11,9 @@ from utils.errors import UserError
 
 
 class CommandLine(NamedTuple):
-    """A command line, before its values are checked."""
+    """The content of a command line."""
 
-    given: Dict[str, str]  # the text of each setting given
+    given: Dict[str, Any]  # {name: value} of the settings given, checked
     show_settings: bool = False
     topic: Optional[str] = None  # of --help: "" without one; None: no --help
 
@@ -54,9 +54,11 @@ def read_command_line(argv):
     if unknown or "--" in argv:
         raise UserError(f"command line: {_unexpected(unknown[0] if unknown else '--')}")
     show_settings = given.pop("show_settings", False)
-    for name, value in given.items():
-        if value is None:
-            raise UserError(f"command line: --{name} needs a value: {schema.ALL[name].choices}")
+    for name, text in given.items():
+        rule = schema.ALL[name]
+        if text is None:
+            raise UserError(f"command line: --{name} needs a value: {rule.choices}")
+        given[name] = schema.parse(name, text, rule, "command line")
     return CommandLine(given, show_settings)
 
 

@@ -26,7 +26,6 @@ TOPICS = (
     "Topics: --help with a word below shows these settings; --help training, --help sampling and --help all show "
     "all of them; --help with the name of a setting shows one."
 )
-BRACKETS = "Each setting with its current value, and in brackets the values allowed."
 
 wrap = functools.partial(textwrap.fill, break_long_words=False, break_on_hyphens=False)  # never breaks names and paths
 
@@ -45,7 +44,8 @@ def text(topic, files):
     if not chosen:
         hint = suggestions.suggestion(topic, topics)
         raise UserError(f"command line: --help has no topic {schema.short_repr(topic)}{hint}")
-    blocks = [wrap(BRACKETS, width), *(_section(*section, entries, width) for section, entries in chosen.items())]
+    blocks = [wrap("Each setting with its current value, and in brackets the values allowed.", width)]
+    blocks += [_section(*section, entries, width) for section, entries in chosen.items()]
     if topic == "sampling":
         blocks.append(wrap(f"Also used when sampling: {', '.join(ALSO_SAMPLING)}.", width))
     return "\n\n".join(blocks)

@@ -65,13 +65,12 @@ def _with_defaults(entries, rules):
 def _read_text(path, shown):
     try:
         with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
+            return file.read()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{shown} line {line}: this is not UTF-8 text; save the file as UTF-8")
     except OSError as error:
         raise UserError(f"{shown} cannot be read ({error}); restore it with `git checkout {shown}`")
-    return text
 
 
 def _parse(text, shown):

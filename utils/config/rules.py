@@ -17,7 +17,7 @@ class Rule(NamedTuple):
     default: Any
     kind: Callable[[Any], Any]  # int, float, str, or a function that converts to one of them
     types: Tuple[type, ...]  # accepted in a params file; `kind` then converts the value
-    is_valid: Callable[[Any], bool]  # whether a converted value is valid
+    is_valid: Callable[[Any], bool]  # whether a converted value is valid; it and `kind` may raise ValueError
     choices: str  # describes the valid values: "expected ..."
     hint: Callable[[Any], str] = lambda value: ""  # returns the end of the message about an invalid value
     is_path: bool = False  # relative to the folder of main.py
@@ -146,12 +146,9 @@ def color(default):
     """A color that Pillow reads, without an alpha channel."""
 
     def is_valid(value):
-        try:
-            from PIL import ImageColor  # here, so that main.main() reports a missing Pillow
+        from PIL import ImageColor  # here, so that main.main() reports a missing Pillow
 
-            return len(ImageColor.getrgb(value)) == 3
-        except ValueError:
-            return False
+        return len(ImageColor.getrgb(value)) == 3
 
     return string(default, "a color without transparency, such as white, #ffffff or rgb(255, 255, 255)", is_valid)
 

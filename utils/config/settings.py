@@ -49,26 +49,18 @@ def resolve(argv, root=ROOT):
     if command_line.topic is not None:
         print(help.text(command_line.topic, files))
         raise SystemExit(0)
-    given = {
-        name: schema.parse(name, text, schema.ALL[name], "command line") for name, text in command_line.given.items()
-    }
+    given = command_line.given
     values = {name: entry.value for entries in files.values() for name, entry in entries.items()}
     edited = {name for name, value in values.items() if value != schema.ALL[name].default}
     values.update(given)
     values.update({name: absolute(values[name], root) for name, rule in schema.ALL.items() if rule.is_path})
-    run = Run(**{name: values[name] for name in schema.RUN})
-    network = Network(**{name: values[name] for name in schema.NETWORK})
+    run, network = (kind(**{name: values[name] for name in kind._fields}) for kind in (Run, Network))
     if run.isTrain:
-        _check_no_sampling(given)
+        unused = ", ".join(f"--{name}" for name in given if schema.ALL[name].sampling)
+        if unused:
+            raise UserError(f"command line: with isTrain = 1 this command trains; add --isTrain 0 to use {unused}")
         checks.check_together(run, network)
     return Settings(run, network, frozenset({*edited, *given}))
-
-
-def _check_no_sampling(given):
-    """Raise UserError if a command that trains gives settings of sampling, which would have no effect."""
-    names = ", ".join(f"--{name}" for name in given if schema.ALL[name].sampling)
-    if names:
-        raise UserError(f"command line: with isTrain = 1 this command trains; add --isTrain 0 to use {names}")
 
 
 def absolute(path, root):

@@ -18,8 +18,8 @@ def describe(settings, argv, task=None, root=ROOT):
     training. root: the folder of main.py.
     """
     run, command_line, files = settings.run, read_command_line(argv), read_files(root)
-    values = dict(run._asdict(), **settings.network._asdict())
-    values = {name: f"{name} = {schema.format_value(value)}" for name, value in values.items()}
+    values = {**run._asdict(), **settings.network._asdict()}
+    values = {name: schema.listed({name: value}) for name, value in values.items()}
     lines = task.describe(run) if task else _training(run)
     lines = [*lines, *_changes(values, settings, command_line.given, task), *_missing(command_line.given, files)]
     if command_line.show_settings:
@@ -57,8 +57,7 @@ def _changes(values, settings, given, task):
     for file, rules in FILES.items():
         edited = [name for name in explicit if name in used and name in rules and name not in given]
         lines += _list(entry(f"Changed in {file}"), [values[name] for name in edited])
-    if not lines:
-        lines.append(entry("Settings", "all at their defaults; --show_settings lists them"))
+    lines = lines or [entry("Settings", "all at their defaults; --show_settings lists them")]
     if task:
         unused = [name for name in explicit if name not in used and (name in given or schema.ALL[name].sampling)]
         lines += _list(entry(f"Ignored (no effect with {task.name})"), [values[name] for name in unused])
