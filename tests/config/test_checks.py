@@ -1,4 +1,4 @@
-"""Settings that do not go together. No TensorFlow here."""
+"""Combinations of settings that are refused. No TensorFlow here."""
 
 import ntpath
 import os
@@ -81,9 +81,9 @@ INSIDE = "is inside pics_dir = pics, which holds training images only; set {} to
         ),
     ),
 )
-def test_what_does_not_go_together_is_refused(untouched, argv, expected):
+def test_invalid_combinations_are_refused(untouched, argv, expected):
     assert untouched.refuse(*argv).replace(untouched.root + os.sep, "").replace(os.sep, "/") == expected
-    assert untouched.resolve(*argv, "--isTrain", "0").run.isTrain == 0  # sampling uses none of these
+    assert untouched.resolve(*argv, "--isTrain", "0").run.isTrain == 0  # sampling does not check them
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_what_does_not_go_together_is_refused(untouched, argv, expected):
         ["--pics_dir", "samples/pics"],
     ),
 )
-def test_what_goes_together_is_accepted(untouched, argv):
+def test_valid_combinations_are_accepted(untouched, argv):
     assert untouched.resolve(*argv).run.isTrain == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
-def test_a_link_into_pics_dir_is_seen(copy):
+def test_a_link_into_pics_dir_is_refused(copy):
     (copy.folder / "pics").mkdir()
     os.symlink(str(copy.folder / "pics"), str(copy.folder / "link"))
     assert "is inside pics_dir" in copy.refuse("--samples_dir", "link/out")
@@ -134,6 +134,6 @@ def test_the_first_problem_is_reported(untouched):
     ),
 )
 def test_folders_on_windows(monkeypatch, path, folder, expected):
-    """Imitated: os.path is that of Windows, with its drives."""
+    """os.path is replaced by the Windows version, which has drives."""
     monkeypatch.setattr(checks, "os", SimpleNamespace(path=ntpath, sep="\\"))
     assert checks._is_inside(path, folder) is expected

@@ -1,4 +1,4 @@
-"""Params files: what is read, and every way to get one wrong. No TensorFlow here."""
+"""Params files: their content, and all kinds of mistakes in them. No TensorFlow here."""
 
 import os
 import re
@@ -86,7 +86,7 @@ def test_an_entry(tmp_path):
         ("learning_rate = 0.0003", "learning_rate = 1e999", "learning_rate = inf is invalid"),
         ('optimizer = "adam"', 'optimizer = "Adam"', "optimizer = 'Adam' is invalid; expected adam, rmsprop"),
         ('pics_dir = "pics"', 'pics_dir = "a\\0b"', "pics_dir = 'a\\x00b' is invalid; expected the name of a folder"),
-        # Paths of Windows: escapes that are mistakes of Python, and escapes that are not.
+        # Windows paths with invalid and valid Python escapes.
         ('pics_dir = "pics"', 'pics_dir = "C:\\Users"', "in paths write / or \\\\ instead of \\"),
         ('pics_dir = "pics"', 'pics_dir = "C:\\pics\\"', "in paths write / or \\\\ instead of \\"),
         (
@@ -124,7 +124,7 @@ def test_backslashes_that_mean_themselves(copy, recwarn):
 
 @pytest.mark.parametrize("write", (lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")))
 def test_files_of_other_editors(copy, write):
-    """A byte order mark, line ends of Windows."""
+    """A byte order mark; Windows line ends."""
     path = copy.folder / "params.py"
     path.write_bytes(write(path.read_text(encoding="utf-8")).encode("utf-8"))
     assert settings.read_files(copy.root) == FILES

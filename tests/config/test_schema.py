@@ -1,4 +1,4 @@
-"""The rules: every kind, every setting, and the message for each invalid value. No TensorFlow here."""
+"""The rules: all kinds, all settings, and the message for each invalid value. No TensorFlow here."""
 
 import os
 
@@ -7,8 +7,7 @@ import pytest
 from utils.config import rules, schema, settings, sizes, suggestions
 from utils.errors import UserError
 
-# For each setting: a valid value, as a params file may have it; an invalid one of the right type; the choices in words.
-# With another type, such as a list, no setting is valid: see the test.
+# For each setting: a valid value, as in a params file; an invalid value of the right type; the choices in words.
 WHOLE_1, WHOLE_0 = (1, 0, "a whole number, 1 or more"), (0, -1, "a whole number, 0 or more")
 BELOW_1 = (0, 1.0, "a number, from 0 to less than 1")
 ABOVE_0 = (1e6, 0.0, "a number, above 0, at most 1000000")
@@ -205,15 +204,15 @@ def test_integers_are_accepted_as_fractions():
     assert "batch_size = 8.0 is invalid" in error_of(schema.check, "batch_size", 8.0, schema.RUN["batch_size"], "here")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="names of Windows may be halves of surrogate pairs")
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows unpaired surrogates in names")
 @pytest.mark.parametrize("name", ("pics_dir", "init_from"))
-def test_a_name_that_no_file_can_have(name):
+def test_a_path_that_no_file_can_have(name):
     assert "is invalid" in error_of(schema.check, name, "\ud800", schema.RUN[name], "here")
     assert schema.check(name, "\udcff", schema.RUN[name], "here")  # a byte that is not UTF-8, as Python reads it
 
 
 def test_what_a_resumed_run_may_change():
-    """A setting that affects what is learned must not be changed silently."""
+    """A resumed run must not silently change a setting that affects training."""
     free = [name for name, rule in schema.ALL.items() if rule.on_resume == "free"]
     sampling = [name for name, rule in schema.ALL.items() if rule.sampling]
     folders = ["isTrain", "pics_dir", "samples_dir", "checkpoints_dir", "cache_dir", "init_from"]

@@ -1,4 +1,4 @@
-"""The command line over the params files: what comes out, and every mistake. No TensorFlow here."""
+"""The command line overrides the params files; all kinds of mistakes in it. No TensorFlow here."""
 
 import difflib
 import ntpath
@@ -56,7 +56,7 @@ def test_the_default_written_in_another_way_is_not_explicit(copy):
 def test_settings_of_sampling_do_not_train(copy, argv, names):
     expected = f"command line: with isTrain = 1 this command trains; add --isTrain 0 to use {names}"
     assert copy.refuse(*argv) == expected
-    copy.edit("num_samples = 64", "num_samples = 5")  # in the file it waits for isTrain = 0
+    copy.edit("num_samples = 64", "num_samples = 5")  # a params file may set it
     assert copy.resolve("--k", "2").run.num_samples == 5
 
 
@@ -162,7 +162,7 @@ def test_paths_start_at_the_folder_of_main(untouched, monkeypatch):
 
 
 def test_paths_on_windows(monkeypatch):
-    """Imitated: os.path is that of Windows, whose drives have folders of their own."""
+    """os.path is replaced by the Windows version, where each drive has its own current folder."""
     monkeypatch.setattr(
         ntpath, "abspath", lambda path: ntpath.normpath(path if path[2:3] == "\\" else "D:\\here\\" + path[2:])
     )

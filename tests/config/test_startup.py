@@ -1,4 +1,4 @@
-"""What is printed first. No TensorFlow here."""
+"""The lines printed at the start. No TensorFlow here."""
 
 import os
 
@@ -20,7 +20,7 @@ def lines_of(copy, *argv):
 
 
 def unwrapped(lines):
-    """Return lines as one, for where they are broken depends on the length of paths."""
+    """Join lines: the length of paths determines where they are wrapped."""
     return " ".join(" ".join(lines).split())
 
 
@@ -76,7 +76,7 @@ def test_evaluating(untouched):
 def test_what_happens_and_where(untouched, argv, expected):
     lines = lines_of(untouched, *argv)
     assert expected in lines
-    # A folder is said once, other settings by their names, too.
+    # The first lines show folders; the names of other settings are also listed.
     assert len(lines) == 6 and lines[5] == (
         DEFAULTS if "dir" in argv[0] else f"  Command line:  {argv[0][2:]} = {argv[1]}"
     )
@@ -156,7 +156,14 @@ def test_show_settings_lists_all_in_the_sections_of_the_files(untouched, argv):
 
 
 def test_lines_fit_80_columns_where_paths_allow_it():
-    alone = ("picks", "walk", "arithmetic", "timelapse", "classes", "export")  # they exclude each other
+    alone = (
+        "picks",
+        "walk",
+        "arithmetic",
+        "timelapse",
+        "classes",
+        "export",
+    )  # tasks that are mutually exclusive, and settings that need one
     for options in ((), ("--isTrain", "0"), ("--isTrain", "0", "--evaluate", "0")):
         argv = []
         for name, rule in schema.ALL.items():

@@ -15,11 +15,11 @@ class CommandLine(NamedTuple):
 
     given: Dict[str, Any]  # {name: value} of the settings given, checked
     show_settings: bool = False
-    topic: Optional[str] = None  # of --help: "" without one; None: no --help
+    topic: Optional[str] = None  # the topic of --help, "" for the overview; None: no --help
 
 
 class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose mistakes are UserErrors, and whose values may begin with a minus sign: -1, -x."""
+    """An ArgumentParser that raises UserError, and accepts values with a minus sign in front, such as -1 and -x."""
 
     def error(self, message):
         raise UserError(f"command line: {message}")
@@ -31,6 +31,7 @@ class _Parser(argparse.ArgumentParser):
 
 @functools.lru_cache(maxsize=None)
 def _parser():
+    """Return the parser of all settings; a setting without a value is None."""
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter  # prints the version on one line
     parser.add_argument("-h", "--help", nargs="*")
@@ -38,7 +39,7 @@ def _parser():
     parser.add_argument("-V", "--version", action="version", version=version)
     parser.add_argument("--show_settings", "--show-settings", action="store_true")
     for name in schema.ALL:
-        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", dest=name, nargs="?")  # None without a value
+        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", dest=name, nargs="?")
     return parser
 
 

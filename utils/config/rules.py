@@ -8,7 +8,7 @@ from typing import Any, Callable, NamedTuple, Tuple
 
 from utils.config import sizes
 
-AUGMENTATIONS = ("color", "translation", "cutout")  # as in model/augment.py; tests/model compares them
+AUGMENTATIONS = ("color", "translation", "cutout")  # equal to KINDS in model/augment.py; a test compares them
 
 
 class Rule(NamedTuple):
@@ -23,13 +23,13 @@ class Rule(NamedTuple):
     is_path: bool = False  # relative to the folder of main.py
     sampling: bool = False  # whether only tasks of isTrain = 0 use it; see utils/tasks
     # What a resumed run may do: "keep" the value; "change" it, which is reported; or change it silently ("free"),
-    # because it does not affect what is learned.
+    # because it does not affect training.
     on_resume: str = "free"
     legacy_value: Any = None  # the value of runs saved before the setting existed; None: every saved run has it
     old_defaults: Tuple[Any, ...] = ()  # defaults of earlier versions, including legacy_value
 
 
-# --- Marks: when a setting is used, and what a resumed run may do with it ---
+# --- Marks: the tasks that use a setting, and whether a resumed run may change it ---
 
 
 def sampling(rule):
@@ -132,8 +132,8 @@ def path_or_none():
 def file_name(text):
     """Return `text` in the form that system functions accept; raise UnicodeEncodeError if no file can have this name.
 
-    In a locale such as LC_ALL=C they refuse letters like the u umlaut of a params file. On the command line and in
-    directory listings, each of its UTF-8 bytes is a surrogate there; the same holds for the result.
+    In a locale such as LC_ALL=C, these functions refuse non-ASCII letters. There, the command line and directory
+    listings contain a surrogate for each UTF-8 byte of such a letter, and so does the result.
     """
     try:
         os.fsencode(text)
