@@ -74,19 +74,22 @@ def _read_text(path, shown):
 
 
 def _parse(text, shown):
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UserError(f"{shown} line {line}: it contains a NUL byte; remove it, or save the file as UTF-8 text")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the \p in "C:\pics" is not an escape, and keeps its backslash
             return ast.parse(text)
     except SyntaxError as error:
-        source = (error.text or "").strip()
+        line = error.lineno or 1
+        source = text.split("\n")[line - 1].strip()
         unquoted = _SIZE.search(source)
         cure = f'; write it in quotes: "{unquoted.group(1)}"' if unquoted else ""
         cure = f"; {_BACKSLASH_CURE}" if "\\" in source else cure
-        problem = f"this is not Python ({error.msg}): {schema.truncate(source)}{cure}"
-        raise UserError(f"{shown} line {error.lineno}: {problem}")
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise UserError(f"{shown}: this is not Python ({error or 'an expression is nested too deeply'})")
+        raise UserError(f"{shown} line {line}: this is not Python ({error.msg}): {schema.truncate(source)}{cure}")
+    except (RecursionError, MemoryError):
+        raise UserError(f"{shown}: this is not Python (an expression is nested too deeply)")
 
 
 def _literal(node):
