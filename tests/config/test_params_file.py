@@ -61,47 +61,48 @@ def test_an_entry(tmp_path):
     assert entries == {"leak": params_file.Entry(0.5, 1, "", "Settings")}
 
 
-@pytest.mark.parametrize(
-    "old, new, expected",
+MISTAKES = (
+    ("batch_size = 8", "batchsize = 64", "unknown setting batchsize; did you mean batch_size?"),
+    ("batch_size = 8", "zzzzzz = 64", "unknown setting zzzzzz; see `python main.py --help`"),
+    ("batch_size = 8", "batch_size = 64x96", 'batch_size = 64x96; write it in quotes: "64x96"'),
+    ("batch_size = 8", "batch_size = = 64  ", "this is not Python (invalid syntax): batch_size = = 64"),
+    ("batch_size = 8", "batch_size = 'many'", "batch_size = 'many' is invalid; expected a whole number"),
+    ("batch_size = 8", "batch_size = None", "batch_size = None is invalid; expected a whole number"),
+    ("batch_size = 8", "batch_size = True", "batch_size = True is invalid"),
+    ("batch_size = 8", "batch_size = 8.0", "batch_size = 8.0 is invalid"),
+    ("batch_size = 8", "batch_size = 8 * 8", "batch_size must be a literal, not a name or an expression: a whole"),
+    ("batch_size = 8", "batch_size = k", "batch_size must be a literal"),
+    ('optimizer = "adam"', "optimizer = sgd", 'or adagrad; write it in quotes: optimizer = "sgd"'),
+    ('pics_dir = "pics"', "pics_dir = cats", 'the name of a folder; write it in quotes: pics_dir = "cats"'),
+    ("batch_size = 8", "import os  ", "expected a line of the form name = value, not: import os"),
+    ("batch_size = 8", "batch_size: int = 8", "expected a line of the form name = value, not: batch_size: int = 8"),
+    ("batch_size = 8", "batch_size = k = 8", "expected a line of the form name = value"),
+    ("batch_size = 8", "batch_size = 8\nbatch_size = 32", "batch_size is already set on line "),
+    ("batch_size = 8", "batch_size = 0x" + "f" * 5000, "batch_size = (a number too long to show) is invalid"),
+    ("batch_size = 8", "batch_size = " + "9" * 400, "batch_size = " + "9" * 60 + "... is invalid"),
+    ("learning_rate = 0.0003", "learning_rate = 1" + "0" * 400, "is invalid; expected a number, above 0"),
+    ("learning_rate = 0.0003", "learning_rate = 1e999", "learning_rate = inf is invalid"),
+    ('optimizer = "adam"', 'optimizer = "Adam"', "optimizer = 'Adam' is invalid; expected adam, rmsprop"),
+    ('pics_dir = "pics"', 'pics_dir = "a\\0b"', "pics_dir = 'a\\x00b' is invalid; expected the name of a folder"),
+    # Windows paths with invalid and valid Python escapes.
+    ('pics_dir = "pics"', 'pics_dir = "C:\\Users"', "in paths write / or \\\\ instead of \\"),
+    ('pics_dir = "pics"', 'pics_dir = "C:\\pics\\"', "in paths write / or \\\\ instead of \\"),
     (
-        ("batch_size = 8", "batchsize = 64", "unknown setting batchsize; did you mean batch_size?"),
-        ("batch_size = 8", "zzzzzz = 64", "unknown setting zzzzzz; see `python main.py --help`"),
-        ("batch_size = 8", "batch_size = 64x96", 'batch_size = 64x96; write it in quotes: "64x96"'),
-        ("batch_size = 8", "batch_size = = 64  ", "this is not Python (invalid syntax): batch_size = = 64"),
-        ("batch_size = 8", "batch_size = 'many'", "batch_size = 'many' is invalid; expected a whole number"),
-        ("batch_size = 8", "batch_size = None", "batch_size = None is invalid; expected a whole number"),
-        ("batch_size = 8", "batch_size = True", "batch_size = True is invalid"),
-        ("batch_size = 8", "batch_size = 8.0", "batch_size = 8.0 is invalid"),
-        ("batch_size = 8", "batch_size = 8 * 8", "batch_size must be a literal, not a name or an expression: a whole"),
-        ("batch_size = 8", "batch_size = k", "batch_size must be a literal"),
-        ('optimizer = "adam"', "optimizer = sgd", 'or adagrad; write it in quotes: optimizer = "sgd"'),
-        ('pics_dir = "pics"', "pics_dir = cats", 'the name of a folder; write it in quotes: pics_dir = "cats"'),
-        ("batch_size = 8", "import os  ", "expected a line of the form name = value, not: import os"),
-        ("batch_size = 8", "batch_size: int = 8", "expected a line of the form name = value, not: batch_size: int = 8"),
-        ("batch_size = 8", "batch_size = k = 8", "expected a line of the form name = value"),
-        ("batch_size = 8", "batch_size = 8\nbatch_size = 32", "batch_size is already set on line "),
-        ("batch_size = 8", "batch_size = 0x" + "f" * 5000, "batch_size = (a number too long to show) is invalid"),
-        ("batch_size = 8", "batch_size = " + "9" * 400, "batch_size = " + "9" * 60 + "... is invalid"),
-        ("learning_rate = 0.0003", "learning_rate = 1" + "0" * 400, "is invalid; expected a number, above 0"),
-        ("learning_rate = 0.0003", "learning_rate = 1e999", "learning_rate = inf is invalid"),
-        ('optimizer = "adam"', 'optimizer = "Adam"', "optimizer = 'Adam' is invalid; expected adam, rmsprop"),
-        ('pics_dir = "pics"', 'pics_dir = "a\\0b"', "pics_dir = 'a\\x00b' is invalid; expected the name of a folder"),
-        # Windows paths with invalid and valid Python escapes.
-        ('pics_dir = "pics"', 'pics_dir = "C:\\Users"', "in paths write / or \\\\ instead of \\"),
-        ('pics_dir = "pics"', 'pics_dir = "C:\\pics\\"', "in paths write / or \\\\ instead of \\"),
-        (
-            'pics_dir = "pics"',
-            'pics_dir = "C:\\new"',
-            "pics_dir = 'C:\\new' contains a control character; in paths write",
-        ),
-        ('init_from = ""', 'init_from = "D:\\2024"', "contains a control character; in paths write / or"),
+        'pics_dir = "pics"',
+        'pics_dir = "C:\\new"',
+        "pics_dir = 'C:\\new' contains a control character; in paths write",
     ),
+    ('init_from = ""', 'init_from = "D:\\2024"', "contains a control character; in paths write / or"),
 )
-def test_mistakes(copy, old, new, expected):
-    number = copy.edit(old, new)
-    message = copy.refuse()
-    assert message.startswith(f"params.py line {number}: ") and "  " not in message
-    assert expected in message and len(message) < 300
+
+
+def test_mistakes(copy):
+    for old, new, expected in MISTAKES:
+        number = copy.edit(old, new)
+        message = copy.refuse()
+        copy.restore()
+        assert message.startswith(f"params.py line {number}: ") and "  " not in message
+        assert expected in message and len(message) < 300
 
 
 @pytest.mark.skipif(sys.version_info < (3, 9), reason="the old parser writes to standard error")

@@ -95,50 +95,50 @@ def test_show_settings_changes_no_setting(untouched):
     assert untouched.resolve("--show_settings") == untouched.resolve()
 
 
-@pytest.mark.parametrize(
-    "argv, expected",
-    (
-        (["--batchsize", "3"], "unknown setting --batchsize; did you mean batch_size?"),
-        (["--learning_rat=3"], "unknown setting --learning_rat; did you mean learning_rate?"),
-        (["--learning-rat=3"], "did you mean learning_rate?"),
-        (["--istrain", "0"], "did you mean isTrain?"),
-        (["-batch_size", "3"], "unknown setting -batch_size; did you mean batch_size?"),
-        (["--batch", "3"], "unknown setting --batch"),
-        (["--zzzzzz"], "unknown setting --zzzzzz; see `python main.py --help`"),
-        (["--"], "unknown setting --; see `python main.py --help`"),
-        (["--k", "--", "3"], "unknown setting --; see `python main.py --help`"),
-        (["--k 3"], "unknown setting --k 3; did you mean k?"),
-        (["--seed", "3", "--seed"], "--seed needs a value: a whole number"),
-        ([""], "unexpected argument ''; write --name value"),
-        (["--a\nb"], "unknown setting --a\\nb; "),
-        (["5"], "unexpected argument '5'; write --name value"),
-        (["k=5"], "unexpected argument 'k=5'; write --k=5"),
-        (["isTrain=0"], "unexpected argument 'isTrain=0'; write --isTrain=0"),
-        (["n=5"], "unexpected argument 'n=5'; write --name value"),
-        (["--lr", "0.1"], "unknown setting --lr; did you mean learning_rate?"),
-        (["--image-sz=3"], "unknown setting --image-sz; did you mean image_size?"),
-        (["--dataroot=3"], "unknown setting --dataroot; did you mean pics_dir?"),
-        (["--k", "1", "2"], "unexpected argument '2'; write --name value"),
-        (["--show_settings", "1"], "unexpected argument '1'; write --name value"),
-        (["--show_settings=1"], "argument --show_settings/--show-settings: ignored explicit argument '1'"),
-        (["--seed"], "--seed needs a value: a whole number, from 0 to 2147483647"),
-        (["--seed", "--k", "3"], "--seed needs a value: a whole number, from 0 to 2147483647"),
-        (["--optimizer"], "--optimizer needs a value: adam, rmsprop, "),
-        (["--batch_size", "many"], "batch_size = 'many' is invalid; expected a whole number, from 1 to 1048576"),
-        (["--batch_size", "1.5"], "batch_size = '1.5' is invalid"),
-        (["--batch_size", "0"], "batch_size = 0 is invalid"),
-        (["--epochs", "-3"], "epochs = -3 is invalid; expected a whole number, 1 or more"),
-        (["--k", "9" * 400], "k = 999"),
-        (["--k", "9" * 5000], "k = '999"),
-        (["--learning_rate", "nan"], "learning_rate = nan is invalid; expected a number, above 0, at most 1000000"),
-        (["--learning_rate", "-1e-4"], "learning_rate = -0.0001 is invalid"),
-        (["--isTrain", "yes"], "isTrain = 'yes' is invalid; expected 0 or 1"),
-        (["--pics_dir="], "pics_dir = '' is invalid; expected the name of a folder"),
-    ),
+MISTAKES = (
+    (["--batchsize", "3"], "unknown setting --batchsize; did you mean batch_size?"),
+    (["--learning_rat=3"], "unknown setting --learning_rat; did you mean learning_rate?"),
+    (["--learning-rat=3"], "did you mean learning_rate?"),
+    (["--istrain", "0"], "did you mean isTrain?"),
+    (["-batch_size", "3"], "unknown setting -batch_size; did you mean batch_size?"),
+    (["--batch", "3"], "unknown setting --batch"),
+    (["--zzzzzz"], "unknown setting --zzzzzz; see `python main.py --help`"),
+    (["--"], "unknown setting --; see `python main.py --help`"),
+    (["--k", "--", "3"], "unknown setting --; see `python main.py --help`"),
+    (["--k 3"], "unknown setting --k 3; did you mean k?"),
+    (["--seed", "3", "--seed"], "--seed needs a value: a whole number"),
+    ([""], "unexpected argument ''; write --name value"),
+    (["--a\nb"], "unknown setting --a\\nb; "),
+    (["5"], "unexpected argument '5'; write --name value"),
+    (["k=5"], "unexpected argument 'k=5'; write --k=5"),
+    (["isTrain=0"], "unexpected argument 'isTrain=0'; write --isTrain=0"),
+    (["n=5"], "unexpected argument 'n=5'; write --name value"),
+    (["--lr", "0.1"], "unknown setting --lr; did you mean learning_rate?"),
+    (["--image-sz=3"], "unknown setting --image-sz; did you mean image_size?"),
+    (["--dataroot=3"], "unknown setting --dataroot; did you mean pics_dir?"),
+    (["--k", "1", "2"], "unexpected argument '2'; write --name value"),
+    (["--show_settings", "1"], "unexpected argument '1'; write --name value"),
+    (["--show_settings=1"], "argument --show_settings/--show-settings: ignored explicit argument '1'"),
+    (["--seed"], "--seed needs a value: a whole number, from 0 to 2147483647"),
+    (["--seed", "--k", "3"], "--seed needs a value: a whole number, from 0 to 2147483647"),
+    (["--optimizer"], "--optimizer needs a value: adam, rmsprop, "),
+    (["--batch_size", "many"], "batch_size = 'many' is invalid; expected a whole number, from 1 to 1048576"),
+    (["--batch_size", "1.5"], "batch_size = '1.5' is invalid"),
+    (["--batch_size", "0"], "batch_size = 0 is invalid"),
+    (["--epochs", "-3"], "epochs = -3 is invalid; expected a whole number, 1 or more"),
+    (["--k", "9" * 400], "k = 999"),
+    (["--k", "9" * 5000], "k = '999"),
+    (["--learning_rate", "nan"], "learning_rate = nan is invalid; expected a number, above 0, at most 1000000"),
+    (["--learning_rate", "-1e-4"], "learning_rate = -0.0001 is invalid"),
+    (["--isTrain", "yes"], "isTrain = 'yes' is invalid; expected 0 or 1"),
+    (["--pics_dir="], "pics_dir = '' is invalid; expected the name of a folder"),
 )
-def test_mistakes_on_the_command_line(untouched, argv, expected):
-    message = untouched.refuse(*argv)
-    assert message.startswith("command line: ") and expected in message and len(message) < 300
+
+
+def test_mistakes_on_the_command_line(untouched):
+    for argv, expected in MISTAKES:
+        message = untouched.refuse(*argv)
+        assert message.startswith("command line: ") and expected in message and len(message) < 300
 
 
 def test_switches_may_be_true_or_false_in_a_params_file(copy):
