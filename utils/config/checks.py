@@ -27,8 +27,7 @@ def _losses(run, network):
         problem = f"label_smoothing = {run.label_smoothing:g} has no effect with loss = {run.loss!r}"
         yield f"{problem}; set label_smoothing = 0, or loss = 'non_saturating' or 'least_squares', in params.py"
     if run.penalty_every > 1 and run.gradient_penalty == "none":
-        problem = f"penalty_every = {run.penalty_every} has no effect with gradient_penalty = 'none'"
-        yield f"{problem}; set penalty_every = 1, or a gradient_penalty, in params.py"
+        yield f"penalty_every = {run.penalty_every} needs a gradient_penalty; set one or penalty_every = 1 in params.py"
 
 
 def _network(run, network):
@@ -54,8 +53,7 @@ def _metrics(run, network):
     if run.metrics_network == "inception" and not run.inception_graph:
         yield "metrics_network = 'inception' needs inception_graph; set it, or metrics_network = 'auto', in params.py"
     if run.stop_when_stale and not run.metrics_every:
-        problem = f"stop_when_stale = {run.stop_when_stale} has no effect with metrics_every = 0"
-        yield f"{problem}; set stop_when_stale = 0, or metrics_every = 1000, in params.py"
+        yield f"stop_when_stale = {run.stop_when_stale} needs metrics_every above 0; set one of them in params.py"
 
 
 def _folders(run, network):

@@ -133,9 +133,7 @@ def check(name, value, rule, place):
     """Return `value` converted by the rule; raise UserError with place, setting, value and choices."""
     problem = f"{place}: {name} = {short_repr(value)} is invalid; expected {rule.choices}"
     if type(value) in rule.types:
-        with contextlib.suppress(
-            OverflowError, ValueError
-        ):  # an integer with more digits than a float or a text can have
+        with contextlib.suppress(OverflowError, ValueError):  # OverflowError: an integer too large for a float
             converted = rule.kind(value)
             if rule.is_valid(converted):
                 return converted

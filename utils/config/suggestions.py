@@ -16,7 +16,6 @@ SYNONYMS = {
     "max_steps": ("iters", "iterations"),
     "z_dim": ("nz", "latentdim"),
     "filters": ("ngf",),
-    "d_width": ("ndf",),
     "channels": ("nc",),
     "image_size": ("size", "resolution"),
     "mirror": ("flip",),
