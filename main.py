@@ -199,7 +199,7 @@ def generator(checkpoints_dir="checkpoints", checkpoint="best"):
     from utils.sampling.generator import open_generator
 
     checkpoint = schema.check("checkpoint", checkpoint, schema.ALL["checkpoint"], "main.generator")
-    return open_generator(build_sampler, absolute({"": checkpoints_dir}, ROOT)[""], checkpoint)
+    return open_generator(build_sampler, absolute(checkpoints_dir, ROOT), checkpoint)
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ def test_workers_about_to_do_the_same_have_the_same_fingerprint(settings):
     fingerprint = manifest.fingerprint(settings, "images")
     assert 0 <= fingerprint < 2**63
     for name, rule in schema.RUN.items():
-        value = "elsewhere" if rule.kind is str else getattr(settings.run, name) + 1
+        value = "elsewhere" if str in rule.types else getattr(settings.run, name) + 1
         changed = manifest.fingerprint(settings._replace(run=settings.run._replace(**{name: value})), "images")
         assert (changed == fingerprint) == (rule.on_resume == "free"), name
     network = settings.network._replace(filters=33)
