@@ -53,6 +53,7 @@ def seen(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     program = Copy(folder)
     shutil.copytree(os.path.join(ROOT, "utils"), str(folder / "utils"), ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(os.path.join(ROOT, "model", "shapes.py"), str(folder / "model"))
     program.edit(*PARAMS)
     program.edit(*RULE, file="utils/config/schema.py")
     command = [sys.executable, "-c", SCRIPT]

@@ -40,9 +40,11 @@ def text(topic, files):
     if not topic:
         return _overview(sections, width)
     topics = _topics(sections)
-    chosen = topics.get(topic.replace("-", "_")) or topics.get(section_key(topic))
+    words = _title_words(topic)
+    by_title = {key: entries for key, entries in sections.items() if words and words <= _title_words(key[0])}
+    chosen = topics.get(topic.replace("-", "_")) or by_title
     if not chosen:
-        hint = suggestions.suggestion(topic, topics)
+        hint = suggestions.suggestion(topic, topics, f"topics: {', '.join(sorted(set(topics) - _setting_names()))}")
         raise UserError(f"command line: --help has no topic {schema.short_repr(topic)}{hint}")
     blocks = [wrap("Each setting with its current value, and in brackets the values allowed.", width)]
     blocks += [_section(*section, entries, width) for section, entries in chosen.items()]
@@ -68,6 +70,14 @@ def is_only_sampling(names):
 def section_key(title):
     """Return the topic of a section: the first word of its title, in lower case."""
     return re.match(r"\W*(\w*)", title.lower()).group(1)
+
+
+def _title_words(title):
+    return set(re.findall(r"\w+", title.lower())) - {"and", "of"}
+
+
+def _setting_names():
+    return {name.lower() for name in schema.ALL}
 
 
 def _topics(sections):
