@@ -88,9 +88,9 @@ def _read_frame(step, path):
 
 def _small_enough(frames, format):
     """Return the animation with as many of the frames, evenly spaced, as its size allows, and a pause at the end."""
-    images = animation.images_of(frames, format)
+    images = animation.to_pil_frames(frames, format)
     while True:
-        data = animation.encoded(images, format, [_FRAME] * (len(images) - 1) + [_LAST_FRAME])
+        data = animation.encode(images, format, [_FRAME] * (len(images) - 1) + [_LAST_FRAME])
         if len(data) <= _MAX_BYTES or len(images) <= 2:
             return data
         images = images[::-1][::2][::-1]  # the last one stays
