@@ -176,7 +176,7 @@ def test_the_folder_of_checkpoints_nearby_is_named(tmp_path):
     for given in (folder.parent, folder / "dcgan-5", folder / "dcgan-5.index"):
         with pytest.raises(UserError) as raised:
             select.select(str(given), "best")
-        assert str(raised.value).endswith(f"); there are some in {folder}: give that folder")
+        assert str(raised.value).endswith(f"); set checkpoints_dir to {folder}")
 
 
 def test_a_record_of_another_step_is_refused(saved, tmp_path):

@@ -114,7 +114,7 @@ def test_the_precision_is_printed_and_may_change_on_resume(program):
         assert "requires TensorFlow 2.12 or later" in program.refuse("--max_steps", "4", "--precision", "bfloat16")
     elif "avx512f" in devices.processor_flags():
         out = program.train("--max_steps", "4", "--precision", "bfloat16")
-        assert "Convolutions are computed in bfloat16" in out and "precision was float32 and is bfloat16 now" in out
+        assert "Convolutions are computed in bfloat16" in out and "precision changed from float32 to bfloat16" in out
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="Linux only")
