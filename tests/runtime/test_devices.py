@@ -1,12 +1,15 @@
 """The precision of convolutions, chosen by what the machine has, while all else stays float32; memory."""
 
+import functools
 import os
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from conftest import TINY
 
 from model.train_graph import Reals, build_train_graph
+from utils.config.settings import resolve
 from utils.errors import UserError
 from utils.runtime import devices
 
@@ -61,59 +64,61 @@ def test_a_lack_of_memory_names_the_setting_to_lower(error):
         raise KeyError("another error")
 
 
-def losses_and_types(kind, tiny):
-    """Return D's and G's losses of three steps, and the types of all variables and of what convolutions get."""
+@functools.lru_cache(maxsize=None)
+def train(precision):
+    """Return D's and G's losses of three steps, and the types of all variables and of the inputs of convolutions."""
+    settings = resolve(TINY)
     with tf.Graph().as_default():
         tf.set_random_seed(1)
         images = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
-        network = tiny.network._replace(init="glorot")
-        ends = build_train_graph(Reals(images, 40), network, tiny.run, devices.LOSS_SCALE[kind])
-        with tf.Session(config=devices.session_config(kind)) as session:
+        network = settings.network._replace(init="glorot")
+        graph = build_train_graph(Reals(images, 40), network, settings.run, devices.LOSS_SCALE[precision])
+        with tf.Session(config=devices.session_config(precision)) as session:
             session.run(tf.global_variables_initializer())
             weights = np.random.RandomState(0)
-            for variable in tf.trainable_variables():  # whose initial values differ between graphs
+            for variable in tf.trainable_variables():  # their initial values differ between graphs
                 variable.load(weights.normal(0.0, 0.1, variable.shape.as_list()), session)
             losses, types = [], set()
-            for _ in range(3):
+            for step in range(3):
                 metadata = tf.RunMetadata()
                 options = tf.RunOptions(output_partition_graphs=True)
-                d = session.run(ends.d_updates[0], options=options, run_metadata=metadata)
+                d = session.run(graph.d_update(step), options=options, run_metadata=metadata)
                 losses.append(float(d["d_loss"]))
-                for graph in metadata.partition_graphs:
-                    types |= {node.attr["T"].type for node in graph.node if "Conv2D" in node.op}
-                losses.append(float(session.run(ends.g_update)["g_loss"]))
+                for part in metadata.partition_graphs:
+                    types |= {node.attr["T"].type for node in part.node if "Conv2D" in node.op}
+                losses.append(float(session.run(graph.g_update)["g_loss"]))
             return losses, {v.op.name: v.dtype.base_dtype for v in tf.global_variables()}, types
 
 
 @pytest.mark.skipif(IS_OLD, reason="bfloat16 needs TensorFlow 2")
 @pytest.mark.slow
 @pytest.mark.skipif("avx512f" not in devices.processor_flags(), reason="bfloat16 needs AVX-512")
-def test_bfloat16_reaches_the_convolutions_and_no_variables(tiny):
-    exact, _, types = losses_and_types("float32", tiny)
+def test_bfloat16_reaches_the_convolutions_and_no_variables():
+    exact, _, types = train("float32")
     assert types == {tf.float32.as_datatype_enum}
-    rounded, variables, types = losses_and_types("bfloat16", tiny)
+    rounded, variables, types = train("bfloat16")
     assert tf.bfloat16.as_datatype_enum in types
     assert set(variables.values()) == {tf.float32, tf.int64}
     assert rounded != exact and rounded == pytest.approx(exact, rel=0.05)
 
 
 @pytest.mark.slow
-def test_scaled_losses_make_the_same_steps(tiny):
-    exact, names, _ = losses_and_types("float32", tiny)
-    scaled, names_of_scaled, _ = losses_and_types("float16", tiny)  # on a processor nothing becomes float16
+def test_scaled_losses_make_the_same_steps():
+    exact, names, _ = train("float32")
+    scaled, names_of_scaled, _ = train("float16")  # on a processor nothing becomes float16
     assert scaled == pytest.approx(exact, rel=1e-4)
-    assert names_of_scaled == names  # so either can resume from the other's checkpoint
+    assert names_of_scaled == names  # so that either can resume from the other's checkpoint
 
 
 @pytest.mark.slow
 def test_the_precision_is_printed_and_may_change_on_resume(program):
-    out = program.train("--max_steps", "2", "--precision", "float32")
+    out = program.train("--max_steps", "1", "--precision", "float32")
     assert "Convolutions are computed in float32." in out
-    assert '"precision": "float32"' in (program.checkpoints / "dcgan-2.json").read_text()
+    assert '"precision": "float32"' in (program.checkpoints / "dcgan-1.json").read_text()
     if IS_OLD:
-        assert "requires TensorFlow 2.12 or later" in program.refuse("--max_steps", "4", "--precision", "bfloat16")
+        assert "requires TensorFlow 2.12 or later" in program.refuse("--max_steps", "2", "--precision", "bfloat16")
     elif "avx512f" in devices.processor_flags():
-        out = program.train("--max_steps", "4", "--precision", "bfloat16")
+        out = program.train("--max_steps", "2", "--precision", "bfloat16")
         assert "Convolutions are computed in bfloat16" in out and "precision changed from float32 to bfloat16" in out
 
 
