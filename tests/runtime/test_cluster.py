@@ -22,6 +22,7 @@ NEEDS_TF2 = pytest.mark.skipif(tf.__version__.startswith("1."), reason="several 
 slow = pytest.mark.slow
 
 FOLDERS = ("samples", "checkpoints", "cache")
+SMALL = ("--image_size", "8", "--augment", "none")  # for a graph that is built in half the time
 
 # Each script writes its output into the file of its first argument.
 REDIRECT = """
@@ -326,10 +327,11 @@ def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_
     grids = ["classes.csv", "reals.png", "timelapse.gif", "timelapse.webp", "train_00000000.png", "train_00000006.png"]
     assert sorted(p.name for p in program.samples.iterdir()) == grids
 
-    program.train("--max_steps", "10", "--batch_size", "8", "--conditional", "1")
+    program.train("--max_steps", "10", "--batch_size", "8", "--conditional", "1", "--augment", "none")
     assert last_row(program) == ["10", "6.66667", "80"]
 
     endless = ["--max_steps", "100000", "--checkpoint_every", "2", "--log_every", "2", "--conditional", "1"]
+    endless += ["--augment", "none"]
     two = pair(*endless)
     two.wait_for("left\n")  # ends the first line of steps
     assert "from step 10" in two.out(0)
@@ -355,7 +357,7 @@ def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_
 def test_workers_with_different_settings_refuse_to_start(pair):
     """The graphs also differ, so that only the operation of `build_gather` has the same place in both."""
     different = ("--learning_rate", "0.1", "--filters", "8", "--d_norm", "layer")
-    two = pair("--max_steps", "10", of_second=different)
+    two = pair(*SMALL, "--max_steps", "10", of_second=different)
     assert two.codes() == [2, 2], two.out(0) + two.out(1)
     for number in range(2):
         last = two.out(number).strip().split("\n")[-1]
@@ -365,7 +367,7 @@ def test_workers_with_different_settings_refuse_to_start(pair):
 @NEEDS_TF2
 @slow
 def test_two_workers_roll_back_together(pair):
-    two = pair("--optimizer", "sgd", "--learning_rate", "1000000", "--max_steps", "40")
+    two = pair(*SMALL, "--optimizer", "sgd", "--learning_rate", "1000000", "--max_steps", "40")
     assert two.codes() == [1, 1], two.out(0) + two.out(1)
     for number in range(2):
         assert "(rollback 3 of at most 3)" in two.out(number) and "Traceback" not in two.out(number)
