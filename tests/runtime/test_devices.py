@@ -17,31 +17,48 @@ IS_OLD = tf.__version__.startswith("1.")
 NATIVE = {"avx512f", "avx512_bf16"}
 
 
+@pytest.fixture
+def machine(monkeypatch):
+    """Imitates a machine with or without a GPU, whose processor has some instruction sets."""
+
+    def imitate(has_gpu, flags):
+        monkeypatch.setattr(devices, "gpus", lambda: ["/gpu:0"] * has_gpu)
+        monkeypatch.setattr(devices, "processor_flags", lambda: flags)
+
+    return imitate
+
+
 @pytest.mark.parametrize(
     "wanted, has_gpu, flags, chosen",
     [
         ("auto", False, {"avx512f"}, "float32"),
-        ("auto", False, NATIVE, "float32"),  # slower there
+        ("auto", False, NATIVE, "float32"),  # bfloat16 is slower there
         ("auto", False, {"avx512f", "amx_bf16"}, "bfloat16"),
         ("auto", True, NATIVE, "float16"),
         ("float32", True, NATIVE, "float32"),
         ("bfloat16", False, {"avx512f"}, "bfloat16"),
     ],
 )
-def test_the_choice(wanted, has_gpu, flags, chosen):
+def test_the_choice(machine, wanted, has_gpu, flags, chosen):
     if IS_OLD:
         wanted, chosen = ("auto", "float32") if wanted == "auto" else ("float32", "float32")
-    assert devices.choose_precision(wanted, has_gpu, flags) == chosen
+    machine(has_gpu, flags)
+    assert devices.choose_precision(wanted) == chosen
 
 
 @pytest.mark.parametrize(
-    "has_gpu, flags, reason",
-    [(True, NATIVE, "is for CPUs"), (False, {"avx2"}, "requires a processor with AVX-512")],
+    "precision, has_gpu, flags, reason",
+    [
+        ("bfloat16", True, NATIVE, "is for CPUs"),
+        ("bfloat16", False, {"avx2"}, "requires a processor with AVX-512"),
+        ("float16", False, NATIVE, "requires a GPU"),
+    ],
 )
-def test_bfloat16_is_refused_where_it_does_not_work(has_gpu, flags, reason):
+def test_a_precision_that_the_machine_does_not_support_is_refused(machine, precision, has_gpu, flags, reason):
     reason = "requires TensorFlow 2.12 or later; this is 1.15" if IS_OLD else reason
-    with pytest.raises(UserError, match=f"precision = 'bfloat16' {reason}") as caught:
-        devices.choose_precision("bfloat16", has_gpu, flags)
+    machine(has_gpu, flags)
+    with pytest.raises(UserError, match=f"precision = '{precision}' {reason}") as caught:
+        devices.choose_precision(precision)
     assert str(caught.value).endswith("set it to 'auto' or 'float32' in params.py")
 
 
@@ -50,9 +67,15 @@ def test_the_flags_of_a_processor(tmp_path):
     path.write_text("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16\nbugs\t\t: spectre_v1\n")
     assert devices.processor_flags(str(path)) == {"fpu", "avx512f", "avx512_bf16"}
     assert devices.processor_flags(str(tmp_path / "none")) == set()
+
+
+def test_the_precision_is_described(machine):
+    machine(False, NATIVE)
     slow = "Convolutions are computed in bfloat16; float32 is faster on this CPU."
-    assert devices.describe_precision("bfloat16", NATIVE) == slow
-    assert devices.describe_precision("bfloat16", {"amx_bf16"}) == "Convolutions are computed in bfloat16."
+    assert devices.describe_precision("bfloat16") == slow
+    machine(False, {"amx_bf16"})
+    assert devices.describe_precision("bfloat16") == "Convolutions are computed in bfloat16."
+    assert devices.describe_precision("float16") == "Convolutions are computed in float16, with scaled losses."
 
 
 @pytest.mark.parametrize("error", (MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")))

@@ -169,12 +169,9 @@ def keep_defaults(manifest, settings):
         for name, before, now in _differences(manifest, settings)
         if before in schema.ALL[name].old_defaults and name not in settings.explicit
     }
-    parts = {part: _replace(getattr(settings, part), kept) for part in _RULES}
-    return settings._replace(**parts), kept
-
-
-def _replace(values, changes):
-    return values._replace(**{name: value for name, value in changes.items() if name in values._fields})
+    run = {name: value for name, value in kept.items() if name in schema.RUN}
+    network = {name: value for name, value in kept.items() if name in schema.NETWORK}
+    return settings._replace(run=settings.run._replace(**run), network=settings.network._replace(**network)), kept
 
 
 def _differences(manifest, settings):

@@ -37,18 +37,17 @@ def _read(path):
         return ""
 
 
-def choose_precision(wanted, has_gpu=None, flags=None):
+def choose_precision(wanted):
     """Return 'float32', 'bfloat16' (on a CPU) or 'float16' (on a GPU) for the setting `wanted`, which may be 'auto'.
 
-    has_gpu, flags: of the machine; None: of this one. Raise UserError if the machine does not support that precision.
+    Raise UserError if this machine does not support the precision.
     """
-    has_gpu = bool(gpus()) if has_gpu is None else has_gpu
-    flags = processor_flags() if flags is None else flags
+    has_gpu, flags = bool(gpus()), processor_flags()
     can_lower = hasattr(tf.ConfigProto().graph_options.rewrite_options, "auto_mixed_precision_onednn_bfloat16")
     if wanted == "auto":
         if not can_lower:
             return "float32"
-        return "float16" if has_gpu else "bfloat16" if _is_faster_in_bfloat16(flags) else "float32"
+        return "float16" if has_gpu else "bfloat16" if _is_bfloat16_faster() else "float32"
     problems = (
         (wanted != "float32" and not can_lower, f"requires TensorFlow 2.12 or later; this is {tf.__version__}"),
         (wanted == "float16" and not has_gpu, "requires a GPU"),
@@ -61,20 +60,20 @@ def choose_precision(wanted, has_gpu=None, flags=None):
     return wanted
 
 
-def _is_faster_in_bfloat16(flags):
-    """Return whether bfloat16 is faster than float32 on a processor with these flags.
+def _is_bfloat16_faster():
+    """Return whether bfloat16 is faster than float32 on this processor.
 
     It is with AMX; with AVX512_BF16 alone a step takes 1.5 times as long (docs/performance.md).
     """
-    return "amx_bf16" in flags
+    return "amx_bf16" in processor_flags()
 
 
-def describe_precision(chosen, flags=None):
-    """Return the line that names the precision; flags: as in `choose_precision`."""
+def describe_precision(chosen):
+    """Return the line that names the precision."""
     note = ""
     if chosen == "float16":
         note = ", with scaled losses"
-    if chosen == "bfloat16" and not _is_faster_in_bfloat16(processor_flags() if flags is None else flags):
+    if chosen == "bfloat16" and not _is_bfloat16_faster():
         note = "; float32 is faster on this CPU"
     return f"Convolutions are computed in {chosen}{note}."
 
