@@ -42,6 +42,8 @@ WORKERS = "two workers"
 # main.py with two devices of the CPU; TensorFlow makes as many as the session's configuration says.
 TWO_DEVICES = """
 import sys
+from utils.runtime.start import import_tensorflow
+import_tensorflow()
 from utils.runtime import devices
 devices.gpus = lambda: ["/cpu:0", "/cpu:1"]
 session_config = devices.session_config

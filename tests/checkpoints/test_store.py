@@ -16,30 +16,43 @@ def newest(folder):
     return select.newest_good(str(folder)).checkpoint
 
 
+@pytest.fixture(scope="module")
+def variables():
+    """Yield a session with the variables a and step, the two, and an operation that sets both to a number."""
+    with tf.Graph().as_default():
+        a = tf.get_variable("a", [2, 3], initializer=tf.zeros_initializer())
+        step = tf.get_variable("step", [], tf.int64, initializer=tf.zeros_initializer())
+        number = tf.placeholder(tf.int64, [])
+        change = [a.assign(tf.fill([2, 3], tf.cast(number, tf.float32))), step.assign(number)]
+        with tf.Session() as session:
+            yield (
+                session,
+                tf.train.Saver(max_to_keep=None),
+                [a, step],
+                lambda value: session.run(change, {number: value}),
+            )
+
+
 @pytest.fixture
-def saved(graph, tiny, tmp_path):
-    """Return save(step, keep=2, other fields of Keep), whose values depend on the step, and restore()."""
-    a = tf.get_variable("a", [2, 3], initializer=tf.zeros_initializer())
-    step = tf.get_variable("step", [], tf.int64, initializer=tf.zeros_initializer())
-    number = tf.placeholder(tf.int64, [])
-    change = [a.assign(tf.fill([2, 3], tf.cast(number, tf.float32))), step.assign(number)]
-    saver = tf.train.Saver(max_to_keep=None)
-    with tf.Session() as session:
+def saved(variables, tiny, tmp_path):
+    """Return save(step, keep=2, other fields of RetentionPolicy), whose values depend on the step, and restore()."""
+    session, saver, both, change = variables
 
-        def save(step, keep=2, **more):
-            session.run(change, {number: step})
-            text = manifest.dumps(tiny, step, tf.__version__, manifest.SavedState())
-            checkpoint = store.checkpoint_at(str(tmp_path), step)
-            store.save(session, saver, checkpoint, text, store.RetentionPolicy(keep, **more))
-            return checkpoint
+    def save(step, keep=2, **more):
+        change(step)
+        text = manifest.dumps(tiny, step, tf.__version__, manifest.SavedState())
+        checkpoint = store.checkpoint_at(str(tmp_path), step)
+        store.save(session, saver, checkpoint, text, store.RetentionPolicy(keep, **more))
+        return checkpoint
 
-        def restore(which=None):
-            session.run(change, {number: 99999})
-            store.restore(session, saver, which or newest(tmp_path), [a, step])
-            assert (session.run(a) == session.run(step)).all()
-            return session.run(step)
+    def restore(which=None):
+        change(99999)
+        store.restore(session, saver, which or newest(tmp_path), both)
+        a, step = session.run(both)
+        assert (a == step).all()
+        return step
 
-        yield save, restore
+    return save, restore
 
 
 def test_the_newest_stay_and_come_back(saved, tmp_path):
@@ -146,7 +159,7 @@ def test_a_damaged_checkpoint_is_named(saved, tmp_path, damage):
         restore()
 
 
-def test_another_shape_is_refused_by_name(saved, graph, tmp_path):
+def test_another_shape_is_refused_by_name(saved):
     checkpoint = saved[0](5)
     with tf.Graph().as_default():
         a = tf.get_variable("a", [3, 2])
@@ -176,7 +189,7 @@ def test_the_folder_of_checkpoints_nearby_is_named(tmp_path):
     for given in (folder.parent, folder / "dcgan-5", folder / "dcgan-5.index"):
         with pytest.raises(UserError) as raised:
             select.select(str(given), "best")
-        assert str(raised.value).endswith(f"); there are some in {folder}: give that folder")
+        assert str(raised.value).endswith(f"); set checkpoints_dir to {folder}")
 
 
 def test_a_record_of_another_step_is_refused(saved, tmp_path):
@@ -264,6 +277,14 @@ def test_a_damaged_newest_gives_way_to_the_newest_good_one(saved, tmp_path, how)
     save(6, keep=3)
     assert restore() == 6
     assert [each.step for each in store.find(str(tmp_path))] == [5, 6, 7]
+    # If none is good, nothing is touched.
+    for step in (5, 6):
+        damage(str(tmp_path / f"dcgan-{step}"), how)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    reasons = r"none of the 3 checkpoints in checkpoints_dir = .* is good: .*dcgan-7.*dcgan-6.*dcgan-5"
+    with pytest.raises(UserError, match=reasons):
+        select.newest_good(str(tmp_path))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_damaged_ones_do_not_count_as_kept_ones(saved, tmp_path):
@@ -297,21 +318,6 @@ def test_the_list_that_only_tensorflow_reads_may_fail(saved, tmp_path, capsys):
     assert restore() == 6
 
 
-@pytest.mark.parametrize("how", DAMAGES)
-def test_where_none_is_good_nothing_is_touched(saved, tmp_path, how):
-    save, _ = saved
-    for step in (5, 6):
-        save(step)
-    for step in (5, 6):
-        damage(str(tmp_path / f"dcgan-{step}"), how)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(
-        UserError, match=r"none of the 2 checkpoints in checkpoints_dir = .* is good: .*dcgan-6.*dcgan-5"
-    ):
-        select.newest_good(str(tmp_path))
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
 def test_every_flipped_bit_is_noticed_or_harmless(saved):
     save, restore = saved
     path = save(5).path
@@ -320,7 +326,7 @@ def test_every_flipped_bit_is_noticed_or_harmless(saved):
     for name in (path + ".data-00000-of-00001", path + ".index", path + ".json"):
         with open(name, "rb") as file:
             whole = file.read()
-        for place in rng.choice(len(whole), min(len(whole), 60), replace=False):
+        for place in rng.choice(len(whole), min(len(whole), 40), replace=False):
             with open(name, "wb") as file:
                 file.write(whole[:place] + bytes([whole[place] ^ (1 << rng.randint(8))]) + whole[place + 1 :])
             try:
@@ -329,7 +335,7 @@ def test_every_flipped_bit_is_noticed_or_harmless(saved):
                 noticed += 1
         with open(name, "wb") as file:
             file.write(whole)
-    assert restore() == 5 and noticed > 60
+    assert restore() == 5 and noticed > 40
 
 
 @pytest.mark.parametrize("content", (b"", b"\xff\xfe rubbish", b'model_checkpoint_path: "/etc/passwd"'))
@@ -342,7 +348,7 @@ def test_what_tensorflows_own_list_says_does_not_matter(saved, tmp_path, content
 
 
 def test_every_nth_stays_for_good(saved, tmp_path):
-    for step in range(0, 26, 2):
+    for step in (0, 5, 10, 15, 20, 22, 24):
         saved[0](step, keep=2, every=10)
     assert [each.step for each in store.find(str(tmp_path))] == [0, 10, 20, 22, 24]
 

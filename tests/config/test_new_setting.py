@@ -80,5 +80,5 @@ def test_it_is_printed_at_the_start(seen):
 
 def test_a_resumed_run_is_compared(seen):
     refused, changed = seen["resumed"]
-    assert refused == [] and len(changed) == 1 and changed[0].startswith("blur was 0.0 ")
+    assert refused == [] and len(changed) == 1 and changed[0].startswith("blur changed from 0.0 ")
     assert seen["resumed from before"] == [[], []]

@@ -18,7 +18,7 @@ def frames(count, channels=3, size=16):
 @pytest.mark.parametrize("channels", (1, 3))
 def test_animations_have_every_frame(format, channels):
     images = frames(7, channels)
-    with Image.open(io.BytesIO(animation.animated(images, format, 40))) as film:
+    with Image.open(io.BytesIO(animation.animate(images, format, 40))) as film:
         assert film.format == format and film.n_frames == 7 and film.info["loop"] == 0
         for i, image in enumerate(images):
             film.seek(i)
@@ -29,7 +29,7 @@ def test_animations_have_every_frame(format, channels):
 def test_a_format_that_pillow_lacks(monkeypatch):
     Image.init()
     monkeypatch.delitem(Image.SAVE_ALL, "WEBP")
-    assert animation.animated(frames(2), "WEBP", 40) == b""
+    assert animation.animate(frames(2), "WEBP", 40) == b""
 
 
 @pytest.mark.parametrize("size", (8, 16, 64))

@@ -108,7 +108,7 @@ def test_which_checkpoint(trained):
     assert "Sampling from step 12 (the latest)" in said
     said = trained.train("--isTrain", "0", "--checkpoint", "12", "--num_samples", "3")
     assert "Sampling from step 12 (as requested)" in said
-    assert "has none of that step; it has 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
+    assert "has no such step; it has 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
     assert "expected best, latest, or a step" in trained.refuse("--isTrain", "0", "--checkpoint", "last")
 
 
@@ -188,7 +188,7 @@ def test_frozen_layers_keep_the_weights_of_another_run(trained):
     for name, is_frozen in (("16x16/conv/kernel", True), ("16x16/conv/bias", True), ("8x8/conv/kernel", False)):
         assert np.array_equal(ours["discriminator/" + name], theirs["discriminator/" + name]) == is_frozen
     line = trained.refuse(*new_run, *folders, "--max_steps", "3", "--freeze_d", "0")
-    assert "freeze_d was 1 and is 0 now" in line
+    assert "freeze_d changed from 1 to 0" in line
     none = ["--samples_dir", "none/s", "--checkpoints_dir", "none/c"]
     line = trained.refuse(*new_run, *none, "--channels", "1")
     assert "freeze_d = 1 keeps D 16x16, which cannot be taken from init_from = " in line

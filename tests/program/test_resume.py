@@ -129,7 +129,7 @@ def test_a_run_keeps_the_defaults_that_it_began_with(program):
     (program.folder / "parts" / "s" / "train_00000004.png").unlink()
     assert_same_run(program, "whole", "parts", 8)
     line = program.refuse("--max_steps", "9", "--output_filters", "16", *folders("parts"))
-    assert "output_filters was 0 and is 16 now" in line and "augment" not in line
+    assert "output_filters changed from 0 to 16" in line and "augment" not in line
     tuned = program.train("--init_from", "parts/c", "--max_steps", "1", *folders("tuned"))
     assert kept + "d_width = 1.0, output_filters = 0." in tuned.split("\n")
     assert "Sampling from step 8" in program.train("--isTrain", "0", *folders("parts"))
@@ -139,7 +139,7 @@ def test_adaptive_augmentation_can_be_taken_up_and_given_up(program):
     """Its share is a variable, which the checkpoint of a run without it lacks."""
     program.train("--max_steps", "2", "--augment", "none")
     done = program.train("--max_steps", "4", "--augment", "adaptive")
-    assert "Changed: max_steps was 2 and is 4 now, augment was none and is adaptive now" in done
+    assert "max_steps changed from 2 to 4, augment changed from none to adaptive" in done
     assert "balance/augmented" in variables(program.checkpoints, 4)
     program.train("--max_steps", "6", "--augment", "cutout")
     assert "balance/augmented" not in variables(program.checkpoints, 6)

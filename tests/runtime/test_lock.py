@@ -141,7 +141,7 @@ def test_a_file_system_without_locks_is_one_warning(tmp_path, monkeypatch, capsy
     assert not lock.has_record_locks(str(tmp_path))
     (line,) = capsys.readouterr().err.strip().split("\n")
     assert line.startswith(f"main.py: {tmp_path} is on a file system without locks (")
-    assert sorted(os.listdir(str(tmp_path))) == ["cache.lock", "training.lock"]
+    assert sorted(os.listdir(str(tmp_path))) == ["cache.lock", "training.lock", "training.lock.txt"]
 
 
 def test_record_locks_are_found_where_the_system_has_them(tmp_path, capsys):
