@@ -52,7 +52,7 @@ def estimate(settings, n):
     step = run.batch_size * (g_maps + (2 + _PENALTY[run.gradient_penalty]) * d_maps)  # of real and of fake images
     maps = _FLOAT * _MAPS * max(step, bn_batch_size(network.height, network.width) * g_maps)
     compared = min(run.metrics_samples, n) * network.channels * network.height * network.width
-    measuring = _MEASURING[features.network_of(run)] + _SET * compared if run.metrics_every else 0
+    measuring = _MEASURING[features.choose_network(run)] + _SET * compared if run.metrics_every else 0
     # TensorFlow 2 keeps the memory of the maps while a measurement takes its own; 1.15 gives it back.
     of_both = max(maps, measuring) if _IS_OLD else maps + measuring
     return _PROGRAM + _FLOAT * _COPIES * weights(network) + of_both
