@@ -31,7 +31,7 @@ MIN_SAMPLES = 20  # for the kernel distance
 RIDGE = 0.1  # ridge penalty of the classifier, relative to the mean variance of the features
 
 
-def classifier(features, labels, count):
+def fit_classifier(features, labels, count):
     """Fit a linear classifier of features by ridge regression; return a function [M, d] -> labels [M].
 
     features: [N, d]. labels: [N], 0 to count - 1.
@@ -45,7 +45,7 @@ def classifier(features, labels, count):
     return lambda others: np.argmax((others - mean) @ weights + frequencies, axis=1)
 
 
-def sampled(checkpoints_dir, arguments, samples, *settings):
+def draw_samples(checkpoints_dir, arguments, samples, *settings):
     """Return this number of samples of the latest checkpoint, as quality.draw does."""
     drawing = argparse.Namespace(**dict(vars(arguments), samples=samples))
     with tempfile.TemporaryDirectory() as folder:
@@ -67,22 +67,24 @@ def main():
     names = sorted(entry.name for entry in os.scandir(arguments.images) if entry.is_dir())
     features = quality.Features()
     reals = [features(quality.read_reals(os.path.join(arguments.images, name), None)) for name in names]
-    labels = np.repeat(np.arange(len(names)), [len(of_class) for of_class in reals])
+    labels = np.repeat(np.arange(len(names)), [len(each) for each in reals])
     all_reals = np.concatenate(reals)
     is_fitted = np.arange(len(labels)) % 2 == 0
-    predict = classifier(all_reals[is_fitted], labels[is_fitted], len(names))
+    predict = fit_classifier(all_reals[is_fitted], labels[is_fitted], len(names))
     accuracy = np.mean(predict(all_reals[~is_fitted]) == labels[~is_fitted])
     print(f"Accuracy of the classifier on the other half of the images: {accuracy:.0%}")
 
-    without = features(sampled(arguments.without, arguments, arguments.samples * len(names)))
+    without = features(draw_samples(arguments.without, arguments, arguments.samples * len(names)))
     taken = predict(without)
     samples = []
     print(f"{'class':28} {'images':>8} {'with':>8} {'without':>8} {'taken':>8}")
     for i, name in enumerate(names):
-        samples.append(features(sampled(arguments.classes, arguments, arguments.samples, "--classes", quoted(name))))
+        samples.append(
+            features(draw_samples(arguments.classes, arguments, arguments.samples, "--classes", quoted(name)))
+        )
         own = without[taken == i]
         print(f"{name:28} {len(reals[i]):8} {kid(samples[i], reals[i])} {kid(own, reals[i])} {len(own):8}", flush=True)
-    counts = [len(of_class) for of_class in reals]
+    counts = [len(each) for each in reals]
     # Classes are as frequent among the samples as among the images.
     balanced = [each[: max(1, len(each) * count // max(counts))] for each, count in zip(samples, counts)]
     print(f"{'all':28} {len(all_reals):8} {kid(np.concatenate(balanced), all_reals)} {kid(without, all_reals)}")

@@ -51,7 +51,9 @@ def test_without_a_network(tiny, tmp_path):
     assert (tmp_path / "samples_dir" / "skipped.csv").exists() and not (tmp_path / "checkpoints_dir").exists()
 
 
-def test_with_a_network_every_metric_of_the_table_is_printed(tiny, tmp_path, monkeypatch):
+def test_with_a_network(tiny, tmp_path, monkeypatch):
+    """Every metric of the table is printed, and images are prepared as for training: the present crop has no effect."""
+
     def brightness(reals, fakes):
         return 0.25
 
@@ -63,7 +65,10 @@ def test_with_a_network_every_metric_of_the_table_is_printed(tiny, tmp_path, mon
     monkeypatch.setattr(diversity, "MIN_CLASS_IMAGES", 2)
     graph = write_inception(tmp_path / "small.pb")
     run = tiny.run._replace(metrics_network="auto", inception_graph=graph)
-    lines = evaluated(tiny._replace(run=run), tmp_path)
+    trained = tiny._replace(run=tiny.run._replace(crop="pad", mirror=1))
+    settings = tiny._replace(run=run._replace(crop="stretch"))
+    lines = evaluated(settings, tmp_path, trained, "99 ffffffffffffffff", ("blue", "red"))
+    assert lines[0] == "These are not the images that it was trained on." and "crop = pad, mirror = 1;" in lines[1]
     names = [line.split()[0] for line in lines if line.startswith("  ") and ":" not in line.split("(")[0]]
     assert names == ["ms_ssim", "fid", "kid", "precision", "recall", "distinct", "copies", "brightness", "plain"]
     assert "  brightness           0.2500   (higher is better; 10 against 10)" in lines
@@ -80,13 +85,3 @@ def test_with_a_network_every_metric_of_the_table_is_printed(tiny, tmp_path, mon
 def test_metrics_of_inception_are_missing_with_efficientnet():
     (line,) = evaluate_module._missing_metrics(features.EFFICIENTNET)
     assert line.startswith("Not measured: fid, kid (inception_graph must name")
-
-
-def test_images_are_prepared_as_for_training(tiny, tmp_path):
-    """The present crop and mirror do not count."""
-    trained = tiny._replace(run=tiny.run._replace(crop="pad", mirror=1))
-    different = "99 ffffffffffffffff"
-    settings = tiny._replace(run=tiny.run._replace(crop="stretch"))
-    lines = evaluated(settings, tmp_path, trained, different, ("blue", "red"))
-    assert lines[0] == "These are not the images that it was trained on."
-    assert "crop = pad, mirror = 1;" in lines[1]

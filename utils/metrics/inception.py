@@ -51,7 +51,7 @@ def features(images, data, path):
                 f"inception_graph = {path} is refused: it contains the operation {', '.join(refused[:3])}, which a "
                 f"network for images does not need; name the file {FILE}, or set it to ''"
             )
-        # Replace the input tensor instead of feeding it: its own shape is that of a single image.
+        # Replace the input tensor instead of feeding it: its shape allows only a single image.
         (output,) = tf.import_graph_def(definition, {INPUT: images}, [OUTPUT], name="")
         return tf.reshape(output, [tf.shape(images)[0], -1])
     except UserError:

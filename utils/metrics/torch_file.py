@@ -15,9 +15,9 @@ _MAGIC, _VERSION = 0x1950A86A20F9469CFC6C, 1001
 
 
 def read_tensors(data):
-    """Return the tensors in the bytes of such a file, {name: array}, float32 or int64.
+    """Return the tensors in the bytes of a file, {name: array}, float32 or int64.
 
-    Raise ValueError if it is not such a file, is incomplete, or contains anything but tensors of these types.
+    Raise ValueError if the file has a different format, is incomplete, or contains anything but tensors of these types.
     """
     file = io.BytesIO(data)
     try:
