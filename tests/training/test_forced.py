@@ -60,7 +60,7 @@ def measurers(halves):
             run = settings.run._replace(metrics_network=kind, cache_dir="")
             records = ImageDataset(InMemory(images), labels, CLASSES, "", None)
             made[kind] = Measurer(records, Settings(run, settings.network), N, features.open_network(run))
-            slow = ("swd", "precision", "recall")
+            slow = ("precision", "recall")
             made[kind].metrics = [metric for metric in made[kind].metrics if metric.name not in slow]
         return made[kind]
 
@@ -70,7 +70,7 @@ def measurers(halves):
 def said_of(course, measurer, settings, monkeypatch, capsys):
     """Measure a course of samples, one every 1000 steps; return what was printed, as lines."""
     samples = Samples()
-    monkeypatch.setattr("utils.metrics.image_set.MS_SSIM_IMAGES", 16)  # which are quicker
+    monkeypatch.setattr("utils.metrics.measure.MS_SSIM_IMAGES", 16)  # which are quicker
     quality, state = Quality(measurer, samples, settings.run), RunState(0, 0, 10**6, SavedState(), Pace(435, 8, 10))
     capsys.readouterr()
     for i, samples.images in enumerate(course):

@@ -50,7 +50,7 @@ def parts(tiny, tmp_path):
 
 
 def best(step):
-    return Best(step, "swd", "these", 1.0, 1.0, step)
+    return Best(step, "fid", "these", 1.0, 1.0, step)
 
 
 def test_a_step_is_saved_once(parts, saved):

@@ -67,10 +67,10 @@ def full(written):
     for step in range(0, 400, 100):
         write_grid(written.folder, step)
     measured = {100: 0.2, 200: 0.1, 300: float("nan")}
-    write_history(written.folder, range(1, 301), swd=measured, copies={100: 0, 200: 0}, ms_ssim=measured)
+    write_history(written.folder, range(1, 301), ms_ssim=measured, fid=measured, copies={100: 0, 200: 0})
     with terminal.non_raising_streams():
         terminal.record_warning(f"step 7: {ODD}")
-        return written(rollbacks=(7, 9), best=Best(200, "swd", "", 0.1, 0.1, 200), classes=(ODD, "b\udcff"))
+        return written(rollbacks=(7, 9), best=Best(200, "fid", "", 0.1, 0.1, 200), classes=(ODD, "b\udcff"))
 
 
 def charts_of(path):
@@ -95,7 +95,7 @@ def test_what_is_in_a_report(full):
         "Step 300 of 600 ",
         "Images seen 1,200 (epoch 1.5) ",
         "Time left 01:00 ",
-        "Best checkpoint step 200: swd 0.1 ",
+        "Best checkpoint step 200: fid 0.1 ",
         "Rollbacks from step 7, 9 ",
         "step 7: &lt;img src=x onerror=alert(1)&gt; ",
         "Classes from the top: &lt;img src=x onerror=alert(1)&gt;, b\\udcff; ",
@@ -112,16 +112,16 @@ def test_what_is_in_a_report(full):
 
 def test_the_best_of_a_measure(full):
     charts = charts_of(full)
-    assert charts["swd"]["steps"] == [100, 200, 300] and charts["swd"]["lines"][0]["values"] == [0.2, 0.1, None]
-    assert charts["swd"]["best"] == {"step": 200, "value": 0.1}
+    assert charts["fid"]["steps"] == [100, 200, 300] and charts["fid"]["lines"][0]["values"] == [0.2, 0.1, None]
+    assert charts["fid"]["best"] == {"step": 200, "value": 0.1}
     assert charts["copies"]["best"]["step"] == 200  # the latest of equal ones
     assert charts["ms_ssim"]["best"] is None and charts["Losses"]["best"] is None
     assert curves._best([1, 2], [0.1, 0.2], registry.HIGHER) == {"step": 2, "value": 0.2}
-    assert "fid" not in charts
+    assert "kid" not in charts
 
 
 def test_long_curves_are_thinned(written):
-    write_history(written.folder, range(1, 9001), swd={4567: 0.1})
+    write_history(written.folder, range(1, 9001), fid={4567: 0.1})
     steps = charts_of(written(8999))["Losses"]["steps"]
     assert 1900 < len(steps) <= 2001 and {1, 4567, 8999} < set(steps) and 9000 not in steps
 
@@ -232,7 +232,7 @@ def test_curves_and_their_controls(browser, full):
 
     browser.open(full)
     labels = [e.get_attribute("aria-label") for e in browser.driver.find_elements("css selector", ".plot")]
-    assert labels[2] == "swd up to step 300: last swd none. Best: 0.1 at step 200" and len(labels) == 7
+    assert labels[3] == "fid up to step 300: last fid none. Best: 0.1 at step 200" and len(labels) == 7
     assert labels[1] == "D(x) and D(G(z)) up to step 300: last D(x) 0.5, D(G(z)) 0.5"
     seen = [drawn(browser)]
     over = browser.driver.find_elements("css selector", ".u-over")[1]

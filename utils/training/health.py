@@ -8,7 +8,6 @@ import collections
 
 import numpy as np
 
-from utils.metrics import registry
 from utils.training.game import OVER_BELOW, DiscriminatorMonitor
 from utils.training.guard import rates
 
@@ -53,10 +52,10 @@ class Diagnosis:
         return "Add images, or try " + " or ".join(cures)
 
     def check_metrics(self, step, measured, best):
-        """Return the warnings of a measure.Measured; best: a manifest.Best."""
+        """Return the warnings of a measure.Measured; best: a manifest.Best, or None if no metric ranks checkpoints."""
         warnings = self._of_similarity(step, measured) + self._of_saturation(measured)
         warnings += self._of_variety(step, measured) + self._of_copies(measured)
-        return warnings + self._of_best(step, measured.values, best)
+        return warnings + (self._of_best(step, best) if best else [])
 
     def _of_similarity(self, step, measured):
         similarity, of_reals = measured.values["ms_ssim"], measured.reals.ms_ssim
@@ -89,7 +88,7 @@ class Diagnosis:
             f"after {100 * usual:.0f}%. {_CURE}",
             IN_A_ROW,
         )
-        missing = [name for name, (share, of_reals) in measured.shares.items() if share < MISSING * of_reals]
+        missing = [name for name, (share, of_reals) in measured.class_fractions.items() if share < MISSING * of_reals]
         return warnings + self._warn(
             "missing",
             step >= COLLAPSE_FROM and bool(missing),
@@ -108,19 +107,11 @@ class Diagnosis:
             IN_A_ROW,
         )
 
-    def _of_best(self, step, values, best):
-        if registry.get_metric(best.metric).coarse:
-            since = step - best.step
-            problem = (
-                f"Samples have been worse for {since} steps: {best.metric} was {best.value:.4g} at step {best.step} "
-                f"and is {values[best.metric]:.4g} now"
-            )
-        else:
-            since = step - best.lowest_step
-            problem = (
-                f"No improvement for {since} steps: {best.metric} was lowest at step {best.lowest_step}, "
-                f"{best.lowest:.4g}"
-            )
+    def _of_best(self, step, best):
+        since = step - best.lowest_step
+        problem = (
+            f"No improvement for {since} steps: {best.metric} was lowest at step {best.lowest_step}, {best.lowest:.4g}"
+        )
         return self._warn(
             "stale",
             since >= STALE * self._run.metrics_every and 3 * since >= step,

@@ -53,7 +53,7 @@ def estimate(settings, n):
     step = run.batch_size * (g_maps + (2 + _PENALTY_PASSES[run.gradient_penalty]) * d_maps)  # D: real and fake images
     maps = _FLOAT * _MAPS * max(step, bn_batch_size(network.height, network.width) * g_maps)
     compared = min(run.metrics_samples, n) * network.channels * network.height * network.width
-    evaluation = _EVALUATION[features.network_of(run)] + _COMPARED_SETS * compared if run.metrics_every else 0
+    evaluation = _EVALUATION[features.choose_network(run)] + _COMPARED_SETS * compared if run.metrics_every else 0
     # TensorFlow 2 keeps the memory of the feature maps during an evaluation; 1.15 releases it.
     peak = max(maps, evaluation) if _IS_OLD else maps + evaluation
     return _PROGRAM + _FLOAT * _COPIES * shapes.count_weights(network) + peak

@@ -4,7 +4,7 @@ import math
 
 from utils.checkpoints.manifest import Best
 from utils.errors import UserError, reason_of
-from utils.metrics import features, ranking
+from utils.metrics import features, registry
 from utils.metrics.measure import Measurer
 from utils.output.terminal import print_above_bar, record_warning, warn
 from utils.training.health import Diagnosis
@@ -21,10 +21,9 @@ def open_measurer(dataset, settings):
     try:
         network = features.open_network(run)
     except UserError as error:
-        if run.best_metric != "auto":
-            ranking.resolve_metric(run, features.PATCHES)
+        metric = registry.resolve_metric(run, features.PATCHES)
         network = features.Patches()
-        warn(f"{error}; the run is measured by {ranking.resolve_metric(run, network.kind).name}")
+        warn(f"{error}; the run is measured by {metric.name}")
     else:
         if network and network.kind == features.PATCHES and run.metrics_network == "auto":
             print_above_bar(
@@ -39,7 +38,7 @@ class Quality:
     def __init__(self, measurer, generator, run):
         """measurer: a measure.Measurer, or None where nothing is measured; generator: the LiveGenerator."""
         self._measurer, self._generator = measurer, generator
-        self._metric = ranking.resolve_metric(run, measurer.kind) if measurer else None
+        self._metric = registry.resolve_metric(run, measurer.kind) if measurer else None  # None: none ranks
         self._diagnosis, self._run = Diagnosis(run), run
 
     def watch(self, state):
@@ -58,12 +57,12 @@ class Quality:
             warn(f"the quality at step {state.step} cannot be measured ({reason}); training continues", fresh_line=True)
             state.measured = ""
             return False
-        value = measured.values[self._metric.name]
+        name = self._metric.name if self._metric else "ms_ssim"
+        value = measured.values[name]
         state.row.update(measured.values)
-        state.measured, state.measured_at = f"{self._metric.name} {value:.4g}", state.step
+        state.measured, state.measured_at = f"{name} {value:.4g}", state.step
         is_best = self._choose_best(state, value)
-        best = state.saved.best
-        _say(self._diagnosis.check_metrics(state.step, measured, best) if best else [], state.step)
+        _say(self._diagnosis.check_metrics(state.step, measured, state.saved.best), state.step)
         return is_best
 
     def is_stale(self, state):
@@ -75,7 +74,8 @@ class Quality:
 
     def _is_of_another(self, best):
         """Return whether the values of a manifest.Best cannot be compared with those that are measured now."""
-        return (best.metric, best.comparison) != (self._metric.name, self._measurer.comparison)
+        current = (self._metric.name, self._measurer.comparison) if self._metric else None
+        return (best.metric, best.comparison) != current
 
     def _choose_best(self, state, value):
         """Record the best checkpoint of the run in `state.saved`; return whether it is that of this step."""
@@ -83,12 +83,14 @@ class Quality:
         if best and self._is_of_another(best):
             state.saved = state.saved._replace(best=None, past_bests=(*state.saved.past_bests, best.step))
             best = None
+        if self._metric is None:
+            return False  # sampling uses the latest checkpoint
         if best is None:
             is_best = math.isfinite(value)
             best = Best(state.step, self._metric.name, comparison, value, value, state.step) if is_best else None
         else:
-            is_best = ranking.is_as_good(self._metric, value, best.lowest)
-            if ranking.improves(self._metric, value, best.lowest):
+            is_best = self._metric.is_as_good(value, best.lowest)
+            if self._metric.improves(value, best.lowest):
                 best = best._replace(lowest=value, lowest_step=state.step)
             if is_best:
                 best = best._replace(step=state.step, value=value)
