@@ -10,7 +10,6 @@ from model.generator import generator
 from utils.errors import RunError
 from utils.export.operations import Operations
 from utils.export.page import NETWORK
-from utils.output import html
 
 py_mini_racer = pytest.importorskip("py_mini_racer")
 
@@ -24,7 +23,7 @@ def by_javascript(operations, z, classes):
       return JSON.stringify(Array.from(image.data));
     }"""
     engine = py_mini_racer.MiniRacer()
-    engine.eval(html.read(NETWORK) + call)
+    engine.eval(NETWORK.read_text("utf-8") + call)
     arrays = [array.ravel().tolist() for array in operations.arrays]
     return json.loads(engine.call("run", operations.steps, arrays, z.tolist(), classes.tolist()))
 

@@ -16,7 +16,7 @@ def test_text_is_escaped_and_markup_is_not():
     filled = html.fill('<p title="{{a}}">{{a}}{{b}}</p>', a="<b> \"&' {{b}}", b=html.Markup("<i>"))
     escaped = "&lt;b&gt; &quot;&amp;&#x27; {{b}}"
     assert filled == f'<p title="{escaped}">{escaped}<i></p>' and isinstance(filled, html.Markup)
-    assert html.joined(["<", filled]) == "&lt;\n" + filled
+    assert html.join(["<", filled]) == "&lt;\n" + filled
     with pytest.raises(KeyError):
         html.fill("{{c}}", a="")
 
@@ -85,7 +85,7 @@ def test_sources_that_a_page_allows_beside():
 
 
 def test_uplot_is_unchanged():
-    folder = os.path.join(html.SHARED, "uplot")
+    folder = os.path.join(str(html.SHARED), "uplot")
     with open(os.path.join(folder, "SHA256SUMS"), encoding="ascii") as file:
         sums = dict(reversed(line.split()) for line in file)
     assert sorted([*sums, "README.md", "SHA256SUMS"]) == sorted(os.listdir(folder))

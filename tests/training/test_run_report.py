@@ -102,7 +102,7 @@ def test_what_is_in_a_report(full):
         "Changed in a params file, or given on the command line samples_dir /",
         "batch_size 4 All settings of training params.py isTrain 1 ",
         "model/params.py image_size 64 ",
-        "4 images in 2 classes, 1 of them in none &lt;img src=x onerror=alert(1)&gt; 2 b\\udcff 1 ",
+        "4 images in 2 classes, 1 of them without a class &lt;img src=x onerror=alert(1)&gt; 2 b\\udcff 1 ",
         "Run 3f. Written by version",
     ):
         assert part in text
@@ -127,8 +127,8 @@ def test_long_curves_are_thinned(written):
 
 
 def test_many_grids_are_thinned_and_read_once(tmp_path, monkeypatch):
-    read, uri_of = [], grids.uri_of
-    monkeypatch.setattr(grids, "uri_of", lambda path: read.append(path) or uri_of(path))
+    read, grid_uri = [], grids.grid_uri
+    monkeypatch.setattr(grids, "grid_uri", lambda path: read.append(path) or grid_uri(path))
     run = Grids(str(tmp_path), "3f")
     for step in range(0, 9900, 100):
         write_grid(tmp_path, step)
@@ -154,12 +154,12 @@ def test_large_grids_are_made_small_and_fewer(tmp_path, monkeypatch):
         (tmp_path / f"train_{step:08d}.png").write_bytes(png(sheet))
     run = Grids(str(tmp_path), "3f")
     size = sum(len(uri) for _, uri in run.up_to(4))
-    monkeypatch.setattr(grids, "_BYTES", size - 1)
+    monkeypatch.setattr(grids, "_MAX_BYTES", size - 1)
     assert [step for step, _ in run.up_to(3)] == [0, 1, 2, 3]
     assert [step for step, _ in run.up_to(4)] == [0, 2, 4]
-    monkeypatch.setattr(grids, "uri_of", None)  # none is read again
+    monkeypatch.setattr(grids, "grid_uri", None)  # none is read again
     assert [step for step, _ in run.up_to(4)] == [0, 2, 4]
-    monkeypatch.setattr(grids, "_BYTES", 1)
+    monkeypatch.setattr(grids, "_MAX_BYTES", 1)
     assert [step for step, _ in run.up_to(4)] == [0, 4]
     assert grids.read_grid(str(tmp_path / "train_00000000.png"), 1024).size == (51, 1024)
 
