@@ -18,7 +18,7 @@ from utils.checkpoints import store
 from utils.checkpoints.manifest import Manifest, SavedState
 from utils.checkpoints.select import Selected
 from utils.errors import RunError, UserError
-from utils.export import export, formats, frozen
+from utils.export import export, formats
 from utils.sampling.generator import CheckpointGenerator
 
 FILES = {
@@ -114,7 +114,7 @@ def test_a_batch_of_one_and_of_many(exported, tmp_path):  # noqa: F811
 
 @pytest.fixture
 def network(graph, tiny, tmp_path, monkeypatch):
-    """A generator with a small network of one variable, and the settings; reading its files needs no TensorFlow."""
+    """A generator with a small network of one variable, the settings, and the outputs that the check of a file gets."""
     z = tf.placeholder(tf.float32, [None, 5], "z")
     weight = tf.get_variable("weight", initializer=0.5)
     images = tf.ones([1, 4, 4, 3]) * tf.reshape(z[:, 0] * weight, [-1, 1, 1, 1])
@@ -126,43 +126,52 @@ def network(graph, tiny, tmp_path, monkeypatch):
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         generator = CheckpointGenerator(session, sampler, selected)
-        outputs = {"images": "images:0", "images_float": "images_float:0"}
-        np.savez(str(tmp_path / "outputs.npz"), **session.run(outputs, {"z:0": generator.noise(range(16))}))
-        for name in ("frozen", "saved_model"):
-            monkeypatch.setattr(formats.FORMATS[name].module, "READER", changed_reader(tmp_path))
-        yield generator, tiny.run._replace(samples_dir=str(tmp_path / "s"), export="frozen")
+        names = {"images": "images:0", "images_float": "images_float:0"}
+        outputs = session.run(names, {"z:0": generator.noise(range(16))})
+        skip_process(monkeypatch, outputs)
+        yield generator, tiny.run._replace(samples_dir=str(tmp_path / "s"), export="frozen"), outputs
 
 
-def changed_reader(folder, change="pass"):
-    """Return a reader that returns the outputs in a folder's outputs.npz after a change."""
-    path = str(folder / "outputs.npz")
-    return f"def read(path, inputs):\n    outputs = dict(np.load({path!r}))\n    {change}\n    return outputs\n"
+def skip_process(monkeypatch, outputs):
+    """Let the check of a file get these outputs instead of starting a process."""
+    monkeypatch.setattr(
+        export.subprocess, "check_output", lambda command, cwd, **_: np.savez(os.path.join(cwd, command[-1]), **outputs)
+    )
 
 
-def test_a_file_that_draws_different_images_is_not_published(network, monkeypatch, tmp_path):
+def test_a_file_that_draws_different_images_is_not_published(network, tmp_path):
+    generator, run, outputs = network
     folder = tmp_path / "s" / "export_00000012_run012345"
-    assert len(list(export.export(*network))) == 2
-    before = (folder / "generator.pb").read_bytes()
-    for change, reason in (
-        ("outputs['images'][3] ^= 8", "differs from the sampler by 8 of 255"),
-        ("outputs['images_float'][0] += 0.1", "differs from the sampler by 13 of 255"),
-        ("outputs['images'] = outputs['images'][1:]", "draws images uint8 (15, 4, 4, 3)"),
-        ("raise ValueError('no such\\nruntime')", "cannot be read by its runtime (runtime)"),
-        ("del outputs['images']", "cannot be read by its runtime (KeyError: 'images')"),
+    assert len(list(export.export(generator, run))) == 2
+    before, correct = (folder / "generator.pb").read_bytes(), dict(outputs)
+    for changed, reason in (
+        ({"images": correct["images"] ^ 8}, "differs from the sampler by 8 of 255"),
+        ({"images_float": correct["images_float"] + 0.1}, "differs from the sampler by 13 of 255"),
+        ({"images": correct["images"][1:]}, "draws images uint8 (15, 4, 4, 3)"),
     ):
-        monkeypatch.setattr(frozen, "READER", changed_reader(tmp_path, change))
+        outputs.update({**correct, **changed})
         with pytest.raises(RunError) as caught:
-            list(export.export(*network))
+            list(export.export(generator, run))
         assert str(caught.value) == f"not exported: generator.pb {reason}"
         assert (folder / "generator.pb").read_bytes() == before
     assert sorted(os.listdir(str(folder))) == ["generator.pb", "model.json"]
+
+
+@pytest.mark.parametrize(
+    "reader, reason",
+    (("raise ValueError('no such\\nruntime')", "runtime"), ("read = lambda path, inputs: {}", "KeyError: 'images'")),
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, reader, reason):
+    with pytest.raises(RunError) as caught:
+        export._check(str(tmp_path / "generator.pb"), reader, {}, None, 1)
+    assert str(caught.value) == f"generator.pb cannot be read by its runtime ({reason})"
 
 
 def test_a_broken_converter_does_not_stop_the_other_formats(network, monkeypatch):
     def fail(*_):
         raise ImportError("no such name\nsomewhere")
 
-    generator, run = network
+    generator, run, _ = network
     monkeypatch.setattr(formats.FORMATS["saved_model"].module, "write", fail)
     for export_setting, files in (("saved_model", []), ("saved_model,frozen", ["generator.pb", "model.json"])):
         lines = []
@@ -174,7 +183,7 @@ def test_a_broken_converter_does_not_stop_the_other_formats(network, monkeypatch
 
 
 def test_formats_are_added_and_other_weights_refused(network, tmp_path):
-    generator, run = network
+    generator, run, _ = network
     for name in ("frozen", "saved_model"):
         list(export.export(generator, run._replace(export=name)))
     content = json.loads((tmp_path / "s" / "export_00000012_run012345" / "model.json").read_text())

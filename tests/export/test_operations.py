@@ -1,4 +1,4 @@
-"""The operations that pages compute draw TensorFlow's images, for every kind of generator; the rest is refused."""
+"""The operations of pages draw TensorFlow's images for every kind of generator; unknown operations are refused."""
 
 import json
 
@@ -14,18 +14,18 @@ from utils.export.page import NETWORK
 py_mini_racer = pytest.importorskip("py_mini_racer")
 
 
-def by_javascript(operations, z, classes):
-    """Return the numbers of an image, as network.js computes them."""
-    call = """
+@pytest.fixture(scope="module")
+def engine():
+    """V8 with network.js and a function that returns the numbers of an image."""
+    run = """
     function run(steps, arrays, z, classes) {
       const image = createGenerator(steps, arrays.map((each) => Float32Array.from(each)))(
         Float32Array.from(z), Float32Array.from(classes));
       return JSON.stringify(Array.from(image.data));
     }"""
     engine = py_mini_racer.MiniRacer()
-    engine.eval(NETWORK.read_text("utf-8") + call)
-    arrays = [array.ravel().tolist() for array in operations.arrays]
-    return json.loads(engine.call("run", operations.steps, arrays, z.tolist(), classes.tolist()))
+    engine.eval(NETWORK.read_text("utf-8") + run)
+    return engine
 
 
 def frozen(session, output):
@@ -43,7 +43,7 @@ def frozen(session, output):
     ),
     ids=str,
 )
-def test_the_images_of_every_generator(graph, tiny, changes):
+def test_the_images_of_every_generator(graph, tiny, engine, changes):
     network = tiny.network._replace(**changes)
     z, labels = tf.placeholder(tf.float32, [None, network.z_dim], "z"), tf.placeholder(tf.int32, [None], "labels")
     classes = tf.one_hot(labels, 3) if network.conditional else None
@@ -51,13 +51,13 @@ def test_the_images_of_every_generator(graph, tiny, changes):
     random = np.random.RandomState(0)
     feed = {"z:0": random.uniform(-1, 1, (1, network.z_dim)), "labels:0": [2]}
     with tf.Session(graph=graph) as session:
-        for variable in tf.global_variables():  # no amount may be one that has no effect
+        for variable in tf.global_variables():  # every value must have an effect on the image
             low = 0.1 if "variance" in variable.name else -0.3
             variable.load(random.uniform(low, 0.3, variable.shape.as_list()), session)
         expected = session.run("images_float:0", feed)
         operations = Operations(frozen(session, "images_float"), "images_float")
-    shares = np.eye(3)[2] if network.conditional else np.zeros(0)
-    drawn = by_javascript(operations, feed["z:0"][0], shares)
+    arrays, classes = [array.ravel().tolist() for array in operations.arrays], [0, 0, 1] if network.conditional else []
+    drawn = json.loads(engine.call("run", operations.steps, arrays, feed["z:0"][0].tolist(), classes))
     np.testing.assert_allclose(np.reshape(drawn, expected.shape), expected, atol=1e-4)
     assert np.std(expected) > 0.02
 
