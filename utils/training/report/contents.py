@@ -38,12 +38,9 @@ def facts(state):
 
 
 def warnings():
-    """Return the warnings of this process as a list."""
-    if not recorded_warnings():
-        return html.fill(_PARAGRAPH, text="None since this process was started.")
-    items = html.join(html.fill("<li>{{text}}</li>", text=warning) for warning in recorded_warnings())
-    intro = html.fill(_PARAGRAPH, text="Printed since this process was started.")
-    return html.fill('{{intro}}\n<ul class="warnings">\n{{items}}\n</ul>', intro=intro, items=items)
+    """Return the warnings of this process and their number, by their names in the template."""
+    items = [html.fill("<li>{{text}}</li>", text=warning) for warning in recorded_warnings()]
+    return {"warnings": html.join(items), "n_warnings": len(items) or "none"}
 
 
 def sheets(grids, reals):

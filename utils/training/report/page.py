@@ -37,7 +37,7 @@ class Report:
             folder=folder,
             written=time.strftime("%Y-%m-%d %H:%M:%S"),
             facts=contents.facts(state),
-            warnings=contents.warnings(),
+            **contents.warnings(),
             **contents.sheets(self._grids.up_to(state.step), self._reals),
             classes=contents.classes_in_grids(state.saved.classes),
             **self._fixed,
