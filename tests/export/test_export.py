@@ -81,7 +81,7 @@ def test_the_code_in_the_docs_uses_the_files(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_precision_of_training_does_not_matter(tmp_path_factory):
-    """bfloat16 would make the sampler's images differ from the file's; float16 is refused without a GPU."""
+    """With bfloat16 the sampler's images would differ from the file's; float16 would be refused without a GPU."""
     program = export_program("color", tmp_path_factory)
     format = "onnx" if "onnx" in HERE else "frozen"
     for precision in ("bfloat16", "float16"):
@@ -134,9 +134,11 @@ def network(graph, tiny, tmp_path, monkeypatch):
 
 def skip_process(monkeypatch, outputs):
     """Let the check of a file get these outputs instead of starting a process."""
-    monkeypatch.setattr(
-        export.subprocess, "check_output", lambda command, cwd, **_: np.savez(os.path.join(cwd, command[-1]), **outputs)
-    )
+
+    def write_outputs(command, cwd, **_):
+        np.savez(os.path.join(cwd, command[-1]), **outputs)
+
+    monkeypatch.setattr(export.subprocess, "check_output", write_outputs)
 
 
 def test_a_file_that_draws_different_images_is_not_published(network, tmp_path):
@@ -161,7 +163,7 @@ def test_a_file_that_draws_different_images_is_not_published(network, tmp_path):
     "reader, reason",
     (("raise ValueError('no such\\nruntime')", "runtime"), ("read = lambda path, inputs: {}", "KeyError: 'images'")),
 )
-def test_a_file_that_cannot_be_read_is_named(tmp_path, reader, reason):
+def test_the_error_of_a_file_that_cannot_be_read(tmp_path, reader, reason):
     with pytest.raises(RunError) as caught:
         export._check(str(tmp_path / "generator.pb"), reader, {}, None, 1)
     assert str(caught.value) == f"generator.pb cannot be read by its runtime ({reason})"

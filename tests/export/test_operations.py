@@ -62,9 +62,9 @@ def test_the_images_of_every_generator(graph, tiny, engine, changes):
     assert np.std(expected) > 0.02
 
 
-def test_an_unknown_operation_is_named(graph):
+def test_the_error_of_an_unknown_operation(graph):
     z = tf.placeholder(tf.float32, [None, 2], "z")
     tf.identity(tf.cumsum(z, name="sums"), name="images_float")
-    message = "does not know Cumsum, the operation of sums"
+    message = "does not support Cumsum, the operation of sums"
     with tf.Session(graph=graph) as session, pytest.raises(RunError, match=message):
         Operations(frozen(session, "images_float"), "images_float")

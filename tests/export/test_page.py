@@ -134,7 +134,7 @@ def test_every_control_changes_the_image(exported, page, tmp_path):  # noqa: F81
 
 
 def downloads(folder):
-    """Return the paths of the images in a folder, as soon as there is one."""
+    """Wait for images in a folder; return their paths."""
     for _ in range(100):
         paths = [path for path in folder.iterdir() if path.suffix == ".png"]
         if paths:

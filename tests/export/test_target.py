@@ -1,4 +1,4 @@
-"""The folder of an export: model.json is right whoever else exports, and whenever it ends."""
+"""The folder of an export: model.json is correct during concurrent exports and after an interrupt."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from utils.export import target as module
 
 @pytest.fixture
 def target(tiny, tmp_path):
-    """Return a function that opens the folder of an export, as each command does."""
+    """A function that opens the folder of an export as each command does."""
     selected = SimpleNamespace(manifest=SimpleNamespace(network=tiny.network))
     facts = {
         "step": 12,
@@ -76,7 +76,7 @@ def test_an_interrupt_leaves_no_wrong_checksum(target, tmp_path, monkeypatch, ca
 
 
 @pytest.mark.parametrize("content", ("", '{"weights": "0123', "[]", '{"weights": "0123456789ab", "files": [1]}'))
-def test_a_damaged_description_is_named(target, tmp_path, content):
+def test_the_error_of_a_damaged_description(target, tmp_path, content):
     (tmp_path / "a").write_text("a")
     first = target()
     first.publish(str(tmp_path / "a"), {})

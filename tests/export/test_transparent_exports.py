@@ -1,4 +1,4 @@
-"""Exports with an alpha channel: straight colors in `images` and on the page, and a background to choose there."""
+"""Exports with an alpha channel: straight colors in `images` and on the page, and the page's backgrounds."""
 
 import collections
 import json
@@ -14,7 +14,7 @@ from utils.errors import RunError
 from utils.export import export, page
 from utils.output.alpha import unpremultiply
 
-# Every color with every alpha, premultiplied; a network's colors may exceed its alpha.
+# Every color with every alpha, premultiplied. A network's colors may exceed its alpha.
 PAIRS = np.stack(np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2), axis=-1)
 ALL = PAIRS[None, ..., [0, 0, 0, 1]]  # [1, 256, 256, 4]
 FLOATS = np.float32(ALL / 127.5 - 1)
@@ -22,7 +22,7 @@ FLOATS = np.float32(ALL / 127.5 - 1)
 
 @pytest.fixture
 def named(graph):
-    """The graph of a sampler that makes ALL, with the outputs of exported files."""
+    """The graph of a sampler that draws ALL, with the outputs of exported files."""
     name_outputs(collections.namedtuple("Sampler", "images")(tf.constant(FLOATS)))
     return graph
 

@@ -1,4 +1,4 @@
-"""Pages that are one file."""
+"""Web pages that are one file."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def test_a_script_whose_hash_would_be_wrong_is_refused(text):
 
 @pytest.fixture
 def write(tmp_path):
-    """Return what writes a page, and returns its path."""
+    """A function that writes a page and returns its path."""
 
     def write(*arguments, **options):
         path = tmp_path / "a page #1.html"
@@ -77,10 +77,9 @@ def test_a_browser_runs_nothing_else(browser, write):
     assert browser.run("return getComputedStyle(document.querySelector('p')).color") == "rgb(0, 0, 0)"
 
 
-def test_sources_that_a_page_allows_beside():
-    sources = {"script-src": "'wasm-unsafe-eval'", "worker-src": "blob:"}
-    page = html.page("", html.Markup(""), scripts=["1"], sources=sources)
-    assert re.search("script-src 'sha256-[^']+' 'wasm-unsafe-eval'; worker-src blob:\"", page)
+def test_additional_directives_of_the_policy():
+    page = html.page("", html.Markup(""), scripts=["1"], policy={"worker-src": "blob:"})
+    assert re.search("script-src 'sha256-[^']+'; worker-src blob:\"", page)
     assert "style-src" not in page
 
 

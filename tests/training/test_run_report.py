@@ -30,7 +30,7 @@ def write_grid(folder, step, run_id="3f", value=None):
 
 
 def write_history(folder, steps, **columns):
-    """Write history.csv; columns: {name: {step: value}}; the others are 0.5."""
+    """Write history.csv; columns: {name: {step: value}}. All other columns are 0.5."""
     names = [*STEP_COLUMNS, *registry.columns()]
     lines = [",".join(names)]
     for step in steps:
@@ -42,7 +42,7 @@ def write_history(folder, steps, **columns):
 
 @pytest.fixture
 def written(tmp_path):
-    """Return what writes the report of a run at a step, into a folder with an odd name, and returns its path."""
+    """A function that writes the report of a run at a step into a folder with an odd name and returns its path."""
     folder = tmp_path / "<b>&" / "'c'"
     folder.mkdir(parents=True)
     (folder / "reals.png").write_bytes(png(np.zeros((32, 32, 3), np.uint8), {"run": "3f", "step": 0}))
@@ -63,7 +63,7 @@ def written(tmp_path):
 
 @pytest.fixture
 def full(written):
-    """The path of a report with all that there can be."""
+    """The path of a report with everything that a report can have."""
     for step in range(0, 400, 100):
         write_grid(written.folder, step)
     measured = {100: 0.2, 200: 0.1, 300: float("nan")}
@@ -73,7 +73,7 @@ def full(written):
         return written(rollbacks=(7, 9), best=Best(200, "patch_distance", "", 0.1, 0.1, 200), classes=(ODD, "b\udcff"))
 
 
-def charts_of(path):
+def read_charts(path):
     """Return the charts in a report, by title."""
     text = re.search('<script type="application/json" id="curves">(.*?)</script>', path.read_text("utf-8")).group(1)
     return {chart["title"]: chart for chart in json.loads(text)["charts"]}
@@ -106,19 +106,19 @@ def test_what_is_in_a_report(full):
         "Run 3f. Written by version",
     ):
         assert part in text
-    assert "num_samples" not in text  # which is of sampling
+    assert "num_samples" not in text  # a setting of sampling
     assert grid_steps(full) == [0, 100, 200, 300]
 
 
-def test_the_best_of_a_measure(full):
-    charts = charts_of(full)
+def test_the_best_value_of_a_metric(full):
+    charts = read_charts(full)
     assert charts["patch_distance"]["steps"] == [100, 200, 300] and charts["patch_distance"]["lines"][0]["values"] == [
         0.2,
         0.1,
         None,
     ]
     assert charts["patch_distance"]["best"] == {"step": 200, "value": 0.1}
-    assert charts["copies"]["best"]["step"] == 200  # the latest of equal ones
+    assert charts["copies"]["best"]["step"] == 200  # the latest of equal values
     assert charts["ms_ssim"]["best"] is None and charts["Losses"]["best"] is None
     assert curves._best([1, 2], [0.1, 0.2], registry.HIGHER) == {"step": 2, "value": 0.2}
     assert "fid" not in charts
@@ -126,7 +126,7 @@ def test_the_best_of_a_measure(full):
 
 def test_long_curves_are_thinned(written):
     write_history(written.folder, range(1, 9001), patch_distance={4567: 0.1})
-    steps = charts_of(written(8999))["Losses"]["steps"]
+    steps = read_charts(written(8999))["Losses"]["steps"]
     assert 1900 < len(steps) <= 2001 and {1, 4567, 8999} < set(steps) and 9000 not in steps
 
 
@@ -161,7 +161,7 @@ def test_large_grids_are_made_small_and_fewer(tmp_path, monkeypatch):
     monkeypatch.setattr(grids, "_MAX_BYTES", size - 1)
     assert [step for step, _ in run.up_to(3)] == [0, 1, 2, 3]
     assert [step for step, _ in run.up_to(4)] == [0, 2, 4]
-    monkeypatch.setattr(grids, "grid_uri", None)  # none is read again
+    monkeypatch.setattr(grids, "grid_uri", None)  # no grid is read again
     assert [step for step, _ in run.up_to(4)] == [0, 2, 4]
     monkeypatch.setattr(grids, "_MAX_BYTES", 1)
     assert [step for step, _ in run.up_to(4)] == [0, 4]
@@ -177,7 +177,7 @@ def test_without_webp_grids_are_jpegs(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_resumed_run_shows_what_was_before(program):
+def test_a_resumed_run_shows_earlier_grids_and_rows(program):
     options = ["--sample_every", "2", "--log_every", "1", "--checkpoint_every", "2", "--conditional", "1"]
     (program.folder / "pics" / "blue").rename(program.folder / "pics" / ODD)
     program.train("--max_steps", "4", *options)
@@ -185,7 +185,7 @@ def test_a_resumed_run_shows_what_was_before(program):
     assert "Step</dt><dd>4 of 4" in path.read_text("utf-8") and grid_steps(path) == [0, 2, 4]
     os.remove(str(path))
     program.train("--max_steps", "6", *options)
-    assert grid_steps(path) == [0, 2, 4, 6] and charts_of(path)["Losses"]["steps"] == [1, 2, 3, 4, 5, 6]
+    assert grid_steps(path) == [0, 2, 4, 6] and read_charts(path)["Losses"]["steps"] == [1, 2, 3, 4, 5, 6]
     text = path.read_text("utf-8")
     assert f"Classes from the top: {html.escape(ODD)}, red;" in text and ODD not in text
     assert "12 images in 2 classes" in text
@@ -196,7 +196,7 @@ def test_a_resumed_run_shows_what_was_before(program):
 
 
 def shown(browser):
-    """Return the step of the one grid that is shown, and the text beside the slider."""
+    """Return the step of the visible grid and the text next to the slider."""
     steps = browser.run("return [...document.querySelectorAll('#grids img')].filter(i => i.offsetWidth)")
     assert len(steps) == 1
     return int(steps[0].get_attribute("data-step")), browser.find("#grid-step").text
@@ -227,7 +227,7 @@ def test_grids_by_slider_keys_and_button(browser, full):
 
 
 def drawn(browser):
-    """Return what all curves look like."""
+    """Return all curves as images in one string."""
     return browser.run("return [...document.querySelectorAll('#charts canvas')].map(c => c.toDataURL()).join()")
 
 

@@ -105,7 +105,7 @@ def _check(path, reader, feed, expected, tolerance):
         images, floats = outputs["images"], outputs["images_float"]
     if not (images.shape == floats.shape == expected.shape and images.dtype == np.uint8):
         raise RunError(f"{file} draws images {images.dtype} {images.shape}")
-    # Compare premultiplied colors: at low alpha, the smallest difference changes a straight color completely.
+    # Compare premultiplied colors: if alpha is low, a difference of 1 changes a straight color completely.
     by_images = np.abs(premultiply(images).astype(int) - premultiply(unpremultiply(expected)))
     by_floats = np.abs(np.float64(floats) * 127.5 + 127.5 - expected) - 0.5
     difference = int(np.ceil(max(by_images.max(), by_floats.max()) - 1e-3))
@@ -115,7 +115,7 @@ def _check(path, reader, feed, expected, tolerance):
 
 
 def _failure(output, code):
-    """Return the line of a failed process's output that gives the reason: the last line outside a stack trace."""
+    """Return the line with the reason in the output of a failed process: the last line outside a stack trace."""
     lines = output.decode("utf-8", "replace").splitlines()
     lines = [line for line in lines if line.strip() and not re.match(r"\s|at |#|=|<", line)]
     return lines[-1] if lines else f"exit code {code}"

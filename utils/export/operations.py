@@ -81,7 +81,7 @@ class Operations:
             return self._convolution(inputs[0], self._constants[inputs[1]].transpose(0, 1, 3, 2))
         if node.op == "Conv2DBackpropInput":
             return self._transposed_convolution(inputs[2], self._constants[inputs[1]])
-        raise RunError(f"utils/export/operations.py does not know {node.op}, the operation of {name}")
+        raise RunError(f"utils/export/operations.py does not support {node.op}, the operation of {name}")
 
     def _batch_norm(self, node, inputs):
         """Add batch norm with fixed statistics: x * scale + shift."""

@@ -66,7 +66,7 @@ def write(frozen, folder):
         html.join([html.fill((_WEB / "page.html").read_text("utf-8"), **model), html.data_block("model", model)]),
         styles=[path.read_text("utf-8") for path in _STYLES],
         scripts=[path.read_text("utf-8") for path in _SCRIPTS],
-        sources={"worker-src": "blob:"},
+        policy={"worker-src": "blob:"},
     )
     with open(os.path.join(folder, "generator.html"), "w", encoding="utf-8") as file:
         file.write(text)

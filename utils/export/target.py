@@ -33,7 +33,8 @@ class Target:
     def publish(self, path, facts):
         """Copy a file or folder into the folder in place of its earlier version, and describe it in model.json.
 
-        facts: what model.json gets for each file beside size and checksum. Return the new path and the size in bytes.
+        facts: an entry of model.json for each file, without size and checksum. Return the new path and the size in
+        bytes.
         """
         os.makedirs(self._folder, exist_ok=True)
         name = os.path.basename(path)

@@ -50,19 +50,18 @@ def data_uri(data, media_type):
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-def page(title, body, styles=(), scripts=(), sources=None):
+def page(title, body, styles=(), scripts=(), policy=None):
     """Return the text of a page.
 
-    body: Markup. styles, scripts: their texts. Scripts run after the body is parsed. sources: additional sources that
-    the Content-Security-Policy allows, {directive: source}, for example {"script-src": "'wasm-unsafe-eval'"}.
+    body: Markup. styles, scripts: their texts. Scripts run after the body is parsed. policy: more directives for the
+    Content-Security-Policy, {directive: sources}, for example {"worker-src": "blob:"}.
     """
-    policy = {**_POLICY, "style-src": _hashes(styles, "style"), "script-src": _hashes(scripts, "script")}
-    for directive, source in (sources or {}).items():
-        policy[directive] = f"{policy.get(directive, '')} {source}".strip()
+    hashes = {"style-src": _hashes(styles, "style"), "script-src": _hashes(scripts, "script")}
+    directives = {**_POLICY, **hashes, **(policy or {})}
     text = fill(
         (SHARED / "page.html").read_text("utf-8"),
         title=title,
-        policy=Markup("; ".join(f"{directive} {source}" for directive, source in policy.items() if source)),
+        policy=Markup("; ".join(f"{directive} {sources}" for directive, sources in directives.items() if sources)),
         styles=Markup("\n".join(f"<style>{style}</style>" for style in styles)),
         body=body,
         scripts=Markup("\n".join(f"<script>{script}</script>" for script in scripts)),

@@ -61,7 +61,11 @@ def sheets(grids, reals):
 def classes_in_grids(classes):
     """Return the order of the classes in the grids as text; classes: their names, () if G is unconditional."""
     names = textwrap.shorten(", ".join(classes), 200, placeholder=" ...")
-    return f"Classes from the top: {names}; classes.csv beside the grids has their positions." if classes else ""
+    return (
+        f"Classes from the top: {names}; classes.csv in the folder of the grids lists their positions."
+        if classes
+        else ""
+    )
 
 
 def settings(settings):

@@ -15,7 +15,7 @@ class Chart(NamedTuple):
     title: str
     note: str
     lines: Dict[str, str]  # {label: column}
-    range: Optional[Tuple[float, float]] = None  # of the vertical axis; None: the range of the values
+    range: Optional[Tuple[float, float]] = None  # limits of the vertical axis; None: from the values
     better: str = ""  # registry.LOWER or registry.HIGHER for a metric; "": neither
 
 

@@ -1,4 +1,4 @@
-"""The grids of samples in the report: some of the grids in samples_dir, evenly spaced over time, made small."""
+"""The grids of samples in the report: some of the grids in samples_dir, evenly spaced over time and reduced in size."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from utils.tasks.timelapse import grid_files, is_of_run, read_grid
 
 _MAX_GRIDS = 40
 _SIZE = 1024  # pixels of the longest side
-_MAX_BYTES = 6 * 10**6  # of all URIs
+_MAX_BYTES = 6 * 10**6  # bytes: the total size of the URIs
 _QUALITY = 80
 
 
