@@ -17,7 +17,7 @@ from utils.output.terminal import recorded_warnings
 _OPEN_CLASSES = 20  # a longer table of classes is closed at first
 _FACT = "<div><dt>{{name}}</dt><dd>{{value}}</dd></div>"
 _ROW = '<tr><th scope="row">{{name}}</th><td>{{value}}</td></tr>'
-_TITLED_TABLE = "<div>\n<h3>{{title}}</h3>\n{{table}}\n</div>"
+_FILE = "<div>\n<h3>{{file}}</h3>\n{{table}}\n</div>"
 _GRID = '<img alt="Samples at step {{step}}" data-step="{{step}}" src="{{uri}}"{{hidden}}>'
 _PARAGRAPH = '<p class="muted">{{text}}</p>'
 
@@ -61,28 +61,21 @@ def sheets(grids, reals):
 def classes_in_grids(classes):
     """Return the order of the classes in the grids as text; classes: their names, () if G is unconditional."""
     names = textwrap.shorten(", ".join(classes), 200, placeholder=" ...")
-    return (
-        f"Classes from the top: {names}; classes.csv in the folder of the grids lists their positions."
-        if classes
-        else ""
-    )
+    return f"Classes from the top: {names}; classes.csv lists their positions." if classes else ""
 
 
 def settings(settings):
-    """Return tables of the Settings: the explicit ones, and all."""
+    """Return tables of the Settings: the changed ones and all, by their names in the template."""
     values = {**settings.run._asdict(), **settings.network._asdict()}
     values = {name: schema.format_value(value) for name, value in values.items() if not schema.ALL[name].sampling}
-    explicit = {name: value for name, value in values.items() if name in settings.explicit}
-    title = "Changed in a params file, or given on the command line"
-    return html.fill(
-        "{{first}}\n<details>\n<summary>All settings of training</summary>\n"
-        '<div class="columns">\n{{tables}}\n</div>\n</details>',
-        first=_titled_table(title, explicit) if explicit else html.fill(_PARAGRAPH, text="All are at their defaults."),
-        tables=html.join(
-            _titled_table(file, {name: values[name] for name in rules if name in values})
-            for file, rules in FILES.items()
-        ),
-    )
+    changed = {name: value for name, value in values.items() if name in settings.explicit}
+    files = {file: {name: values[name] for name in rules if name in values} for file, rules in FILES.items()}
+    return {
+        "changed_settings": _table(changed)
+        if changed
+        else html.fill(_PARAGRAPH, text="None; all are at their defaults."),
+        "all_settings": html.join(html.fill(_FILE, file=file, table=_table(rows)) for file, rows in files.items()),
+    }
 
 
 def images(dataset):
@@ -107,10 +100,6 @@ def versions(run_id):
         f"Run {run_id}. Written by version {VERSION} of the program, with TensorFlow {tf.__version__} and Python "
         f"{platform.python_version()}. Curves by uPlot (MIT)."
     )
-
-
-def _titled_table(title, values):
-    return html.fill(_TITLED_TABLE, title=title, table=_table(values))
 
 
 def _table(values):

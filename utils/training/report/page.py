@@ -21,7 +21,7 @@ class Report:
         """dataset: the training ImageDataset; run_id: the identity of the run."""
         self._run, self._run_id = settings.run, run_id
         self._grids, self._reals = Grids(settings.run.samples_dir, run_id), None
-        self._fixed = {"settings": contents.settings(settings), "images": contents.images(dataset)}
+        self._fixed = {**contents.settings(settings), "images": contents.images(dataset)}
 
     def write(self, state):
         """Write the report at the state's step; raise OSError if that fails."""
