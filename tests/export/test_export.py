@@ -165,7 +165,7 @@ def test_a_file_that_draws_different_images_is_not_published(network, tmp_path):
 )
 def test_the_error_of_a_file_that_cannot_be_read(tmp_path, reader, reason):
     with pytest.raises(RunError) as caught:
-        export._check(str(tmp_path / "generator.pb"), reader, {}, None, 1)
+        export._check(tmp_path / "generator.pb", reader, {}, None, 1)
     assert str(caught.value) == f"generator.pb cannot be read by its runtime ({reason})"
 
 

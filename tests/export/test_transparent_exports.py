@@ -37,7 +37,7 @@ def test_the_check_compares_visible_colors(named, tmp_path, monkeypatch):
     with tf.Session() as session:
         outputs = session.run({"images": "images:0", "images_float": "images_float:0"})
     skip_process(monkeypatch, outputs)
-    arguments = str(tmp_path / "generator.pb"), "", {}, ALL, 1
+    arguments = tmp_path / "generator.pb", "", {}, ALL, 1
     assert export._check(*arguments) == 0
     outputs["images"][..., :3] //= 2
     with pytest.raises(RunError, match="differs from the sampler by 128 of 255"):

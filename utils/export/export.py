@@ -1,6 +1,7 @@
 """Export G and check each file: a fresh Python process without this program must draw the sampler's images from it."""
 
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -39,7 +40,8 @@ def export(generator, run):
     feed, expected = _reference(generator, run.sample_seed)
     frozen = _freeze(generator, run, feed)
     failures, any_published = [], False
-    with tempfile.TemporaryDirectory(prefix="dcgan-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dcgan-") as temporary:
+        folder = pathlib.Path(temporary)
         for name, format in chosen.items():
             try:
                 tolerances = format.module.write(frozen, folder)
@@ -47,13 +49,12 @@ def export(generator, run):
                 failures.append(f"{name} ({type(error).__name__}: {reason_of(error)})")
                 continue
             for file, tolerance in tolerances.items():
-                path = os.path.join(folder, file)
                 try:
-                    difference = _check(path, format.module.READER, feed, expected, tolerance)
+                    difference = _check(folder / file, format.module.READER, feed, expected, tolerance)
                 except RunError as error:
                     failures.append(str(error))
                     continue
-                published, size = target.publish(path, {"format": name, "largest_difference": difference})
+                published, size = target.publish(folder / file, {"format": name, "largest_difference": difference})
                 any_published = True
                 yield f"{published}: {size / 1e6:.1f} MB, {_CHECKED} images differ by at most {difference} of 255"
     if any_published:
@@ -93,24 +94,23 @@ def _check(path, reader, feed, expected, tolerance):
 
     Raise RunError if it exceeds the tolerance, or if the file cannot be read.
     """
-    folder, file = os.path.split(path)
-    np.savez(os.path.join(folder, "inputs.npz"), **feed)
-    command = [sys.executable, "-c", _CHECK.format(reader=reader), file, "inputs.npz", "outputs.npz"]
+    np.savez(str(path.parent / "inputs.npz"), **feed)
+    command = [sys.executable, "-c", _CHECK.format(reader=reader), path.name, "inputs.npz", "outputs.npz"]
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1")
     try:
-        subprocess.check_output(command, cwd=folder, env=environment, stderr=subprocess.STDOUT)
+        subprocess.check_output(command, cwd=str(path.parent), env=environment, stderr=subprocess.STDOUT)
     except subprocess.CalledProcessError as error:
-        raise RunError(f"{file} cannot be read by its runtime ({_failure(error.output, error.returncode)})")
-    with np.load(os.path.join(folder, "outputs.npz")) as outputs:
+        raise RunError(f"{path.name} cannot be read by its runtime ({_failure(error.output, error.returncode)})")
+    with np.load(str(path.parent / "outputs.npz")) as outputs:
         images, floats = outputs["images"], outputs["images_float"]
     if not (images.shape == floats.shape == expected.shape and images.dtype == np.uint8):
-        raise RunError(f"{file} draws images {images.dtype} {images.shape}")
+        raise RunError(f"{path.name} draws images {images.dtype} {images.shape}")
     # Compare premultiplied colors: if alpha is low, a difference of 1 changes a straight color completely.
     by_images = np.abs(premultiply(images).astype(int) - premultiply(unpremultiply(expected)))
     by_floats = np.abs(np.float64(floats) * 127.5 + 127.5 - expected) - 0.5
     difference = int(np.ceil(max(by_images.max(), by_floats.max()) - 1e-3))
     if difference > tolerance:
-        raise RunError(f"{file} differs from the sampler by {difference} of 255")
+        raise RunError(f"{path.name} differs from the sampler by {difference} of 255")
     return difference
 
 

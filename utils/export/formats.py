@@ -19,9 +19,9 @@ from utils.export import frozen, onnx, page, saved_model, tflite
 class Format(NamedTuple):
     """A row of FORMATS.
 
-    The module has a function write(frozen, folder), which writes a frozen.Frozen into a folder and returns {file or
-    folder that it has written: the largest difference from the sampler's images that is allowed, of 255}. Its READER
-    is Python code that runs without this program and defines read(path, inputs), which returns {output: array}.
+    The module has a function write(frozen, folder), which writes a frozen.Frozen into a folder, a pathlib.Path, and
+    returns {name of a written file or folder: the largest allowed difference from the sampler's images, of 255}. Its
+    READER is Python code that runs without this program and defines read(path, inputs), which returns {output: array}.
     """
 
     module: ModuleType

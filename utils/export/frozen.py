@@ -1,6 +1,5 @@
 """A frozen graph: one file with the graph and its weights, for TensorFlow 1 and 2 and programs that read its format."""
 
-import os
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 OUTPUTS = ("images", "images_float")
@@ -32,6 +31,5 @@ def read(path, inputs):
 
 def write(frozen, folder):
     """Write generator.pb; see formats.Format."""
-    with open(os.path.join(folder, "generator.pb"), "wb") as file:
-        file.write(frozen.graph_def.SerializeToString())
+    (folder / "generator.pb").write_bytes(frozen.graph_def.SerializeToString())
     return {"generator.pb": 1}

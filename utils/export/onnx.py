@@ -1,7 +1,5 @@
 """ONNX files with weights of 32 and of 16 bits, written by tf2onnx; most frameworks and runtimes read them."""
 
-import os
-
 from utils.export.frozen import OUTPUTS
 
 _OPSET = 13  # from 2020: every current runtime supports it
@@ -31,6 +29,6 @@ def write(frozen, folder):
         tensors_to_rename={f"{name}:0": name for name in (*frozen.inputs, *OUTPUTS)},
     )
     half = convert_float_to_float16(model, keep_io_types=True)
-    onnx.save(model, os.path.join(folder, "generator.onnx"))
-    onnx.save(half, os.path.join(folder, "generator_float16.onnx"))
+    onnx.save(model, str(folder / "generator.onnx"))
+    onnx.save(half, str(folder / "generator_float16.onnx"))
     return {"generator.onnx": 1, "generator_float16.onnx": 3}

@@ -68,8 +68,7 @@ def write(frozen, folder):
         scripts=[path.read_text("utf-8") for path in _SCRIPTS],
         policy={"worker-src": "blob:"},
     )
-    with open(os.path.join(folder, "generator.html"), "w", encoding="utf-8") as file:
-        file.write(text)
+    (folder / "generator.html").write_text(text, "utf-8")
     return {"generator.html": 2}
 
 

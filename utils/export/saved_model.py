@@ -1,7 +1,5 @@
 """A SavedModel in the layout of TensorFlow Serving: saved_model/<version>/."""
 
-import os
-
 import tensorflow.compat.v1 as tf
 
 from utils.export.frozen import OUTPUTS
@@ -24,5 +22,5 @@ def write(frozen, folder):
         tf.import_graph_def(frozen.graph_def, name="")
         inputs = {name: graph.get_tensor_by_name(f"{name}:0") for name in frozen.inputs}
         outputs = {name: graph.get_tensor_by_name(f"{name}:0") for name in OUTPUTS}
-        tf.saved_model.simple_save(session, os.path.join(folder, "saved_model", "1"), inputs, outputs)
+        tf.saved_model.simple_save(session, str(folder / "saved_model" / "1"), inputs, outputs)
     return {"saved_model": 1}

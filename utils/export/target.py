@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import pathlib
 import secrets
 import shutil
 
@@ -26,26 +27,25 @@ class Target:
         """generator: a CheckpointGenerator. Raise UserError if the folder has an export of other weights."""
         self._content = _content(generator)
         name = f"export_{generator.step:08d}_run{short_run_id(generator.run_id)}"
-        self._folder, self._lock = os.path.join(samples_dir, name), os.path.join(samples_dir, f".{name}.lock")
-        self.json = os.path.join(self._folder, "model.json")
+        self._folder, self._lock = pathlib.Path(samples_dir, name), os.path.join(samples_dir, f".{name}.lock")
+        self.json = self._folder / "model.json"
         self._read_json()
 
     def publish(self, path, facts):
-        """Copy a file or folder into the folder in place of its earlier version, and describe it in model.json.
+        """Copy a file or folder, a pathlib.Path, in place of its earlier version, and describe it in model.json.
 
         facts: an entry of model.json for each file, without size and checksum. Return the new path and the size in
         bytes.
         """
-        os.makedirs(self._folder, exist_ok=True)
-        name = os.path.basename(path)
-        published = os.path.join(self._folder, name)
-        part = f"{published}.{secrets.token_hex(4)}.part"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        published = self._folder / path.name
+        part = published.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         try:
-            (shutil.copytree if os.path.isdir(path) else shutil.copyfile)(path, part)
-            paths = sorted(os.path.join(folder, file) for folder, _, names in os.walk(part) for file in names) or [part]
-            new = {name + each[len(part) :].replace(os.sep, "/"): {**facts, **_checksum(each)} for each in paths}
+            (shutil.copytree if path.is_dir() else shutil.copyfile)(str(path), str(part))
+            copied = sorted(each for each in part.rglob("*") if each.is_file()) or [part]
+            new = {(path.name / each.relative_to(part)).as_posix(): {**facts, **_checksum(each)} for each in copied}
             with locked(self._lock, lambda: None):
-                others = {each: value for each, value in self._read_json().items() if each.split("/")[0] != name}
+                others = {each: value for each, value in self._read_json().items() if each.split("/")[0] != path.name}
                 self._write_json(others)  # first: after an interrupt, no file has the checksum of another
                 _remove(published)
                 os.replace(part, published)
@@ -57,8 +57,7 @@ class Target:
     def _read_json(self):
         """Return the files of model.json, {} if it does not exist yet; raise UserError if it is of other weights."""
         try:
-            with open(self.json, encoding="utf-8") as file:
-                content = json.load(file)
+            content = json.loads(self.json.read_text("utf-8"))
             described, weights = {**content["files"]}, content.get("weights")
         except FileNotFoundError:
             return {}
@@ -97,12 +96,11 @@ def _content(generator):
 
 
 def _checksum(path):
-    with open(path, "rb") as file:
-        data = file.read()
+    data = path.read_bytes()
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _remove(path):
     """Remove a file or a folder if it exists."""
     with contextlib.suppress(FileNotFoundError):
-        (shutil.rmtree if os.path.isdir(path) else os.remove)(path)
+        (shutil.rmtree if path.is_dir() else os.remove)(str(path))

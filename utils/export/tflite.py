@@ -1,7 +1,5 @@
 """TensorFlow Lite files, now LiteRT, for phones and small devices, with weights of 32 and of 16 bits."""
 
-import os
-
 import tensorflow.compat.v1 as tf
 
 from utils.export.frozen import OUTPUTS
@@ -30,14 +28,9 @@ def write(frozen, folder):
     """Write generator.tflite and generator_float16.tflite; see formats.Format."""
     (source,) = write_frozen(frozen, folder)
     shapes = {name: list(shape) for name, shape in frozen.inputs.items()}
-    converter = tf.lite.TFLiteConverter.from_frozen_graph(os.path.join(folder, source), list(shapes), OUTPUTS, shapes)
-    _write(converter, folder, "generator.tflite")
+    converter = tf.lite.TFLiteConverter.from_frozen_graph(str(folder / source), list(shapes), OUTPUTS, shapes)
+    (folder / "generator.tflite").write_bytes(converter.convert())
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
-    _write(converter, folder, "generator_float16.tflite")
+    (folder / "generator_float16.tflite").write_bytes(converter.convert())
     return {"generator.tflite": 1, "generator_float16.tflite": 3}
-
-
-def _write(converter, folder, name):
-    with open(os.path.join(folder, name), "wb") as file:
-        file.write(converter.convert())
