@@ -114,7 +114,7 @@ def test_a_damaged_record_is_one_line_even_without_the_index(run):
     os.remove(in_cache(run, ".sqlite"))
     with pytest.raises(UserError, match="is damaged, and an image to rebuild it from was removed or changed"):
         dataset.records.take(np.arange(12))
-    assert dataset.paths_of(0) == [] and len(load(run)[0]) == 12
+    assert dataset.find_paths(0) == [] and len(load(run)[0]) == 12
 
 
 def test_an_index_of_a_later_version_is_replaced(run):
@@ -141,7 +141,7 @@ def test_an_index_that_is_not_damaged_is_kept(run, monkeypatch, message):
         raise sqlite3.OperationalError(f"{message} (5)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache.Index, "compare", fail)
+        patch.setattr(cache.Cache, "compare", fail)
         with pytest.raises(UserError, match=r"cannot be written \(.*\); free some space or choose another folder"):
             load(run)
     assert load(run)[1].decoded == 0
@@ -183,7 +183,7 @@ def test_a_cache_that_cannot_be_compacted_is_used_as_it_is(run, pics, monkeypatc
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache.Cache, "_copy", full)
+    monkeypatch.setattr(cache.Cache, "_copy_records", full)
     assert len(load(run)[0]) == 4
 
 

@@ -5,6 +5,7 @@ number of images seen before it: a resumed run gets the same batches as one that
 """
 
 import contextlib
+import functools
 import time
 import zlib
 from typing import Any, List, NamedTuple
@@ -36,23 +37,18 @@ class EpochShuffle:
 
     def __init__(self, n, seed):
         self.n, self.seed = n, seed
-        self._last = None, None  # (epoch, its permutation)
+        self._last_permutation = functools.lru_cache(maxsize=1)(self._permutation)
 
     def _permutation(self, epoch):
-        last_epoch, permutation = self._last
-        if last_epoch != epoch:
-            key = [self.seed, epoch % 2**32, epoch >> 32]
-            permutation = np.arange(self.n, dtype=np.int32)
-            np.random.RandomState(key).shuffle(permutation)
-            self._last = epoch, permutation  # one assignment, because a thread of an old iterator may still read it
-        return permutation
+        random = np.random.RandomState([self.seed, epoch % 2**32, epoch >> 32])
+        return random.permutation(np.arange(self.n, dtype=np.int32))
 
     def take(self, start, count):
         """Return the indices of `count` images after the first `start` ones, [count] int32."""
         epoch, offset = divmod(start, self.n)
         pieces = []
         while count > 0:
-            pieces.append(self._permutation(epoch)[offset : offset + count])
+            pieces.append(self._last_permutation(epoch)[offset : offset + count])
             epoch, offset, count = epoch + 1, 0, count - len(pieces[-1])
         return np.concatenate(pieces)
 
@@ -107,26 +103,28 @@ class _Reader:
     def _places(self, start):
         """Return the top and the left of each window, [size, 2] int32."""
         tops, lefts = self._records.shape[1] - self._height + 1, self._records.shape[2] - self._width + 1
-        key = _key(self._seed, WINDOW, start)
         if tops == lefts:
+            key = _key(self._seed, WINDOW, start)
             return tf.random.stateless_uniform([self._size, 2], key, maxval=tops, dtype=tf.int32)
-        keys = key, _key(self._seed, LEFT, start)  # each by itself: a draw has one limit for all its numbers
-        places = [
-            tf.random.stateless_uniform([self._size], key, maxval=limit, dtype=tf.int32)
-            for key, limit in zip(keys, (tops, lefts))
+        draws = [  # two draws, because each has one limit for all its numbers
+            tf.random.stateless_uniform([self._size], _key(self._seed, use, start), maxval=limit, dtype=tf.int32)
+            for use, limit in ((WINDOW, tops), (LEFT, lefts))
         ]
-        return tf.stack(places, axis=1)
+        return tf.stack(draws, axis=1)
 
     def _read(self, start, places, mirrored):
         """Return images, [N, height, width, C] uint8, and labels, [N] int32, of the selected rows."""
         indices = self.order.take(int(start), self._size)[self._rows]
         try:
-            images = crop_windows(self._records.take(indices), self._height, self._width, places[self._rows])
+            images = self._records.take(indices)
         except Exception as error:  # TensorFlow would keep only its text
             self.errors.append(error)
             raise
-        images[mirrored[self._rows]] = images[mirrored[self._rows], :, ::-1]
-        return images, self._labels[indices]
+        windows = [
+            image[top : top + self._height, left : left + self._width][:, :: -1 if is_mirrored else 1]
+            for image, (top, left), is_mirrored in zip(images, places[self._rows], mirrored[self._rows])
+        ]
+        return np.stack(windows), self._labels[indices]
 
 
 def _now():
@@ -139,22 +137,6 @@ def _now():
 def _key(seed, use, start):
     """Return the key of a stateless draw, [2] int64, different for each use and each batch."""
     return tf.stack([tf.constant(zlib.crc32(f"{seed} {use}".encode()), tf.int64), start])
-
-
-def crop_windows(images, height, width, places):
-    """Cut a window out of each image: [N, H, W, C] to [N, height, width, C].
-
-    places: [N, 2] int32, the top and the left of each window.
-    """
-    n, whole_height, whole_width, channels = images.shape
-    by_image, by_row, by_column, by_channel = images.strides
-    all_windows = np.lib.stride_tricks.as_strided(  # a view of every possible window, by its top and left
-        images,
-        (n, whole_height - height + 1, whole_width - width + 1, height, width, channels),
-        (by_image, by_row, by_column, by_row, by_column, by_channel),
-        writeable=False,
-    )
-    return all_windows[np.arange(n), places[:, 0], places[:, 1]]
 
 
 @contextlib.contextmanager
