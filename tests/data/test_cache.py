@@ -77,7 +77,7 @@ def test_an_overwritten_index_is_made_again(run, rubbish):
         file.write(rubbish)
     after, summary = load(run)
     assert summary.decoded == 12 and np.array_equal(before, after)
-    assert ("is damaged" in summary.damage) == bool(rubbish)
+    assert ("cannot be used" in summary.damage) == bool(rubbish)
 
 
 def test_an_index_damaged_inside_never_gives_a_wrong_image(run):
@@ -268,7 +268,7 @@ def test_a_damaged_index_under_a_reader_on_windows(run, monkeypatch, open_elsewh
     with open(path, "r+b") as file:
         content = file.read()
     records, summary = load(run)
-    assert summary.decoded == 12 and "is damaged" in summary.damage and np.array_equal(records, before)
+    assert summary.decoded == 12 and "cannot be used" in summary.damage and np.array_equal(records, before)
     with open(path, "rb") as file:
         assert file.read(len(content)) == content
     monkeypatch.setattr(dataset.records, "_rebuild", None)

@@ -5,6 +5,7 @@ a different one, so that a run can read the file while the next run prepares.
 """
 
 import contextlib
+import functools
 import glob
 import hashlib
 import json
@@ -36,8 +37,9 @@ def use_cache(folder, pics_dir, options, work):
     key = json.dumps([path, options])
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     stem = os.path.join(folder, f"{'x'.join(map(str, options.shape))}-{digest}")
+    on_wait = functools.partial(print, "Another run is preparing these images; waiting for it.", flush=True)
     try:
-        with locked(stem + ".lock", _print_waiting):
+        with locked(stem + ".lock", on_wait):
             try:
                 return _work_once(stem, key, options, work)
             except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
@@ -46,16 +48,11 @@ def use_cache(folder, pics_dir, options, work):
                 for path in glob.glob(glob.escape(stem) + ".sqlite*"):
                     os.remove(path)
                 _remove_records(stem)
-                what = error if isinstance(error, index.OtherVersionError) else f"is damaged ({error})"
-                damage = f"{stem}.sqlite {what}; decoding all images again"
+                damage = f"{stem}.sqlite cannot be used ({error}); decoding all images again"
                 return _work_once(stem, key, options, work, damage)
     except (sqlite3.Error, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"cache_dir = {folder} cannot be written ({reason}); free some space or choose another folder")
-
-
-def _print_waiting():
-    print("Another run is preparing these images; waiting for it.", flush=True)
 
 
 def _work_once(stem, key, options, work, damage=""):
@@ -63,10 +60,10 @@ def _work_once(stem, key, options, work, damage=""):
         return work(Cache(db, stem, options.shape, damage))
 
 
-def _remove_records(stem, keep=None):
-    """Remove the files of records, except for the one with the name `keep`."""
+def _remove_records(stem, keep=""):
+    """Remove the files of records, except for the file `keep`."""
     for path in glob.glob(glob.escape(stem) + "-*"):
-        if os.path.basename(path) != keep:
+        if os.path.basename(path) != os.path.basename(keep):
             with contextlib.suppress(PermissionError):  # Windows: another run reads it; a later run removes it
                 os.remove(path)
 
@@ -80,13 +77,11 @@ class Cache:
         db: see index.open_index. stem: the path that the names of all files begin with. shape: [H, W, C] of an image.
         damage: the damage that is already repaired, or ''.
         """
-        self._db, self._stem = db, stem
-        self.index_path = stem + ".sqlite"
-        records_name = os.path.basename(index.fact(db, "records"))  # earlier versions stored the path
-        self.records_path = os.path.join(os.path.dirname(stem), records_name)
-        self.shape, self.record_bytes = shape, record_bytes(shape)
-        self.damage = damage
-        _remove_records(stem, keep=records_name)  # left by a killed run, or in use when they were to be removed
+        self._db, self._stem, self.index_path = db, stem, stem + ".sqlite"
+        self.shape, self.record_bytes, self.damage = shape, record_bytes(shape), damage
+        # Earlier versions stored the path of the file of records.
+        self.records_path = os.path.join(os.path.dirname(stem), os.path.basename(index.fact(db, "records")))
+        _remove_records(stem, keep=self.records_path)  # left by a killed run, or in use when they were to be removed
         with open(self.records_path, "ab") as file:
             self._next_slot = os.fstat(file.fileno()).st_size // self.record_bytes
         damaged = db.execute(f"DELETE FROM files WHERE seal IS NOT {index.SEAL}").rowcount
@@ -171,15 +166,13 @@ class Cache:
         try:
             self._copy_records(new, [slot for slot, _ in rows])
         except OSError:  # such as a full disk; a later run tries again
-            with contextlib.suppress(OSError):
-                os.remove(new)
+            _remove_records(self._stem, keep=self.records_path)
             return
-        paths = (path for _, path in rows)
-        self._db.executemany("UPDATE files SET slot = ? WHERE path = ?", enumerate(paths))
+        self._db.executemany("UPDATE files SET slot = ? WHERE path = ?", enumerate(path for _, path in rows))
         self._db.execute(f"UPDATE files SET seal = {index.SEAL}")
         index.set_facts(self._db, records=os.path.basename(new))
         self.commit()
-        _remove_records(self._stem, keep=os.path.basename(new))
+        _remove_records(self._stem, keep=new)
         self.records_path, self._next_slot = new, len(rows)
 
     def _copy_records(self, new, slots):

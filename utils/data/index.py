@@ -29,30 +29,25 @@ _CHANGES = "CREATE TABLE IF NOT EXISTS changes (path BLOB PRIMARY KEY, ctime_ns 
 SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"  # checksum of a row, which shows damage to it
 
 
-class OtherVersionError(sqlite3.DatabaseError):
-    """The database was written by another version of this program, or for another folder."""
-
-
 @contextlib.contextmanager
 def open_index(path, key, records_name):
-    """Open the database, or create it; yield its connection, and commit at the end. Raise sqlite3.Error if it fails.
+    """Open the database, or create it; yield its connection, and commit at the end.
 
-    key: text that identifies the folder and the options; a database with a different key raises OtherVersionError.
-    records_name: the file of records of a new database, which is in the same folder.
+    key: text that identifies the folder and the options. records_name: the file of records of a new database, which
+    is in the same folder. Raise sqlite3.Error if the database is damaged, of another version or of another key.
     """
     with contextlib.closing(_connect(path, "rwc")) as db:
         try:
             db.create_function("seal_of", 7, seal)
             if fetch(db, "PRAGMA quick_check") != "ok":
                 raise sqlite3.DatabaseError("its contents are inconsistent")
-            version = fetch(db, "PRAGMA user_version")
             db.execute("BEGIN")
-            if version == 0:  # it is new
+            if fetch(db, "PRAGMA user_version") == 0:  # it is new
                 for statement in _TABLES:
                     db.execute(statement)
                 set_facts(db, key=key, pillow=PIL.__version__, records=records_name)
-            elif version != VERSION or fact(db, "key") != key:
-                raise OtherVersionError("was written by another version of this program")
+            if fetch(db, "PRAGMA user_version") != VERSION or fact(db, "key") != key:
+                raise sqlite3.DatabaseError("another version of this program wrote it")
             db.execute(_CHANGES)
             if fact(db, "pillow") != PIL.__version__:  # this version may read files that the last one could not
                 db.execute("DELETE FROM files WHERE slot IS NULL")
@@ -69,10 +64,9 @@ def seal(*row):
 
 def fetch(db, query, *arguments):
     """Return the single value that a query selects."""
-    row = db.execute(query, arguments).fetchone()
-    if row is None:
-        raise sqlite3.DatabaseError("an entry is missing")
-    return row[0]
+    for (value,) in db.execute(query, arguments):
+        return value
+    raise sqlite3.DatabaseError("an entry is missing")
 
 
 def fact(db, name):

@@ -44,16 +44,52 @@ def decode_all(tasks, job, processes):
     if multiprocessing.current_process().daemon:
         yield from decoder.decode_here(tasks, job)
         return
-    pool = _Pool(tasks, job)
+    queue, pool = _Queue(tasks), {}  # {pipe: _Process}
     try:
-        for _ in range(processes):
-            pool.start_process()
-        while pool.busy_pipes():
-            for pipe in multiprocessing.connection.wait(pool.busy_pipes()):
-                yield from pool.results(pool.processes[pipe])
+        while True:
+            for process in [_Process(job) for _ in range(len(pool), processes)]:
+                pool[process.pipe] = process
+            for process in pool.values():
+                queue.send_to(process)
+            busy = [pipe for pipe, process in pool.items() if process.chunks]
+            if not busy:
+                break
+            for pipe in multiprocessing.connection.wait(busy):
+                try:
+                    outcomes = pipe.recv()
+                except (EOFError, OSError):  # the process has exited
+                    yield from queue.take_back(pool.pop(pipe))
+                else:
+                    yield from zip(pool[pipe].chunks.popleft(), outcomes)
     finally:
-        for process in pool.processes.values():
+        for process in pool.values():
             process.end()
+
+
+class _Queue:
+    """The chunks of tasks that are not sent to a process yet."""
+
+    def __init__(self, tasks):
+        self._new = _chunks(tasks)
+        self._retries = collections.deque()  # chunks of one task each, whose process exited before it answered
+
+    def send_to(self, process):
+        """Send chunks to a process until it has enough of them."""
+        while len(process.chunks) < _AHEAD:
+            chunk = self._retries.popleft() if self._retries else next(self._new, None)
+            if chunk is None:
+                break
+            process.send(chunk)
+
+    def take_back(self, process):
+        """Queue the tasks of a process that has exited; yield the file that crashed it with its Outcome, if known."""
+        reason, first = process.end(), process.chunks[0]
+        if not first:
+            raise UserError(f"decoding processes exit at once ({reason}); out of memory?")
+        if len(first) == 1:
+            yield first.pop(), decoder.Outcome("unread", f"decoding it crashed ({reason})")
+        # Decoding the others one by one shows whether one of them crashes.
+        self._retries.extend([task] for chunk in process.chunks for task in chunk)
 
 
 def _chunks(tasks):
@@ -69,70 +105,30 @@ def _chunks(tasks):
         yield chunk
 
 
-class _Pool:
-    """The decoding processes, and the chunks of tasks that are not done yet."""
-
-    def __init__(self, tasks, job):
-        self.processes = {}  # {pipe: _Process}
-        self._job, self._new_chunks = job, _chunks(tasks)
-        self._retries = collections.deque()  # chunks of one task each, whose process exited before it answered
-
-    def start_process(self):
-        process = _Process(self._job)
-        self.processes[process.pipe] = process
-        self._fill(process)
-
-    def busy_pipes(self):
-        """Return the pipes of the processes with unanswered chunks."""
-        return [pipe for pipe, process in self.processes.items() if process.chunks]
-
-    def results(self, process):
-        """Yield (task, Outcome) of the chunk that a process has finished, or of the file that crashed it."""
-        try:
-            outcomes = process.pipe.recv()
-        except (EOFError, OSError):
-            yield from self._replace(process)
-            return
-        yield from zip(process.chunks.popleft(), outcomes)
-        self._fill(process)
-
-    def _fill(self, process):
-        while len(process.chunks) < _AHEAD:
-            chunk = self._retries.popleft() if self._retries else next(self._new_chunks, None)
-            if chunk is None:
-                break
-            process.send(chunk)
-
-    def _replace(self, process):
-        """Start another process for one that has exited; yield the Outcome of the file that crashed it, if known."""
-        del self.processes[process.pipe]
-        reason = process.end()
-        first, *others = process.chunks
-        if not first:
-            raise UserError(f"decoding processes exit at once ({reason}); out of memory?")
-        if len(first) == 1:
-            yield first[0], decoder.Outcome("unread", f"decoding it crashed ({reason})")
-        else:  # decoding these files one by one will show which of them crashes
-            others.insert(0, first)
-        self._retries.extend([task] for chunk in others for task in chunk)
-        self.start_process()
-
-
 class _Process:
     """A decoding process, and the chunks that were sent to it and are not answered yet."""
 
     def __init__(self, job):
         context = multiprocessing.get_context("spawn")  # after a fork, locks held by TensorFlow's threads stay locked
-        self.chunks = collections.deque([[]])  # an empty chunk, whose answer is the end of the start
+        self.chunks = collections.deque([[]])  # an empty chunk, which the process answers when it has started
         self.pipe, child_end = context.Pipe()
         self._process = context.Process(target=decoder.serve, args=(child_end, job), daemon=True)
-        with _start_context():
+        # `spawn` runs the caller's script, which without `if __name__ == "__main__":` would start the whole program
+        # again in each process. The signal mask is inherited, so that Ctrl-C reaches only this process.
+        main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
+        set_mask = getattr(signal, "pthread_sigmask", lambda *_: None)  # not on Windows; see decoder.serve
+        mask = set_mask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
             self._process.start()
+        finally:
+            set_mask(signal.SIG_SETMASK, mask)
+            sys.modules["__main__"] = main
         child_end.close()  # so that the pipe closes when the process exits
 
     def send(self, chunk):
+        """Send a chunk of tasks to the process."""
         self.chunks.append(chunk)
-        with contextlib.suppress(OSError):  # the process has exited; the next `recv` reports it
+        with contextlib.suppress(OSError):  # the process has exited, which the next `recv` reports
             self.pipe.send(chunk)
 
     def end(self):
@@ -142,20 +138,3 @@ class _Process:
         self._process.join()
         code = self._process.exitcode
         return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-@contextlib.contextmanager
-def _start_context():
-    """Block Ctrl-C and hide the caller's script while a process starts.
-
-    The process inherits the signal mask, so that Ctrl-C reaches only this process. `spawn` runs the caller's script,
-    which without `if __name__ == "__main__":` would start the whole program again in each process.
-    """
-    main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
-    set_mask = getattr(signal, "pthread_sigmask", lambda *_: None)  # not on Windows; see decoder.serve
-    mask = set_mask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-        set_mask(signal.SIG_SETMASK, mask)

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import errno
+import functools
 import hashlib
 import os
 import sys
@@ -149,31 +150,24 @@ def _dataset(cache, job):
     table = np.fromiter(cache.select("slot, checksum", "picture"), columns, len(labels))
     slots, checksums = table["slot"].copy(), table["checksum"].copy()
     fingerprint = f"{len(labels)} {hashlib.sha256(checksums.tobytes() + labels.tobytes()).hexdigest()[:16]}"
-    records = Records(cache.records_path, cache.shape, slots, checksums, _Rebuilder(cache.index_path, job))
+    rebuild = functools.partial(_rebuild, cache.index_path, job)
+    records, index_path = Records(cache.records_path, cache.shape, slots, checksums, rebuild), cache.index_path
 
     def paths(i):
         return [os.fsdecode(path) for path in find_paths(index_path, int(checksums[i]))]
 
-    index_path = cache.index_path
     return ImageDataset(records, labels, classes, fingerprint, paths)
 
 
-class _Rebuilder:
-    """Decodes images again whose records turn out damaged during training."""
-
-    def __init__(self, index_path, job):
-        self._index_path, self._job, self._warned = index_path, job, False
-
-    def __call__(self, checksum):
-        """Return the image whose record has this checksum; raise UserError if it cannot be decoded again."""
-        if not self._warned:
-            self._warned = True
-            terminal.warn(f"{self._index_path}: damaged records were found; rebuilding them", fresh_line=True)
-        for path in find_paths(self._index_path, checksum):
-            with contextlib.suppress(OSError, *decode.ERRORS):
-                path = os.path.join(os.fsencode(self._job.folder), path)
-                return decode.decode(path, self._job.options, self._job.levels)
-        raise UserError(
-            f"the cache {self._index_path} is damaged, and an image to rebuild it from was removed or changed; "
-            "run again to repair the cache"
-        )
+def _rebuild(index_path, job, checksum):
+    """Return the image whose record has this checksum, decoded again; raise UserError if that is not possible."""
+    warning = f"{index_path}: damaged records were found; rebuilding them"
+    if warning not in terminal.recorded_warnings():
+        terminal.warn(warning, fresh_line=True)
+    for path in find_paths(index_path, checksum):
+        with contextlib.suppress(OSError, *decode.ERRORS):
+            return decode.decode(os.path.join(os.fsencode(job.folder), path), job.options, job.levels)
+    raise UserError(
+        f"the cache {index_path} is damaged, and an image to rebuild it from was removed or changed; "
+        "run again to repair the cache"
+    )
