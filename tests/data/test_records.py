@@ -53,13 +53,6 @@ def test_a_checksum_notices_every_change_of_a_byte():
     assert checksums(swapped) != checksums(record) and checksums(twice) != checksums(record)
 
 
-def test_chunks_have_the_same_checksums(monkeypatch):
-    rows = np.random.RandomState(0).randint(0, 256, (7, 24), np.uint8)
-    whole = checksums(rows)
-    monkeypatch.setattr("utils.data.records._CHUNK", 3 * 24)
-    assert np.array_equal(checksums(rows), whole)
-
-
 def test_checksums_are_the_same_on_every_machine():
     records = np.arange(64, dtype=np.uint8).reshape(2, 32)
     assert checksums(records).tolist() == [2002245232, 2081221578]

@@ -87,11 +87,9 @@ class _Reader:
 
     def build_batch(self, start):
         """Add the operations for the batch after `start` images, an int64 scalar: images, labels, time when ready."""
-        mirrored = tf.random.stateless_uniform([self._size], self._key(MIRROR, start)) < (
-            0.5 if self._run.mirror else 0.0
-        )
+        uniform = tf.random.stateless_uniform([self._size], self._key(MIRROR, start))
         # Numpy cuts and mirrors: TensorFlow's kernels for that took longer than the rest of the batch.
-        inputs = [start, self._windows(start), mirrored]
+        inputs = [start, self._windows(start), uniform < 0.5 * self._run.mirror]
         images, labels = tf.numpy_function(self._read, inputs, [tf.uint8, tf.int32])
         labels.set_shape([len(range(self._size)[self._rows])])
         images.set_shape([*labels.shape, self._network.height, self._network.width, self._network.channels])

@@ -22,7 +22,6 @@ from utils.runtime.lock import locked
 SLACK = 1000  # unused records that do not justify a new file
 # SQLite's messages for errors other than damage; they have no exception class of their own.
 _NO_DAMAGE = ("disk is full", "unable to open", "is locked", "disk I/O error")
-_SAME = "s.path = files.path AND s.size = files.size AND s.mtime_ns = files.mtime_ns"
 
 
 def use_cache(folder, pics_dir, options, work):
@@ -48,16 +47,16 @@ def use_cache(folder, pics_dir, options, work):
                 for path in glob.glob(glob.escape(stem) + ".sqlite*"):
                     os.remove(path)
                 _remove_records(stem)
-                damage = f"{stem}.sqlite cannot be used ({error}); decoding all images again"
-                return _work_once(stem, key, options, work, damage)
+                print(f"Cache repaired: {stem}.sqlite cannot be used ({error}); decoding all images again.", flush=True)
+                return _work_once(stem, key, options, work)
     except (sqlite3.Error, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"cache_dir = {folder} cannot be written ({reason}); free some space or choose another folder")
 
 
-def _work_once(stem, key, options, work, damage=""):
+def _work_once(stem, key, options, work):
     with index.open_index(stem + ".sqlite", key, os.path.basename(stem) + "-0.records") as db:
-        return work(Cache(db, stem, options.shape, damage))
+        return work(Cache(db, stem, options.shape))
 
 
 def _remove_records(stem, keep=""):
@@ -71,25 +70,24 @@ def _remove_records(stem, keep=""):
 class Cache:
     """A file of records and its index. All methods raise sqlite3.Error if the index turns out damaged."""
 
-    def __init__(self, db, stem, shape, damage):
-        """Remove damaged entries.
+    def __init__(self, db, stem, shape):
+        """Remove damaged entries, and print how many.
 
         db: see index.open_index. stem: the path that the names of all files begin with. shape: [H, W, C] of an image.
-        damage: the damage that is already repaired, or ''.
         """
         self._db, self._stem, self.index_path = db, stem, stem + ".sqlite"
-        self.shape, self.record_bytes, self.damage = shape, record_bytes(shape), damage
-        # Earlier versions stored the path of the file of records.
-        self.records_path = os.path.join(os.path.dirname(stem), os.path.basename(index.fact(db, "records")))
+        self.shape, self.record_bytes = shape, record_bytes(shape)
+        name = index.fetch(db, "SELECT value FROM facts WHERE name = 'records'")  # earlier versions stored the path
+        self.records_path = os.path.join(os.path.dirname(stem), os.path.basename(name))
         _remove_records(stem, keep=self.records_path)  # left by a killed run, or in use when they were to be removed
         with open(self.records_path, "ab") as file:
             self._next_slot = os.fstat(file.fileno()).st_size // self.record_bytes
         damaged = db.execute(f"DELETE FROM files WHERE seal IS NOT {index.SEAL}").rowcount
         if damaged > 0:
-            self.damage = f"{self.index_path} was damaged; decoding {damaged} files again"
+            print(f"Cache repaired: {self.index_path} was damaged; decoding {damaged} files again.", flush=True)
         lost = db.execute("DELETE FROM files WHERE slot >= ?", [self._next_slot]).rowcount
         if lost > 0:
-            self.damage = f"{self.records_path} was truncated; decoding {lost} images again"
+            print(f"Cache repaired: {self.records_path} was truncated; decoding {lost} images again.", flush=True)
 
     def commit(self):
         """Keep all changes so far, even if the process is killed."""
@@ -104,26 +102,24 @@ class Cache:
         columns = "path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER"
         db.execute(f"CREATE TEMP TABLE scanned ({columns}) WITHOUT ROWID")
         db.executemany("INSERT INTO scanned VALUES (?, ?, ?, ?)", files)
-        # Files that could not be read are tried again: a change of permissions alters neither size nor mtime.
-        db.execute(f"DELETE FROM files WHERE kind = 'unread' OR NOT EXISTS (SELECT 1 FROM scanned s WHERE {_SAME})")
-        # A file with the size and modification time of the entry may be a different one.
+        # Unread files are tried again: a change of permissions alters neither size nor mtime. The table of changes is
+        # empty in caches of earlier versions.
         db.execute(
-            "DELETE FROM files WHERE EXISTS (SELECT 1 FROM scanned s, changes c "
-            "WHERE s.path = files.path AND c.path = files.path AND s.ctime_ns != c.ctime_ns)"
+            "DELETE FROM files WHERE kind = 'unread' OR NOT EXISTS ("
+            "SELECT 1 FROM scanned s LEFT JOIN changes c ON c.path = s.path WHERE s.path = files.path "
+            "AND s.size = files.size AND s.mtime_ns = files.mtime_ns AND s.ctime_ns = ifnull(c.ctime_ns, s.ctime_ns))"
         )
         db.execute("DELETE FROM changes")
         db.execute("INSERT INTO changes SELECT path, ctime_ns FROM scanned")
-        db.execute(
-            "CREATE TEMP TABLE new AS SELECT path, size, mtime_ns FROM scanned s "
-            f"WHERE NOT EXISTS (SELECT 1 FROM files WHERE {_SAME})"
-        )
+        query = "SELECT path, size, mtime_ns FROM scanned WHERE path NOT IN (SELECT path FROM files) ORDER BY path"
+        db.execute(f"CREATE TEMP TABLE new AS {query}")
         self._compact()
         self.commit()
         return index.fetch(db, "SELECT COUNT(*) FROM new")
 
     def new_files(self):
         """Return an iterator over (path, size, mtime_ns) of the new files that `compare` found, in path order."""
-        return self._db.execute("SELECT * FROM new ORDER BY path")
+        return self._db.execute("SELECT * FROM new ORDER BY rowid")
 
     def tasks(self, files):
         """Yield a decoder.Task with a free slot for each (path, size, mtime_ns) of a file to decode."""
@@ -170,7 +166,7 @@ class Cache:
             return
         self._db.executemany("UPDATE files SET slot = ? WHERE path = ?", enumerate(path for _, path in rows))
         self._db.execute(f"UPDATE files SET seal = {index.SEAL}")
-        index.set_facts(self._db, records=os.path.basename(new))
+        self._db.execute("UPDATE facts SET value = ? WHERE name = 'records'", [os.path.basename(new)])
         self.commit()
         _remove_records(self._stem, keep=new)
         self.records_path, self._next_slot = new, len(rows)

@@ -4,6 +4,7 @@ Pillow decodes; this module decides how each kind of image is shown: crop, orien
 imports neither TensorFlow nor the settings, because the decoding processes also run it.
 """
 
+import contextlib
 import errno
 import math
 import warnings
@@ -78,7 +79,7 @@ def _load(file, options):
         raise NotAnImageError("an empty file")
     repaired = repair.without_bad_chunks(file)
     image = _open(repaired, head)
-    if image.format == "TIFF" and formats.has_raw_extension(file.name):
+    if image.format == "TIFF" and formats.extension(file.name) in formats.RAW:
         raise BadImageError("a camera's raw file, of which only the preview is read; convert it to PNG or JPEG")
     low_byte_tiles, low = depths.low_byte_tiles(image), None  # before loading, which discards the tiles
     try:
@@ -120,12 +121,10 @@ def _load_reduced(image, options):
 
 def _upright(image):
     """Rotate or mirror an image as its EXIF orientation states; an image with broken EXIF stays as it is stored."""
-    if image.format == "TIFF":  # Pillow has already rotated it, and some versions keep the EXIF tag
-        return image
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # Pillow raises exceptions of any type for broken EXIF
-        return image
+    if image.format != "TIFF":  # Pillow has already rotated TIFFs, and some versions keep the EXIF tag
+        with contextlib.suppress(Exception):  # Pillow raises exceptions of any type for broken EXIF
+            return ImageOps.exif_transpose(image)
+    return image
 
 
 def _convert(image, options):

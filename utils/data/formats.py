@@ -8,7 +8,7 @@ from PIL import Image
 NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
 
 # The raw formats of cameras. Pillow opens many of them as TIFF and finds only the small preview.
-_RAW = {
+RAW = {
     ".3fr", ".arw", ".bay", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs", ".dng", ".drf", ".eip", ".erf", ".fff",
     ".gpr", ".iiq", ".k25", ".kdc", ".mdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".ptx", ".r3d",
     ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
@@ -54,12 +54,7 @@ def extension(path):
 def has_image_extension(path):
     """Return whether a file name has the extension of an image format, readable or not."""
     ending = extension(path)
-    return ending in _RAW | _UNSUPPORTED or Image.registered_extensions().get(ending, "PDF") not in NOT_READ
-
-
-def has_raw_extension(path):
-    """Return whether a file name has the extension of a camera's raw format."""
-    return extension(path) in _RAW
+    return ending in RAW | _UNSUPPORTED or Image.registered_extensions().get(ending, "PDF") not in NOT_READ
 
 
 def unreadable_format(head):

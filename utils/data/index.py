@@ -45,13 +45,15 @@ def open_index(path, key, records_name):
             if fetch(db, "PRAGMA user_version") == 0:  # it is new
                 for statement in _TABLES:
                     db.execute(statement)
-                set_facts(db, key=key, pillow=PIL.__version__, records=records_name)
-            if fetch(db, "PRAGMA user_version") != VERSION or fact(db, "key") != key:
+                facts = {"key": key, "pillow": PIL.__version__, "records": records_name}
+                db.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
+            facts = dict(db.execute("SELECT name, value FROM facts"))
+            if fetch(db, "PRAGMA user_version") != VERSION or facts.get("key") != key:
                 raise sqlite3.DatabaseError("another version of this program wrote it")
             db.execute(_CHANGES)
-            if fact(db, "pillow") != PIL.__version__:  # this version may read files that the last one could not
+            if facts.get("pillow") != PIL.__version__:  # this version may read files that the last one could not
                 db.execute("DELETE FROM files WHERE slot IS NULL")
-                set_facts(db, pillow=PIL.__version__)
+                db.execute("UPDATE facts SET value = ? WHERE name = 'pillow'", [PIL.__version__])
             yield db
         finally:
             db.commit()
@@ -67,16 +69,6 @@ def fetch(db, query, *arguments):
     for (value,) in db.execute(query, arguments):
         return value
     raise sqlite3.DatabaseError("an entry is missing")
-
-
-def fact(db, name):
-    """Return a value of the table of facts."""
-    return fetch(db, "SELECT value FROM facts WHERE name = ?", name)
-
-
-def set_facts(db, **facts):
-    """Add values to the table of facts, or replace them."""
-    db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
 
 def find_paths(index_path, checksum):

@@ -62,6 +62,17 @@ def decode_options(settings):
     return decode.DecodeOptions(size, network.channels, crop, background)
 
 
+def load(settings, listing=True):
+    """Return the ImageDataset in pics_dir, decoded for these settings as far as necessary; print what was found.
+
+    listing: whether to list the unusable files in skipped.csv. Raise UserError if no images are usable, if more than
+    max_bad are not, or if the cache cannot be written.
+    """
+    dataset, summary = prepare_images(settings.run, decode_options(settings), listing)
+    print(report.describe(dataset, summary, settings.run), flush=True)
+    return dataset
+
+
 def prepare_images(run, options, listing=True):
     """Return the ImageDataset of run.pics_dir as records of `options`, and a report.Summary.
 
@@ -73,24 +84,23 @@ def prepare_images(run, options, listing=True):
         new = cache.compare(scan)
         job = decoder.Job(run.pics_dir, cache.records_path, options, levels={})
         _decode(cache, job, cache.new_files(), new, texts={})
-        levels = depths.estimate_levels([note.value_range for _, note in cache.notes()], run.white_level)
-        high_bit_depth = _decode_high_bit_depth(cache, job._replace(levels=levels))
+        value_ranges = [note.value_range for _, note in cache.notes()]
+        job = job._replace(levels=depths.estimate_levels(value_ranges, run.white_level))
+        high_bit_depth = _decode_high_bit_depth(cache, job)
         unusable = [*sorted(scan.unreadable), *cache.select("path, reason", "bad", "unread")]
         extensions = (formats.extension(path) for (path,) in cache.select("path", "other"))
-        notes = [note for _, note in cache.notes()]
         summary = report.Summary(
             unusable=[(os.fsdecode(path), reason) for path, reason in unusable],
             ignored=collections.Counter(extension or "no extension" for extension in extensions),
             hidden=scan.hidden,
             decoded=max(new, high_bit_depth),
             seconds=time.time() - started,
-            damage=cache.damage,
-            high_bit_depth=collections.Counter((note.value_range.kind, note.level) for note in notes if note.level),
+            high_bit_depth=collections.Counter((each.kind, job.levels[each.group]) for each in value_ranges),
         )
         if listing:
             report.write_skipped(summary, run.checkpoints_dir)
         report.check_usable_count(cache.count_images(), summary, run)
-        return _dataset(cache, job._replace(levels=levels)), summary
+        return _dataset(cache, job), summary
 
     return use_cache(run.cache_dir, run.pics_dir, options, prepare)
 
@@ -118,10 +128,13 @@ def _decode(cache, job, files, count, texts):
     """
     if not count:
         return
-    processes = pool.num_processes(count)
-    results = pool.decode_all(cache.tasks(files), job, processes)
-    committed = time.time()
-    with _progress_bar(count, processes) as bar, contextlib.closing(results):
+    processes, show_bar = pool.num_processes(count), terminal.can_show_bar()
+    if not show_bar:
+        print(f"Preparing {report.counted(count, 'file')} on {report.counted(processes, 'core')}.", flush=True)
+    results, committed = pool.decode_all(cache.tasks(files), job, processes), time.time()
+    line = "Preparing {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}, {rate_fmt}"
+    bar_options = {"disable": not show_bar, "bar_format": line, "unit": " files", "leave": False}
+    with tqdm(total=count, file=sys.stdout, **bar_options) as bar, contextlib.closing(results):
         for task, outcome in results:
             if outcome.kind == "disk":
                 raise OSError(errno.EIO, outcome.reason)
@@ -132,15 +145,6 @@ def _decode(cache, job, files, count, texts):
             if time.time() - committed > 1:
                 cache.commit()
                 committed = time.time()
-
-
-def _progress_bar(files, processes):
-    """Return a progress bar; print a line instead if the output cannot show one."""
-    line = "Preparing {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}, {rate_fmt}"
-    silent = not terminal.can_show_bar()
-    if silent:
-        print(f"Preparing {report.counted(files, 'file')} on {report.counted(processes, 'core')}.", flush=True)
-    return tqdm(total=files, file=sys.stdout, disable=silent, bar_format=line, unit=" files", leave=False)
 
 
 def _dataset(cache, job):

@@ -12,8 +12,6 @@ import numpy as np
 
 from utils.output.alpha import composite
 
-_CHUNK = 2**24  # bytes of records whose checksums are computed at a time
-
 
 def record_bytes(shape):
     """Return the length of the record of an image of this shape: its bytes, padded to a multiple of 4."""
@@ -36,12 +34,9 @@ def _factors(count):
 
 def checksums(records):
     """Return the checksum of each record: [n, record_bytes] uint8, contiguous, to [n] uint32."""
-    integers, sums = records.view("<u4"), np.empty(len(records), np.uint64)
+    integers = records.view("<u4")
     factors = _factors(integers.shape[1])
-    chunk = max(1, _CHUNK // max(1, records.shape[1]))  # as 64-bit integers the records take twice their memory
-    for start in range(0, len(records), chunk):
-        part = slice(start, start + chunk)
-        sums[part] = np.einsum("ij,j->i", integers[part].astype(np.uint64), factors[1:])
+    sums = np.einsum("ij,j->i", integers, factors[1:], dtype=np.uint64)  # converts a few integers at a time
     return ((sums + factors[0]) >> np.uint64(32)).astype(np.uint32)
 
 

@@ -28,7 +28,6 @@ class Summary(NamedTuple):
     hidden: int  # files and folders with a leading dot, pipes and the like
     decoded: int  # files decoded now; all others were in the cache
     seconds: float  # duration of decoding
-    damage: str  # damage to the cache that was repaired, or ''
     high_bit_depth: collections.Counter  # images of more than 8 bits, by their kind and their (black, white)
 
 
@@ -52,8 +51,6 @@ def describe(dataset, summary, run):
         lines += [f"  {path}: {reason}" for path, reason in summary.unusable[:_EXAMPLES]]
     if len(summary.unusable) > _EXAMPLES:
         lines.append(f"  ... all are listed in {os.path.join(run.checkpoints_dir, SKIPPED)}")
-    if summary.damage:
-        lines.append(f"Cache repaired: {summary.damage}.")
     if summary.decoded:
         decoded = counted(summary.decoded, "file")
         lines.append(f"Prepared {decoded} in {summary.seconds:.1f} s; the cache is in {run.cache_dir}.")

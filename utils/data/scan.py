@@ -27,13 +27,12 @@ class Scan:
         self.unreadable = []  # (path, reason) of folders that cannot be listed and of broken links
         self._root = os.fsencode(pics_dir)
         try:
-            with os.scandir(self._root):
-                pass
+            os.scandir(self._root).close()
         except FileNotFoundError:
-            if os.path.islink(self._root):
-                target = os.fsdecode(os.readlink(self._root))
-                raise UserError(f"pics_dir = {pics_dir} is a broken link, to {target}; correct the link; {LAYOUT}")
-            raise UserError(f"pics_dir = {pics_dir} does not exist; {LAYOUT}")
+            reason = "does not exist"
+            if os.path.islink(pics_dir):
+                reason = f"is a broken link, to {os.readlink(pics_dir)}; correct the link"
+            raise UserError(f"pics_dir = {pics_dir} {reason}; {LAYOUT}")
         except NotADirectoryError:
             raise UserError(f"pics_dir = {pics_dir} is not a folder; {LAYOUT}")
         except OSError as error:
