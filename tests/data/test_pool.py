@@ -183,7 +183,7 @@ def test_the_signal_mask_is_as_before(run):
 def test_not_more_processes_than_windows_can_wait_for(monkeypatch):
     monkeypatch.setattr(pool, "cores", lambda: 128)
     assert (pool.num_processes(0), pool.num_processes(5), pool.num_processes(1000)) == (1, 5, 128)
-    monkeypatch.setattr(pool, "_WINDOWS", True)
+    monkeypatch.setattr(pool, "_MAX_PROCESSES", 60)
     assert (pool.num_processes(0), pool.num_processes(5), pool.num_processes(1000)) == (1, 5, 60)
 
 

@@ -160,7 +160,10 @@ class Cache:
         number = 1 + int(os.path.splitext(self.records_path)[0].split("-")[-1])
         new = f"{self._stem}-{number}.records"
         try:
-            self._copy_records(new, [slot for slot, _ in rows])
+            with open(self.records_path, "rb") as source, open(new, "wb") as target:
+                for slot, _ in rows:
+                    source.seek(slot * self.record_bytes)
+                    target.write(source.read(self.record_bytes))
         except OSError:  # such as a full disk; a later run tries again
             _remove_records(self._stem, keep=self.records_path)
             return
@@ -170,9 +173,3 @@ class Cache:
         self.commit()
         _remove_records(self._stem, keep=new)
         self.records_path, self._next_slot = new, len(rows)
-
-    def _copy_records(self, new, slots):
-        with open(self.records_path, "rb") as source, open(new, "wb") as target:
-            for slot in slots:
-                source.seek(slot * self.record_bytes)
-                target.write(source.read(self.record_bytes))

@@ -60,12 +60,10 @@ def decode(path, options, levels):
             return np.asarray(_fit(image, options), np.uint8).reshape(options.shape)
     except (*ERRORS, MemoryError):
         raise
-    except OSError as error:
-        if error.errno in (None, errno.EINVAL):  # EINVAL: a header that points before the start of the file
-            raise BadImageError(str(error))
-        raise
     except Exception as error:  # Pillow's plugins raise exceptions of any type for a broken file
-        raise BadImageError(f"{type(error).__name__}: {error}")
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):  # EINVAL: an offset before the start of the file
+            raise
+        raise BadImageError(str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}")
 
 
 def _load(file, options):
@@ -77,7 +75,7 @@ def _load(file, options):
     file.seek(0)
     if not head:
         raise NotAnImageError("an empty file")
-    repaired = repair.without_bad_chunks(file)
+    repaired = repair.without_bad_chunks(file) if head.startswith(repair.PNG) else file
     image = _open(repaired, head)
     if image.format == "TIFF" and formats.extension(file.name) in formats.RAW:
         raise BadImageError("a camera's raw file, of which only the preview is read; convert it to PNG or JPEG")

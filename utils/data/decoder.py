@@ -84,10 +84,8 @@ def decode_to_slot(task, records, job):
     except decode.BadImageError as error:
         is_other = isinstance(error, decode.NotAnImageError) and not formats.has_image_extension(task.path)
         return Outcome("other" if is_other else "bad", str(error))
-    except MemoryError:
-        return Outcome("unread", "not enough memory to decode it")
-    except OSError as error:
-        return Outcome("unread", error.strerror or str(error))
+    except (OSError, MemoryError) as error:
+        return Outcome("unread", getattr(error, "strerror", None) or "not enough memory to decode it")
     try:
         records.seek(task.slot * len(record))
         written = records.write(record)

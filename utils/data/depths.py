@@ -54,7 +54,6 @@ class UnknownLevelError(Exception):
     """The white level of an image of more than 8 bits is not estimated yet; `value_range` is its ValueRange."""
 
     def __init__(self, value_range):
-        super().__init__(f"{value_range.kind}: white is not known")
         self.value_range = value_range
 
 

@@ -17,15 +17,15 @@ from utils.runtime.lock import has_record_locks
 VERSION = 4  # of the tables, and of the records that decode makes: increase it with every change to either
 
 _TABLES = (
-    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)",
+    "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT)",
     # kind, checksum and reason: see decoder.Outcome; slot: position of the record, NULL without one; seal: see SEAL.
-    "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
+    "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
     "checksum INTEGER, reason TEXT, seal INTEGER) WITHOUT ROWID",
-    "CREATE INDEX checksums ON files (checksum)",
+    "CREATE INDEX IF NOT EXISTS checksums ON files (checksum)",
+    # Not part of `files`, so that caches of earlier versions, which lack it, stay valid.
+    "CREATE TABLE IF NOT EXISTS changes (path BLOB PRIMARY KEY, ctime_ns INTEGER) WITHOUT ROWID",
     f"PRAGMA user_version = {VERSION}",
 )
-# Not part of `files`, so that caches of earlier versions, which lack it, stay valid.
-_CHANGES = "CREATE TABLE IF NOT EXISTS changes (path BLOB PRIMARY KEY, ctime_ns INTEGER) WITHOUT ROWID"
 SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"  # checksum of a row, which shows damage to it
 
 
@@ -42,16 +42,16 @@ def open_index(path, key, records_name):
             if fetch(db, "PRAGMA quick_check") != "ok":
                 raise sqlite3.DatabaseError("its contents are inconsistent")
             db.execute("BEGIN")
-            if fetch(db, "PRAGMA user_version") == 0:  # it is new
-                for statement in _TABLES:
-                    db.execute(statement)
-                facts = {"key": key, "pillow": PIL.__version__, "records": records_name}
-                db.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
-            facts = dict(db.execute("SELECT name, value FROM facts"))
-            if fetch(db, "PRAGMA user_version") != VERSION or facts.get("key") != key:
+            if fetch(db, "PRAGMA user_version") not in (0, VERSION):  # 0: it is new
                 raise sqlite3.DatabaseError("another version of this program wrote it")
-            db.execute(_CHANGES)
-            if facts.get("pillow") != PIL.__version__:  # this version may read files that the last one could not
+            for statement in _TABLES:
+                db.execute(statement)
+            facts = {"key": key, "pillow": PIL.__version__, "records": records_name}
+            db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", facts.items())
+            if fetch(db, "SELECT value FROM facts WHERE name = 'key'") != key:
+                raise sqlite3.DatabaseError("it belongs to another folder or another version of this program")
+            # A different version of Pillow may read files that the last one could not.
+            if fetch(db, "SELECT value FROM facts WHERE name = 'pillow'") != PIL.__version__:
                 db.execute("DELETE FROM files WHERE slot IS NULL")
                 db.execute("UPDATE facts SET value = ? WHERE name = 'pillow'", [PIL.__version__])
             yield db
@@ -64,11 +64,12 @@ def seal(*row):
     return zlib.crc32(repr(row).encode())
 
 
-def fetch(db, query, *arguments):
+def fetch(db, query):
     """Return the single value that a query selects."""
-    for (value,) in db.execute(query, arguments):
-        return value
-    raise sqlite3.DatabaseError("an entry is missing")
+    row = db.execute(query).fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("an entry is missing")
+    return row[0]
 
 
 def find_paths(index_path, checksum):
@@ -76,18 +77,17 @@ def find_paths(index_path, checksum):
 
     The list is empty if the database is gone or damaged.
     """
-    try:
-        with contextlib.closing(_connect(os.path.abspath(index_path), "ro")) as db:
-            return [path for (path,) in db.execute("SELECT path FROM files WHERE checksum = ?", [checksum])]
-    except (sqlite3.Error, OSError):
-        return []
+    with contextlib.suppress(sqlite3.Error, OSError), contextlib.closing(_connect(index_path, "ro")) as db:
+        return [path for (path,) in db.execute("SELECT path FROM files WHERE checksum = ?", [checksum])]
+    return []
 
 
 def _connect(path, mode):
-    """Open the database at `path`, absolute, without SQLite's locks on a file system that has none.
+    """Open the database at `path` without SQLite's locks on a file system that has none.
 
     mode: "ro": read only; "rwc": create it if it does not exist.
     """
+    path = os.path.abspath(path)
     locks = "" if has_record_locks(os.path.dirname(path)) else "&nolock=1"
     return sqlite3.connect(f"{uri(pathlib.Path(path))}?mode={mode}{locks}", timeout=60, uri=True)
 

@@ -21,8 +21,7 @@ from utils.errors import UserError
 # are done.
 _CHUNK_FILES, _CHUNK_BYTES = 32, 200000
 _AHEAD = 2  # chunks queued for each process, so that it never waits for the next one
-_WINDOWS = os.name == "nt"
-_MAX_ON_WINDOWS = 60  # processes, because Windows cannot wait for more pipes at once
+_MAX_PROCESSES = 60 if os.name == "nt" else 1000  # Windows cannot wait for more pipes at once
 
 
 def cores():
@@ -32,7 +31,7 @@ def cores():
 
 def num_processes(files):
     """Return the number of processes for a number of files, at least 1."""
-    return max(1, min(files, cores(), _MAX_ON_WINDOWS if _WINDOWS else files))
+    return max(1, min(files, cores(), _MAX_PROCESSES))
 
 
 def decode_all(tasks, job, processes):
@@ -79,7 +78,9 @@ class _Queue:
             chunk = self._retries.popleft() if self._retries else next(self._new, None)
             if chunk is None:
                 break
-            process.send(chunk)
+            process.chunks.append(chunk)
+            with contextlib.suppress(OSError):  # the process has exited, which the next `recv` reports
+                process.pipe.send(chunk)
 
     def take_back(self, process):
         """Queue the tasks of a process that has exited; yield the file that crashed it with its Outcome, if known."""
@@ -94,13 +95,12 @@ class _Queue:
 
 def _chunks(tasks):
     """Yield the tasks in lists, each of which is sent to a process at once."""
-    chunk, size = [], 0
+    chunk = []
     for task in tasks:
         chunk.append(task)
-        size += task.size
-        if len(chunk) == _CHUNK_FILES or size > _CHUNK_BYTES:
+        if len(chunk) == _CHUNK_FILES or sum(each.size for each in chunk) > _CHUNK_BYTES:
             yield chunk
-            chunk, size = [], 0
+            chunk = []
     if chunk:
         yield chunk
 
@@ -124,12 +124,6 @@ class _Process:
             set_mask(signal.SIG_SETMASK, mask)
             sys.modules["__main__"] = main
         child_end.close()  # so that the pipe closes when the process exits
-
-    def send(self, chunk):
-        """Send a chunk of tasks to the process."""
-        self.chunks.append(chunk)
-        with contextlib.suppress(OSError):  # the process has exited, which the next `recv` reports
-            self.pipe.send(chunk)
 
     def end(self):
         """End the process, whatever it is doing; return its exit code or signal as text."""

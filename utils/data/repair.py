@@ -4,7 +4,7 @@ import io
 import struct
 import zlib
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+PNG = b"\x89PNG\r\n\x1a\n"  # the first bytes of a PNG
 _END = b"\xff\xd9"  # the end marker of a JPEG
 
 # Data that a decoder would take for pixels if some were missing. They differ from the first bit on.
@@ -17,16 +17,11 @@ def _restarts(first):
 
 
 def without_bad_chunks(file):
-    """Return an open PNG file without the optional chunks whose checksums are wrong; other files are returned as is.
+    """Return an open PNG file without the optional chunks whose checksums are wrong.
 
-    file: at its start, as is the returned file. Raise OSError if the checksum of a required chunk is wrong.
+    Raise OSError if the checksum of a required chunk is wrong.
     """
-    begin = len(_PNG)
-    is_png = file.read(begin) == _PNG
-    file.seek(0)
-    if not is_png:
-        return file
-    data, kept, name = file.read(), bytearray(_PNG), b""
+    data, kept, begin, name = file.read(), bytearray(PNG), len(PNG), b""
     while name != b"IEND" and begin + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, begin)
         chunk = data[begin : begin + 12 + length]
