@@ -42,7 +42,7 @@ def test_images_are_in_path_order_with_their_labels(run, pics):
     assert dataset.classes == ["blue", "red"]
     assert dataset.labels.tolist() == [0] * 7 + [-1] + [1] * 7
     # Three files with the same content: each path of a record is named.
-    assert set(dataset.paths_of(7)) == {"lone.png", "blue/0.jpg.png", "red/deep/er/x.png"}
+    assert set(dataset.find_paths(7)) == {"lone.png", "blue/0.jpg.png", "red/deep/er/x.png"}
 
 
 def test_load_prints_what_was_found_and_returns_the_images(tiny, run, capsys):
@@ -214,7 +214,7 @@ def test_a_cache_folder_with_an_odd_name(run, name):
     folder = os.fsdecode(os.path.join(os.fsencode(run.cache_dir), name))
     os.mkdir(folder)
     dataset, _ = prepare.prepare_images(run._replace(cache_dir=folder), RECIPE)
-    assert dataset.paths_of(7) == ["red/1.jpg"]
+    assert dataset.find_paths(7) == ["red/1.jpg"]
 
 
 @pytest.mark.parametrize(

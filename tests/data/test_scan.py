@@ -141,6 +141,9 @@ def test_nested_folders_on_windows(tmp_path, monkeypatch):
         def __exit__(self, *error):
             return self._entries.__exit__(*error)
 
+        def close(self):
+            self._entries.close()
+
     monkeypatch.setattr(os, "scandir", Entries)
     assert scanned(tmp_path)[0] == [b"a/b/c/1.jpg"]
 

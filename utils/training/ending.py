@@ -76,7 +76,7 @@ def _write_post_mortem(parts, state, guard):
     lines = [*guard.post_mortem(run, state.saved.rollbacks), "", "the images of the last step:"]
     count = run.k * batches.size
     for index in batches.order.take(max(0, state.pictures_seen - count), count):
-        lines.append(" or ".join(dataset.paths_of(index)) or "(no longer in the cache)")
+        lines.append(" or ".join(dataset.find_paths(index)) or "(no longer in the cache)")
     path = os.path.join(run.checkpoints_dir, POST_MORTEM)
     try:
         files.write(path, "\n".join([*lines, ""]).encode("utf-8", "backslashreplace"))
