@@ -18,8 +18,8 @@ class LiveGenerator(Generator):
             self.update_bn(self._labels)
             self._updated = step
 
-    def forget(self):
-        """Update the statistics again at the next use: the weights have been replaced."""
+    def reset(self):
+        """Update the statistics at the next use: the weights were replaced."""
         self._updated = None
 
     def is_finite(self, step):
