@@ -96,7 +96,7 @@ def train(settings, worker):
 
         # The images. Each evaluation of batches.images takes the next batch.
         dataset = data.load(settings, listing=workers.is_chief)
-        start.check_images(dataset)
+        start.use_images(dataset)
         if workers.replicas > 1:
             print(workers.describe(run.batch_size), flush=True)
         print(devices.describe_precision(run.precision), flush=True)
@@ -119,6 +119,8 @@ def train(settings, worker):
 
 def run_steps(run):
     """Run the steps that are left; return the exit code."""
+    from utils.training.state import due_at
+
     session, graph, state, workers = run.session, run.graph, run.state, run.workers
     if run.is_finished():
         return 0
@@ -134,7 +136,7 @@ def run_steps(run):
         run.progress.show(state)
 
         stop = workers.all_reduce_max(run.signals.received)
-        due = run.schedule.at(state, stop)
+        due = due_at(run.settings, state, stop)
         if workers.all_reduce_max(not run.health.is_finite(state, due)):  # weights are checked before every save
             run.roll_back()
             stop = 0

@@ -28,42 +28,6 @@ _LOSSES = ("d_loss", "g_loss", "d_real", "d_fake")
 _CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
 
 
-class DiscriminatorMonitor:
-    """Averages the advantage of D over the last steps. It sees the same losses on all workers."""
-
-    def __init__(self, run):
-        """run: the run settings."""
-        self._loss, self._target = run.loss, 1.0 - run.label_smoothing
-        self.rows = collections.deque(maxlen=WINDOW)  # the last ones, see history.STEP_COLUMNS
-        self.reset()
-
-    def reset(self):
-        """Forget all steps."""
-        self.rows.clear()
-        self.has_won = False
-
-    def watch(self, row):
-        """Add the row of a step."""
-        self.rows.append(row)
-        if len(self.rows) == WINDOW:
-            advantage = sum(map(self._advantage, self.rows)) / WINDOW  # at most 1
-            self.has_won = advantage >= (OVER_BELOW if self.has_won else WON_FROM)
-
-    def _advantage(self, row):
-        if self._loss == "non_saturating":
-            return row["d_real"] / self._target - row["d_fake"]
-        if self._loss == "wasserstein":  # its logits are unbounded: no value means that D has won
-            return 0.0
-        return float(row["d_loss"] < 0.01)  # both margins are kept, or both labels met
-
-    def evidence(self):
-        """Return the averages that show that D has won, as text."""
-        if self._loss != "non_saturating":
-            return f"its loss was below 0.01 in nearly all of the last {WINDOW} steps"
-        d_real, d_fake = (sum(row[name] for row in self.rows) / WINDOW for name in ("d_real", "d_fake"))
-        return f"in the last {WINDOW} steps D(x) was {d_real:.2f} and D(G(z)) {d_fake:.2f} on average"
-
-
 class Health:
     """Checks the losses of each step and the metrics of each measurement; the chief prints the warnings."""
 
@@ -71,15 +35,16 @@ class Health:
         """generator: the LiveGenerator; parts: the run.Parts."""
         self._session, self._graph, self._generator = session, parts.graph, generator
         self._run, self._is_chief = parts.settings.run, parts.workers.is_chief
-        self._monitor = DiscriminatorMonitor(self._run)
+        self._rows = collections.deque(maxlen=WINDOW)  # of the last steps, see history.STEP_COLUMNS
+        self._has_won = False  # whether D has won
         self._found = collections.defaultdict(list)  # {problem: the first steps in a row at which it was found}
         self._diversity = {}  # {step: the metric `distinct`}
 
     def reset(self, step):
         """Forget the losses, and all problems found after `step`: the run returns to it."""
-        self._monitor.reset()
-        for found in self._found.values():
-            found[:] = [at for at in found if at <= step]
+        self._rows.clear()
+        self._has_won = False
+        self._found.update({name: [at for at in steps if at <= step] for name, steps in self._found.items()})
         self._diversity = {at: value for at, value in self._diversity.items() if at <= step}
 
     def is_finite(self, state, due):
@@ -92,17 +57,14 @@ class Health:
         )
 
     def should_roll_back(self, state):
-        """Return whether D has won and the settings ask for a rollback: the same on all workers.
-
-        One rollback is left for a divergence, which ends a run that has none left.
-        """
+        """Return whether D has won and the settings ask for a rollback. One is left for a divergence."""
         is_possible = self._run.on_lost_game == "rollback" and len(state.saved.rollbacks) < MAX_ROLLBACKS - 1
-        return is_possible and self._monitor.has_won
+        return is_possible and self._has_won
 
     def post_mortem(self, state):
         """Return lines about a run that has diverged at this step."""
         rollbacks = state.saved.rollbacks
-        rows = [*self._monitor.rows, state.row][-_POST_MORTEM_STEPS:]
+        rows = [*self._rows, state.row][-_POST_MORTEM_STEPS:]
         return [
             f"step {state.step}: losses or weights are NaN or infinite",
             format_rates(self._run, len(rollbacks)),
@@ -112,17 +74,33 @@ class Health:
         ]
 
     def check_losses(self, state):
-        """Add the losses of a step, which are finite; warn if D has won."""
-        self._monitor.watch(state.row)
-        self._warn(state.step, "won", self._won() if self._monitor.has_won else "")
+        """Add the losses of a step, which are finite and the same on all workers; warn if D has won."""
+        self._rows.append(state.row)
+        if len(self._rows) == WINDOW:
+            advantage = sum(map(self._advantage, self._rows)) / WINDOW
+            self._has_won = advantage >= (OVER_BELOW if self._has_won else WON_FROM)
+        self._warn(state.step, "won", self._victory() if self._has_won else "")
 
-    def _won(self):
-        """Return the warning that D has won, with the cures that the settings do not have already."""
+    def _advantage(self, row):
+        """Return the advantage of D over G at a step, at most 1."""
         run = self._run
+        if run.loss == "non_saturating":
+            return row["d_real"] / (1.0 - run.label_smoothing) - row["d_fake"]
+        if run.loss == "wasserstein":  # its logits are unbounded: no value means that D has won
+            return 0.0
+        return float(row["d_loss"] < 0.01)  # both margins are kept, or both labels met
+
+    def _victory(self):
+        """Return the warning that D has won, with the cures that the settings do not contain yet."""
+        run = self._run
+        evidence = f"its loss was below 0.01 in nearly all of the last {WINDOW} steps"
+        if run.loss == "non_saturating":
+            d_real, d_fake = (sum(row[name] for row in self._rows) / WINDOW for name in ("d_real", "d_fake"))
+            evidence = f"in the last {WINDOW} steps D(x) was {d_real:.2f} and D(G(z)) {d_fake:.2f} on average"
         cures = ["augment = 'adaptive'"] if run.augment != "adaptive" else []
         cures.append(f"d_learning_rate = {(run.d_learning_rate or run.learning_rate) / 2:g}")
         cures += ["label_smoothing = 0.1"] if run.loss == "non_saturating" and not run.label_smoothing else []
-        problem = f"D has won: {self._monitor.evidence()}, so G gets no useful gradient."
+        problem = f"D has won: {evidence}, so G gets no useful gradient."
         return f"{problem} Add images, or try {' or '.join(cures)} in params.py."
 
     def check_metrics(self, state, measured):

@@ -21,19 +21,23 @@ POST_MORTEM = "post-mortem.txt"
 
 
 def _writes(what, consequence="training continues", errors=OSError):
-    """Decorate a method of Outputs that writes `what`: only the chief calls it, and a failure is a warning."""
+    """Decorate a method of Outputs that writes `what`, so that only the chief writes, and a failure is a warning.
+
+    It then returns whether nothing failed.
+    """
 
     def decorate(method):
         @functools.wraps(method)
         def write(self, state, *arguments):
-            if not self._is_chief:
-                return
             try:
-                method(self, state, *arguments)
+                if self._is_chief:
+                    method(self, state, *arguments)
+                return True
             except errors as error:
                 warn(
                     f"{what.format(state.step)} cannot be written ({reason_of(error)}); {consequence}", fresh_line=True
                 )
+                return False
 
         return write
 
@@ -67,35 +71,31 @@ class Outputs:
     def save(self, state):
         """Save a checkpoint of the state's step, or rewrite its JSON if only that has changed.
 
-        Return whether a checkpoint of this step exists. On the other workers, the EMA only gets the same statistics.
+        Return whether a checkpoint of this step exists.
         """
-        if not self._is_chief:
-            self._generator.refresh(state.step)
-            self.saved_step = state.step
-        elif state.step != self.saved_step:
-            self._save(state)
-            if state.step != self.saved_step:  # an unsaved step cannot be the best
+        if state.step != self.saved_step:
+            self._generator.refresh(state.step)  # on all workers, so that their EMAs stay equal
+            if self._save(state):
+                self.saved_step, self._saved = state.step, state.saved
+            else:  # an unsaved step cannot be the best
                 state.saved = state.saved._replace(best=self._saved.best)
-        elif state.saved != self._saved:
-            self._rewrite_manifest(state)
+        elif state.saved != self._saved and self._rewrite_manifest(state):
+            self._saved = state.saved
         return state.step == self.saved_step
 
     @_writes("the checkpoint of step {}", "earlier checkpoints are intact")
     def _save(self, state):
         run, saved = self._run, state.saved
-        self._generator.refresh(state.step)
         self._start.lock.hold()  # it was lost if the folder was replaced, and another run may hold it now
         best = saved.past_bests + ((saved.best.step,) if saved.best else ())
         keep = store.RetentionPolicy(run.keep_checkpoints, run.keep_every, best, tuple(self._damaged))
         checkpoint = store.checkpoint_at(run.checkpoints_dir, state.step)
         store.save(self._session, self._start.saver, checkpoint, self._manifest(state), keep)
-        self._saved, self.saved_step = saved, state.step
         self._damaged = [step for step in self._damaged if step > state.step]  # the others are removed, or good again
 
     @_writes("the JSON of step {}")
     def _rewrite_manifest(self, state):
         store.rewrite_manifest(store.checkpoint_at(self._run.checkpoints_dir, state.step), self._manifest(state))
-        self._saved = state.saved
 
     def _manifest(self, state):
         return manifest.dumps(self._parts.settings, state.step, tf.__version__, state.saved)
@@ -104,9 +104,9 @@ class Outputs:
         """Continue from a checkpoint, a Selected, and record the rollback in its JSON."""
         self.close(state)
         self._first_step = self.saved_step = self._grid_step = state.step
-        self._saved = newest.manifest.saved
+        self._saved = newest.manifest.saved  # without this rollback
         self._damaged += [each.checkpoint.step for each in newest.damaged]
-        self._rewrite_manifest(state)
+        self.save(state)
 
     @_writes("the grid of step {}")
     def write_grid(self, state):

@@ -5,6 +5,7 @@ All workers of a run have the same objects and call them alike. Only the chief m
 
 import contextlib
 import math
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,15 +15,14 @@ from utils.checkpoints import manifest, select
 from utils.data.batches import reraise_input_errors
 from utils.errors import RunError
 from utils.output.progress import Progress
-from utils.output.terminal import record_warning, warn
+from utils.output.terminal import print_above_bar, record_warning, warn
 from utils.runtime import devices
 from utils.runtime.signals import StopSignals
-from utils.training import ending
 from utils.training.health import MAX_ROLLBACKS, Health, format_rates
 from utils.training.live_generator import LiveGenerator
-from utils.training.outputs import POST_MORTEM, Outputs
+from utils.training.outputs import Outputs
 from utils.training.quality import Quality, open_measurer
-from utils.training.state import Pace, RunState, Schedule
+from utils.training.state import Pace, RunState, due_at
 
 
 class Parts(NamedTuple):
@@ -36,11 +36,6 @@ class Parts(NamedTuple):
     graph: Any  # model.train_graph.TrainGraph, in the default graph
     sampler: Any  # model.sample_graph.Sampler, in the default graph
 
-    @property
-    def classes(self):
-        """The names of the classes, in the order of their labels; () if the network is unconditional."""
-        return tuple(self.dataset.classes) if self.settings.network.conditional else ()
-
 
 @contextlib.contextmanager
 def open_run(parts):
@@ -51,7 +46,7 @@ def open_run(parts):
     run, workers = parts.settings.run, parts.workers
     with workers.scope():
         initializer = tf.global_variables_initializer()
-    parts.start.build(parts.graph, parts.classes)
+    parts.start.build(parts.graph)
     workers.build_broadcast(tf.global_variables())
     measurer = open_measurer(parts.dataset, parts.settings) if workers.is_chief else None
     tf.get_default_graph().finalize()
@@ -74,38 +69,42 @@ class Run:
 
     def __init__(self, session, parts, measurer, signals):
         """parts: the Parts; measurer: a measure.Measurer or None; signals: the StopSignals."""
-        run, self._parts = parts.settings.run, parts
-        self.session, self.workers, self.signals, self.k = session, parts.workers, signals, run.k
+        self._parts, self.settings, self.workers, self.signals = parts, parts.settings.run, parts.workers, signals
+        self.session, self.k = session, self.settings.k
         wait_seconds = {"wait_seconds": parts.batches.wait_seconds}
         self.graph = parts.graph._replace(d_updates=[dict(update, **wait_seconds) for update in parts.graph.d_updates])
         self.state = self._first_state()
-        self.schedule = Schedule(run)
         self._generator = LiveGenerator(session, parts.sampler, parts.dataset.labels)
         self.health = Health(session, self._generator, parts)
-        self.progress = Progress(self.state, run.log_every, shown=self.workers.is_chief)
+        self.progress = Progress(self.state, self.settings.log_every, shown=self.workers.is_chief)
         self.outputs = Outputs(session, self._generator, parts, self.state)
-        self.quality = Quality(measurer, self._generator, self.health, run)
+        self.quality = Quality(measurer, self._generator, self.health, self.settings)
 
     def _first_state(self):
         """Return the RunState at the start of this process."""
-        run, dataset = self._parts.settings.run, self._parts.dataset
-        pace = Pace(dataset.n, run.k * self._parts.batches.size, run.log_every)
+        run, n, saved = self.settings, self._parts.dataset.n, self._parts.start.saved
         step, seen, rollbacks = self._counters()
-        total = run.max_steps or step + math.ceil((run.epochs * pace.n - seen) / pace.images_per_step)
-        saved = self._parts.start.saved._replace(fingerprint=dataset.fingerprint, classes=self._parts.classes)
         saved = saved._replace(rollbacks=saved.rollbacks or (0,) * rollbacks)  # only the chief has their steps
+        pace = Pace(n, run.k * self._parts.batches.size, run.log_every)
+        total = run.max_steps or step + math.ceil((run.epochs * n - seen) / pace.images_per_step)
         return RunState(step, seen, total, saved, pace)
 
     def _counters(self):
-        """Return the variables (step, images seen, rollbacks) of the graph as integers."""
+        """Return the number of steps, images seen and rollbacks, as the graph counts them."""
         counters = self.graph.counters
         return map(int, self.session.run([counters.step, counters.pictures_seen, counters.rollbacks]))
 
     def is_finished(self):
-        """Return whether no step is left; print it."""
-        if self.state.step < self.state.total:
+        """Return whether no step is left, and print why."""
+        run, state, n = self.settings, self.state, self._parts.dataset.n
+        if state.step < state.total:
             return self._is_stale()
-        ending.announce_finished(self._parts.settings.run, self.state, self._parts.dataset.n)
+        name, goal = "max_steps", f"max_steps = {run.max_steps}"
+        if not run.max_steps:
+            name = "epochs"
+            goal = f"epochs = {run.epochs} of {n} images are {run.epochs * n}, and it has seen {state.pictures_seen}"
+        cure = f"Increase {name} to continue training, or sample with --isTrain 0."
+        print(f"This run is finished: step {state.step}, {goal}. {cure}", flush=True)
         return True
 
     def end_if_stale(self, due, stop):
@@ -116,14 +115,17 @@ class Run:
         state = self.state
         if due.measure and state.step < state.total and self._is_stale():
             state.total = state.step
-            return self.schedule.at(state, stop)
+            return due_at(self.settings, state, stop)
         return due
 
     def _is_stale(self):
-        """Return whether stop_when_stale ends the run at this step; print it. The chief decides for all workers."""
+        """Return whether stop_when_stale ends the run at this step, and print it. The chief decides for all workers."""
         is_stale = self.workers.all_reduce_max(self.quality.is_stale(self.state))
         if is_stale and self.workers.is_chief:
-            ending.announce_stale(self._parts.settings.run, self.state.saved.best)
+            best = self.state.saved.best
+            line = f"No improvement in {self.settings.stop_when_stale} measurements: {best.metric} was best at step "
+            line += f"{best.lowest_step}, {best.lowest:.4g}. stop_when_stale ends the run here; raise it, or set it "
+            print_above_bar(f"{line}to 0, to continue.")
         return is_stale
 
     def begin(self):
@@ -131,29 +133,29 @@ class Run:
 
         From then on the same command resumes the run, even from step 0, however this process ends.
         """
-        if not self.outputs.save(self.state):
+        state, outputs = self.state, self.outputs
+        if not outputs.save(state):
             return False
         if self.workers.is_chief:
-            self.outputs.write_reals(self.state, self._first_reals())
-        self.outputs.write_grid(self.state)
-        self.outputs.write_report(self.state)
-        self._restart_batches()
-        self.state.restart_clock()
-        self.progress.start(self.state)
+            outputs.write_reals(state, self._first_reals())
+        outputs.write_grid(state)
+        outputs.write_report(state)
+        self._restart_batches(state.pictures_seen)
+        state.restart_clock()
+        self.progress.start(state)
         return True
 
     def _first_reals(self):
         """Return the first images of the run, at most as many as a grid has: [N, H, W, C] float32 in [-1, 1]."""
-        batches = self._parts.batches
-        count = min(self._parts.dataset.n, self._parts.settings.run.train_samples)
-        self.session.run(batches.initializer, {batches.start: 0})
-        rounds = math.ceil(count / int(batches.images.shape[0]))
-        return np.concatenate([self.session.run(batches.images) for _ in range(rounds)])[:count]
+        images, count = self._parts.batches.images, min(self._parts.dataset.n, self.settings.train_samples)
+        self._restart_batches(0)
+        rounds = math.ceil(count / int(images.shape[0]))
+        return np.concatenate([self.session.run(images) for _ in range(rounds)])[:count]
 
-    def _restart_batches(self):
-        """Continue the stream of batches after the images seen so far."""
+    def _restart_batches(self, pictures_seen):
+        """Continue the stream of batches after this number of images."""
         batches = self._parts.batches
-        self.session.run(batches.initializer, {batches.start: self.state.pictures_seen})
+        self.session.run(batches.initializer, {batches.start: pictures_seen})
 
     def roll_back(self, lost=False):
         """Return to the newest good checkpoint, with different noise and half the learning rate.
@@ -161,47 +163,59 @@ class Run:
         lost: because D has won; otherwise because of a divergence, which raises RunError if on_nan forbids a rollback
         or MAX_ROLLBACKS are used up. Noise and rate follow from the number of rollbacks, which checkpoints record.
         """
-        state, run, workers = self.state, self._parts.settings.run, self.workers
+        state, outputs, is_chief = self.state, self.outputs, self.workers.is_chief
         problem = f"step {state.step}: " + ("D has won" if lost else "losses or weights are NaN or infinite")
         saved = state.saved._replace(rollbacks=(*state.saved.rollbacks, state.step))
         number = len(saved.rollbacks)
-        if not lost and (run.on_nan == "stop" or number > MAX_ROLLBACKS):
-            self._end_diverged(problem)
-        if workers.is_chief:
+        if not lost and (self.settings.on_nan == "stop" or number > MAX_ROLLBACKS):
+            raise RunError(self._end_diverged(problem))
+        if is_chief:
             newest = self._parts.start.return_to_newest(self.session, number)
             saved = saved._replace(best=select.best_of(newest), past_bests=newest.manifest.saved.past_bests)
-        workers.broadcast()
-        step, seen, _ = self._counters()
-        state.roll_back(step, seen, saved)
-        self._restart_batches()
+        self.workers.broadcast()
+        state.step, state.pictures_seen, _ = self._counters()
+        state.saved = saved
+        state.restart_clock()
+        self._restart_batches(state.pictures_seen)
         self._generator.reset()
-        self.health.reset(step)
-        if workers.is_chief:
-            self.outputs.roll_back(state, newest)
+        self.health.reset(state.step)
+        if is_chief:
+            outputs.roll_back(state, newest)
         self.progress.roll_back(state)
-        rates = format_rates(run, number)
-        line = f"{problem}; back to step {step}, with different noise and {rates}"
+        line = f"{problem}; back to step {state.step}, with different noise and {format_rates(self.settings, number)}"
         warn(f"{line} (rollback {number} of at most {MAX_ROLLBACKS})", fresh_line=True)
 
     def _end_diverged(self, problem):
-        """Write a post-mortem and the report; raise RunError."""
-        state, run, past = self.state, self._parts.settings.run, len(self.state.saved.rollbacks)
-        self.outputs.write_post_mortem(state, self.health.post_mortem(state))
-        path = self.outputs.post_mortem if self.workers.is_chief else f"{POST_MORTEM} of the chief"
+        """Write a post-mortem and the report; return the line for the user."""
+        state, outputs, past = self.state, self.outputs, len(self.state.saved.rollbacks)
+        outputs.write_post_mortem(state, self.health.post_mortem(state))
         line = f"{problem}{f', after {past} rollbacks' if past else ''}; not saved; last good checkpoint: step "
-        line += f"{self.outputs.saved_step}. See {path}; lower {format_rates(run)} in params.py"
+        line += f"{outputs.saved_step}. See {outputs.post_mortem}; lower {format_rates(self.settings)} in params.py"
         record_warning(line)
-        self.outputs.write_report(state)
-        raise RunError(line)
+        outputs.write_report(state)
+        return line
 
     def end(self, stop):
         """Close the run after its last step, print how it ended; return the exit code.
 
-        stop: the signal that ended it, or 0.
+        stop: the signal that ended it, or 0. The exit code is then 128 plus its number, as shells expect.
         """
+        run, state, workers, saved_step = self.settings, self.state, self.workers, self.outputs.saved_step
         self.progress.close()
         if not stop:
-            self.outputs.write_timelapse(self.state)
-        self.outputs.close(self.state)
-        self.workers.barrier()  # an early exit would look like a crash to the other workers
-        return ending.report(self._parts, self.state, self.outputs.saved_step, stop)
+            self.outputs.write_timelapse(state)
+        self.outputs.close(state)
+        workers.barrier()  # an early exit would look like a crash to the other workers
+        if saved_step != state.step:
+            good = f"last good checkpoint: step {saved_step}, in {run.checkpoints_dir}"
+            print(f"main.py: steps after {saved_step} were not saved; {good}", file=sys.stderr, flush=True)
+            return 1
+        is_finished = state.step == state.total
+        end = f", saved in {run.checkpoints_dir}; the same command resumes it."
+        if is_finished:
+            end = f". The grids are in {run.samples_dir}; --isTrain 0 draws more samples."
+        if not workers.is_chief:
+            end = f"; {workers.task.name(0)} has written all files."
+        measured = f" ({state.measured})" if state.measured else ""
+        print(f"{'Finished' if is_finished else 'Stopped'} at step {state.step}{measured}{end}", flush=True)
+        return 0 if is_finished else 128 + stop

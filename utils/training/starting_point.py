@@ -30,42 +30,68 @@ def open_starting_point(settings, is_chief):
     Scan(run.pics_dir)  # raises UserError if there is no such folder
     if not is_chief:
         files.make_writable("cache_dir", run.cache_dir)
-        yield FromScratch(settings)
+        yield StartingPoint(settings)
         return
     if not os.path.isdir(run.checkpoints_dir):
-        folders.check_no_foreign_files(run.samples_dir, run.checkpoints_dir)
+        folders.check_no_foreign_files(run)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         files.make_writable(name, getattr(run, name))
     files.fsync_folder(run.checkpoints_dir)  # warns now if fsync is unsupported
     with contextlib.closing(WriterLock(run.checkpoints_dir)) as lock:
         newest = select.newest_good(run.checkpoints_dir)
         if newest:
-            yield FromCheckpoint(settings, lock, newest)
+            yield _resume(settings, lock, newest)
             return
-        folders.check_no_foreign_files(run.samples_dir, run.checkpoints_dir)
-        yield FromPretrained(settings, lock) if run.init_from else FromScratch(settings, lock)
+        folders.check_no_foreign_files(run)
+        yield FromPretrained(settings, lock) if run.init_from else StartingPoint(settings, lock)
 
 
-class FromScratch:
-    """Random weights."""
+def _resume(settings, lock, newest):
+    """Return the StartingPoint of a run to resume from a Selected; raise UserError if it is a different run."""
+    select.warn_damaged(newest)
+    settings = _keep_defaults(newest.manifest, settings)
+    run = settings.run
+    checks.check_together(run, settings.network)
+    print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
+    if run.init_from:
+        print(f"init_from = {run.init_from} is ignored: the run resumes from its own checkpoint.", flush=True)
+    folders.check_grids_owner(newest.manifest, run)
+    return StartingPoint(settings, lock, newest)
 
-    def __init__(self, settings, lock=None):
-        """lock: the WriterLock of checkpoints_dir, which the chief holds."""
-        self.settings, self.lock = settings, lock
-        self.newest = None  # the select.Selected that the run continues from
-        self.saved = manifest.SavedState(run_id=new_run_id())  # to continue from
 
-    def check_images(self, dataset):
-        """Raise UserError if a conditional network cannot learn the class folders; print if images have changed."""
+def _keep_defaults(recorded, settings):
+    """Return the settings with the defaults that a run began with; print them. See manifest.keep_defaults."""
+    settings, kept = manifest.keep_defaults(recorded, settings)
+    if kept:
+        line = "These defaults have changed since that run began; keeping its values"
+        print(f"{line}: {schema.listed(kept)}.", flush=True)
+    return settings
+
+
+class StartingPoint:
+    """A checkpoint of the same run, or random weights."""
+
+    def __init__(self, settings, lock=None, newest=None):
+        """lock: the WriterLock of checkpoints_dir, held by the chief; newest: the Selected to resume from, or None."""
+        self.settings, self.lock, self.newest = settings, lock, newest
+        self.saved = manifest.SavedState(run_id=new_run_id())  # what is known of the run
+        if newest:
+            best, run_id = select.best_of(newest), get_run_id(newest.manifest)
+            self.saved = newest.manifest.saved._replace(best=best, run_id=run_id)
+
+    def use_images(self, dataset):
+        """Record the images in `saved`; print if they have changed. Raise UserError if G cannot learn their classes."""
+        before, classes = self.saved, ()
         if self.settings.network.conditional:
-            require_classes(dataset, self.settings.run, self.saved.classes or None)
-        before = self.saved.fingerprint
-        if before not in ("", dataset.fingerprint):
-            change = f"{before.split()[0]} before, {dataset.n} now"
+            require_classes(dataset, self.settings.run, before.classes or None)
+            classes = tuple(dataset.classes)
+        if before.fingerprint not in ("", dataset.fingerprint):
+            change = f"{before.fingerprint.split()[0]} before, {dataset.n} now"
             print(f"The training images have changed ({change}); resuming, but not bit-exactly.", flush=True)
+        self.saved = before._replace(fingerprint=dataset.fingerprint, classes=classes)
 
-    def build(self, graph, classes):
-        """Add the savers to the default graph; graph: the TrainGraph; classes: the names of the classes, or ()."""
+    def build(self, graph):
+        """Add the savers to the default graph; graph: the TrainGraph."""
         self._graph = graph
         self._variables = [v for v in tf.global_variables() if v is not graph.counters.rollbacks]
         self.saver = tf.train.Saver(self._variables, max_to_keep=None)
@@ -74,7 +100,10 @@ class FromScratch:
 
     def start(self, session):
         """Complete the values of the variables, which are initialized."""
-        session.run(self._graph.init_ema)
+        if self.newest:
+            self._restore(session, len(self.saved.rollbacks))
+        else:
+            session.run(self._graph.init_ema)
 
     def return_to_newest(self, session, rollbacks):
         """Restore the newest good checkpoint; return it, a Selected.
@@ -96,65 +125,48 @@ class FromScratch:
         session.run(self._graph.set_rollbacks, {self._graph.new_rollbacks: rollbacks})
 
 
-class FromCheckpoint(FromScratch):
-    """A checkpoint of the same run."""
-
-    def __init__(self, settings, lock, newest):
-        """newest: the select.Selected to resume from. Raise UserError if it belongs to a different run."""
-        select.warn_damaged(newest)
-        settings, kept = manifest.keep_defaults(newest.manifest, settings)
-        super().__init__(settings, lock)
-        self.newest, run = newest, settings.run
-        self.saved = newest.manifest.saved._replace(best=select.best_of(newest), run_id=get_run_id(newest.manifest))
-        checks.check_together(run, settings.network)
-        print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
-        if run.init_from:
-            print(f"init_from = {run.init_from} is ignored: the run resumes from its own checkpoint.", flush=True)
-        _announce_kept(kept)
-        folders.check_grids_owner(newest.manifest, run)
-
-    def start(self, session):
-        """Restore all variables."""
-        self._restore(session, len(self.saved.rollbacks))
-
-
-class FromPretrained(FromScratch):
+class FromPretrained(StartingPoint):
     """The weights of another run, `init_from`, if they fit; optimizers and counters start fresh."""
 
     def __init__(self, settings, lock):
         """Raise UserError if init_from has no good checkpoint, or a network in which weights mean something else."""
-        self._init_from = settings.run.init_from
         try:
-            self._source = select.select(self._init_from, "best")
+            self._source = select.select(settings.run.init_from, "best")
         except UserError as error:
             raise UserError(f"init_from: {str(error).replace('checkpoints_dir', 'init_from')}")
-        settings, kept = manifest.keep_defaults(self._source.manifest._replace(run={}), settings)
-        super().__init__(settings, lock)
-        _announce_kept(kept)
-        transfer.check_same_meaning(self._init_from, self._source.manifest.network, settings.network)
-
-    def build(self, graph, classes):
-        """Add the savers to the default graph; raise UserError if no weights of the other run fit."""
-        super().build(graph, classes)
-        weights = [v for v in tf.global_variables() if v.op.name.startswith(("generator/", "discriminator/"))]
         theirs = self._source.manifest
-        self._transfer = transfer.Transfer(weights, self._source.checkpoint, classes, theirs.saved.classes)
-        copied = self._transfer.plan.copied
-        if not copied:
-            transfer.check_some_shape_fits(self._init_from, theirs.network, self.settings.network)
-        self._frozen = transfer.frozen_layers(self.settings.run, self.settings.network, copied)
+        super().__init__(_keep_defaults(theirs._replace(run={}), settings), lock)
+        names = set(theirs.network._fields) - transfer.IRRELEVANT - transfer.SHAPES
+        transfer.check_equal(self.settings, theirs.network, names, "has a different network")
+
+    def build(self, graph):
+        """Add the savers and the copying to the default graph; raise UserError if no weights of the other run fit."""
+        super().build(graph)
+        theirs, settings = self._source.manifest, self.settings
+        weights = {
+            v.op.name: v for v in tf.global_variables() if v.op.name.startswith(("generator/", "discriminator/"))
+        }
+        shapes = {name: variable.shape.as_list() for name, variable in weights.items()}
+        stored = store.shapes(self._source.checkpoint)
+        self._plan = transfer.plan(shapes, stored, self.saved.classes, theirs.saved.classes)
+        if not self._plan.copied:
+            transfer.check_equal(settings, theirs.network, transfer.SHAPES, "has no layer that fits")
+        self._frozen = transfer.frozen_layers(settings.run, settings.network, self._plan.copied)
+        self._weights = {name: weights[name] for name in self._plan.whole + self._plan.by_row}
+        self._values = {name: tf.placeholder(tf.float32, shapes[name]) for name in self._weights}
+        self._assign = [variable.assign(self._values[name]) for name, variable in self._weights.items()]
 
     def start(self, session):
-        """Copy the weights of the other run into G, D and the EMA."""
-        self._transfer.restore(session)
-        step, path = self._source.checkpoint
+        """Copy the weights of the other run into G, D and the EMA; print which."""
+        values, (step, path) = session.run(self._weights), self._source.checkpoint
+        for name, theirs in zip(values, store.values(self._source.checkpoint, list(values))):
+            if name in self._plan.whole:
+                values[name] = theirs
+            else:
+                for label, their_label in self._plan.rows:
+                    values[name][label] = theirs[their_label]
+        session.run(self._assign, {self._values[name]: value for name, value in values.items()})
         line = f"New run, from the weights of step {step} ({self._source.description}), {path}."
         frozen = f"Not trained: {', '.join(self._frozen)}." if self._frozen else ""
-        print(" ".join(filter(None, (line, self._transfer.describe(), frozen))), flush=True)
+        print(" ".join(filter(None, (line, transfer.describe(self._plan), frozen))), flush=True)
         super().start(session)
-
-
-def _announce_kept(kept):
-    if kept:
-        began = "These defaults have changed since that run began; keeping its values"
-        print(f"{began}: {schema.listed(kept)}.", flush=True)

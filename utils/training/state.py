@@ -47,18 +47,13 @@ class RunState:
         """Return pictures_per_second and data_wait, a fraction of the time, over the last steps; and total seconds."""
         now, (start, step, wait_seconds) = time.time(), self._window[0]
         seconds = max(now - start, 1e-9)
-        if _is_multiple(self.step, self._pace.log_every):
+        if self.step % self._pace.log_every == 0:
             self._window = [*self._window[1 - _WINDOW :], (now, self.step, self.wait_seconds)]
         return {
             "pictures_per_second": self._pace.images_per_step * (self.step - step) / seconds,
             "seconds": now - self._started,
             "data_wait": min(1.0, (self.wait_seconds - wait_seconds) / seconds),
         }
-
-    def roll_back(self, step, pictures_seen, saved):
-        """Continue from an earlier step."""
-        self.step, self.pictures_seen, self.saved = step, pictures_seen, saved
-        self.restart_clock()
 
 
 class Due(NamedTuple):
@@ -70,25 +65,17 @@ class Due(NamedTuple):
     save: bool  # save a checkpoint
 
 
-class Schedule:
-    """Decides what is due at a step, by the run settings."""
+def due_at(run, state, stop):
+    """Return what is Due at the state's step by the run settings; stop: the signal that ends the run there, or 0."""
 
-    def __init__(self, run):
-        self._run = run
+    def is_multiple(every):  # 0 means never
+        return every > 0 and state.step % every == 0
 
-    def at(self, state, stop):
-        """Return what is Due at the state's step; stop: the signal that ends the run at this step, or 0."""
-        run, step = self._run, state.step
-        is_last = step == state.total or stop > 0
-        measure = run.metrics_every > 0 and (is_last or _is_multiple(step, run.metrics_every))
-        return Due(
-            row=_is_multiple(step, run.log_every) or measure,
-            grid=_is_multiple(step, run.sample_every) or step == state.total,
-            measure=measure,
-            save=is_last or _is_multiple(step, run.checkpoint_every),
-        )
-
-
-def _is_multiple(step, every):
-    """Return whether `step` is a multiple of `every`; 0 means never."""
-    return every > 0 and step % every == 0
+    is_last = state.step == state.total or stop > 0
+    measure = run.metrics_every > 0 and (is_last or is_multiple(run.metrics_every))
+    return Due(
+        row=is_multiple(run.log_every) or measure,
+        grid=is_multiple(run.sample_every) or state.step == state.total,
+        measure=measure,
+        save=is_last or is_multiple(run.checkpoint_every),
+    )

@@ -9,16 +9,13 @@ import re
 import textwrap
 from typing import List, NamedTuple, Tuple
 
-import tensorflow.compat.v1 as tf
-
-from utils.checkpoints import store
 from utils.errors import UserError
 
 # Settings of the network that may be different: those that no trained weight depends on, and those that decide the
 # shapes of weights. Any other one gives the weights a different meaning.
-_IRRELEVANT = {"init", "init_stddev", "bn_momentum", "sync_batch_norm"}
-_SHAPES = {"image_size", "channels", "conditional", "z_dim", "kernel"}
-_SHAPES |= {"filters", "max_filters", "d_width", "output_filters"}
+IRRELEVANT = {"init", "init_stddev", "bn_momentum", "sync_batch_norm"}
+SHAPES = {"image_size", "channels", "conditional", "z_dim", "kernel"}
+SHAPES |= {"filters", "max_filters", "d_width", "output_filters"}
 _SCALES = re.compile(r"generator/.+/batch_norm/(gamma|beta)$")  # a row per class, if there are classes
 _VECTORS = "discriminator/logit/classes/"  # D's projection: its kernel has a row per class
 
@@ -73,51 +70,12 @@ def _lowest(names):
     return min([int(side) for side in size.groups()] for size in sizes if size)
 
 
-class Transfer:
-    """Copies weights of another run into variables, according to a Plan."""
-
-    def __init__(self, variables, checkpoint, classes, their_classes):
-        """Add the necessary operations to the default graph.
-
-        variables: the weights of this run; checkpoint: a store.Checkpoint of the other run; classes, their_classes: see
-        plan.
-        """
-        named = {variable.op.name: variable for variable in variables}
-        shapes = {name: variable.shape.as_list() for name, variable in named.items()}
-        self._checkpoint = checkpoint
-        self.plan = plan(shapes, store.shapes(checkpoint), classes, their_classes)
-        self._names = self.plan.whole + self.plan.by_row
-        self._variables = [named[name] for name in self._names]
-        self._values = [tf.placeholder(tf.float32, variable.shape) for variable in self._variables]
-        self._assign = [variable.assign(value) for variable, value in zip(self._variables, self._values)]
-
-    def restore(self, session):
-        """Assign the weights that are copied; all others keep their initial values."""
-        values = dict(zip(self._names, session.run(self._variables)))
-        for name, theirs in zip(self._names, store.values(self._checkpoint, self._names)):
-            if name in self.plan.whole:
-                values[name] = theirs
-            else:
-                for label, their_label in self.plan.rows:
-                    values[name][label] = theirs[their_label]
-        session.run(self._assign, dict(zip(self._values, values.values())))
-
-    def describe(self):
-        """Return the line that lists what is copied and what is not; '' if everything is copied."""
-        if not self.plan.fresh:
-            return ""
-        copied, fresh = (textwrap.shorten(", ".join(names), 400, placeholder=" ...") for names in self.plan[-2:])
-        return f"Copied: {copied}. Initialized, since missing or of a different shape: {fresh}."
-
-
-def check_same_meaning(init_from, theirs, ours):
-    """Raise UserError if the weights of the other run have a different meaning in this run; theirs, ours: networks."""
-    _check_equal(init_from, "has a different network", theirs, ours, set(ours._fields) - _IRRELEVANT - _SHAPES)
-
-
-def check_some_shape_fits(init_from, theirs, ours):
-    """Raise the UserError that no layer fits."""
-    _check_equal(init_from, "has no layer that fits", theirs, ours, _SHAPES)
+def describe(plan):
+    """Return the line that lists what is copied and what is not; '' if everything is copied."""
+    if not plan.fresh:
+        return ""
+    copied, fresh = (textwrap.shorten(", ".join(names), 400, placeholder=" ...") for names in (plan.copied, plan.fresh))
+    return f"Copied: {copied}. Initialized, since missing or of a different shape: {fresh}."
 
 
 def frozen_layers(run, network, copied):
@@ -132,14 +90,15 @@ def frozen_layers(run, network, copied):
     return frozen
 
 
-def _check_equal(init_from, problem, theirs, ours, names):
-    """Raise UserError if one of these settings is different."""
+def check_equal(settings, theirs, names, problem):
+    """Raise UserError if one of these settings of the network is different; theirs: the network of the other run."""
     different = [
         f"{name} is {their_value} in init_from and {value} in this run"
-        for name, their_value, value in zip(ours._fields, theirs, ours)
+        for name, value, their_value in zip(theirs._fields, settings.network, theirs)
         if their_value != value and name in names
     ]
     if different:
         raise UserError(
-            f"init_from = {init_from} {problem}: {', '.join(different)}; set them to the same values in model/params.py"
+            f"init_from = {settings.run.init_from} {problem}: {', '.join(different)}; set them to the same values in "
+            "model/params.py"
         )
