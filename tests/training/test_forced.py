@@ -90,9 +90,7 @@ def warnings_of(course, measurer, settings, monkeypatch, capsys):
     samples, run = Samples(), settings.run
     monkeypatch.setattr("utils.metrics.image_set.MS_SSIM_IMAGES", 16)  # fewer are quicker
     settings = SimpleNamespace(run=run)
-    health = Health(
-        None, samples, SimpleNamespace(graph=None, settings=settings, workers=SimpleNamespace(is_chief=True))
-    )
+    health = Health(samples, SimpleNamespace(graph=None, settings=settings, workers=SimpleNamespace(is_chief=True)))
     quality, state = Quality(measurer, samples, health, run), RunState(0, 0, 10**6, SavedState(), Pace(435, 8, 10))
     capsys.readouterr()
     for i, samples.images in enumerate(course):

@@ -21,7 +21,7 @@ class Fake:
     """The session and the LiveGenerator, whose weights are finite or not."""
 
     def __init__(self, weights=True, average=True):
-        self.weights, self.average, self.checked = weights, average, []
+        self.weights, self.average, self.checked, self.session = weights, average, [], self
 
     def run(self, fetch):
         assert fetch == "is_finite"
@@ -47,7 +47,7 @@ def health_of(run, fake=None, is_chief=True):
         settings=SimpleNamespace(run=run),
         workers=SimpleNamespace(is_chief=is_chief),
     )
-    return Health(fake, fake, parts)
+    return Health(fake, parts)
 
 
 def state_at(step, d_real=0.7, d_fake=0.3, d_loss=0.9, g_loss=2.0):

@@ -13,6 +13,8 @@ from utils.training.state import Pace, RunState
 class FakeGenerator:
     """A LiveGenerator that remembers when it was refreshed."""
 
+    session = None
+
     def __init__(self):
         self.refreshed = []
 
@@ -49,7 +51,7 @@ def open_outputs(tiny, tmp_path):
             start=SimpleNamespace(newest=None, saver=None, lock=lock, saved=SavedState(run_id="3f")),
             dataset=SimpleNamespace(n=1, labels=np.int32([0]), classes=["a"]),
         )
-        return outputs.Outputs(None, FakeGenerator(), parts, state), state
+        return outputs.Outputs(FakeGenerator(), parts, state, state.saved), state
 
     return open_outputs
 

@@ -108,13 +108,13 @@ def test_a_run_is_stale_after_stop_when_stale_measurements(tiny, state):
     quality, stale = quality_of(FakeMeasurer([9.0, 8.0, 8.5, 7.0, 8.0, 7.5]), run), []
     for step in range(200, 1400, 200):
         measured_at(quality, state, step)
-        stale.append(quality.is_stale(state))
+        stale.append(quality.ends_run(state))
     assert stale == [False] * 5 + [True]
-    assert not quality_of(None, run._replace(stop_when_stale=0)).is_stale(state)
+    assert not quality_of(None, run._replace(stop_when_stale=0)).ends_run(state)
     state.saved = state.saved._replace(best=state.saved.best._replace(metric="fid"))
-    assert not quality.is_stale(state)  # that was another metric
+    assert not quality.ends_run(state)  # that was another metric
     state.saved = SavedState()
-    assert not quality.is_stale(state)  # nothing could be measured yet
+    assert not quality.ends_run(state)  # nothing could be measured yet
 
 
 def test_training_continues_without_a_network_that_cannot_be_used(tiny, tmp_path, monkeypatch, capsys):

@@ -23,17 +23,15 @@ LESS_DIVERSE = 0.8  # fraction of the highest diversity so far
 MISSING = 0.1  # fraction of a class's frequency among real images
 COPIED = 0.25  # fraction of the samples
 
-_POST_MORTEM_STEPS = 20
-_LOSSES = ("d_loss", "g_loss", "d_real", "d_fake")
 _CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
 
 
 class Health:
     """Checks the losses of each step and the metrics of each measurement; the chief prints the warnings."""
 
-    def __init__(self, session, generator, parts):
+    def __init__(self, generator, parts):
         """generator: the LiveGenerator; parts: the run.Parts."""
-        self._session, self._graph, self._generator = session, parts.graph, generator
+        self._graph, self._generator = parts.graph, generator
         self._run, self._is_chief = parts.settings.run, parts.workers.is_chief
         self._rows = collections.deque(maxlen=WINDOW)  # of the last steps, see history.STEP_COLUMNS
         self._has_won = False  # whether D has won
@@ -52,7 +50,7 @@ class Health:
         uses_weights = due.save or due.measure
         return (
             math.isfinite(state.row["d_loss"] + state.row["g_loss"])
-            and (not (due.row or uses_weights) or bool(self._session.run(self._graph.is_finite)))
+            and (not (due.row or uses_weights) or bool(self._generator.session.run(self._graph.is_finite)))
             and (not uses_weights or self._generator.is_finite(state.step))
         )
 
@@ -64,13 +62,16 @@ class Health:
     def post_mortem(self, state):
         """Return lines about a run that has diverged at this step."""
         rollbacks = state.saved.rollbacks
-        rows = [*self._rows, state.row][-_POST_MORTEM_STEPS:]
+        rows = [*self._rows, state.row][-20:]
         return [
             f"step {state.step}: losses or weights are NaN or infinite",
             format_rates(self._run, len(rollbacks)),
             *(f"rollback {i + 1}: from step {at}, {format_rates(self._run, i)}" for i, at in enumerate(rollbacks)),
             *("", "the last steps:", "step, d_loss, g_loss, D(x), D(G(z))"),
-            *(", ".join([str(row["step"]), *(f"{row[name]:g}" for name in _LOSSES)]) for row in rows),
+            *(
+                ", ".join([str(row["step"]), *(f"{row[name]:g}" for name in ("d_loss", "g_loss", "d_real", "d_fake"))])
+                for row in rows
+            ),
         ]
 
     def check_losses(self, state):

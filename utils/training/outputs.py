@@ -50,9 +50,12 @@ class Outputs:
     After a failure (full disk, missing folder) training continues, and the next interval tries again.
     """
 
-    def __init__(self, session, generator, parts, state):
-        """generator: the LiveGenerator; parts: the run.Parts; state: the RunState to continue from."""
-        self._session, self._generator, self._parts, self._start = session, generator, parts, parts.start
+    def __init__(self, generator, parts, state, saved):
+        """generator: the LiveGenerator; parts: the run.Parts; state: the RunState to continue from.
+
+        saved: the SavedState in the JSON of the newest checkpoint.
+        """
+        self._generator, self._parts, self._start = generator, parts, parts.start
         self._run, self._is_chief, newest = parts.settings.run, parts.workers.is_chief, parts.start.newest
         self.post_mortem = os.path.join(self._run.checkpoints_dir, POST_MORTEM)
         # All grids of a run show the same noise.
@@ -62,7 +65,7 @@ class Outputs:
         self._columns = columns or self._run.grid_columns
         self._class_list = class_list(self._labels, columns, classes) if classes else b""
         self._history, self._report = None, Report(parts.settings, parts.dataset, self._start.saved.run_id)
-        self._first_step, self._saved = state.step, state.saved
+        self._first_step, self._saved = state.step, saved
         self.saved_step = state.step if newest else None  # the step of the newest checkpoint
         # A grid is written before the checkpoint of its step, only the grid of step 0 after it.
         self._grid_step = self.saved_step or None
@@ -90,7 +93,7 @@ class Outputs:
         best = saved.past_bests + ((saved.best.step,) if saved.best else ())
         keep = store.RetentionPolicy(run.keep_checkpoints, run.keep_every, best, tuple(self._damaged))
         checkpoint = store.checkpoint_at(run.checkpoints_dir, state.step)
-        store.save(self._session, self._start.saver, checkpoint, self._manifest(state), keep)
+        store.save(self._generator.session, self._start.saver, checkpoint, self._manifest(state), keep)
         self._damaged = [step for step in self._damaged if step > state.step]  # the others are removed, or good again
 
     @_writes("the JSON of step {}")
@@ -99,14 +102,6 @@ class Outputs:
 
     def _manifest(self, state):
         return manifest.dumps(self._parts.settings, state.step, tf.__version__, state.saved)
-
-    def roll_back(self, state, newest):
-        """Continue from a checkpoint, a Selected, and record the rollback in its JSON."""
-        self.close(state)
-        self._first_step = self.saved_step = self._grid_step = state.step
-        self._saved = newest.manifest.saved  # without this rollback
-        self._damaged += [each.checkpoint.step for each in newest.damaged]
-        self.save(state)
 
     @_writes("the grid of step {}")
     def write_grid(self, state):

@@ -58,10 +58,18 @@ class Quality:
             self._health.check_metrics(state, measured)
         return is_best
 
-    def is_stale(self, state):
-        """Return whether stop_when_stale measurements in a row were no improvement."""
-        best, patience = state.saved.best, self._run.stop_when_stale * self._run.metrics_every
-        return patience > 0 and self._is_comparable(best) and state.step - best.lowest_step >= patience
+    def ends_run(self, state):
+        """Return whether stop_when_stale measurements in a row were no improvement; if so, print it."""
+        best, patience = state.saved.best, self._run.stop_when_stale
+        if not patience or not self._is_comparable(best):
+            return False
+        if state.step - best.lowest_step < patience * self._run.metrics_every:
+            return False
+        print_above_bar(
+            f"No improvement in {patience} measurements: {best.metric} was best at step {best.lowest_step}, "
+            f"{best.lowest:.4g}. stop_when_stale ends the run here; raise it, or set it to 0, to continue."
+        )
+        return True
 
     def _is_comparable(self, best):
         """Return whether a manifest.Best, or None, was measured as the samples are measured now."""

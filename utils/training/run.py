@@ -15,7 +15,7 @@ from utils.checkpoints import manifest, select
 from utils.data.batches import reraise_input_errors
 from utils.errors import RunError
 from utils.output.progress import Progress
-from utils.output.terminal import print_above_bar, record_warning, warn
+from utils.output.terminal import record_warning, warn
 from utils.runtime import devices
 from utils.runtime.signals import StopSignals
 from utils.training.health import MAX_ROLLBACKS, Health, format_rates
@@ -75,9 +75,9 @@ class Run:
         self.graph = parts.graph._replace(d_updates=[dict(update, **wait_seconds) for update in parts.graph.d_updates])
         self.state = self._first_state()
         self._generator = LiveGenerator(session, parts.sampler, parts.dataset.labels)
-        self.health = Health(session, self._generator, parts)
+        self.health = Health(self._generator, parts)
         self.progress = Progress(self.state, self.settings.log_every, shown=self.workers.is_chief)
-        self.outputs = Outputs(session, self._generator, parts, self.state)
+        self.outputs = Outputs(self._generator, parts, self.state, self.state.saved)
         self.quality = Quality(measurer, self._generator, self.health, self.settings)
 
     def _first_state(self):
@@ -99,10 +99,8 @@ class Run:
         run, state, n = self.settings, self.state, self._parts.dataset.n
         if state.step < state.total:
             return self._is_stale()
-        name, goal = "max_steps", f"max_steps = {run.max_steps}"
-        if not run.max_steps:
-            name = "epochs"
-            goal = f"epochs = {run.epochs} of {n} images are {run.epochs * n}, and it has seen {state.pictures_seen}"
+        goal = f"epochs = {run.epochs} of {n} images are {run.epochs * n}, and it has seen {state.pictures_seen}"
+        name, goal = ("max_steps", f"max_steps = {run.max_steps}") if run.max_steps else ("epochs", goal)
         cure = f"Increase {name} to continue training, or sample with --isTrain 0."
         print(f"This run is finished: step {state.step}, {goal}. {cure}", flush=True)
         return True
@@ -119,14 +117,8 @@ class Run:
         return due
 
     def _is_stale(self):
-        """Return whether stop_when_stale ends the run at this step, and print it. The chief decides for all workers."""
-        is_stale = self.workers.all_reduce_max(self.quality.is_stale(self.state))
-        if is_stale and self.workers.is_chief:
-            best = self.state.saved.best
-            line = f"No improvement in {self.settings.stop_when_stale} measurements: {best.metric} was best at step "
-            line += f"{best.lowest_step}, {best.lowest:.4g}. stop_when_stale ends the run here; raise it, or set it "
-            print_above_bar(f"{line}to 0, to continue.")
-        return is_stale
+        """Return whether stop_when_stale ends the run at this step. The chief decides for all workers."""
+        return self.workers.all_reduce_max(self.quality.ends_run(self.state))
 
     def begin(self):
         """Write the files that exist before the first step; return whether there is a checkpoint.
@@ -163,34 +155,38 @@ class Run:
         lost: because D has won; otherwise because of a divergence, which raises RunError if on_nan forbids a rollback
         or MAX_ROLLBACKS are used up. Noise and rate follow from the number of rollbacks, which checkpoints record.
         """
-        state, outputs, is_chief = self.state, self.outputs, self.workers.is_chief
+        state, parts, saved = self.state, self._parts, self.state.saved
         problem = f"step {state.step}: " + ("D has won" if lost else "losses or weights are NaN or infinite")
-        saved = state.saved._replace(rollbacks=(*state.saved.rollbacks, state.step))
-        number = len(saved.rollbacks)
+        number = len(saved.rollbacks) + 1
         if not lost and (self.settings.on_nan == "stop" or number > MAX_ROLLBACKS):
             raise RunError(self._end_diverged(problem))
-        if is_chief:
-            newest = self._parts.start.return_to_newest(self.session, number)
-            saved = saved._replace(best=select.best_of(newest), past_bests=newest.manifest.saved.past_bests)
+        state.saved = saved._replace(rollbacks=(*saved.rollbacks, state.step))
+        if self.workers.is_chief:
+            newest = parts.start.return_to_newest(self.session, number)
+            saved = newest.manifest.saved
+            state.saved = state.saved._replace(best=select.best_of(newest), past_bests=saved.past_bests)
         self.workers.broadcast()
         state.step, state.pictures_seen, _ = self._counters()
-        state.saved = saved
         state.restart_clock()
         self._restart_batches(state.pictures_seen)
         self._generator.reset()
         self.health.reset(state.step)
-        if is_chief:
-            outputs.roll_back(state, newest)
+        self.outputs.close(state)
+        self.outputs = Outputs(self._generator, parts, state, saved)
+        self.outputs.save(state)  # the rollback, in the JSON of the checkpoint
         self.progress.roll_back(state)
-        line = f"{problem}; back to step {state.step}, with different noise and {format_rates(self.settings, number)}"
-        warn(f"{line} (rollback {number} of at most {MAX_ROLLBACKS})", fresh_line=True)
+        change = f"different noise and {format_rates(self.settings, number)}"
+        count = f"rollback {number} of at most {MAX_ROLLBACKS}"
+        warn(f"{problem}; back to step {state.step}, with {change} ({count})", fresh_line=True)
 
     def _end_diverged(self, problem):
         """Write a post-mortem and the report; return the line for the user."""
         state, outputs, past = self.state, self.outputs, len(self.state.saved.rollbacks)
         outputs.write_post_mortem(state, self.health.post_mortem(state))
-        line = f"{problem}{f', after {past} rollbacks' if past else ''}; not saved; last good checkpoint: step "
-        line += f"{outputs.saved_step}. See {outputs.post_mortem}; lower {format_rates(self.settings)} in params.py"
+        after = f", after {past} rollbacks" if past else ""
+        good = f"last good checkpoint: step {outputs.saved_step}"
+        cure = f"See {outputs.post_mortem}; lower {format_rates(self.settings)} in params.py"
+        line = f"{problem}{after}; not saved; {good}. {cure}"
         record_warning(line)
         outputs.write_report(state)
         return line
@@ -211,11 +207,12 @@ class Run:
             print(f"main.py: steps after {saved_step} were not saved; {good}", file=sys.stderr, flush=True)
             return 1
         is_finished = state.step == state.total
-        end = f", saved in {run.checkpoints_dir}; the same command resumes it."
-        if is_finished:
-            end = f". The grids are in {run.samples_dir}; --isTrain 0 draws more samples."
         if not workers.is_chief:
             end = f"; {workers.task.name(0)} has written all files."
+        elif is_finished:
+            end = f". The grids are in {run.samples_dir}; --isTrain 0 draws more samples."
+        else:
+            end = f", saved in {run.checkpoints_dir}; the same command resumes it."
         measured = f" ({state.measured})" if state.measured else ""
         print(f"{'Finished' if is_finished else 'Stopped'} at step {state.step}{measured}{end}", flush=True)
         return 0 if is_finished else 128 + stop

@@ -41,9 +41,9 @@ def open_starting_point(settings, is_chief):
         newest = select.newest_good(run.checkpoints_dir)
         if newest:
             yield _resume(settings, lock, newest)
-            return
-        folders.check_no_foreign_files(run)
-        yield FromPretrained(settings, lock) if run.init_from else StartingPoint(settings, lock)
+        else:
+            folders.check_no_foreign_files(run)
+            yield FromPretrained(settings, lock) if run.init_from else StartingPoint(settings, lock)
 
 
 def _resume(settings, lock, newest):
@@ -166,7 +166,7 @@ class FromPretrained(StartingPoint):
                 for label, their_label in self._plan.rows:
                     values[name][label] = theirs[their_label]
         session.run(self._assign, {self._values[name]: value for name, value in values.items()})
-        line = f"New run, from the weights of step {step} ({self._source.description}), {path}."
+        source = f"New run, from the weights of step {step} ({self._source.description}), {path}."
         frozen = f"Not trained: {', '.join(self._frozen)}." if self._frozen else ""
-        print(" ".join(filter(None, (line, transfer.describe(self._plan), frozen))), flush=True)
+        print(" ".join(filter(None, (source, transfer.describe(self._plan), frozen))), flush=True)
         super().start(session)
