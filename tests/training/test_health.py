@@ -1,4 +1,4 @@
-"""Health: what it checks at a step, each warning where its problem is forced and not otherwise, and the one reset."""
+"""Health: the checks of a step, each warning if and only if its problem is forced, and the reset at a rollback."""
 
 import math
 from types import SimpleNamespace
@@ -57,7 +57,7 @@ def state_at(step, d_real=0.7, d_fake=0.3, d_loss=0.9, g_loss=2.0):
 
 
 def play(health, steps, *losses):
-    """Check these losses at so many further steps."""
+    """Check the same losses at a number of further steps."""
     for step in range(steps):
         health.check_losses(state_at(step, *losses))
 
@@ -119,7 +119,7 @@ def test_rollback_when_d_has_won(settings, warnings, rollbacks, on_lost_game, ex
                 lost.append(step)
                 health.reset(0)
         assert lost == [WINDOW] * expected
-    assert len(warnings) == 1  # by the chief
+    assert len(warnings) == 1  # the chief's
 
 
 def test_after_a_rollback_d_wins_anew(settings, warnings):
@@ -264,13 +264,13 @@ def test_samples_saturate(settings, warnings):
         ("swd", 5, 2, "No improvement for {} steps: swd was 9.9 at step {} and is 10 now. Sampling uses the best"),
     ),
 )
-def test_nothing_has_improved_for_long(settings, warnings, metric, best_step, lowest_step, line):
+def test_no_improvement_for_long(settings, warnings, metric, best_step, lowest_step, line):
     every = settings.run.metrics_every
     best = Best(best_step * every, metric, "these", 9.9, 9.5, lowest_step * every)
     steps = [(STALE + i) * every for i in (4, 5, 6)]
     assert measure_each(health_of(settings.run), warnings, steps, [{"best": best}] * 3) == [0, 1, 0]
     assert warnings[0].startswith(line.format(STALE * every, 5 * every)) and "rate_decay_from = 0.5" in warnings[0]
-    late = best._replace(step=80 * every, lowest_step=80 * every)  # that is not long after 80 measurements
+    late = best._replace(step=80 * every, lowest_step=80 * every)  # 20 measurements are not long after 80
     measure(health_of(settings.run), 100 * every, best=late)
     assert len(warnings) == 1
 

@@ -1,4 +1,4 @@
-"""Outputs: a failed save is retried and is not the best, and a worker that is not the chief writes nothing."""
+"""Outputs: a failed save is retried and is not the best, and only the chief writes."""
 
 from types import SimpleNamespace
 

@@ -101,9 +101,8 @@ def test_nothing_fits_twice_as_many_filters(network):
     assert not plan_between(network._replace(filters=48, output_filters=24), network).copied
 
 
-@pytest.mark.parametrize("d_norm", ("batch", "spectral"))
-def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, capsys, d_norm):
-    network, theirs = tiny.network._replace(d_norm=d_norm, conditional=1), ("blue", "green", "red")
+def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, capsys):
+    network, theirs = tiny.network._replace(d_norm="spectral", conditional=1), ("blue", "green", "red")
     values = save(tmp_path, tiny._replace(network=network), theirs)
     run = tiny.run._replace(init_from=str(tmp_path))
     start = FromPretrained(tiny._replace(run=run, network=network), lock=None)

@@ -33,8 +33,8 @@ class Health:
         """generator: the LiveGenerator; parts: the run.Parts."""
         self._graph, self._generator = parts.graph, generator
         self._run, self._is_chief = parts.settings.run, parts.workers.is_chief
-        self._rows = collections.deque(maxlen=WINDOW)  # of the last steps, see history.STEP_COLUMNS
-        self._has_won = False  # whether D has won
+        self._rows = collections.deque(maxlen=WINDOW)  # rows of the last steps, see history.STEP_COLUMNS
+        self._has_won = False
         self._found = collections.defaultdict(list)  # {problem: the first steps in a row at which it was found}
         self._diversity = {}  # {step: the metric `distinct`}
 

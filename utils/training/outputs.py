@@ -21,9 +21,9 @@ POST_MORTEM = "post-mortem.txt"
 
 
 def _writes(what, consequence="training continues", errors=OSError):
-    """Decorate a method of Outputs that writes `what`, so that only the chief writes, and a failure is a warning.
+    """Decorate a method of Outputs that writes `what`: only the chief runs it, and a failure is a warning.
 
-    It then returns whether nothing failed.
+    The method then returns False after a failure, else True.
     """
 
     def decorate(method):

@@ -138,7 +138,7 @@ class Run:
         return True
 
     def _first_reals(self):
-        """Return the first images of the run, at most as many as a grid has: [N, H, W, C] float32 in [-1, 1]."""
+        """Return the first images of the run, at most the number in a grid: [N, H, W, C] float32 in [-1, 1]."""
         images, count = self._parts.batches.images, min(self._parts.dataset.n, self.settings.train_samples)
         self._restart_batches(0)
         rounds = math.ceil(count / int(images.shape[0]))

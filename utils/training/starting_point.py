@@ -1,7 +1,7 @@
 """The starting point of a run: a checkpoint, the weights of another run, or random weights.
 
-It holds the lock of the run's folders, gives all variables their first values and, after a divergence, the values of
-the newest good checkpoint. Workers other than the chief start from scratch and then get all values by broadcast.
+It holds the lock of the run's folders, sets the first values of all variables and, after a divergence, restores the
+newest good checkpoint. Workers other than the chief start from random weights; the chief then broadcasts its values.
 """
 
 import contextlib
@@ -74,13 +74,13 @@ class StartingPoint:
     def __init__(self, settings, lock=None, newest=None):
         """lock: the WriterLock of checkpoints_dir, held by the chief; newest: the Selected to resume from, or None."""
         self.settings, self.lock, self.newest = settings, lock, newest
-        self.saved = manifest.SavedState(run_id=new_run_id())  # what is known of the run
+        self.saved = manifest.SavedState(run_id=new_run_id())  # the history of the run so far
         if newest:
             best, run_id = select.best_of(newest), get_run_id(newest.manifest)
             self.saved = newest.manifest.saved._replace(best=best, run_id=run_id)
 
     def use_images(self, dataset):
-        """Record the images in `saved`; print if they have changed. Raise UserError if G cannot learn their classes."""
+        """Record the images in `saved`, and print if they have changed; raise UserError if their classes do not fit."""
         before, classes = self.saved, ()
         if self.settings.network.conditional:
             require_classes(dataset, self.settings.run, before.classes or None)
@@ -99,7 +99,7 @@ class StartingPoint:
         self._required_saver = tf.train.Saver(self._required) if graph.optional else self.saver
 
     def start(self, session):
-        """Complete the values of the variables, which are initialized."""
+        """Set the first values of the variables, whose initializers have run."""
         if self.newest:
             self._restore(session, len(self.saved.rollbacks))
         else:
@@ -129,7 +129,7 @@ class FromPretrained(StartingPoint):
     """The weights of another run, `init_from`, if they fit; optimizers and counters start fresh."""
 
     def __init__(self, settings, lock):
-        """Raise UserError if init_from has no good checkpoint, or a network in which weights mean something else."""
+        """Raise UserError if init_from has no good checkpoint, or a network whose weights have a different meaning."""
         try:
             self._source = select.select(settings.run.init_from, "best")
         except UserError as error:

@@ -11,8 +11,8 @@ from typing import List, NamedTuple, Tuple
 
 from utils.errors import UserError
 
-# Settings of the network that may be different: those that no trained weight depends on, and those that decide the
-# shapes of weights. Any other one gives the weights a different meaning.
+# Settings of the network that may be different: no trained weight depends on the first ones, and the others decide the
+# shapes of weights. A difference in any other setting changes the meaning of the weights.
 IRRELEVANT = {"init", "init_stddev", "bn_momentum", "sync_batch_norm"}
 SHAPES = {"image_size", "channels", "conditional", "z_dim", "kernel"}
 SHAPES |= {"filters", "max_filters", "d_width", "output_filters"}
