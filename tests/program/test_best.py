@@ -186,7 +186,7 @@ def test_frozen_layers_keep_the_weights_of_another_run(trained):
     assert "freeze_d changed from 1 to 0" in line
     none = ["--samples_dir", "none/s", "--checkpoints_dir", "none/c"]
     line = trained.refuse(*new_run, *none, "--channels", "1")
-    assert "freeze_d = 1 keeps D 16x16, which cannot be taken from init_from = " in line
+    assert "freeze_d = 1 freezes D 16x16, which cannot be copied from init_from = " in line
 
 
 def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
@@ -199,8 +199,8 @@ def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
     new_run += ["--samples_dir", "gray/s", "--checkpoints_dir", "gray/c"]
     done = trained.train(*OPTIONS, *new_run, "--keep_checkpoints", "2")
     assert (
-        "Taken from it: G 4x4, G 8x8, G 16x16, D 8x8, D logit. "
-        "Not in it, or of another shape, so starting fresh: G output, D 16x16, class teal.\n" in done
+        "Copied: G 4x4, G 8x8, G 16x16, D 8x8, D logit. "
+        "Initialized, since missing or of a different shape: G output, D 16x16, class teal.\n" in done
     )
     theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "gray" / "c", 0)
     for name in ("generator/8x8/batch_norm/gamma", "discriminator/logit/classes/kernel"):
@@ -219,7 +219,7 @@ def test_a_metric_that_fails_ends_nothing_and_what_goes_wrong_is_said(program):
     """A failing metric, and a D that has won, are put into the copy."""
     for name, line, fault in (
         ("metrics/measure.py", "        return Measured(values, ", "        raise RuntimeError('out of luck')\n"),
-        ("training/game.py", "        return self.advantage() >= WON_FROM\n", "        return len(self._rows) > 2\n"),
+        ("training/health.py", '        self._warn(state.step, "won",', "        self._has_won = state.step > 2\n"),
     ):
         path = program.folder / "utils" / name
         assert line in path.read_text()

@@ -124,7 +124,7 @@ def test_a_run_keeps_the_defaults_that_it_began_with(program):
     program.train("--max_steps", "8", *before, *folders("whole"))
     program.train("--max_steps", "4", *before, *folders("parts"))
     done = program.train("--max_steps", "8", "--log_every", "1", *folders("parts"))
-    kept = "These defaults have changed since that run began; its own are kept: "
+    kept = "These defaults have changed since that run began; keeping its values: "
     assert kept + "augment = auto, d_width = 1.0, output_filters = 0." in done.split("\n")
     (program.folder / "parts" / "s" / "train_00000004.png").unlink()
     assert_same_run(program, "whole", "parts", 8)
