@@ -6,7 +6,7 @@ import re
 from utils.checkpoints.run_id import get_run_id
 from utils.errors import UserError
 from utils.output.history import HISTORY
-from utils.tasks.timelapse import is_of_run
+from utils.tasks.timelapse import belongs_to_run
 from utils.training.report.page import REPORT
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
@@ -34,7 +34,7 @@ def check_grids_owner(manifest, run):
     """
     run_id = get_run_id(manifest)
     grids = _find(run.samples_dir, _GRIDS)
-    foreign = [name for name in grids if not is_of_run(os.path.join(run.samples_dir, name), run_id)]
+    foreign = [name for name in grids if not belongs_to_run(os.path.join(run.samples_dir, name), run_id)]
     if foreign:
         raise UserError(
             f"samples_dir = {run.samples_dir} holds {foreign[-1]} of another run than the checkpoints in "
