@@ -1,4 +1,4 @@
-"""What speed.py compares: each function prepares some work and returns a function that does so many rounds of it.
+"""The contestants of speed.py: each function prepares its work and returns a function that repeats it n times.
 
 A contestant runs in a process of its own, which imports only what it needs: TensorFlow, PyTorch or Keras.
 """
@@ -151,7 +151,7 @@ def pytorch_sampling(batch_size, layout="channels_last", compiled=False):
 
 def keras(batch_size):
     """The training step of TensorFlow's DCGAN tutorial, a tf.function over Keras models, for the same network."""
-    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1")  # as this program has them
+    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1")  # as in this program
     import tensorflow as tf
 
     k = tf.keras
@@ -201,7 +201,7 @@ def ceiling(batch_size, dtype="float32"):
 
 
 def serve(name, batch_size, keywords):
-    """Be a contestant: for each number of rounds read from standard input, print the seconds they took."""
+    """Read numbers of rounds from standard input; run each and print its duration in seconds."""
     began = time.time()
     work = globals()[name](batch_size, **keywords)
     work(1)

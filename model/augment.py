@@ -8,8 +8,8 @@ from model.graph_mode import tf
 
 KINDS = ("color", "translation", "cutout")
 
-# Each image is augmented with a probability p below 1, so that G does not reproduce the augmentation (Karras et al.
-# 2020, arXiv 2006.06676, where p is also at most 0.8). adaptive_augment.py computes p for augment = 'adaptive'.
+# With 'auto' and 'adaptive', the probability p of augmenting an image is below 1, so that G does not reproduce the
+# augmentation (Karras et al. 2020, arXiv 2006.06676, with the same maximum). adaptive_augment.py adapts p.
 MAX_P = 0.8
 # augment = 'auto' augments data sets with fewer images than this; p rises from 0 to its maximum in the first epochs.
 FEW_IMAGES, EPOCHS_TO_MAX = 20000, 50
@@ -71,7 +71,7 @@ def color_with_alpha(images, uniform):
     colors += (uniform(shape, "brightness") - 0.5) * opacity
     gray = tf.reduce_mean(colors, axis=3, keepdims=True)
     colors = (colors - gray) * (uniform(shape, "saturation") * 2.0) + gray
-    total = tf.maximum(tf.reduce_mean(opacity, axis=[1, 2, 3], keepdims=True), 1e-3)  # above 0 for empty images
+    total = tf.maximum(tf.reduce_mean(opacity, axis=[1, 2, 3], keepdims=True), 1e-3)  # avoids 0 / 0
     mean = opacity * tf.reduce_mean(colors, axis=[1, 2, 3], keepdims=True) / total
     colors = (colors - mean) * (uniform(shape, "contrast") + 0.5) + mean
     return tf.concat([colors - 1.0 + opacity, alpha], axis=3)
