@@ -94,9 +94,7 @@ def checksum(folder, step):
     digest = hashlib.sha256()
     for name in sorted(reader.get_variable_to_shape_map()):
         digest.update(name.encode() + np.ascontiguousarray(reader.get_tensor(name)).tobytes())
-    with Image.open(
-        os.path.join(folder, "samples", f"train_{step:08d}.png")
-    ) as grid:  # the file also holds metadata of the run
+    with Image.open(os.path.join(folder, "samples", f"train_{step:08d}.png")) as grid:  # the file itself has metadata
         return digest.hexdigest()[:12], hashlib.sha256(grid.tobytes()).hexdigest()[:12]
 
 

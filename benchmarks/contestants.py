@@ -46,11 +46,11 @@ def ours(batch_size, precision="float32", images=None):
     settings = resolve(argv)
     if images:
         batches = build_batches(data.load(settings), settings, batch_size)
-        images = batches.images
+        reals = batches.images
     else:
         value = np.float32(np.random.RandomState(0).uniform(-1, 1, (batch_size, SIZE, SIZE, CHANNELS)))
-        images = tf.get_variable("reals", initializer=value, trainable=False).read_value()
-    graph = build_train_graph(Reals(images, 10**6), settings.network, settings.run)
+        reals = tf.get_variable("reals", initializer=value, trainable=False).read_value()
+    graph = build_train_graph(Reals(reals, 10**6), settings.network, settings.run)
     session = tf.Session(config=devices.session_config(devices.choose_precision(precision)))
     session.run(tf.global_variables_initializer())
     if images:
