@@ -52,8 +52,8 @@ def read_command_line(argv):
     given = vars(options)
     if "help" in given:
         return CommandLine({}, topic=" ".join(given["help"]))
-    if unknown or "--" in argv:
-        raise UserError(f"command line: {_unexpected(unknown[0] if unknown else '--')}")
+    if unknown:
+        raise UserError(f"command line: {_unexpected(unknown[0])}")
     show_settings = given.pop("show_settings", False)
     for name, text in given.items():
         rule = schema.ALL[name]
