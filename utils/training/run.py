@@ -174,7 +174,7 @@ class Run:
         newest = self._parts.start.return_to_newest(self.session, len(saved.rollbacks))
         self.workers.broadcast()
         if newest:
-            saved = saved._replace(best=select.best_of(newest), past_bests=newest.manifest.saved.past_bests)
+            saved = saved._replace(best=select.verify_best(newest), past_bests=newest.manifest.saved.past_bests)
         step, seen, _ = self._counters()
         state.roll_back(step, seen, saved)
         self._restart_batches()

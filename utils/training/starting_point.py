@@ -121,7 +121,7 @@ class FromCheckpoint(FromScratch):
         """newest: the select.Selected to resume from."""
         super().__init__(settings, lock)
         self.newest = newest
-        self.saved = newest.manifest.saved._replace(best=select.best_of(newest), run_id=get_run_id(newest.manifest))
+        self.saved = newest.manifest.saved._replace(best=select.verify_best(newest), run_id=get_run_id(newest.manifest))
 
     def check_images(self, dataset, settings):
         """Raise UserError if the class folders are not those of the run; say so if its images have changed."""
