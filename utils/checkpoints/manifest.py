@@ -183,15 +183,10 @@ def _differences(manifest, settings):
 
 def compare(manifest, settings):
     """Return (differences that forbid resuming, differences that are allowed), such as 'k changed from 1 to 2'."""
-    differences = _differences(manifest, settings)
-    return tuple(
-        [
-            f"{name} changed from {before} to {now}"
-            for name, before, now in differences
-            if schema.ALL[name].on_resume == kind
-        ]
-        for kind in ("keep", "change")
-    )
+    changes = {"keep": [], "change": [], "free": []}
+    for name, before, now in _differences(manifest, settings):
+        changes[schema.ALL[name].on_resume].append(f"{name} changed from {before} to {now}")
+    return changes["keep"], changes["change"]
 
 
 def check_same_run(manifest, checkpoint_path, settings):
