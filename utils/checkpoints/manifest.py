@@ -28,7 +28,7 @@ class Best(NamedTuple):
     step: int
     metric: str  # the column of history.csv by which it was chosen; lower is better
     comparison: str  # features, images and samples of the metric; only values of equal comparisons can be compared
-    value: float  # of the metric at this checkpoint
+    value: float  # the metric's value at this checkpoint
     lowest: float  # the lowest value so far; `value` is higher by the tolerance of the metric at most
     lowest_step: int  # the step of the lowest value
 
@@ -37,7 +37,7 @@ class SavedState(NamedTuple):
     """The history of a run beside its steps: the `state` of the JSON."""
 
     rollbacks: Tuple[int, ...] = ()  # the steps at which the run diverged and returned to a checkpoint
-    fingerprint: str = ""  # of the training images
+    fingerprint: str = ""  # identifies the training images
     classes: Tuple[str, ...] = ()  # names of the classes, in the order of the labels
     best: Optional[Best] = None
     past_bests: Tuple[int, ...] = ()  # steps of the best by earlier comparisons; their checkpoints are kept
@@ -104,7 +104,7 @@ def read(path):
     data = _read_json(path)
     run, network = (_with_legacy(data.get(part), rules) for part, rules in _RULES.items())
     if not run or set(network) != set(schema.NETWORK):
-        raise UserError(f"{path}: its settings are not those of this version ({VERSION})")
+        raise UserError(f"{path}: its settings differ from those of this version ({VERSION})")
     run = {name: schema.check(name, run[name], rule, path) for name, rule in schema.RUN.items() if name in run}
     network = {name: schema.check(name, network[name], rule, path) for name, rule in schema.NETWORK.items()}
     return Manifest(data["step"], run, Network(**network), _read_state(data.get("state", {}), path))
@@ -147,7 +147,7 @@ def _read_state(data, path):
     except (AttributeError, TypeError):
         is_valid = False
     if not is_valid:
-        raise UserError(f"{path}: its state is not one that this version ({VERSION}) can read")
+        raise UserError(f"{path}: this version ({VERSION}) cannot read its state")
     return saved._replace(rollbacks=rollbacks, classes=classes, best=best, past_bests=past_bests)
 
 
@@ -183,19 +183,14 @@ def _differences(manifest, settings):
 
 def compare(manifest, settings):
     """Return (differences that forbid resuming, differences that are allowed), such as 'k changed from 1 to 2'."""
-    differences = _differences(manifest, settings)
-    return tuple(
-        [
-            f"{name} changed from {before} to {now}"
-            for name, before, now in differences
-            if schema.ALL[name].on_resume == kind
-        ]
-        for kind in ("keep", "change")
-    )
+    changes = {"keep": [], "change": [], "free": []}
+    for name, before, now in _differences(manifest, settings):
+        changes[schema.ALL[name].on_resume].append(f"{name} changed from {before} to {now}")
+    return changes["keep"], changes["change"]
 
 
 def check_same_run(manifest, checkpoint_path, settings):
-    """Return the line that announces that the run of `manifest` is resumed; raise UserError if it is another run."""
+    """Return the line that announces the resumed run of `manifest`; raise UserError if the settings forbid resuming."""
     refused, changed = compare(manifest, settings)
     new_run = "to start a new run, set a different --checkpoints_dir and --samples_dir"
     if refused:

@@ -24,14 +24,14 @@ class Selected(NamedTuple):
     checkpoint: store.Checkpoint
     manifest: Manifest
     description: str  # why this one
-    damaged: Tuple[Damaged, ...] = ()  # newer ones that were skipped
-    weights: str = ""  # their digest, see run_id.weights_digest; `restore_selected` adds it
+    damaged: Tuple[Damaged, ...] = ()  # newer checkpoints that were skipped
+    weights: str = ""  # digest of the weights, see run_id.weights_digest; `restore_selected` adds it
 
 
 def newest_good(folder):
     """Return the newest good checkpoint in `folder`, a Selected; None if there is no checkpoint at all.
 
-    Raise UserError if there are some, but none is good.
+    Raise UserError if there are checkpoints, but none is good.
     """
     plain_paths.check("checkpoints_dir", folder)
     checkpoints, damaged = store.find(folder), []
@@ -84,8 +84,8 @@ def _nearby_checkpoints(folder):
     return [each for each in readable if store.find(each)][:3]
 
 
-def best_of(selected):
-    """Return the manifest.Best recorded in a Selected; None if that checkpoint is gone or damaged."""
+def verify_best(selected):
+    """Return the manifest.Best recorded in a Selected; None if the best checkpoint is gone or damaged."""
     best = selected.manifest.saved.best
     if best and best.step != selected.checkpoint.step:  # the selected one is already verified
         try:
@@ -99,7 +99,7 @@ def best_of(selected):
 def select(folder, wanted):
     """Return the checkpoint `wanted` in `folder`, a Selected; raise UserError if there is none.
 
-    wanted: 'best', 'latest' or a step. If no checkpoint is the best, or that one is damaged, return the latest.
+    wanted: 'best', 'latest' or a step. If the best is unknown or damaged, return the latest.
     """
     if wanted not in ("best", "latest"):
         return _select_step(folder, int(wanted))

@@ -31,7 +31,7 @@ _TAGS = {
 STEP_COLUMNS = tuple(_TAGS)
 # Lengths of rows without metrics: today, before lead and augmented were added, and before data_wait was.
 _LENGTHS = (len(STEP_COLUMNS), 10, 9)
-_NUMBERS = itertools.count()  # of this process's event files
+_NUMBERS = itertools.count()  # number the event files of this process
 
 
 class History:

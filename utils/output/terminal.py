@@ -18,22 +18,19 @@ class _NonRaising:
         self._stream = stream
 
     def write(self, text):
-        try:
-            return self._stream.write(text)
-        except OSError:
-            self._turn_silent()
-            return len(text)
+        self._attempt(self._stream.write, text)
+        return len(text)
 
     def flush(self):
-        try:
-            self._stream.flush()
-        except OSError:
-            self._turn_silent()
+        self._attempt(self._stream.flush)
 
-    def _turn_silent(self):
-        # io.UnsupportedOperation, an OSError, is raised by a stream without a file descriptor.
-        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), self._stream.fileno())
+    def _attempt(self, method, *arguments):
+        try:
+            method(*arguments)
+        except OSError:
+            # A stream without a file descriptor raises io.UnsupportedOperation, which is an OSError.
+            with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
 
     def __getattr__(self, name):
         return getattr(self._stream, name)
@@ -65,10 +62,9 @@ def can_show_bar():
 
     Consoles of containers and of continuous integration are often terminals of 0 columns, on which a bar is invisible.
     """
-    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        return False
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns >= _MIN_COLUMNS
+        is_usable = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        return is_usable and os.get_terminal_size(sys.stdout.fileno()).columns >= _MIN_COLUMNS
     except OSError:
         return False
 

@@ -49,7 +49,7 @@ class Workers:
         return slice(self.index * own, (self.index + 1) * own)
 
     def describe(self, batch_size):
-        """Return the line that gives the global batch and its split."""
+        """Return the line that describes the global batch and its split."""
         split = f"{self.own_replicas} devices"
         if self.num_workers > 1:
             split = f"{self.num_workers} workers" + (f" of {split}" if self.own_replicas > 1 else "")

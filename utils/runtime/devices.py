@@ -70,12 +70,10 @@ def _is_bfloat16_faster():
 
 def describe_precision(chosen):
     """Return the line that names the precision."""
-    note = ""
-    if chosen == "float16":
-        note = ", with scaled losses"
-    if chosen == "bfloat16" and not _is_bfloat16_faster():
-        note = "; float32 is faster on this CPU"
-    return f"Convolutions are computed in {chosen}{note}."
+    notes = {"float16": ", with scaled losses"}
+    if not _is_bfloat16_faster():
+        notes["bfloat16"] = "; float32 is faster on this CPU"
+    return f"Convolutions are computed in {chosen}{notes.get(chosen, '')}."
 
 
 def session_config(chosen):

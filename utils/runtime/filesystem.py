@@ -1,4 +1,4 @@
-"""Features that a file system lacks, such as locks or syncing of folders: one warning, and the run continues.
+"""Features that a file system lacks (locks, syncing of folders): one warning, and the run continues without them.
 
 Network, cluster and shared file systems lack different features and report that with different error numbers. If an
 operation is a safeguard only, any error of it therefore counts as a missing feature.

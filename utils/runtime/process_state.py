@@ -1,4 +1,4 @@
-"""Calls of the program from another one, such as a notebook: the state of the process is restored afterwards.
+"""The state of the process, restored after a call of the program from another one, for example from a notebook.
 
 Two things stay: TensorFlow itself, which reads its environment variables once, and graph mode (model/graph_mode.py).
 """

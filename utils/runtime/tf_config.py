@@ -20,7 +20,7 @@ class Task(NamedTuple):
 
     cluster: Dict[str, List[str]]  # host:port of the workers of each type
     jobs: Tuple[Tuple[str, int], ...]  # (type, index) of each worker; the first one is the chief
-    index: int  # of this process in jobs
+    index: int  # position of this process in jobs
 
     def address(self, index):
         """Return host:port of a worker."""

@@ -164,7 +164,7 @@ class Run:
         if self.workers.is_chief:
             newest = parts.start.return_to_newest(self.session, number)
             saved = newest.manifest.saved
-            state.saved = state.saved._replace(best=select.best_of(newest), past_bests=saved.past_bests)
+            state.saved = state.saved._replace(best=select.verify_best(newest), past_bests=saved.past_bests)
         self.workers.broadcast()
         state.step, state.pictures_seen, _ = self._counters()
         state.restart_clock()

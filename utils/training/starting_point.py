@@ -76,7 +76,7 @@ class StartingPoint:
         self.settings, self.lock, self.newest = settings, lock, newest
         self.saved = manifest.SavedState(run_id=new_run_id())  # the history of the run so far
         if newest:
-            best, run_id = select.best_of(newest), get_run_id(newest.manifest)
+            best, run_id = select.verify_best(newest), get_run_id(newest.manifest)
             self.saved = newest.manifest.saved._replace(best=best, run_id=run_id)
 
     def use_images(self, dataset):
