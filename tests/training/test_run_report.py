@@ -138,6 +138,7 @@ def test_many_grids_are_thinned_and_read_once(tmp_path, monkeypatch):
     write_grid(tmp_path, 400, value=7)
     uris = dict(run.up_to(9700))
     assert len(read) == 28 and uris[400] != uris[0] and uris[400].startswith("data:image/webp;base64,")
+    assert [step for step, _ in run.up_to(300)] == [0, 100, 200, 300]  # after a restart
 
 
 def test_grids_of_another_run_and_damaged_ones_are_left_out(tmp_path):
