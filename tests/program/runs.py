@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import time
 
 import numpy as np
@@ -12,6 +13,31 @@ from PIL import Image
 def folders(name):
     """Return arguments that give a run folders of its own, below the program's."""
     return ["--samples_dir", f"{name}/s", "--checkpoints_dir", f"{name}/c"]
+
+
+def replace_measured(monkeypatch, metric, values):
+    """Let each measurement of a run in this process have the next one of `values` for a metric."""
+    from utils.metrics.measure import Measurer
+
+    measure, values = Measurer.__call__, iter(values)
+
+    def replaced(self, generator):
+        measured = measure(self, generator)
+        measured.values[metric] = next(values)
+        return measured
+
+    monkeypatch.setattr(Measurer, "__call__", replaced)
+
+
+def copy_until(program, source, target, step):
+    """Copy a run with its `folders` as it was after it had saved a step, as if it was killed later."""
+    shutil.copytree(str(program.folder / source), str(program.folder / target))
+    checkpoints = program.folder / target / "c"
+    for later in steps_of(checkpoints):
+        for path in checkpoints.glob(f"dcgan-{later}.*"):
+            if later > step:
+                path.unlink()
+    assert steps_of(checkpoints)[-1] == step
 
 
 def read_until(stream, text, seconds=120):

@@ -74,7 +74,7 @@ def test_many_calls_in_one_process_leave_no_trace_in_it(program, tmp_path):
     lines = run_script(program, tmp_path, calls)
     assert codes(lines) == [f"CODE {code} []" for code in (0, 0, 2, 2, 0, 0, 0)]
     text = "\n".join(lines)
-    assert "Resuming from step 2" in text and "Finished at step 4" in text and "3 images in " in text
+    assert "Resuming from step 2" in text and "Finished at step 4" in text and "3 samples in " in text
 
 
 def test_a_thread_of_the_caller(program, tmp_path):
