@@ -1,6 +1,7 @@
 """Small settings, small images, and the program as a user runs it."""
 
 import contextlib
+import copy
 import functools
 import io
 import os
@@ -74,7 +75,11 @@ def gradient(width, height, tint=(1.0, 0.5, 0.2)):
 @pytest.fixture
 def pics(tmp_path):
     """A folder with two classes of six images each."""
-    folder = tmp_path / "some pics"
+    return save_pics(tmp_path / "some pics")
+
+
+def save_pics(folder):
+    """Save two classes of six images each in a new folder; return it."""
     for c, name in enumerate(("blue", "red")):
         (folder / name).mkdir(parents=True)
         for i in range(6):
@@ -247,6 +252,13 @@ class CalledProgram(Program):
             stack.enter_context(contextlib.redirect_stderr(error))
             code = main.main(arguments)
         return subprocess.CompletedProcess(arguments, code, output.getvalue(), error.getvalue())
+
+
+def in_this_process(program):
+    """Return a CalledProgram in the folder of a Program."""
+    called = copy.copy(program)
+    called.__class__ = CalledProgram
+    return called
 
 
 def _without_optimizations(session_config, *arguments):
