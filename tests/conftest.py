@@ -1,9 +1,15 @@
 """Small settings, small images, and the program as a user runs it."""
 
+import contextlib
+import copy
+import functools
+import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from unittest import mock
 
 import forked
 import numpy as np
@@ -16,12 +22,16 @@ sys.path.insert(0, ROOT)
 
 from utils.config import settings as settings_module  # noqa: E402
 
+# A background job of a shell script ignores Ctrl-C, and so would all processes that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # As a user has it: some versions of TensorFlow set this variable themselves, once a test has imported them.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
 
 # A network that trains in milliseconds, as command line.
 TINY = ["--image_size", "16", "--filters", "4", "--z_dim", "6", "--batch_size", "4", "--train_samples", "4"]
-TINY += ["--metrics_network", "none"]  # building one takes seconds; see tests/program/test_measuring.py
+TINY += ["--metrics_network", "none"]  # a network takes seconds to build; tests/program/test_measuring.py has one
 
 
 @pytest.fixture
@@ -63,7 +73,11 @@ def gradient(width, height, tint=(1.0, 0.5, 0.2)):
 @pytest.fixture
 def pics(tmp_path):
     """A folder with two classes of six images each."""
-    folder = tmp_path / "some pics"
+    return save_pics(tmp_path / "some pics")
+
+
+def save_pics(folder):
+    """Save two classes of six images each in a new folder; return it."""
     for c, name in enumerate(("blue", "red")):
         (folder / name).mkdir(parents=True)
         for i in range(6):
@@ -101,38 +115,43 @@ class Program:
 
     def __init__(self, folder, pics):
         self.folder = folder
-        folder.mkdir()
-        for name in ("main.py", "params.py"):
-            shutil.copy(os.path.join(ROOT, name), str(folder))
-        for name in ("model", "utils"):
-            shutil.copytree(os.path.join(ROOT, name), str(folder / name), ignore=shutil.ignore_patterns("__pycache__"))
+        self.copy_code()
         shutil.copytree(str(pics), str(folder / "pics"))
         self.samples, self.checkpoints = folder / "samples", folder / "checkpoints"
 
-    def command(self, *arguments):
-        # Glorot's weights, for with small ones a generator so young turns every z into the same gray. Measuring takes
-        # seconds at a start: only where it is tested.
-        main = [sys.executable, str(self.folder / "main.py")]
-        return [*main, *TINY, "--init", "glorot", "--metrics_every", "0", *arguments]
+    def copy_code(self):
+        self.folder.mkdir()
+        for name in ("main.py", "params.py"):
+            shutil.copy(os.path.join(ROOT, name), str(self.folder))
+        for name in ("model", "utils"):  # with compiled modules, which are valid for copies of the same time
+            shutil.copytree(os.path.join(ROOT, name), str(self.folder / name))
 
-    def start(self, *arguments, cwd=None, env=ENVIRONMENT, preexec_fn=None, forks=True):
+    def arguments(self, *arguments):
+        # Glorot's weights, because a new generator with small ones turns every z into the same gray. Measuring takes
+        # seconds at a start: only tests of it measure.
+        return [*TINY, "--init", "glorot", "--metrics_every", "0", *arguments]
+
+    def command(self, *arguments):
+        return [sys.executable, str(self.folder / "main.py"), *self.arguments(*arguments)]
+
+    def start(self, *arguments, cwd=None, env=ENVIRONMENT, preexec_fn=None, forks=True, before=None, terminal=None):
         """Start it with a tiny network; return the process, with its output as text files.
 
         A fork (see forked.py) is quicker. forks=False is for what a fork could hide: the import of TensorFlow, and the
         end of a Python process. An environment or limits of its own always get a real start; only TF_CONFIG is read
-        by main.py itself, after the imports.
+        by main.py itself, after the imports. before, terminal: see forked.ForkedProcess.
         """
         command = self.command(*arguments)
         changed = {name for name, _ in set(env.items()) ^ set(ENVIRONMENT.items())}
         if forks and forked.IS_POSSIBLE and not preexec_fn and changed <= {"TF_CONFIG"}:
-            return forked.ForkedProcess(command[1:], cwd or os.getcwd(), env)
+            return forked.ForkedProcess(command[1:], cwd or os.getcwd(), env, before=before, terminal=terminal)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
         return subprocess.Popen(command, cwd=cwd, env=env, preexec_fn=preexec_fn, **pipes)
 
     def run(self, *arguments, **options):
         """Run it with a tiny network from another folder; return the finished process with its output as text.
 
-        options: of `start`.
+        options: see `start`.
         """
         process = self.start(*arguments, cwd=str(self.folder.parent), **options)
         try:
@@ -141,11 +160,25 @@ class Program:
             process.kill()
         return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 
+    def run_in_turn(self, *calls, env=ENVIRONMENT):
+        """Run main.main() for each list of arguments, one after the other in one real start of Python.
+
+        Return the list of finished calls, each with its exit code and output as subprocess.run has it.
+        """
+        arguments = [word for call in calls for word in (*self.arguments(*call), _NEXT)]
+        command = [sys.executable, "-c", _CALLS, str(self.folder), _NEXT, *arguments]
+        done = subprocess.run(
+            command, cwd=str(self.folder.parent), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            universal_newlines=True, timeout=300,
+        )  # fmt: skip
+        outputs, errors = done.stdout.split(_NEXT), done.stderr.split(_NEXT)
+        assert done.returncode == 0 and len(outputs) == len(errors) == len(calls) + 1, done.stdout + done.stderr
+        codes = map(int, outputs.pop().split())
+        return [subprocess.CompletedProcess(*finished) for finished in zip(calls, codes, outputs, errors)]
+
     def train(self, *arguments, **options):
         """Run it, check that it succeeded with nothing on standard error; return its standard output."""
-        done = self.run(*arguments, **options)
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
-        return done.stdout
+        return succeeded(self.run(*arguments, **options))
 
     def refuse(self, *arguments, **options):
         """Run it, check that it refused with one line and exit code 2; return the line."""
@@ -155,7 +188,90 @@ class Program:
         return lines[0]
 
 
+def succeeded(done):
+    """Check that a finished process succeeded with nothing on standard error; return its standard output."""
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return done.stdout
+
+
+_NEXT = "--- the next call ---"
+# Its arguments: the program's folder, the text that ends a call, and the arguments of each call.
+_CALLS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import main
+codes, arguments = [], []
+for word in sys.argv[3:]:
+    arguments.append(word)
+    if word == sys.argv[2]:
+        codes.append(main.main(arguments[:-1]))
+        arguments = []
+        for stream in (sys.stdout, sys.stderr):
+            stream.write(word)
+            stream.flush()
+print(*codes)
+"""
+
+
+class CalledProgram(Program):
+    """main.main() called in this process, with the params files and the data of a folder of its own.
+
+    Tests may replace functions of the program (monkeypatch). Two things save time: the few images are decoded here,
+    and sessions do without TensorFlow's graph optimizations, which take a third of so short a run. Forks and real
+    starts have both.
+    """
+
+    def copy_code(self):
+        (self.folder / "model").mkdir(parents=True)
+        for name in ("params.py", os.path.join("model", "params.py")):
+            shutil.copy(os.path.join(ROOT, name), str(self.folder / name))
+
+    def start(self, *arguments, **options):
+        raise NotImplementedError("it runs in this process")
+
+    def run(self, *arguments):
+        """Run main.main() with a tiny network; return its exit code and output as subprocess.run does."""
+        import main
+        from utils.data import decoder, pool
+        from utils.runtime import devices
+
+        root = {"root": str(self.folder)}
+        replaced = (
+            (main, "resolve", functools.partial(main.resolve, **root)),
+            (main, "describe", functools.partial(main.describe, **root)),
+            (pool, "decode_all", lambda tasks, job, processes: decoder.decode_here(tasks, job)),
+            (devices, "session_config", functools.partial(_without_optimizations, devices.session_config)),
+        )
+        arguments, output, error = self.arguments(*arguments), io.StringIO(), io.StringIO()
+        with contextlib.ExitStack() as stack:
+            for module, name, function in replaced:
+                stack.enter_context(mock.patch.object(module, name, function))
+            stack.enter_context(contextlib.redirect_stdout(output))
+            stack.enter_context(contextlib.redirect_stderr(error))
+            code = main.main(arguments)
+        return subprocess.CompletedProcess(arguments, code, output.getvalue(), error.getvalue())
+
+
+def in_this_process(program):
+    """Return a CalledProgram in the folder of a Program."""
+    called = copy.copy(program)
+    called.__class__ = CalledProgram
+    return called
+
+
+def _without_optimizations(session_config, *arguments):
+    config = session_config(*arguments)
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config
+
+
 @pytest.fixture
 def program(tmp_path, pics):
     """The program with small images."""
     return Program(tmp_path / "a copy", pics)
+
+
+@pytest.fixture
+def called(tmp_path, pics):
+    """The program with small images, called in this process."""
+    return CalledProgram(tmp_path / "a copy", pics)

@@ -7,16 +7,19 @@ is a process like any other: it can be signalled, stopped, killed, limited, and 
 
 import atexit
 import multiprocessing
+import multiprocessing.connection
 import os
 import runpy
 import subprocess
 import sys
 import threading
+import types
 from unittest import mock
 
 IS_POSSIBLE = sys.platform == "linux"  # on macOS, system libraries may crash in a forked process
 
-_PRELOADED = ("tensorflow.compat.v1", "numpy", "PIL.Image", "PIL.ImageOps", "tqdm")
+_PRELOADED = ("tensorflow.compat.v1", "numpy", "PIL.Image", "PIL.ImageOps", "tqdm", "filelock", "sqlite3", "html")
+_PRELOADED += ("unittest.mock", "subprocess", "pdb")  # imported by this module, and by one of the ways to start
 # As utils/runtime/start.py has it when it imports TensorFlow, which reads these variables only once.
 _AT_IMPORT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
 
@@ -24,19 +27,33 @@ _AT_IMPORT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
 class ForkedProcess:
     """A run of main.py, with the part of subprocess.Popen's interface that tests use; its output is read as text."""
 
-    def __init__(self, arguments, cwd, environment):
-        """arguments: the path of main.py and its own arguments."""
+    def __init__(self, arguments, cwd, environment, before=None, terminal=None, daemon=False):
+        """Start it.
+
+        arguments: of `python`: the path of a script, `-c` and code, or `-m` and a module, then the script's own.
+        before: a function of a module of tests that the process calls first, such as to replace functions of the
+        program. terminal: the file descriptor of a terminal for its output, which is then not read. daemon: whether it
+        is a process that may not start others.
+        """
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(_PRELOADED))
-        (out, its_out), (error, its_error) = (context.Pipe(duplex=False) for _ in range(2))
-        self.args, self.returncode = arguments, None
-        self._process = context.Process(target=_run, args=(arguments, cwd, environment, its_out, its_error))
-        with mock.patch.dict(os.environ, dict(_AT_IMPORT, **environment), clear=True):
-            self._process.start()  # and the fork server before the first one
+        self.args, self.returncode, self.stdout, self.stderr = arguments, None, None, None
+        if terminal is None:
+            (out, its_out), (error, its_error) = (context.Pipe(duplex=False) for _ in range(2))
+            self.stdout, self.stderr = _reader(out), _reader(error)
+        else:
+            its_out, its_error = (multiprocessing.connection.Connection(os.dup(terminal)) for _ in range(2))
+        run = arguments, cwd, environment, its_out, its_error, before
+        self._process = context.Process(target=_run, args=run, daemon=daemon)
+        script, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
+        try:  # without pytest, which the process would import
+            with mock.patch.dict(os.environ, dict(_AT_IMPORT, **environment), clear=True):
+                self._process.start()  # and the fork server before the first one
+        finally:
+            sys.modules["__main__"] = script
         self.pid = self._process.pid
         its_out.close()
         its_error.close()
-        self.stdout, self.stderr = _reader(out), _reader(error)
 
     def poll(self):
         """Return the exit code, negative for the signal that killed the process, or None while it runs."""
@@ -56,7 +73,7 @@ class ForkedProcess:
         readers = [
             threading.Thread(target=lambda file=file: texts.update({file: file.read()}), daemon=True)
             for file in (self.stdout, self.stderr)
-            if not file.closed
+            if file and not file.closed
         ]
         for reader in readers:
             reader.start()
@@ -83,24 +100,32 @@ def _reader(connection):
     return file
 
 
-def _run(arguments, cwd, environment, out, error):
+def _run(arguments, cwd, environment, out, error, before):
     """In the forked process: run main.py as `python main.py` would."""
     sys.stdout = sys.__stdout__ = _writer(out, sys.__stdout__, 1)
     sys.stderr = sys.__stderr__ = _writer(error, sys.__stderr__, 2)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    # Only what a new Python would find: the modules beside main.py, and nothing of the repository's.
+    # Only what a new Python would find: the modules beside the script, and nothing of the repository's.
     tests = os.path.dirname(os.path.abspath(__file__))
     hidden = tuple(path for path in sys.path if path == os.path.dirname(tests) or path.startswith(tests))
-    sys.path[:] = [os.path.dirname(arguments[0])] + [path for path in sys.path if path not in hidden]
+    option, folder = arguments[0], {"-c": "", "-m": cwd}.get(arguments[0], os.path.dirname(arguments[0]))
+    sys.path[:] = [folder] + [path for path in sys.path if path not in hidden]
     for name in list(sys.modules):
         if name.split(".")[0] in ("utils", "model", "params", "conftest"):
             del sys.modules[name]
-    sys.argv = list(arguments)
-    sys.dont_write_bytecode = True  # a test may edit a module twice within the second that tells its bytecode's age
+    sys.argv = [option, *arguments[2:]] if option in ("-c", "-m") else list(arguments)
+    if before:
+        before()
     try:
-        runpy.run_path(arguments[0], run_name="__main__")
+        if option == "-c":
+            sys.modules["__main__"] = script = types.ModuleType("__main__")
+            exec(arguments[1], script.__dict__)
+        elif option == "-m":
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(arguments[0], run_name="__main__")
     finally:
         atexit._run_exitfuncs()  # multiprocessing ends its children without; TensorFlow removes temporary files there
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import time
 
 import numpy as np
@@ -12,6 +13,26 @@ from PIL import Image
 def folders(name):
     """Return arguments that give a run folders of its own, below the program's."""
     return ["--samples_dir", f"{name}/s", "--checkpoints_dir", f"{name}/c"]
+
+
+def script_metric(monkeypatch, values):
+    """Give runs in this process a metric `scripted`, lower is better: each measurement has the next one of `values`."""
+    from utils.metrics import registry
+
+    values = iter(values)
+    scripted = registry.Metric("scripted", lambda *_: next(values), registry.LOWER, tolerance=0.25)
+    monkeypatch.setattr(registry, "METRICS", (scripted, *registry.METRICS))
+
+
+def copy_until(program, source, target, step):
+    """Copy a run with its `folders` as it was after it had saved a step, as if it was killed later."""
+    shutil.copytree(str(program.folder / source), str(program.folder / target))
+    checkpoints = program.folder / target / "c"
+    for later in steps_of(checkpoints):
+        for path in checkpoints.glob(f"dcgan-{later}.*"):
+            if later > step:
+                path.unlink()
+    assert steps_of(checkpoints)[-1] == step
 
 
 def read_until(stream, text, seconds=120):
@@ -85,21 +106,3 @@ def pixels(folder):
     """Return {name: pixels} of the PNGs in a folder; the files of two runs differ in the identity that they note."""
     images = {path.name: Image.open(str(path)) for path in folder.glob("*.png")}
     return {name: (image.mode, image.size, image.tobytes()) for name, image in images.items()}
-
-
-def add_metric(program, *lines):
-    """Give a copy of the program a metric `scripted`, lower is better, whose values these lines assign to `value`.
-
-    The lines are part of Measurer.__call__.
-    """
-    registry, measure = (program.folder / "utils" / "metrics" / name for name in ("registry.py", "measure.py"))
-    insert(registry, "METRICS = (\n", after='    Metric("scripted", lambda *_: 0.0, LOWER, tolerance=0.25),\n')
-    code = "".join(f"        {line}\n" for line in (*lines, 'values["scripted"] = value'))
-    insert(measure, "        return Measured(values, ", before=code)
-
-
-def insert(path, text, before="", after=""):
-    """Insert lines before and after a text in a file, in which it occurs once."""
-    content = path.read_text()
-    assert content.count(text) == 1
-    path.write_text(content.replace(text, before + text + after))

@@ -1,19 +1,26 @@
 """The program as a user runs it: measured while it trains, sampled from the best, evaluated, by class, from weights."""
 
 import csv
+import itertools
 import json
 import shutil
 
 import numpy as np
 import pytest
-from conftest import Program
+from conftest import CalledProgram
 from PIL import Image
-from runs import add_metric, state_of, variables
+from runs import script_metric, state_of, variables
+
+from utils.checkpoints import store
+from utils.metrics.measure import Measurer
+from utils.training import health
 
 pytestmark = pytest.mark.slow
 
 OPTIONS = ["--max_steps", "12", "--metrics_every", "4", "--metrics_samples", "8", "--keep_checkpoints", "1"]
 OPTIONS += ["--conditional", "1", "--checkpoint_every", "5", "--log_every", "6", "--train_samples", "6"]
+FROZEN = [*OPTIONS, "--init_from", "checkpoints", "--freeze_d", "1"]
+FROZEN += ["--samples_dir", "frozen/s", "--checkpoints_dir", "frozen/c"]
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +33,23 @@ def trained(tmp_path_factory):
             colors = np.full((16, 16, 3), 40 + 10 * i, np.uint8)
             colors[..., 2 - c] = 200
             Image.fromarray(colors).save(str(folder / "some pics" / name / ("%d.png" % i)))
-    program = Program(folder / "a copy", folder / "some pics")
-    # Of the three times it is measured, let the second one be the best.
-    add_metric(program, 'self.times = getattr(self, "times", 0) + 1', "value = [9.0, 7.0, 9.0][self.times - 1]")
-    program.said = program.train(*OPTIONS)
+    program = CalledProgram(folder / "a copy", folder / "some pics")
+    with pytest.MonkeyPatch.context() as monkeypatch:  # of the three measurements, the second one is the best
+        script_metric(monkeypatch, [9.0, 7.0, 9.0])
+        program.said = program.train(*OPTIONS)
     return program
+
+
+@pytest.fixture
+def worse(monkeypatch):
+    """Let every measurement be worse than the best of `trained`."""
+    script_metric(monkeypatch, itertools.repeat(9.0))
+
+
+@pytest.fixture(scope="module")
+def frozen(trained):
+    """The output of a run of one step from the weights of `trained`, with a layer of D frozen, in frozen/."""
+    return trained.train(*FROZEN, "--max_steps", "1", "--keep_checkpoints", "2")
 
 
 def test_what_was_measured_is_written(trained):
@@ -57,7 +76,7 @@ def test_films(trained):
     with Image.open(str(trained.samples / "timelapse.gif")) as film:
         assert film.n_frames >= 2 and film.size[1] == 3 * 16 + 12
     said = trained.train("--isTrain", "0", "--timelapse", "1")
-    assert "The course of training: " in said and "Sampling from" not in said
+    assert "The course of training: " in said
     said = trained.train("--isTrain", "0", "--walk", "3", "--picks", "red:1,green:1,blue:2")
     assert "A walk of 9 frames, 0.36 s: " in said
     (strip,) = trained.samples.glob("sample_00000008_*_walk3_*_strip.png")
@@ -80,7 +99,7 @@ def test_grids_have_a_row_for_each_class(trained):
 
 def test_classes_choose(trained):
     said = trained.train("--isTrain", "0", "--classes", "red,blue", "--num_samples", "8", "--single", "1")
-    assert "8 images in" in said
+    assert "8 samples in" in said
     both = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n8_red+blue.png")))))
     assert both.shape == (2 * 16, 4 * 16, 3)
     trained.train("--isTrain", "0", "--num_samples", "12")
@@ -120,7 +139,7 @@ def test_if_the_best_is_damaged_it_is_the_latest(trained):
         path.write_bytes(whole)
 
 
-def test_evaluate(trained):
+def test_evaluate(trained, worse):
     said = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
     assert "N = 10 samples against 10 images, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in said
     assert "scripted             9.0000   (lower is better)" in said and "ms_ssim" in said
@@ -148,49 +167,40 @@ def test_a_conditional_run_goes_on_with_its_classes_alone(trained):
         (trained.folder / "pics" / "stray.png").unlink()
 
 
-def test_one_class_is_nothing_to_tell_apart(program):
-    shutil.rmtree(str(program.folder / "pics" / "red"))
-    assert "requires at least two class folders, but" in program.refuse("--conditional", "1")
+def test_one_class_is_nothing_to_tell_apart(called):
+    shutil.rmtree(str(called.folder / "pics" / "red"))
+    assert "requires at least two class folders, but" in called.refuse("--conditional", "1")
 
 
-def test_a_run_from_the_weights_of_another(trained, program):
+def test_a_run_from_the_weights_of_another(trained, frozen, called):
     source = ["--init_from", str(trained.checkpoints)]
-    line = program.refuse(*source, "--activation", "elu", "--filters", "6")
+    line = called.refuse(*source, "--activation", "elu", "--filters", "6")
     assert "has a different network: activation is leaky_relu in init_from and elu in this run; set" in line
-    assert "no checkpoint in init_from = " in program.refuse("--init_from", str(program.folder / "pics"))
-    new_run = ["--max_steps", "1", "--keep_checkpoints", "2", "--samples_dir", "s", "--checkpoints_dir", "c"]
-    done = trained.train(*OPTIONS, *source, *new_run)
-    assert "New run, from the weights of step 8 (the best by scripted, 7; the latest is step 12)" in done
-    import tensorflow.compat.v1 as tf
-
-    theirs = tf.train.load_checkpoint(str(trained.checkpoints / "dcgan-8"))
-    ours = tf.train.load_checkpoint(str(trained.folder / "c" / "dcgan-0"))
+    assert "no checkpoint in init_from = " in called.refuse("--init_from", str(called.folder / "pics"))
+    assert "New run, from the weights of step 8 (the best by scripted, 7; the latest is step 12)" in frozen
+    theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "frozen" / "c", 0)
     for name in ("generator/8x8/conv/kernel", "generator/4x4/batch_norm/moving_mean", "discriminator/8x8/conv/kernel"):
-        assert np.array_equal(theirs.get_tensor(name), ours.get_tensor(name))
+        assert np.array_equal(theirs[name], ours[name])
     name = "generator/8x8/conv/kernel"
-    assert np.array_equal(ours.get_tensor("average_" + name), theirs.get_tensor(name))
-    assert ours.get_tensor("step") == ours.get_tensor("pictures_seen") == 0
+    assert np.array_equal(ours["average_" + name], theirs[name])
+    assert ours["step"] == ours["pictures_seen"] == 0
 
 
-def test_frozen_layers_keep_the_weights_of_another_run(trained):
-    new_run = [*OPTIONS, "--init_from", str(trained.checkpoints), "--freeze_d", "1"]
-    folders = ["--samples_dir", "frozen/s", "--checkpoints_dir", "frozen/c"]
-    done = trained.train(*new_run, *folders, "--max_steps", "1")
-    assert "New run, from the weights of step 8 (the best by scripted, 7; the latest is step 12)" in done
-    assert "dcgan-8. Not trained: D 16x16.\n" in done
-    trained.train(*new_run, *folders, "--max_steps", "2")
+def test_frozen_layers_keep_the_weights_of_another_run(trained, frozen):
+    assert "dcgan-8. Not trained: D 16x16.\n" in frozen
+    trained.train(*FROZEN, "--max_steps", "2")
     theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "frozen" / "c", 2)
     for name, is_frozen in (("16x16/conv/kernel", True), ("16x16/conv/bias", True), ("8x8/conv/kernel", False)):
         assert np.array_equal(ours["discriminator/" + name], theirs["discriminator/" + name]) == is_frozen
-    line = trained.refuse(*new_run, *folders, "--max_steps", "3", "--freeze_d", "0")
+    line = trained.refuse(*FROZEN, "--max_steps", "3", "--freeze_d", "0")
     assert "freeze_d changed from 1 to 0" in line
     none = ["--samples_dir", "none/s", "--checkpoints_dir", "none/c"]
-    line = trained.refuse(*new_run, *none, "--channels", "1")
+    line = trained.refuse(*FROZEN, *none, "--channels", "1")
     assert "freeze_d = 1 freezes D 16x16, which cannot be copied from init_from = " in line
 
 
 def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
-    """It knows green and red, and learns teal."""
+    """The other run knows green and red; this one is in gray and has teal as well."""
     pics = trained.folder / "other pics"
     for name in ("green", "red"):
         shutil.copytree(str(trained.folder / "pics" / name), str(pics / name))
@@ -209,30 +219,33 @@ def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
     saved = json.loads((trained.folder / "gray" / "c" / "dcgan-1.json").read_text())
     assert (saved["state"]["classes"], saved["network"]["channels"]) == (["green", "red", "teal"], 1)
     teal = ["--isTrain", "0", "--num_samples", "1", "--classes", "teal", "--checkpoints_dir", "gray/c"]
-    assert "1 image in" in trained.train(*teal)
+    assert "1 sample in" in trained.train(*teal, "--samples_dir", "gray/s")
+    for name in ("reals.png", "sample_00000001_seed0_run*_n1_teal.png"):
+        assert Image.open(str(next((trained.folder / "gray" / "s").glob(name)))).mode == "L"
     none = ["--filters", "6", "--samples_dir", "none/s", "--checkpoints_dir", "none/c"]
     line = trained.refuse(*OPTIONS, *new_run, *none)
     assert "has no layer that fits: channels is 3 in init_from and 1 in this run, filters is 4 in init_from" in line
 
 
-def test_a_metric_that_fails_ends_nothing_and_what_goes_wrong_is_said(program):
-    """A failing metric, and a D that has won, are put into the copy."""
-    for name, line, fault in (
-        ("metrics/measure.py", "        return Measured(values, ", "        raise RuntimeError('out of luck')\n"),
-        ("training/health.py", '        self._warn(state.step, "won",', "        self._has_won = state.step > 2\n"),
-    ):
-        path = program.folder / "utils" / name
-        assert line in path.read_text()
-        path.write_text(path.read_text().replace(line, fault + line))
-    done = program.run("--max_steps", "6", "--metrics_every", "4", "--metrics_samples", "8")
+def test_a_metric_that_fails_ends_nothing_and_what_goes_wrong_is_said(called, monkeypatch):
+    """Measuring fails, and D has won after three steps."""
+
+    def fail(*_):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(Measurer, "__call__", fail)
+    monkeypatch.setattr(health, "WINDOW", 3)
+    for threshold in ("WON_FROM", "OVER_BELOW"):
+        monkeypatch.setattr(health, threshold, -1.0)
+    done = called.run("--max_steps", "6", "--metrics_every", "4", "--metrics_samples", "8")
     assert done.returncode == 0 and "Finished at step 6." in done.stdout
     assert [line for line in done.stderr.split("\n") if line] == [
         "main.py: the quality at step %d cannot be measured (out of luck); training continues" % step for step in (4, 6)
     ]
-    assert done.stdout.count("D has won: in the last 250 steps D(x) was ") == 1
+    assert done.stdout.count("D has won: in the last 3 steps D(x) was ") == 1
 
 
-def test_a_best_that_is_gone_is_chosen_anew(trained):
+def test_a_best_that_is_gone_is_chosen_anew(trained, worse):
     copy = trained.folder / "without best"
     shutil.copytree(str(trained.checkpoints), str(copy))
     for path in copy.glob("dcgan-8.*"):
@@ -244,7 +257,7 @@ def test_a_best_that_is_gone_is_chosen_anew(trained):
     assert (state["best"]["step"], state["best"]["value"]) == (16, 9)
 
 
-def test_another_comparison_takes_nothing_from_the_best_so_far(trained):
+def test_another_comparison_takes_nothing_from_the_best_so_far(trained, worse):
     copy = trained.folder / "another"
     shutil.copytree(str(trained.checkpoints), str(copy))
     there = ["--checkpoints_dir", "another", "--samples_dir", "another samples"]
@@ -254,23 +267,21 @@ def test_another_comparison_takes_nothing_from_the_best_so_far(trained):
     assert sorted(int(path.stem.split("-")[1]) for path in copy.glob("dcgan-*.json")) == [8, 16]
 
 
-def test_a_best_that_cannot_be_saved_is_not_the_best(trained):
-    """From then on the disk is full: what was the best before stays, and is named as such."""
+def test_a_best_that_cannot_be_saved_is_not_the_best(trained, monkeypatch):
+    """While the disk is full, the previous best is kept and named as the best."""
     copy = trained.folder / "full"
     shutil.copytree(str(trained.checkpoints), str(copy))
-    path, line = trained.folder / "utils" / "checkpoints" / "store.py", "    _publish(temporary, checkpoint)\n"
-    text = path.read_text()
-    path.write_text(text.replace(line, "    if checkpoint.step == 16:\n        raise OSError('no room')\n" + line))
-    measure_path = trained.folder / "utils" / "metrics" / "measure.py"
-    measure_text = measure_path.read_text()
-    assert "[9.0, 7.0, 9.0]" in measure_text
-    measure_path.write_text(measure_text.replace("[9.0, 7.0, 9.0]", "[1.0, 9.0, 9.0]"))
-    try:
-        there = ["--checkpoints_dir", "full", "--samples_dir", "full samples"]
-        done = trained.run(*OPTIONS, *there, "--max_steps", "20")
-    finally:
-        path.write_text(text)
-        measure_path.write_text(measure_text)
+    publish = store._publish
+
+    def fail_at_16(temporary, checkpoint):
+        if checkpoint.step == 16:
+            raise OSError("no room")
+        publish(temporary, checkpoint)
+
+    monkeypatch.setattr(store, "_publish", fail_at_16)
+    script_metric(monkeypatch, [1.0, 9.0])
+    there = ["--checkpoints_dir", "full", "--samples_dir", "full samples"]
+    done = trained.run(*OPTIONS, *there, "--max_steps", "20")
     assert done.returncode == 0 and "the checkpoint of step 16 cannot be written (no room)" in done.stderr
     assert json.loads((copy / "dcgan-20.json").read_text())["state"]["best"]["step"] == 8
     assert (copy / "dcgan-8.json").exists()

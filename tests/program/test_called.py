@@ -5,8 +5,9 @@ import re
 import subprocess
 import sys
 
+import forked
 import pytest
-from conftest import ENVIRONMENT, TINY
+from conftest import ENVIRONMENT, TINY, Program, save_pics
 
 pytestmark = pytest.mark.slow
 
@@ -43,50 +44,68 @@ def call(*arguments):
 """
 
 
-def run_script(program, tmp_path, calls):
+def run_script(program, tmp_path, calls, forks=True):
     """Run the script with these calls; return what it printed, by lines. Nothing may be printed as an error."""
     path = tmp_path / "script without a guard.py"
     text = SCRIPT.format(folder=str(program.folder), arguments=ARGUMENTS, calls="\n".join(calls))
     path.write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(path)], cwd=str(tmp_path), env=ENVIRONMENT, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, universal_newlines=True, timeout=300,
-    )  # fmt: skip
+    done = run_python([str(path)], str(tmp_path), forks)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("THE SCRIPT RUNS") == 1 and "Traceback" not in done.stderr
     return (done.stdout + done.stderr).splitlines()
+
+
+def run_python(arguments, cwd, forks=True, stdin=os.devnull, daemon=False):
+    """Run `python` with these arguments, as a fork (see forked.py) or as a real start; return the finished process.
+
+    stdin: a file that a real start gets as standard input. daemon: see ForkedProcess.
+    """
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONPATH"}
+    if forks and forked.IS_POSSIBLE:
+        process = forked.ForkedProcess(arguments, cwd, environment, daemon=daemon)
+    else:
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8", "errors": "replace"}
+        with open(stdin, "rb") as file:
+            command = [sys.executable, *arguments]
+            process = subprocess.Popen(command, cwd=cwd, env=environment, stdin=file, **options)
+    try:
+        output, error = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(arguments, process.returncode, output, error)
 
 
 def codes(lines):
     return [line for line in lines if line.startswith("CODE")]
 
 
-def test_many_calls_in_one_process_leave_no_trace_in_it(program, tmp_path):
-    calls = [
-        "call('--max_steps', '2')",
-        "call('--max_steps', '4')",
-        "call('--max_steps', '4', '--k', '2')",
-        "call('--batch_size', 'x')",
-        "call('--isTrain', '0', '--num_samples', '3')",
-        "call('--max_steps', '1', '--checkpoints_dir', 'c', '--samples_dir', 's')",
-        "call('--version')",
-    ]
-    lines = run_script(program, tmp_path, calls)
-    assert codes(lines) == [f"CODE {code} []" for code in (0, 0, 2, 2, 0, 0, 0)]
-    text = "\n".join(lines)
-    assert "Resuming from step 2" in text and "Finished at step 4" in text and "3 images in " in text
-
-
-def test_a_thread_of_the_caller(program, tmp_path):
+@pytest.fixture(scope="module")
+def many_calls(tmp_path_factory):
+    """The lines that a script prints which calls the program many times, first in a thread. A real start."""
+    folder = tmp_path_factory.mktemp("many")
     calls = [
         "thread = threading.Thread(target=call, args=['--max_steps', '2'])",
         "thread.start()",
         "thread.join()",
-        "call('--max_steps', '3')",
+        "call('--max_steps', '4')",
+        "call('--max_steps', '4', '--k', '2')",
+        "call('--batch_size', 'x')",
+        "call('--isTrain', '0', '--num_samples', '3')",
+        "call('--version')",
     ]
-    lines = run_script(program, tmp_path, calls)
-    assert codes(lines)[1] == "CODE 0 []" and codes(lines)[0].startswith("CODE 0 ")
-    assert "Resuming from step 2" in "\n".join(lines)
+    program = Program(folder / "a copy", save_pics(folder / "some pics"))
+    return run_script(program, folder, calls, forks=False)
+
+
+def test_many_calls_in_one_process_leave_no_trace_in_it(many_calls):
+    assert codes(many_calls)[1:] == [f"CODE {code} []" for code in (0, 2, 2, 0, 0)]
+    text = "\n".join(many_calls)
+    assert "Resuming from step 2" in text and "Finished at step 4" in text and "3 samples in " in text
+
+
+def test_a_thread_of_the_caller(many_calls):
+    assert codes(many_calls)[0].startswith("CODE 0 ") and codes(many_calls)[1] == "CODE 0 []"
+    assert "Finished at step 2" in "\n".join(many_calls)
 
 
 def test_two_calls_at_once(program, tmp_path):
@@ -102,47 +121,32 @@ def test_two_calls_at_once(program, tmp_path):
     assert "another call of main.main() is active" in "\n".join(lines)
 
 
-def test_a_process_that_may_not_start_others(program, tmp_path):
-    path = tmp_path / "in_a_pool.py"
-    path.write_text(
-        "import multiprocessing, sys\n"
-        f"sys.path.insert(0, {str(program.folder)!r})\n"
-        "import main\n"
-        "if __name__ == '__main__':\n"
-        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
-        f"        print('CODES', pool.map(main.main, [{[*ARGUMENTS, '--max_steps', '2']!r}]))\n",
-        encoding="utf-8",
-    )
-    done = subprocess.run(
-        [sys.executable, str(path)], cwd=str(tmp_path), env=ENVIRONMENT, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, universal_newlines=True, timeout=300,
-    )  # fmt: skip
-    assert "CODES [0]" in done.stdout and "Prepared 12 files" in done.stdout, done.stdout
+@pytest.mark.skipif(not forked.IS_POSSIBLE, reason="needs a fork")
+def test_a_process_that_may_not_start_others(program):
+    """Such as those of multiprocessing.Pool."""
+    script = [str(program.folder / "main.py"), *ARGUMENTS, "--max_steps", "2"]
+    done = run_python(script, str(program.folder), daemon=True)
+    assert done.returncode == 0 and "Prepared 12 files" in done.stdout, done.stdout + done.stderr
 
 
 RUNPY = "import runpy, sys; sys.argv[1:] = sys.argv[2:]; runpy.run_path({path!r}, run_name='__main__')"
 WAYS = {
-    "standard input": (["-"], True),
-    "a module": (["-m", "main"], False),
-    "runpy": (["-c", RUNPY, "script"], False),
-    "exec": (["-c", "exec(open('main.py', encoding='utf-8').read())"], False),
-    "a debugger": (["-m", "pdb", "-c", "continue", "-c", "quit", "main.py"], False),
-    "without its folder in sys.path": (["-I", "main.py"], False),
-    "optimized": (["-O", "main.py"], False),
+    "a module": ["-m", "main"],
+    "runpy": ["-c", RUNPY, "script"],
+    "exec": ["-c", "exec(open('main.py', encoding='utf-8').read())"],
+    "a debugger": ["-m", "pdb", "-c", "continue", "-c", "quit", "main.py"],
+    "optimized and without its folder in sys.path": ["-O", "-I", "main.py"],
+    "standard input": ["-"],
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_other_ways_to_start_it(program, way):
-    options, is_piped = WAYS[way]
+    """Options of Python itself, and standard input, need a real start."""
     path = str(program.folder / "main.py")
-    command = [sys.executable, *(option.format(path=path) for option in options), *ARGUMENTS, "--max_steps", "2"]
-    environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONPATH"}
+    arguments = [*(option.format(path=path) for option in WAYS[way]), *ARGUMENTS, "--max_steps", "1"]
     cwd = str(program.folder.parent) if way == "runpy" else str(program.folder)
-    with open(path if is_piped else os.devnull, "rb") as stdin:
-        done = subprocess.run(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd, env=environment, timeout=300
-        )
-    said = done.stdout.decode("utf-8", "replace") + done.stderr.decode("utf-8", "replace")
-    assert "Finished at step 2" in said and "Prepared 12 files" in said, said
+    done = run_python(arguments, cwd, forks=WAYS[way][0] in ("-m", "-c"), stdin=path)
+    said = done.stdout + done.stderr
+    assert "Finished at step 1" in said and "Prepared 12 files" in said, said
     assert "Traceback" not in said and (done.returncode == 0 or way == "a debugger"), said

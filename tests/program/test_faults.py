@@ -6,6 +6,7 @@ import socket
 import sys
 
 import pytest
+from conftest import in_this_process
 from runs import read_until, steps_of, wait_for
 
 from utils.checkpoints import select
@@ -22,14 +23,14 @@ def test_one_writer(program):
         who = "process %d on %s" % (process.pid, socket.gethostname())
         assert "checkpoints_dir = %s is in use by another training run (%s); wait" % (program.checkpoints, who) in line
         assert process.poll() is None
-        done = program.run("--isTrain", "0", "--num_samples", "1")
+        done = in_this_process(program).run("--isTrain", "0", "--num_samples", "1")
         assert done.returncode == 0 and "Sampling from step" in done.stdout
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
     finally:
         process.kill()
     step = steps_of(program.checkpoints)[-1]
-    done = program.run("--max_steps", str(step + 1))
+    done = in_this_process(program).run("--max_steps", str(step + 1))
     assert done.returncode == 0 and "Finished at step %d" % (step + 1) in done.stdout
     assert done.stderr == "" or "is incomplete" in done.stderr  # killed while it saved
 
@@ -71,7 +72,7 @@ def test_a_full_disk_while_training(program):
     assert process.returncode == 1 and found.checkpoint.step > saved and found.damaged == ()
     assert "last good checkpoint: step %d, in %s" % (found.checkpoint.step, program.checkpoints) in others[1]
     step = found.checkpoint.step + 1
-    assert "Finished at step %d" % step in program.train("--max_steps", str(step))
+    assert "Finished at step %d" % step in in_this_process(program).train("--max_steps", str(step))
 
 
 def test_a_samples_folder_that_vanishes_is_a_warning(program):
@@ -107,9 +108,9 @@ def test_a_checkpoints_folder_that_vanishes_takes_the_lock_with_it(program):
     assert process.returncode == 143
 
 
-def test_a_first_save_that_fails_is_an_error_and_nothing_is_trained(program):
-    program.checkpoints.mkdir()
-    (program.checkpoints / ".saving").write_text("a file where a folder is to be")
-    done = program.run("--max_steps", "3")
+def test_a_first_save_that_fails_is_an_error_and_nothing_is_trained(called):
+    called.checkpoints.mkdir()
+    (called.checkpoints / ".saving").write_text("a file where a folder is to be")
+    done = called.run("--max_steps", "3")
     assert done.returncode == 1 and "Traceback" not in done.stderr and "training continues" not in done.stderr
     assert "main.py: the checkpoint of step 0 cannot be written (" in done.stderr

@@ -3,13 +3,12 @@
 import glob
 import os
 import signal
-import time
 
 import numpy as np
 import odd_files
 import pytest
 from PIL import Image
-from runs import read_until
+from runs import read_until, wait_for
 
 from utils.config import settings
 from utils.data.decode import DecodeOptions, decode
@@ -35,13 +34,19 @@ def assert_reals_show(program, recipe):
 @pytest.mark.slow
 def test_ctrl_c_while_preparing_is_one_line(program):
     first = program.folder / "pics" / "red" / "slow 0.png"
-    first.write_bytes(odd_files.saved(Image.fromarray(np.zeros((9000, 9000, 3), np.uint8)), "PNG", compress_level=1))
-    for i in range(1, 12):
+    first.write_bytes(odd_files.saved(Image.fromarray(np.zeros((4000, 4000, 3), np.uint8)), "PNG", compress_level=1))
+    for i in range(1, 40):
         os.link(str(first), str(first.parent / f"slow {i}.png"))
+
+    def is_decoding():
+        """Return whether the first image is decoded; then the slow ones are being decoded."""
+        paths = glob.glob(str(program.checkpoints / "cache" / "*.records"))
+        return any(os.path.getsize(path) for path in paths)
+
     process = program.start("--max_steps", "1")
     try:
         read_until(process.stdout, "Preparing")
-        time.sleep(0.5)  # now the files are being decoded
+        wait_for(process, is_decoding)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     finally:
@@ -76,24 +81,24 @@ def test_a_cache_damaged_during_training(program):
 
 
 @pytest.mark.slow
-def test_a_single_image_trains_as_the_settings_show_it(program):
-    for path in (program.folder / "pics").rglob("*.jpg"):
+def test_a_single_image_trains_as_the_settings_show_it(called):
+    for path in (called.folder / "pics").rglob("*.jpg"):
         path.unlink()
-    Image.new("RGBA", (40, 20), (0, 0, 0, 0)).save(str(program.folder / "pics" / "a.png"))
-    output = program.train("--max_steps", "3", "--background", "#102030", "--crop", "pad")
-    assert f"1 image in {program.folder / 'pics'}: no class 1\n" in output and "Finished at step 3" in output
+    Image.new("RGBA", (40, 20), (0, 0, 0, 0)).save(str(called.folder / "pics" / "a.png"))
+    output = called.train("--max_steps", "3", "--background", "#102030", "--crop", "pad")
+    assert f"1 image in {called.folder / 'pics'}: no class 1\n" in output and "Finished at step 3" in output
     assert output.count("Fewer images than batch_size = 4: batches repeat images; add images or lower it.") == 1
-    assert_reals_show(program, DecodeOptions(16, 3, "pad", (16, 32, 48)))
-    image = np.asarray(Image.open(str(program.samples / "reals.png")))
+    assert_reals_show(called, DecodeOptions(16, 3, "pad", (16, 32, 48)))
+    image = np.asarray(Image.open(str(called.samples / "reals.png")))
     assert np.unique(image.reshape(-1, 3), axis=0).tolist() == [[16, 32, 48]]
 
 
-def test_no_usable_image_is_one_line(program):
-    for path in (program.folder / "pics").rglob("*.jpg"):
+def test_no_usable_image_is_one_line(called):
+    for path in (called.folder / "pics").rglob("*.jpg"):
         path.write_bytes(b"no")
-    line = program.refuse()
+    line = called.refuse()
     assert "holds no usable images, 12 unusable (such as blue/0.jpg: not in a format that Pillow" in line
-    assert len((program.checkpoints / "skipped.csv").read_text().splitlines()) == 13
+    assert len((called.checkpoints / "skipped.csv").read_text().splitlines()) == 13
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,9 @@ def warnings_of(done):
 
 def test_training_resuming_and_sampling(program, lacking):
     options = ["--checkpoint_every", "1", "--keep_checkpoints", "2", "--sample_every", "0"]
-    for goal in (3, 6):
-        done = program.run("--max_steps", str(goal), *options, env=lacking)
-        assert sorted(warnings_of(done)) == ["a sync of folders", "locks", "memory maps"]
-        assert f"Finished at step {goal}" in done.stdout and steps_of(program.checkpoints) == [goal - 1, goal]
-    done = program.run("--isTrain", "0", "--num_samples", "2", env=lacking)
-    assert warnings_of(done) == [] and "Sampling from step 6" in done.stdout
+    calls = [["--max_steps", "3", *options], ["--max_steps", "6", *options], ["--isTrain", "0", "--num_samples", "2"]]
+    trained, resumed, sampled = program.run_in_turn(*calls, env=lacking)
+    assert sorted(warnings_of(trained)) == ["a sync of folders", "locks", "memory maps"]
+    assert warnings_of(resumed) == warnings_of(sampled) == []  # a process warns once
+    assert "Finished at step 3" in trained.stdout and "Finished at step 6" in resumed.stdout
+    assert steps_of(program.checkpoints) == [5, 6] and "Sampling from step 6" in sampled.stdout

@@ -5,7 +5,7 @@ import string
 import sys
 
 import pytest
-from conftest import ENVIRONMENT, Program
+from conftest import ENVIRONMENT, Program, succeeded
 from runs import steps_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="names are those of Unix")]
@@ -13,46 +13,57 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reas
 NAMES = {
     "text": "".join(map(chr, range(1, 32))) + string.punctuation.replace("/", "") + " [1] * {a,b} ün 日本 Ελλ \u202e",
     "no UTF-8": os.fsdecode(bytes(range(0xE0, 0x100))),
-    "an option": "--help",
 }
-# No UTF-8 mode, no UTF-8 locale: Python takes letters for bytes that it does not know.
+# No UTF-8 mode, no UTF-8 locale: Python decodes bytes that are not ASCII to surrogates.
 PLAIN_C = dict(ENVIRONMENT, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+SAMPLE = ["--isTrain", "0", "--num_samples", "2", "--single", "1", "--evaluate", "0"]
+# A folder whose name is an option of the command line.
+TUNED = ["--max_steps", "1", "--checkpoints_dir=--help", "--samples_dir=--help/s"]
 
 
-def use_in(folder, pics, **options):
-    """Train, resume, sample, evaluate and start from weights, with all files in `folder`, which may not exist yet."""
-    program = Program(folder, pics)
-    (program.folder / "pics").rename(folder / folder.name)
-    where = ["--pics_dir", str(folder / folder.name), "--cache_dir", os.path.join("cache", folder.name)]
-    for goal in (2, 4):
-        assert f"Finished at step {goal}" in program.train("--max_steps", str(goal), *where, **options)
-    assert steps_of(program.checkpoints) == [0, 2, 4] and len(os.listdir(str(program.checkpoints / "logs"))) == 2
-    said = program.train("--isTrain", "0", "--num_samples", "2", "--single", "1", "--evaluate", "0", **options)
-    assert "Sampling from step 4" in said and len(list(program.samples.glob("sample_*_n2/*.png"))) == 2
-    assert "2 samples" in program.train(
-        "--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "2", *where, **options
-    )
-    dirs = ["--checkpoints_dir", "c", "--samples_dir", "s", "--init_from", "checkpoints"]
-    assert "New run, from the weights of step 4" in program.train("--max_steps", "1", *dirs, *where, **options)
+def rename_pics(program):
+    """Give the folder of images, and that of the cache, the name of the program's; return the arguments for that."""
+    pics = program.folder / program.folder.name
+    (program.folder / "pics").rename(pics)
+    return ["--pics_dir", str(pics), "--cache_dir", os.path.join("cache", pics.name)]
+
+
+def check(program, sampled, evaluated, tuned):
+    """Check what three runs printed, and what they and a training to step 4 have left in the program's folder."""
+    assert len(os.listdir(str(program.checkpoints / "logs"))) == 2
+    assert "Sampling from step 4" in sampled and len(list(program.samples.glob("sample_*_n2/*.png"))) == 2
+    assert "2 samples" in evaluated and "New run, from the weights of step 4" in tuned
+    assert steps_of(program.folder / "--help") == [0, 1]
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 def test_folders_of_any_name(tmp_path, pics, name):
-    use_in(tmp_path / name, pics)
+    """Train, resume, sample, evaluate and start from weights, with all files in a folder of that name."""
+    program = Program(tmp_path / name, pics)
+    where = rename_pics(program)
+    for goal in (2, 4):
+        assert f"Finished at step {goal}" in program.train("--max_steps", str(goal), *where)
+    assert steps_of(program.checkpoints) == [0, 2, 4]
+    evaluate = ["--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "2", *where]
+    tuned = ["--init_from", "checkpoints", *TUNED, *where]
+    check(program, *(program.train(*arguments) for arguments in (SAMPLE, evaluate, tuned)))
 
 
 def test_a_locale_without_these_letters(tmp_path, pics):
-    use_in(tmp_path / "ün", pics, env=PLAIN_C)
-
-
-def test_names_in_a_params_file_in_a_locale_without_these_letters(program):
-    program.train("--max_steps", "1")
-    text = (program.folder / "params.py").read_text(encoding="utf-8")
+    """A run of another locale is resumed, with names that are in params.py."""
+    program = Program(tmp_path / "ün", pics)
+    where = rename_pics(program)
+    params = program.folder / "params.py"
+    text = params.read_text(encoding="utf-8")
     for setting in ("samples", "checkpoints"):
-        os.rename(str(program.folder / setting), str(program.folder / (setting + " Zoë")))
         assert f'{setting}_dir = "{setting}"' in text
         text = text.replace(f'{setting}_dir = "{setting}"', f'{setting}_dir = "{setting} Zoë"')
-    (program.folder / "params.py").write_text(text, encoding="utf-8")
-    program.train("--max_steps", "2")  # which records the names as text
-    assert "Resuming from step 2" in program.train("--max_steps", "3", env=PLAIN_C)
-    assert steps_of(program.folder / "checkpoints Zoë") == [1, 2, 3]
+    params.write_text(text, encoding="utf-8")
+    program.samples, program.checkpoints = program.folder / "samples Zoë", program.folder / "checkpoints Zoë"
+    program.train("--max_steps", "2", *where)  # the checkpoint records the names as text
+    evaluate = ["--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "2", *where]
+    tuned = ["--init_from", str(program.checkpoints), *TUNED, *where]
+    calls = program.run_in_turn(["--max_steps", "4", *where], SAMPLE, evaluate, tuned, env=PLAIN_C)
+    resumed, *others = map(succeeded, calls)
+    assert "Resuming from step 2" in resumed and steps_of(program.checkpoints) == [0, 2, 4]
+    check(program, *others)

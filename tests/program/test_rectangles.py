@@ -4,27 +4,27 @@ import importlib.util
 import json
 
 import pytest
-from conftest import Program, gradient
+from conftest import CalledProgram, gradient
 from PIL import Image
 from runs import variables
 
 pytestmark = pytest.mark.slow
 
-SIZE = ["--image_size", "16x24", "--metrics_network", "patches"]
-MEASURED = [*SIZE, "--metrics_every", "2", "--metrics_samples", "6", "--crop", "random", "--mirror", "1"]
+SIZE = ["--image_size", "16x24", "--crop", "random", "--mirror", "1", "--conditional", "1", "--sample_every", "1"]
+MEASURED = [*SIZE, "--metrics_network", "patches", "--metrics_every", "4", "--metrics_samples", "6"]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A program that has trained for two steps and was resumed for two more, with all that it said."""
+    """A program that has trained for two steps and was resumed for two more, with its output."""
     folder = tmp_path_factory.mktemp("rectangles")
     for i in range(8):
         (folder / "pics" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
         image = Image.fromarray(gradient(40, 30 + i, (1.0 - 0.1 * i, 0.5, 0.3)))
         image.save(str(folder / "pics" / "ab"[i % 2] / f"{i}.png"))
-    program = Program(folder / "a copy", folder / "pics")
-    program.said = program.train(*MEASURED, "--max_steps", "2", "--conditional", "1", "--sample_every", "1")
-    program.said += program.train(*MEASURED, "--max_steps", "4", "--conditional", "1", "--sample_every", "1")
+    program = CalledProgram(folder / "a copy", folder / "pics")
+    program.said = program.train(*SIZE, "--max_steps", "2")
+    program.said += program.train(*MEASURED, "--max_steps", "4")
     return program
 
 
@@ -72,11 +72,11 @@ def test_samples_films_and_arithmetic(trained):
 
 
 def test_evaluated(trained):
-    trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "6", "--metrics_network", "patches")
+    evaluate = ["--evaluate", "1", "--evaluate_samples", "6", "--metrics_network", "patches"]
+    said = trained.train("--isTrain", "0", *evaluate)
+    assert "6 images, 16x24, crop = random" in said
     (nearest,) = trained.samples.glob("nearest_*.png")
     assert sides_of(nearest) == (3 * 16, 2 * (5 * 24 + 6))  # six samples, each with four images behind a gap
-    said = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "6", "--metrics_network", "none")
-    assert "6 images, 16x24, crop = random" in said
 
 
 def test_exported(trained):

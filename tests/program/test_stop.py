@@ -5,20 +5,18 @@ import signal
 import time
 
 import pytest
+from conftest import in_this_process
+from hanging import HANGING, hang_in_a_step
 from runs import last_step, read_until, rows, steps_of, wait_for
 
 from utils.checkpoints import select
 
 pytestmark = pytest.mark.slow
 
-# A step that takes many seconds.
-HEAVY = ["--batch_size", "1500", "--image_size", "64", "--filters", "32", "--sample_every", "0"]
 
-
-@pytest.mark.parametrize("number, code, forks", ((signal.SIGINT, 130, False), (signal.SIGTERM, 143, True)))
-def test_a_signal_saves_and_the_same_command_resumes(program, number, code, forks):
-    """SIGINT to a real start, SIGTERM to a fork."""
-    process = program.start("--max_steps", "100000", "--log_every", "1", forks=forks)
+@pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
+def test_a_signal_saves_and_the_same_command_resumes(program, number, code):
+    process = program.start("--max_steps", "100000", "--log_every", "1")
     try:
         read_until(process.stdout, "step 5:")
         process.send_signal(number)
@@ -29,7 +27,7 @@ def test_a_signal_saves_and_the_same_command_resumes(program, number, code, fork
     assert (process.returncode, error.strip()) == (code, told)
     step = int(re.search(r"Stopped at step (\d+), saved in (.*); the same command resumes it.", output).group(1))
     assert step >= 5 and (program.checkpoints / ("dcgan-%d.json" % step)).exists()
-    output = program.train("--max_steps", str(step + 2), "--log_every", "1")
+    output = in_this_process(program).train("--max_steps", str(step + 2), "--log_every", "1")
     assert "Resuming from step %d" % step in output
     assert [row["step"] for row in rows(program.checkpoints)] == [str(i + 1) for i in range(step + 2)]
 
@@ -47,37 +45,35 @@ def test_a_second_signal_quits_without_saving(program):
     finally:
         process.kill()
     assert process.returncode in (143, 130)  # 130: the step was done before the second came
-    assert "Resuming from step" in program.train("--max_steps", "5")
+    assert "Resuming from step" in in_this_process(program).train("--max_steps", "5")
 
 
 @pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
 def test_a_second_signal_quits_even_inside_a_session_run(program, number, code):
-    process = program.start("--max_steps", "100", *HEAVY)
+    process = program.start("--max_steps", "100", before=hang_in_a_step)
     try:
-        wait_for(process, (program.samples / "train_00000000.png").exists)
-        time.sleep(2)  # now it is in its first update
+        read_until(process.stdout, HANGING)
         started = time.time()
         process.send_signal(number)
-        time.sleep(0.5)
+        assert process.stderr.readline() == "\n"
+        assert "interrupt again to quit without saving" in process.stderr.readline()
         assert process.poll() is None
         process.send_signal(number)
         _, error = process.communicate(timeout=60)
         assert process.returncode == code and time.time() - started < 5
     finally:
         process.kill()
-    assert "interrupt again to quit without saving" in error
     assert "stopped without saving this step; the last checkpoint is intact" in error
     assert select.newest_good(str(program.checkpoints)).checkpoint.step == 0
 
 
 def test_a_second_signal_quits_when_nobody_reads_any_more(program):
     """As with `python main.py 2>&1 | tee log`, of which Ctrl-C ends tee first."""
-    process = program.start("--max_steps", "100", *HEAVY)
+    process = program.start("--max_steps", "100", before=hang_in_a_step)
     try:
-        wait_for(process, (program.samples / "train_00000000.png").exists)
+        read_until(process.stdout, HANGING)
         process.stdout.close()
         process.stderr.close()
-        time.sleep(2)
         for _ in range(2):
             process.send_signal(signal.SIGINT)
             time.sleep(0.5)

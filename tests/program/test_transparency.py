@@ -5,29 +5,33 @@ import json
 
 import numpy as np
 import pytest
+from conftest import CalledProgram
 from PIL import Image, ImageDraw
-from runs import assert_same_run, folders, rows
+from runs import assert_same_run, copy_until, folders, rows
 
 pytestmark = pytest.mark.slow
 
 ALPHA = ["--channels", "4", "--background", "#ff0000", "--metrics_every", "2", "--sample_every", "2"]
+ALPHA += ["--checkpoint_every", "2"]
 
 
-@pytest.fixture
-def pics(tmp_path):
-    """Blue discs on a transparent ground, which holds green."""
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A program that has trained for four steps on blue discs with a transparent background, which holds green."""
+    tmp_path = tmp_path_factory.mktemp("trained")
     folder = tmp_path / "some pics"
     (folder / "discs").mkdir(parents=True)
     for i in range(12):
         image = Image.new("RGBA", (24, 24), (0, 255, 0, 0))
         ImageDraw.Draw(image).ellipse((4, 4, 12 + i, 14 + i), fill=(0, 0, 255, 255))
         image.save(str(folder / "discs" / f"{i}.png"))
-    return folder
+    program = CalledProgram(tmp_path / "a copy", folder)
+    program.said = program.train(*ALPHA, "--max_steps", "4", *folders("one"))
+    return program
 
 
-def test_from_transparent_images_to_transparent_samples(program):
-    one, samples = folders("one"), program.folder / "one" / "s"
-    said = program.train(*ALPHA, "--max_steps", "4", *one)
+def test_from_transparent_images_to_transparent_samples(trained):
+    program, said, one, samples = trained, trained.said, folders("one"), trained.folder / "one" / "s"
     assert "12 of 12 images looked at have transparency." in said
     assert [row["step"] for row in rows(program.folder / "one" / "c") if row["ms_ssim"]] == ["2", "4"]
     reals = np.asarray(Image.open(str(samples / "reals.png")))
@@ -35,7 +39,7 @@ def test_from_transparent_images_to_transparent_samples(program):
     assert Image.open(str(samples / "train_00000004.png")).mode == "RGB" and (samples / "timelapse.gif").exists()
 
     # Exact resuming.
-    program.train(*ALPHA, "--max_steps", "2", *folders("two"))
+    copy_until(program, "one", "two", 2)
     program.train(*ALPHA, "--max_steps", "4", *folders("two"))
     assert_same_run(program, "one", "two", 4)
 
@@ -56,11 +60,10 @@ def test_from_transparent_images_to_transparent_samples(program):
         assert Image.open(str(next(samples.glob(pattern)))).mode == mode
 
 
-def test_exports_have_straight_colors(program):
-    program.train(*ALPHA, "--max_steps", "2")
+def test_exports_have_straight_colors(trained):
     has_page = importlib.util.find_spec("py_mini_racer")
-    program.train("--isTrain", "0", "--export", "frozen,saved_model" + ",page" * bool(has_page))
-    (described,) = program.samples.glob("export_*/model.json")
+    trained.train("--isTrain", "0", "--export", "frozen" + ",page" * bool(has_page), *folders("one"))
+    (described,) = (trained.folder / "one" / "s").glob("export_*/model.json")
     outputs = json.loads(described.read_text())["outputs"]
     assert outputs["images"]["shape"] == [None, 16, 16, 4] and outputs["images"]["colours"] == "straight"
     assert outputs["images_float"]["colours"] == "premultiplied by alpha"
