@@ -182,7 +182,7 @@ def test_a_cache_that_cannot_be_compacted_is_used_as_it_is(run, pics, monkeypatc
         path.unlink()
 
     def full(path, mode):
-        return failing(28)() if mode == "wb" else open(path, mode)  # noqa: SIM115  (closed by the cache)
+        return failing(28)() if mode == "wb" else open(path, mode)
 
     monkeypatch.setattr(cache, "open", full, raising=False)
     assert len(load(run)[0]) == 4
