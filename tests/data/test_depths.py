@@ -136,6 +136,7 @@ def test_white_level_is_a_setting(pics):
 def test_decoding_processes_know_the_white(pics, monkeypatch):
     folder, run = pics
     monkeypatch.setattr(pool, "decode_all", IN_PROCESSES)
+    monkeypatch.setattr(pool, "cores", lambda: 1)
     save(folder, "dim.png", integers(DIM, 12))
     save(folder, "bright.png", integers(RAMP * 0.999, 12))
     records, _ = prepared(run)

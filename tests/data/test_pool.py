@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ import odd_files
 import pytest
 from conftest import ROOT, gradient
 from PIL import Image
-from preparing import RECIPE, decode_alone, in_cache, load, own_folders, refused, skipped
+from preparing import RECIPE, decode_alone, decode_here, in_cache, load, own_folders, refused, skipped
 
 from utils.data import decoder, pool, prepare, report
 from utils.data.records import checksums, record_bytes, to_record
@@ -39,6 +40,18 @@ Image.open = crash
 def run(tiny, pics, tmp_path):
     """Run settings for `pics`, with folders of their own."""
     return own_folders(tiny.run, pics, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Decode in a single process: starting one takes most of a test's time."""
+    monkeypatch.setattr(pool, "cores", lambda: 1)
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Decode in the process of the test."""
+    monkeypatch.setattr(pool, "decode_all", decode_here)
 
 
 @pytest.fixture
@@ -79,16 +92,17 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
 
 
 def test_a_decoder_that_crashes_costs_one_image(run, at_start):
-    at_start(CRASH.format(names={b"1.jpg", b"4.jpg"}))
+    at_start(CRASH.format(names={b"4.jpg"}))
+    shutil.rmtree(os.path.join(run.pics_dir, "red"))
     records, summary = load(run)
-    assert len(records) == 8 and len(summary.unusable) == 4
-    assert set(skipped(run).values()) == {"decoding it crashed (signal 11)"}
+    assert len(records) == 5 and len(summary.unusable) == 1
+    assert skipped(run) == {os.path.join("blue", "4.jpg"): "decoding it crashed (signal 11)"}
 
 
 def test_processes_that_cannot_start_are_not_blamed_on_the_images(run, at_start, monkeypatch):
     at_start("import os\nos._exit(7)\n")
     assert refused(run) == "decoding processes exit at once (exit code 7); out of memory?"
-    monkeypatch.undo()
+    monkeypatch.setattr(pool, "decode_all", decode_here)
     assert load(run)[1].decoded == 12
 
 
@@ -117,7 +131,7 @@ def test_odd_files_are_sorted_out(run, pics):
     assert summary.decoded == 0 and len(summary.unusable) == len(unusable) + 1 and skipped(run) == reasons
 
 
-def test_names_that_are_not_text(run, pics):
+def test_names_that_are_not_text(run, pics, in_this_process):
     folder = os.path.join(os.fsencode(str(pics)), b"\xff\xfe class")
     os.mkdir(folder)
     for name, content in ((b"\xfd.jpg", odd_files.saved(odd_files.motif(), "JPEG")), (b"\xfc\n.jpg", b"no")):
@@ -131,7 +145,7 @@ def test_names_that_are_not_text(run, pics):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are those of Unix")
 @pytest.mark.parametrize("limit", (3000, 30000))
-def test_a_full_disk_is_one_line_and_no_partial_record_is_used(run, limit, capsys):
+def test_a_full_disk_is_one_line_and_no_partial_record_is_used(run, limit, capsys, in_this_process):
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -156,12 +170,14 @@ def more_images(run):
 # --- The life of the processes ---------------------------------------------------------------------------------------
 
 
-def test_processes_end_with_their_work(run):
+def test_processes_end_with_their_work_and_the_signal_mask_is_restored(run):
     load(run)
     deadline = time.time() + 10
     while multiprocessing.active_children() and time.time() < deadline:
         time.sleep(0.05)
     assert multiprocessing.active_children() == []
+    if hasattr(signal, "pthread_sigmask"):
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_decoding_processes_do_not_import_tensorflow():
@@ -172,12 +188,6 @@ def test_decoding_processes_do_not_import_tensorflow():
 def test_without_signal_masks_as_on_windows(run, monkeypatch):
     monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
     assert load(run)[1].decoded == 12
-
-
-@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signal masks are Unix's")
-def test_the_signal_mask_is_as_before(run):
-    load(run)
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_not_more_processes_than_windows_can_wait_for(monkeypatch):
@@ -248,7 +258,7 @@ def test_killed_while_preparing(run, pics, tmp_path):
     assert prepare.prepare_images(run, RECIPE)[1].decoded == 0
 
 
-# A parent, killed while its child watches by decoder._orphan_check; the child writes what it sees to a file.
+# A parent that is killed while its children check for it by decoder._orphan_check and write the results to files.
 PARENT = """
 import multiprocessing, sys, time
 from utils.data import decoder
@@ -266,26 +276,28 @@ def watch(path, windows):
         file.write(f"{states[0]} then {is_orphan()}")
 
 if __name__ == "__main__":
-    multiprocessing.get_context("spawn").Process(target=watch, args=(sys.argv[1], sys.argv[2] == "1")).start()
+    for path, windows in zip(sys.argv[1:], (False, True)):
+        multiprocessing.get_context("spawn").Process(target=watch, args=(path, windows)).start()
     time.sleep(60)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills as on Unix")
-@pytest.mark.parametrize("windows", (False, True), ids=("by parent id", "as on windows"))
-def test_a_child_notices_that_its_parent_was_killed(tmp_path, windows):
-    if windows and not hasattr(multiprocessing, "parent_process"):
-        pytest.skip("from Python 3.8 on")
-    script, result = tmp_path / "parent.py", tmp_path / "result"
+def test_children_notice_that_their_parent_was_killed(tmp_path):
+    """By the id of the parent, and from Python 3.8 on as on Windows."""
+    script = tmp_path / "parent.py"
+    results = [tmp_path / name for name in ("by id", "as on windows")[: 1 + hasattr(multiprocessing, "parent_process")]]
     script.write_text(PARENT)
     environment = dict(os.environ, PYTHONPATH=ROOT)
-    parent = subprocess.Popen([sys.executable, str(script), str(result), str(int(windows))], env=environment)
+    parent = subprocess.Popen([sys.executable, str(script), *map(str, results)], env=environment)
     try:
-        wait_for(result, "started")
+        for result in results:
+            wait_for(result, "started")
     finally:
         parent.kill()
         parent.wait()
-    wait_for(result, "False then True")
+    for result in results:
+        wait_for(result, "False then True")
 
 
 def wait_for(path, text):
