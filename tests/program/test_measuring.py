@@ -85,7 +85,7 @@ def test_a_stale_run_ends_saved(called, monkeypatch):
     script_metric(monkeypatch, [9.0, 9.0, 9.0, 5.0, 9.0, 9.0, 9.0])
     stale = [*MEASURED, "--checkpoint_every", "10", "--stop_when_stale", "2"]
     said = called.train(*stale, "--max_steps", "40")
-    end = "No improvement in 2 measurements: scripted was best at step 4, 9. stop_when_stale ends the run here; raise it, or"
+    end = "No improvement in 2 measurements: scripted was best at step 4, 9. stop_when_stale ends the run here; raise it"
     assert end in said and "Finished at step 12 (scripted 9)." in said
     assert (called.samples / "train_00000012.png").exists() and steps_of(called.checkpoints)[-1] == 12
     said = called.train(*stale, "--max_steps", "40")  # it stays ended
