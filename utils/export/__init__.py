@@ -1,0 +1,1 @@
+"""The generator as files for other programs, and as a web page."""

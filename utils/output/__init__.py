@@ -1,0 +1,1 @@
+"""Files and the terminal: PNG, films, history.csv, web pages, progress and warnings."""

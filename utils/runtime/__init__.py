@@ -1,0 +1,1 @@
+"""The machine and the process: devices, workers, signals, locks, and the import of TensorFlow."""

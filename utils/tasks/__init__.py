@@ -1,7 +1,7 @@
-"""What one does with a trained generator: one module, with one TASK, for each thing.
+"""Tasks: what one does with a trained generator. A module for each task has one TASK.
 
-TASKS lists them. Everything else follows from the list: which of them exclude each other, what has no effect with
-what, what the program prints first, and what main.py runs. Importing this imports no TensorFlow.
+TASKS lists them. Everything else follows from the list: which tasks exclude each other, which settings have no effect,
+what the program prints first, and what main.py runs. Importing this imports no TensorFlow.
 """
 
 from utils.errors import UserError

@@ -1,0 +1,1 @@
+"""A training run: its start, its steps, its files, its metrics and warnings, and its report."""
