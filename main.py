@@ -187,8 +187,8 @@ def generator(checkpoints_dir="checkpoints", checkpoint="best"):
     """Open a trained generator for use from Python; return a context manager that yields a CheckpointGenerator.
 
     checkpoints_dir: a path, which may be relative to the folder of main.py. checkpoint: 'best', 'latest' or a step. See
-    utils/sampling/generator.py for what it draws. Raise UserError if there is no such checkpoint. Nothing of the
-    process changes but that TensorFlow is imported and in graph mode; main() may run while a generator is open.
+    utils/sampling/generator.py for what it draws. Raise UserError if the checkpoint does not exist. It changes nothing
+    in the process, except that TensorFlow is imported and in graph mode; main() may run while a generator is open.
 
         with main.generator("checkpoints") as g:
             images = g.images(g.noise(range(16), seed=7))  # [16, 64, 64, 3] uint8

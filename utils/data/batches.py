@@ -22,7 +22,7 @@ MIRROR = "mirroring of a picture"
 class Batches(NamedTuple):
     """The tensors of the stream. Each evaluation of images, labels or wait_seconds takes the next batch."""
 
-    size: int  # images in a batch, including those of the other workers
+    size: int  # images in a batch, on all workers together
     images: Any  # [N, height, width, channels] float32 in [-1, 1], the selected rows of the batch
     labels: Any  # [N] int32: index of the class, -1 for none
     wait_seconds: Any  # float64 scalar: seconds that the step waited for the batch
@@ -57,8 +57,8 @@ def build_batches(dataset, settings, size, rows=slice(None)):
     """Add an endless stream of batches of `dataset`, a prepare.ImageDataset, to the graph; return its Batches.
 
     size: images in a batch; one at the end of an epoch continues with the next epoch. rows: the rows of each batch
-    to read, with several workers those of this one. Of settings, image_size, mirror and seed count: of records larger
-    than image_size a random window is cut, and with mirror = 1 half of the images, at random, are mirrored.
+    that this worker reads. settings: image_size, mirror and seed are used. Records larger than image_size are cropped
+    to a random window, and with mirror = 1 half of the images, at random, are mirrored.
     """
     reader = _Reader(dataset, settings, size, rows)
     with tf.name_scope("batches"):  # so that its operations do not take names of counters, such as "step"

@@ -1,6 +1,6 @@
 """Data-parallel training by TensorFlow's distribution strategies: devices of one machine, and several workers.
 
-On one device there is no strategy, and the graph and the session are the plain ones.
+On one device the strategy is None, and the graph and the session are the plain ones.
 """
 
 import contextlib

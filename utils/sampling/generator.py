@@ -41,8 +41,8 @@ class Generator:
     def noise(self, numbers, seed=0, truncation=1.0, classes=None):
         """Return z for samples with these numbers: [len(numbers), z_dim] float32 in [-1, 1) times truncation.
 
-        A number always gives the same z, that of the same number in `picks`. seed: as sample_seed. truncation: above 0,
-        at most 1. classes: names of classes, each of which gets all the numbers, one class after the other:
+        A number always gives the same z, as in `picks`. seed: as sample_seed. truncation: above 0, at most 1. classes:
+        names of classes, each of which gets all the numbers, one class after the other:
         [len(classes) * len(numbers), z_dim]. Raise UserError for an impossible number, truncation or class.
         """
         numbers = list(numbers)
@@ -116,8 +116,8 @@ class Generator:
     def update_bn(self, labels):
         """Compute the batch-norm statistics of the averaged G for its present weights. G itself keeps its own.
 
-        labels: [n] int32, those of the training images. z is the same each time, so that the statistics depend on the
-        weights alone.
+        labels: [n] int32, the classes of the training images. z is the same each time, so that the statistics depend on
+        the weights alone.
         """
         if self.sampler.update_bn is None:
             return

@@ -21,7 +21,7 @@ class Request(NamedTuple):
     weights: str  # digest of the weights
     seed: int  # sample_seed
     truncation: float
-    what: str  # which samples of this seed
+    what: str  # the samples of this seed: see `request`
 
     @property
     def _stem(self):

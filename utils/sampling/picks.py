@@ -11,7 +11,7 @@ from utils.sampling import class_names
 
 MAX_NUMBER = 10**6  # exclusive
 _MAX_PICKS = 10000
-_MAX_FRAMES = 10000  # of a walk: 400 s; all frames are in memory
+_MAX_FRAMES = 10000  # a walk of 400 s; all frames are in memory
 # In a sum, ranges have no spaces: '3 -8' could also be a difference.
 _RANGES = {"picks": r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", "arithmetic": r"([0-9]{1,9})(?:-([0-9]{1,9}))?"}
 

@@ -80,7 +80,7 @@ def read_grid(path, size):
 
 
 def _small_enough(frames, format):
-    """Encode as many evenly spaced frames as the size limit allows, with a pause at the end."""
+    """Encode evenly spaced frames, all that fit the size limit, with a pause at the end."""
     images = animation.to_pil_frames(frames, format)
     while True:
         data = animation.encode(images, format, [_FRAME] * (len(images) - 1) + [_LAST_FRAME])
