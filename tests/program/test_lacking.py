@@ -35,7 +35,7 @@ def test_training_resuming_and_sampling(program, lacking):
     options = ["--checkpoint_every", "1", "--keep_checkpoints", "2", "--sample_every", "0"]
     for goal in (3, 6):
         done = program.run("--max_steps", str(goal), *options, env=lacking)
-        assert sorted(warnings_of(done)) == ["a sync of folders", "locks", "memory maps"]
+        assert sorted(warnings_of(done)) == ["a sync of folders", "locks"]
         assert f"Finished at step {goal}" in done.stdout and steps_of(program.checkpoints) == [goal - 1, goal]
     done = program.run("--isTrain", "0", "--num_samples", "2", env=lacking)
     assert warnings_of(done) == [] and "Sampling from step 6" in done.stdout
