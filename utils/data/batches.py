@@ -13,7 +13,7 @@ from typing import Any, List, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-# Mixed with the seed, one name for each use of random numbers, so that no two uses share a key.
+# These names are mixed with the seed, one for each use of random numbers, so that no two uses have the same key.
 WINDOW = "window of a picture"
 LEFT = "left of the window of a picture that is not square"
 MIRROR = "mirroring of a picture"
@@ -56,9 +56,9 @@ class EpochShuffle:
 def build_batches(dataset, settings, size, rows=slice(None)):
     """Add an endless stream of batches of `dataset`, a prepare.ImageDataset, to the graph; return its Batches.
 
-    size: images in a batch; one at the end of an epoch continues with the next epoch. rows: the rows of each batch
-    to read, with several workers those of this one. Of settings, image_size, mirror and seed count: of records larger
-    than image_size a random window is cut, and with mirror = 1 half of the images, at random, are mirrored.
+    size: number of images in a batch; a batch at the end of an epoch continues with the next epoch. rows: the rows of
+    each batch to read; with several workers, the rows of this one. settings: image_size, mirror and seed are used. A
+    random window is cut from records larger than image_size; mirror = 1 mirrors half of the images at random.
     """
     reader = _Reader(dataset, settings, size, rows)
     with tf.name_scope("batches"):  # so that its operations do not take names of counters, such as "step"

@@ -71,7 +71,7 @@ class Cache:
     """A file of records and its index. All methods raise sqlite3.Error if the index turns out damaged."""
 
     def __init__(self, db, stem, shape):
-        """Remove damaged entries, and print how many.
+        """Remove damaged entries, and print their number.
 
         db: see index.open_index. stem: the path that the names of all files begin with. shape: [H, W, C] of an image.
         """
@@ -164,7 +164,7 @@ class Cache:
                 for slot, _ in rows:
                     source.seek(slot * self.record_bytes)
                     target.write(source.read(self.record_bytes))
-        except OSError:  # such as a full disk; a later run tries again
+        except OSError:  # probably a full disk; a later run tries again
             _remove_records(self._stem, keep=self.records_path)
             return
         self._db.executemany("UPDATE files SET slot = ? WHERE path = ?", enumerate(path for _, path in rows))

@@ -24,7 +24,7 @@ _NATIVE = "16L" if np.little_endian else "16B"
 class ValueRange(NamedTuple):
     """The range of values in an image of more than 8 bits."""
 
-    kind: str  # such as "16-bit PNG" or "float TIFF"
+    kind: str  # for example "16-bit PNG" or "float TIFF"
     saturation: float  # white of 8, 9, 10, ... bits if part of the image is exactly that and nothing exceeds it; or 0
     low: float
     high: float
