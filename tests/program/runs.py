@@ -1,4 +1,4 @@
-"""What a run of the program leaves behind, and how to wait for it."""
+"""Read the files of a run, wait for them, and change or copy a run."""
 
 import csv
 import json
@@ -11,12 +11,12 @@ from PIL import Image
 
 
 def folders(name):
-    """Return arguments that give a run folders of its own, below the program's."""
+    """Return the arguments for separate folders of a run, below the program's."""
     return ["--samples_dir", f"{name}/s", "--checkpoints_dir", f"{name}/c"]
 
 
 def replace_measured(monkeypatch, metric, values):
-    """Let each measurement of a run in this process have the next one of `values` for a metric."""
+    """Replace a metric's value in each measurement of this process by the next of `values`."""
     from utils.metrics.measure import Measurer
 
     measure, values = Measurer.__call__, iter(values)
@@ -30,7 +30,7 @@ def replace_measured(monkeypatch, metric, values):
 
 
 def copy_until(program, source, target, step):
-    """Copy a run with its `folders` as it was after it had saved a step, as if it was killed later."""
+    """Copy a run with its `folders`, without checkpoints after `step`, as if it was killed after saving that step."""
     shutil.copytree(str(program.folder / source), str(program.folder / target))
     checkpoints = program.folder / target / "c"
     for later in steps_of(checkpoints):
@@ -96,7 +96,7 @@ def untimed(folder):
 
 
 def assert_same_run(program, one, two, step):
-    """Two runs, each in its `folders`, ended alike: every variable bit for bit, history, and grids."""
+    """Check that two runs, each in its `folders`, have equal variables, bit for bit, histories and grids."""
     one, two = program.folder / one, program.folder / two
     first, second = variables(one / "c", step), variables(two / "c", step)
     assert set(first) == set(second)
@@ -108,6 +108,6 @@ def assert_same_run(program, one, two, step):
 
 
 def pixels(folder):
-    """Return {name: pixels} of the PNGs in a folder; the files of two runs differ in the identity that they note."""
+    """Return {name: pixels} of the PNGs in a folder; their metadata differs between runs."""
     images = {path.name: Image.open(str(path)) for path in folder.glob("*.png")}
     return {name: (image.mode, image.size, image.tobytes()) for name, image in images.items()}

@@ -1,4 +1,4 @@
-"""The program as a user runs it: measured while it trains, sampled from the best, evaluated, by class, from weights."""
+"""Runs that are measured: the best checkpoint, sampling and evaluation by class, and runs from other weights."""
 
 import csv
 import itertools
@@ -34,9 +34,9 @@ def trained(tmp_path_factory):
             colors[..., 2 - c] = 200
             Image.fromarray(colors).save(str(folder / "some pics" / name / ("%d.png" % i)))
     program = CalledProgram(folder / "a copy", folder / "some pics")
-    with pytest.MonkeyPatch.context() as monkeypatch:  # of the three measurements, the second one is the best
+    with pytest.MonkeyPatch.context() as monkeypatch:  # the second of three measurements is the best
         replace_measured(monkeypatch, "swd", [9.0, 7.0, 9.0])
-        program.said = program.train(*OPTIONS)
+        program.output = program.train(*OPTIONS)
     return program
 
 
@@ -48,7 +48,7 @@ def worse(monkeypatch):
 
 @pytest.fixture(scope="module")
 def frozen(trained):
-    """The output of a run of one step from the weights of `trained`, with a layer of D frozen, in frozen/."""
+    """The output of a run in frozen/: one step from the weights of `trained`, with a layer of D frozen."""
     return trained.train(*FROZEN, "--max_steps", "1", "--keep_checkpoints", "2")
 
 
@@ -59,9 +59,9 @@ def test_what_was_measured_is_written(trained):
     assert [rows[step]["swd"] for step in rows] == ["9", "", "7", "9"]
     assert 0 < float(rows["4"]["ms_ssim"]) <= 1 and rows["4"]["fid"] == ""
     assert (
-        "step 6: " in trained.said
-        and "quality at step 4: swd 9\n" in trained.said
-        and "Finished at step 12 (swd 9)." in trained.said
+        "step 6: " in trained.output
+        and "quality at step 4: swd 9\n" in trained.output
+        and "Finished at step 12 (swd 9)." in trained.output
     )
     best = state_of(trained, 12)["best"]
     assert (best["step"], best["metric"], best["value"], best["least"], best["least_step"]) == (8, "swd", 7, 7, 8)
@@ -71,14 +71,14 @@ def test_what_was_measured_is_written(trained):
 
 
 def test_films(trained):
-    """Of the training, at its end and later, and from class to class."""
-    assert f"The course of training: {trained.samples / 'timelapse.gif'}" in trained.said
-    with Image.open(str(trained.samples / "timelapse.gif")) as film:
-        assert film.n_frames >= 2 and film.size[1] == 3 * 16 + 12
-    said = trained.train("--isTrain", "0", "--timelapse", "1")
-    assert "The course of training: " in said
-    said = trained.train("--isTrain", "0", "--walk", "3", "--picks", "red:1,green:1,blue:2")
-    assert "A walk of 9 frames, 0.36 s: " in said
+    """Test the time-lapse of training, at its end and later, a walk from class to class, and arithmetic."""
+    assert f"The course of training: {trained.samples / 'timelapse.gif'}" in trained.output
+    with Image.open(str(trained.samples / "timelapse.gif")) as timelapse:
+        assert timelapse.n_frames >= 2 and timelapse.size[1] == 3 * 16 + 12
+    output = trained.train("--isTrain", "0", "--timelapse", "1")
+    assert "The course of training: " in output
+    output = trained.train("--isTrain", "0", "--walk", "3", "--picks", "red:1,green:1,blue:2")
+    assert "A walk of 9 frames, 0.36 s: " in output
     (strip,) = trained.samples.glob("sample_00000008_*_walk3_*_strip.png")
     frames = np.asarray(Image.open(str(strip))).reshape(16, 9, 16, 3).transpose(1, 0, 2, 3)
     trained.train("--isTrain", "0", "--picks", "red:1,green:1,blue:2")
@@ -86,8 +86,8 @@ def test_films(trained):
            ("red_00001", "green_00001", "blue_00002")]  # fmt: skip
     assert all(np.array_equal(frames[3 * i], image) for i, image in enumerate(key))
     assert len({frame.tobytes() for frame in frames}) == 9
-    said = trained.train("--isTrain", "0", "--arithmetic", "red:1 - green:1 + blue:2")
-    assert "red:1 - green:1 + blue:2 in " in said and ", its result in " in said
+    output = trained.train("--isTrain", "0", "--arithmetic", "red:1 - green:1 + blue:2")
+    assert "red:1 - green:1 + blue:2 in " in output and ", its result in " in output
     line = trained.refuse("--isTrain", "0", "--picks", "red:1,2")
     assert line == "main.py: picks: '2' (character 7) needs a class, such as red:2"
 
@@ -98,15 +98,15 @@ def test_grids_have_a_row_for_each_class(trained):
 
 
 def test_classes_choose(trained):
-    said = trained.train("--isTrain", "0", "--classes", "red,blue", "--num_samples", "8", "--single", "1")
-    assert "8 samples in" in said
+    output = trained.train("--isTrain", "0", "--classes", "red,blue", "--num_samples", "8", "--single", "1")
+    assert "8 samples in" in output
     both = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n8_red+blue.png")))))
     assert both.shape == (2 * 16, 4 * 16, 3)
     trained.train("--isTrain", "0", "--num_samples", "12")
     every = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n12.png")))))
     assert np.array_equal(every[32:], both[:16]) and np.array_equal(every[:16], both[16:])
     assert not np.array_equal(every[:16], every[32:])
-    # A pick is the image of its class and number, whatever is asked for beside it.
+    # A class and a number always identify the same sample.
     trained.train("--isTrain", "0", "--picks", "red:3,blue:1")
     (folder,) = [path for path in trained.samples.glob("sample_00000008_*_picks_red_3*") if path.is_dir()]
     names = {path.name.split("_")[-2]: np.asarray(Image.open(str(path))) for path in folder.iterdir()}
@@ -116,12 +116,12 @@ def test_classes_choose(trained):
 
 
 def test_which_checkpoint(trained):
-    said = trained.train("--isTrain", "0", "--num_samples", "3")
-    assert "Sampling from step 8 (the best by swd, 7; the latest is step 12)" in said
-    said = trained.train("--isTrain", "0", "--checkpoint", "latest", "--num_samples", "3")
-    assert "Sampling from step 12 (the latest)" in said
-    said = trained.train("--isTrain", "0", "--checkpoint", "12", "--num_samples", "3")
-    assert "Sampling from step 12 (as requested)" in said
+    output = trained.train("--isTrain", "0", "--num_samples", "3")
+    assert "Sampling from step 8 (the best by swd, 7; the latest is step 12)" in output
+    output = trained.train("--isTrain", "0", "--checkpoint", "latest", "--num_samples", "3")
+    assert "Sampling from step 12 (the latest)" in output
+    output = trained.train("--isTrain", "0", "--checkpoint", "12", "--num_samples", "3")
+    assert "Sampling from step 12 (as requested)" in output
     assert "has none of that step; it has 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
     assert "expected best, latest, or a step" in trained.refuse("--isTrain", "0", "--checkpoint", "last")
 
@@ -140,11 +140,11 @@ def test_if_the_best_is_damaged_it_is_the_latest(trained):
 
 
 def test_evaluate(trained, worse):
-    said = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
-    assert "N = 10 samples against 10 images, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in said
-    assert "swd                  9.0000   (lower is better; at N = 5 it is" in said and "ms_ssim" in said
-    assert "inception_graph must name the file" in said and "nothing is downloaded" in said
-    assert "These are not the images" not in said
+    output = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
+    assert "N = 10 samples against 10 images, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in output
+    assert "swd                  9.0000   (lower is better; at N = 5 it is" in output and "ms_ssim" in output
+    assert "inception_graph must name the file" in output and "nothing is downloaded" in output
+    assert "These are not the images" not in output
     with Image.open(str(next(trained.samples.glob("nearest_00000008_run*.png")))) as sheet:
         assert sheet.size == (2 * (5 * 16 + 4), 5 * 16)
 
@@ -228,7 +228,7 @@ def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
 
 
 def test_a_metric_that_fails_ends_nothing_and_what_goes_wrong_is_said(called, monkeypatch):
-    """Measuring fails, and D wins, by replaced functions."""
+    """Replace functions so that measuring fails and D wins."""
 
     def fail(*_):
         raise RuntimeError("out of luck")
@@ -248,8 +248,8 @@ def test_a_best_that_is_gone_is_chosen_anew(trained, worse):
     shutil.copytree(str(trained.checkpoints), str(copy))
     for path in copy.glob("dcgan-8.*"):
         path.unlink()
-    there = ["--checkpoints_dir", "without best", "--samples_dir", "samples without"]
-    done = trained.run(*OPTIONS, *there, "--max_steps", "16")
+    dirs = ["--checkpoints_dir", "without best", "--samples_dir", "samples without"]
+    done = trained.run(*OPTIONS, *dirs, "--max_steps", "16")
     assert done.returncode == 0 and "choosing a new one" in done.stderr
     state = json.loads((copy / "dcgan-16.json").read_text())["state"]
     assert (state["best"]["step"], state["best"]["value"]) == (16, 9)
@@ -258,8 +258,8 @@ def test_a_best_that_is_gone_is_chosen_anew(trained, worse):
 def test_another_comparison_takes_nothing_from_the_best_so_far(trained, worse):
     copy = trained.folder / "another"
     shutil.copytree(str(trained.checkpoints), str(copy))
-    there = ["--checkpoints_dir", "another", "--samples_dir", "another samples"]
-    trained.train(*OPTIONS, *there, "--max_steps", "16", "--metrics_samples", "6")
+    dirs = ["--checkpoints_dir", "another", "--samples_dir", "another samples"]
+    trained.train(*OPTIONS, *dirs, "--max_steps", "16", "--metrics_samples", "6")
     state = json.loads((copy / "dcgan-16.json").read_text())["state"]
     assert state["best"]["step"] == 16 and state["former"] == [8]
     assert sorted(int(path.stem.split("-")[1]) for path in copy.glob("dcgan-*.json")) == [8, 16]
@@ -278,8 +278,8 @@ def test_a_best_that_cannot_be_saved_is_not_the_best(trained, monkeypatch):
 
     monkeypatch.setattr(store, "_publish", fail_at_16)
     replace_measured(monkeypatch, "swd", [1.0, 9.0])
-    there = ["--checkpoints_dir", "full", "--samples_dir", "full samples"]
-    done = trained.run(*OPTIONS, *there, "--max_steps", "20")
+    dirs = ["--checkpoints_dir", "full", "--samples_dir", "full samples"]
+    done = trained.run(*OPTIONS, *dirs, "--max_steps", "20")
     assert done.returncode == 0 and "the checkpoint of step 16 cannot be written (no room)" in done.stderr
     assert json.loads((copy / "dcgan-20.json").read_text())["state"]["best"]["step"] == 8
     assert (copy / "dcgan-8.json").exists()

@@ -1,4 +1,4 @@
-"""Measured by a network while it trains, as a user runs it: resumed, without the network, and ended when stale."""
+"""Runs that a network measures: resumed, without the network, and ended when stale."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ installed = pytest.mark.skipif(not efficientnet.path(), reason=f"needs {efficien
 
 
 def history(program, name):
-    """Return the rows of the history.csv of a run with its `folders` by step, without what depends on the clock."""
+    """Return the rows of the history.csv of a run with its `folders` by step, without columns of time."""
     with open(str(program.folder / name / "c" / "history.csv"), newline="") as file:
         rows = {int(row["step"]): row for row in csv.DictReader(file)}
     for row in rows.values():
@@ -31,17 +31,17 @@ def best_of(program, name, step):
 @installed
 def test_a_resumed_run_measures_the_same(called):
     network = [*MEASURED, "--metrics_network", "auto", "--max_steps", "12"]
-    said = called.train(*network, *folders("whole"))
-    assert "quality at step 8: frechet_distance " in said and "Finished at step 12 (frechet_distance " in said
+    output = called.train(*network, *folders("whole"))
+    assert "quality at step 8: frechet_distance " in output and "Finished at step 12 (frechet_distance " in output
     whole, best = history(called, "whole"), best_of(called, "whole", 12)
     assert best["metric"] == "frechet_distance" and "579344248a93e230" in best["of"]
     assert all(float(whole[step]["frechet_distance"]) > 0 and whole[step]["fid"] == "" for step in (4, 8, 12))
 
-    # Killed after step 8, and with a history.csv of before there were such columns.
+    # The run is killed after step 8, and an earlier version has written its history.csv, with fewer columns.
     copy_until(called, "whole", "parts", 8)
     path = called.folder / "parts" / "c" / "history.csv"
     columns = [line.split(",") for line in path.read_text().splitlines()]
-    lines = [",".join(line[:10] + line[12:14]) for line in columns]  # without lead and augmented as well
+    lines = [",".join(line[:10] + line[12:14]) for line in columns]  # also without lead and augmented
     path.write_text("\n".join([*lines, ""]))
     called.train(*network, *folders("parts"))
     rows = history(called, "parts")
@@ -50,9 +50,13 @@ def test_a_resumed_run_measures_the_same(called):
     assert [rows[step]["swd"] for step in (4, 8)] == [whole[step]["swd"] for step in (4, 8)]
 
     evaluate = ["--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "8", "--metrics_network", "auto"]
-    said = called.train(*evaluate, *folders("whole"))
-    assert "EfficientNet-Lite0 features (weights' sha256 579344248a93e230)" in said and "not FID and KID" in said
-    assert "  frechet_distance " in said and "in pixels and then in features: " in said and "far below 1: memor" in said
+    output = called.train(*evaluate, *folders("whole"))
+    assert "EfficientNet-Lite0 features (weights' sha256 579344248a93e230)" in output and "not FID and KID" in output
+    assert (
+        "  frechet_distance " in output
+        and "in pixels and then in features: " in output
+        and "far below 1: memor" in output
+    )
 
 
 def test_training_goes_on_without_a_network_that_is_damaged(called, tmp_path, monkeypatch):
@@ -83,11 +87,11 @@ def test_a_graph_that_is_not_inception_is_done_without(called):
 def test_a_stale_run_ends_saved(called, monkeypatch):
     replace_measured(monkeypatch, "swd", [9.0, 9.0, 9.0, 5.0, 9.0, 9.0, 9.0])
     stale = [*MEASURED, "--checkpoint_every", "10", "--stop_when_stale", "2"]
-    said = called.train(*stale, "--max_steps", "40")
+    output = called.train(*stale, "--max_steps", "40")
     end = "No improvement in 2 measurements: swd was best at step 4, 9. stop_when_stale ends the run here; raise it, or"
-    assert end in said and "Finished at step 12 (swd 9)." in said
+    assert end in output and "Finished at step 12 (swd 9)." in output
     assert (called.samples / "train_00000012.png").exists() and steps_of(called.checkpoints)[-1] == 12
-    said = called.train(*stale, "--max_steps", "40")  # it stays ended
-    assert end in said and "step 16" not in said and steps_of(called.checkpoints)[-1] == 12
-    said = called.train(*stale, "--max_steps", "40", "--stop_when_stale", "3")  # 5 is an improvement, at step 16
-    assert "swd was best at step 16, 5." in said and "Finished at step 28 (swd 9)." in said
+    output = called.train(*stale, "--max_steps", "40")  # it remains ended
+    assert end in output and "step 16" not in output and steps_of(called.checkpoints)[-1] == 12
+    output = called.train(*stale, "--max_steps", "40", "--stop_when_stale", "3")  # 5 is an improvement, at step 16
+    assert "swd was best at step 16, 5." in output and "Finished at step 28 (swd 9)." in output
