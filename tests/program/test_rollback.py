@@ -65,7 +65,7 @@ def nan_at_step_8(monkeypatch):
 def test_after_a_rollback_the_run_continues_and_resumes_exactly(called, monkeypatch):
     nan_at_step_8(monkeypatch)
     options = ["--log_every", "1", "--checkpoint_every", "6", "--sample_every", "10", "--metrics_every", "4"]
-    options += ["--metrics_samples", "8", "--max_steps", "24"]
+    options += ["--metrics_samples", "8", "--max_steps", "24", "--keep_checkpoints", "9"]
     done = called.run(*options, *folders("whole"))
     assert done.returncode == 0 and done.stderr.count("(rollback 1 of at most 3)") == 1, done.stderr
     assert done.stderr.count("rollback") == 1 and "Finished at step 24" in done.stdout
