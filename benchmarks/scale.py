@@ -42,7 +42,7 @@ def make_images(folder, count):
 
 
 def make_cache(resolved):
-    """Fill the cache for the images as if each had been decoded; return how many there are."""
+    """Fill the cache for the images as if each had been decoded; return their number."""
     run = resolved.run
 
     def fill(cache):

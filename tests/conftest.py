@@ -26,7 +26,7 @@ from utils.config import settings as settings_module  # noqa: E402
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# As a user has it: some versions of TensorFlow set this variable themselves, once a test has imported them.
+# The environment of a user: some versions of TensorFlow set this variable themselves, once a test has imported them.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
 
 # A network that trains in milliseconds, as command line.
@@ -57,7 +57,7 @@ def graph():
 
 
 def read(session, name):
-    """Return the value of the variable of that name."""
+    """Return the value of the variable with this name."""
     import tensorflow.compat.v1 as tf
 
     (variable,) = [v for v in tf.global_variables() if v.op.name == name]
@@ -92,7 +92,7 @@ def contents(folder):
 
 
 def failing(number):
-    """Return a system call that fails with this error number."""
+    """Return a replacement for a system call that fails with this error number."""
 
     def call(*_, **__):
         raise OSError(number, os.strerror(number))
@@ -101,7 +101,7 @@ def failing(number):
 
 
 class InMemory:
-    """As records.Records, of an array [n, H, W, C]."""
+    """The records of an array [n, H, W, C], with the interface of records.Records."""
 
     def __init__(self, array):
         self._array, self.shape = array, array.shape

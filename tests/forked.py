@@ -1,4 +1,4 @@
-"""Start main.py as a fork of a process that has TensorFlow imported already, which saves more than half of a start.
+"""Start main.py as a fork of a process that has already imported TensorFlow, to save more than half of a start.
 
 multiprocessing's fork server imports TensorFlow once for all tests, without ever opening a session, and forks a child
 for each run. The child takes over the arguments, environment, folder and output that `python main.py` would have, and
@@ -20,7 +20,7 @@ IS_POSSIBLE = sys.platform == "linux"  # on macOS, system libraries may crash in
 
 _PRELOADED = ("tensorflow.compat.v1", "numpy", "PIL.Image", "PIL.ImageOps", "tqdm", "filelock", "sqlite3", "html")
 _PRELOADED += ("unittest.mock", "subprocess", "pdb")  # imported by this module, and by one of the ways to start
-# As utils/runtime/start.py has it when it imports TensorFlow, which reads these variables only once.
+# utils/runtime/start.py sets these variables for the import of TensorFlow, which reads them only once.
 _AT_IMPORT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
 
 
@@ -68,7 +68,7 @@ class ForkedProcess:
         return self.returncode
 
     def communicate(self, timeout=None):
-        """Return what is left to be read of standard output and standard error, once the process has ended."""
+        """Wait for the end of the process; return the unread text of standard output and standard error."""
         texts = {}
         readers = [
             threading.Thread(target=lambda file=file: texts.update({file: file.read()}), daemon=True)
@@ -131,7 +131,7 @@ def _run(arguments, cwd, environment, out, error, before):
 
 
 def _writer(connection, former, descriptor):
-    """Let a file descriptor be the writing end of a pipe; return a text file for it that is like the former one."""
+    """Redirect a file descriptor to the writing end of a pipe; return a text file for it, configured as the former."""
     os.dup2(connection.fileno(), descriptor)
     connection.close()
     file = os.fdopen(descriptor, "w", encoding=former.encoding, errors=former.errors, closefd=False)

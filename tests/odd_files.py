@@ -1,4 +1,4 @@
-"""Image files of every kind, made from one motif, so that a test can check how each looks."""
+"""Image files of many formats, all of one motif, so that a test can check the colors of each."""
 
 import io
 import struct
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 SIZE = 48
-# Its quarters: top left, top right, bottom left, bottom right.
+# The quarters of the motif: top left, top right, bottom left, bottom right.
 COLOURS = np.array([[220, 40, 30], [40, 200, 60], [30, 60, 210], [240, 220, 60]], np.uint8)
 
 
@@ -96,7 +96,7 @@ def values(kind, scale):
 
 
 def animated(form):
-    """Two frames, the first of them the motif."""
+    """Return an animation of two frames, the first of which is the motif: bytes."""
     others = [Image.new("RGB", (SIZE, SIZE), "black")]
     return saved(motif(), form, save_all=True, append_images=others, duration=100)
 

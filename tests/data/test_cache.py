@@ -171,21 +171,26 @@ def test_unused_records_are_removed_in_the_end(run, pics, monkeypatch):
         assert np.array_equal(records, before[[0, 2, 3, 4, 5, 6, 8, 9, 10, 11]])
     size = os.path.getsize(in_cache(run, ".records"))
     assert len(paths) > 1 and size <= (2 * 10 + 10 + 10) * RECORD
-    monkeypatch.setattr(dataset.records, "_rebuild", None)  # which would be called for an overwritten record
+    monkeypatch.setattr(dataset.records, "_rebuild", None)  # an overwritten record would call it
     assert np.array_equal(dataset.records.take(np.arange(12)), before)
 
 
 def test_a_cache_that_cannot_be_compacted_is_used_as_it_is(run, pics, monkeypatch):
     monkeypatch.setattr(cache, "SLACK", 0)
     load(run)
-    for path in list(pics.rglob("*.jpg"))[:8]:
+    for path in sorted(pics.rglob("*.jpg"))[:8]:
         path.unlink()
 
     def full(path, mode):
         return failing(28)() if mode == "wb" else open(path, mode)
 
-    monkeypatch.setattr(cache, "open", full, raising=False)
-    assert len(load(run)[0]) == 4
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "open", full, raising=False)
+        before = load(run)[0]
+    assert len(before) == 4 and os.path.getsize(in_cache(run, ".records")) == 12 * RECORD
+    after, summary = load(run)  # there is space again
+    assert np.array_equal(before, after) and summary.decoded == 0
+    assert os.path.getsize(in_cache(run, ".records")) == 4 * RECORD
 
 
 # --- Several runs ----------------------------------------------------------------------------------------------------
@@ -221,7 +226,7 @@ def test_a_reader_is_not_disturbed_by_the_next_run(run, pics, monkeypatch):
     for path in pics.rglob("*.jpg"):
         Image.fromarray(gradient(20, 20, (0.1, 0.1, 0.1))).save(str(path))
     assert load(run)[1].decoded == 12
-    monkeypatch.setattr(dataset.records, "_rebuild", None)  # which would be called for an overwritten record
+    monkeypatch.setattr(dataset.records, "_rebuild", None)  # an overwritten record would call it
     assert np.array_equal(dataset.records.take(np.arange(12)), before)
 
 

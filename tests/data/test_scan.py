@@ -1,11 +1,13 @@
 """What a scan of pics_dir finds: odd names, links, loops, and what it ignores."""
 
+import errno
 import os
 import subprocess
 import sys
 import types
 
 import pytest
+from conftest import failing
 
 from utils.data.scan import Scan
 from utils.errors import UserError
@@ -148,7 +150,7 @@ def test_nested_folders_on_windows(tmp_path, monkeypatch):
     assert scanned(tmp_path)[0] == [b"a/b/c/1.jpg"]
 
 
-def test_no_folder_is_one_line(tmp_path):
+def test_no_folder_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"gone does not exist; it should hold images as <class>/<n>\.jpg"):
         Scan(str(tmp_path / "gone"))
     os.symlink("nowhere", str(tmp_path / "link"))
@@ -157,3 +159,6 @@ def test_no_folder_is_one_line(tmp_path):
     write(tmp_path / "file")
     with pytest.raises(UserError, match=r"file is not a folder; it should hold"):
         Scan(str(tmp_path / "file"))
+    monkeypatch.setattr(os, "scandir", failing(errno.EACCES))
+    with pytest.raises(UserError, match=r"cannot be read \(Permission denied\); change its permissions"):
+        Scan(str(tmp_path))

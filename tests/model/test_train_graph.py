@@ -58,6 +58,15 @@ def test_batch_norm_averages_move_once_a_step(tiny):
         momentum = tiny.network.bn_momentum
         expected = momentum * before + (1 - momentum) * batch_mean
         assert training.read()[name] == pytest.approx(expected, abs=1e-7)
+        # G's update does not run G's pass in D's update, whose batch norm would update the averages again.
+        operations, pending = set(), [training.ends.g_update["train"]]
+        while pending:
+            operation = pending.pop()
+            if operation not in operations:
+                operations.add(operation)
+                pending += [*operation.control_inputs, *(tensor.op for tensor in operation.inputs)]
+        assert "g_pass/generator" in "".join(operation.name for operation in operations)
+        assert not [operation.name for operation in operations if operation.name.startswith("d_pass/generator")]
 
 
 def test_losses_are_from_before_the_update(tiny):

@@ -19,7 +19,7 @@ unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such l
 def test_write_replaces_the_whole_file(tmp_path):
     path = tmp_path / "a.txt"
     files.write(str(path), b"long before")
-    files.write(str(path), b"now")
+    files.write(str(path), b"now", sync=True)
     assert path.read_bytes() == b"now" and os.listdir(str(tmp_path)) == ["a.txt"]
 
 

@@ -36,7 +36,7 @@ def trained(tmp_path_factory):
     program = CalledProgram(folder / "a copy", folder / "some pics")
     with pytest.MonkeyPatch.context() as monkeypatch:  # of the three measurements, the second one is the best
         script_metric(monkeypatch, [9.0, 7.0, 9.0])
-        program.said = program.train(*OPTIONS)
+        program.output = program.train(*OPTIONS)
     return program
 
 
@@ -59,9 +59,9 @@ def test_what_was_measured_is_written(trained):
     assert [rows[step]["scripted"] for step in rows] == ["9", "", "7", "9"]
     assert 0 < float(rows["4"]["ms_ssim"]) <= 1 and rows["4"]["fid"] == ""
     assert (
-        "step 6: " in trained.said
-        and "quality at step 4: scripted 9\n" in trained.said
-        and "Finished at step 12 (scripted 9)." in trained.said
+        "step 6: " in trained.output
+        and "quality at step 4: scripted 9\n" in trained.output
+        and "Finished at step 12 (scripted 9)." in trained.output
     )
     best = state_of(trained, 12)["best"]
     assert (best["step"], best["metric"], best["value"], best["least"], best["least_step"]) == (8, "scripted", 7, 7, 8)
@@ -72,13 +72,13 @@ def test_what_was_measured_is_written(trained):
 
 def test_films(trained):
     """Of the training, at its end and later, and from class to class."""
-    assert f"The course of training: {trained.samples / 'timelapse.gif'}" in trained.said
+    assert f"The course of training: {trained.samples / 'timelapse.gif'}" in trained.output
     with Image.open(str(trained.samples / "timelapse.gif")) as film:
         assert film.n_frames >= 2 and film.size[1] == 3 * 16 + 12
-    said = trained.train("--isTrain", "0", "--timelapse", "1")
-    assert "The course of training: " in said
-    said = trained.train("--isTrain", "0", "--walk", "3", "--picks", "red:1,green:1,blue:2")
-    assert "A walk of 9 frames, 0.36 s: " in said
+    output = trained.train("--isTrain", "0", "--timelapse", "1")
+    assert "The course of training: " in output
+    output = trained.train("--isTrain", "0", "--walk", "3", "--picks", "red:1,green:1,blue:2")
+    assert "A walk of 9 frames, 0.36 s: " in output
     (strip,) = trained.samples.glob("sample_00000008_*_walk3_*_strip.png")
     frames = np.asarray(Image.open(str(strip))).reshape(16, 9, 16, 3).transpose(1, 0, 2, 3)
     trained.train("--isTrain", "0", "--picks", "red:1,green:1,blue:2")
@@ -86,8 +86,8 @@ def test_films(trained):
            ("red_00001", "green_00001", "blue_00002")]  # fmt: skip
     assert all(np.array_equal(frames[3 * i], image) for i, image in enumerate(key))
     assert len({frame.tobytes() for frame in frames}) == 9
-    said = trained.train("--isTrain", "0", "--arithmetic", "red:1 - green:1 + blue:2")
-    assert "red:1 - green:1 + blue:2 in " in said and ", its result in " in said
+    output = trained.train("--isTrain", "0", "--arithmetic", "red:1 - green:1 + blue:2")
+    assert "red:1 - green:1 + blue:2 in " in output and ", its result in " in output
     line = trained.refuse("--isTrain", "0", "--picks", "red:1,2")
     assert line == "main.py: picks: '2' (character 7) needs a class, such as red:2"
 
@@ -98,8 +98,8 @@ def test_grids_have_a_row_for_each_class(trained):
 
 
 def test_classes_choose(trained):
-    said = trained.train("--isTrain", "0", "--classes", "red,blue", "--num_samples", "8", "--single", "1")
-    assert "8 samples in" in said
+    output = trained.train("--isTrain", "0", "--classes", "red,blue", "--num_samples", "8", "--single", "1")
+    assert "8 samples in" in output
     both = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n8_red+blue.png")))))
     assert both.shape == (2 * 16, 4 * 16, 3)
     trained.train("--isTrain", "0", "--num_samples", "12")
@@ -116,12 +116,12 @@ def test_classes_choose(trained):
 
 
 def test_which_checkpoint(trained):
-    said = trained.train("--isTrain", "0", "--num_samples", "3")
-    assert "Sampling from step 8 (the best by scripted, 7; the latest is step 12)" in said
-    said = trained.train("--isTrain", "0", "--checkpoint", "latest", "--num_samples", "3")
-    assert "Sampling from step 12 (the latest)" in said
-    said = trained.train("--isTrain", "0", "--checkpoint", "12", "--num_samples", "3")
-    assert "Sampling from step 12 (as requested)" in said
+    output = trained.train("--isTrain", "0", "--num_samples", "3")
+    assert "Sampling from step 8 (the best by scripted, 7; the latest is step 12)" in output
+    output = trained.train("--isTrain", "0", "--checkpoint", "latest", "--num_samples", "3")
+    assert "Sampling from step 12 (the latest)" in output
+    output = trained.train("--isTrain", "0", "--checkpoint", "12", "--num_samples", "3")
+    assert "Sampling from step 12 (as requested)" in output
     assert "has no such step; it has 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
     assert "expected best, latest, or a step" in trained.refuse("--isTrain", "0", "--checkpoint", "last")
 
@@ -140,11 +140,11 @@ def test_if_the_best_is_damaged_it_is_the_latest(trained):
 
 
 def test_evaluate(trained, worse):
-    said = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
-    assert "N = 10 samples against 10 images, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in said
-    assert "scripted             9.0000   (lower is better)" in said and "ms_ssim" in said
-    assert "inception_graph must name the file" in said and "nothing is downloaded" in said
-    assert "These are not the images" not in said
+    output = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
+    assert "N = 10 samples against 10 images, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in output
+    assert "scripted             9.0000   (lower is better)" in output and "ms_ssim" in output
+    assert "inception_graph must name the file" in output and "nothing is downloaded" in output
+    assert "These are not the images" not in output
     with Image.open(str(next(trained.samples.glob("nearest_00000008_run*.png")))) as sheet:
         assert sheet.size == (2 * (5 * 16 + 4), 5 * 16)
 

@@ -1,4 +1,4 @@
-"""The program called by others: scripts, notebooks, debuggers, threads; any number of times in one process."""
+"""The program called from scripts, notebooks, debuggers and threads, any number of times in one process."""
 
 import os
 import re
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 ARGUMENTS = [*TINY, "--init", "glorot", "--metrics_every", "0"]
 
-# A script without `if __name__ == "__main__":`. It prints what is different after each call.
+# A script without `if __name__ == "__main__":`. It prints what each call has changed in the process.
 SCRIPT = """
 import os, signal, sys, threading
 
@@ -37,7 +37,7 @@ def call(*arguments):
     code = main.main([*{arguments!r}, *arguments])
     after = state()
     changed = [name for name in before if before[name] != after[name]]
-    sys.stdout.write(f"CODE {{code}} {{changed}}\\n")  # at once: another thread may print, too
+    sys.stdout.write(f"CODE {{code}} {{changed}}\\n")  # one write, because another thread may also print
     sys.stdout.flush()
 
 {calls}
@@ -45,7 +45,7 @@ def call(*arguments):
 
 
 def run_script(program, tmp_path, calls, forks=True):
-    """Run the script with these calls; return what it printed, by lines. Nothing may be printed as an error."""
+    """Run the script with these calls, check that it has no error, and return the lines that it prints."""
     path = tmp_path / "script without a guard.py"
     text = SCRIPT.format(folder=str(program.folder), arguments=ARGUMENTS, calls="\n".join(calls))
     path.write_text(text, encoding="utf-8")
@@ -81,7 +81,7 @@ def codes(lines):
 
 @pytest.fixture(scope="module")
 def many_calls(tmp_path_factory):
-    """The lines that a script prints which calls the program many times, first in a thread. A real start."""
+    """The lines printed by a script that calls the program many times, first in a thread. A real start."""
     folder = tmp_path_factory.mktemp("many")
     calls = [
         "thread = threading.Thread(target=call, args=['--max_steps', '2'])",
@@ -123,7 +123,7 @@ def test_two_calls_at_once(program, tmp_path):
 
 @pytest.mark.skipif(not forked.IS_POSSIBLE, reason="needs a fork")
 def test_a_process_that_may_not_start_others(program):
-    """Such as those of multiprocessing.Pool."""
+    """Train in a daemon process, as in one of multiprocessing.Pool."""
     script = [str(program.folder / "main.py"), *ARGUMENTS, "--max_steps", "2"]
     done = run_python(script, str(program.folder), daemon=True)
     assert done.returncode == 0 and "Prepared 12 files" in done.stdout, done.stdout + done.stderr
@@ -142,11 +142,11 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_other_ways_to_start_it(program, way):
-    """Options of Python itself, and standard input, need a real start."""
+    """Start it in each way; options of Python and standard input need a real start."""
     path = str(program.folder / "main.py")
     arguments = [*(option.format(path=path) for option in WAYS[way]), *ARGUMENTS, "--max_steps", "1"]
     cwd = str(program.folder.parent) if way == "runpy" else str(program.folder)
     done = run_python(arguments, cwd, forks=WAYS[way][0] in ("-m", "-c"), stdin=path)
-    said = done.stdout + done.stderr
-    assert "Finished at step 1" in said and "Prepared 12 files" in said, said
-    assert "Traceback" not in said and (done.returncode == 0 or way == "a debugger"), said
+    output = done.stdout + done.stderr
+    assert "Finished at step 1" in output and "Prepared 12 files" in output, output
+    assert "Traceback" not in output and (done.returncode == 0 or way == "a debugger"), output

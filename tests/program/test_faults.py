@@ -1,4 +1,4 @@
-"""Folders that two runs want, that are full, or that vanish: each is one line, and earlier checkpoints stay."""
+"""Folders that are in use, full or removed: each causes one line, and earlier checkpoints remain."""
 
 import shutil
 import signal
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_one_writer(program):
-    """The second run is refused; sampling is not; and a killed run leaves no lock behind."""
+    """A second run is refused, sampling is not, and a killed run leaves no lock."""
     process = program.start("--max_steps", "1000000", "--checkpoint_every", "5", "--sample_every", "0")
     try:
         wait_for(process, lambda: 5 in steps_of(program.checkpoints) or len(steps_of(program.checkpoints)) == 3)
@@ -92,7 +92,7 @@ def test_a_samples_folder_that_vanishes_is_a_warning(program):
 
 
 def test_a_checkpoints_folder_that_vanishes_takes_the_lock_with_it(program):
-    """The next save brings the folder back, and the lock; a second run is refused as before."""
+    """The next save creates the folder and the lock again, and a second run is still refused."""
     process = program.start("--max_steps", "1000000", "--checkpoint_every", "5", "--sample_every", "0")
     try:
         wait_for(process, lambda: len(steps_of(program.checkpoints)) == 3)

@@ -1,4 +1,4 @@
-"""A forked run of main.py meets what a real start meets."""
+"""A forked run of main.py has the same environment as a real start."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The program on unusual folders: stopped while preparing, a cache damaged during training, a single image."""
+"""Unusual folders of images: stopped while preparing, a cache damaged during training, a single image."""
 
 import glob
 import os
@@ -56,7 +56,7 @@ def test_ctrl_c_while_preparing_is_one_line(program):
 
 @pytest.mark.slow
 def test_a_cache_damaged_during_training(program):
-    """While the images exist, it is repaired with a warning; once they are gone, too, the run ends with one line."""
+    """While the images exist, it is repaired with a warning; when they are also gone, the run ends with one line."""
     options = ["--max_steps", "100000", "--log_every", "1", "--train_samples", "12"]
     process = program.start(*options)
     try:

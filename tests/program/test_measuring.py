@@ -31,8 +31,8 @@ def best_of(program, name, step):
 @installed
 def test_a_resumed_run_measures_the_same(called):
     network = [*MEASURED, "--metrics_network", "auto", "--max_steps", "12"]
-    said = called.train(*network, *folders("whole"))
-    assert "quality at step 8: frechet_distance " in said and "Finished at step 12 (frechet_distance " in said
+    output = called.train(*network, *folders("whole"))
+    assert "quality at step 8: frechet_distance " in output and "Finished at step 12 (frechet_distance " in output
     whole, best = history(called, "whole"), best_of(called, "whole", 12)
     assert best["metric"] == "frechet_distance" and "579344248a93e230" in best["of"]
     assert all(float(whole[step]["frechet_distance"]) > 0 and whole[step]["fid"] == "" for step in (4, 8, 12))
@@ -51,9 +51,13 @@ def test_a_resumed_run_measures_the_same(called):
     assert [rows[step]["ms_ssim"] for step in (4, 8)] == [whole[step]["ms_ssim"] for step in (4, 8)]
 
     evaluate = ["--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "8", "--metrics_network", "auto"]
-    said = called.train(*evaluate, *folders("whole"))
-    assert "EfficientNet-Lite0 features (weights' sha256 579344248a93e230)" in said and "not FID and KID" in said
-    assert "  frechet_distance " in said and "in pixels and then in features: " in said and "far below 1: memor" in said
+    output = called.train(*evaluate, *folders("whole"))
+    assert "EfficientNet-Lite0 features (weights' sha256 579344248a93e230)" in output and "not FID and KID" in output
+    assert (
+        "  frechet_distance " in output
+        and "in pixels and then in features: " in output
+        and "far below 1: memor" in output
+    )
 
 
 def test_training_goes_on_without_a_network_that_is_damaged(called, tmp_path, monkeypatch):
@@ -84,11 +88,13 @@ def test_a_graph_that_is_not_inception_is_done_without(called):
 def test_a_stale_run_ends_saved(called, monkeypatch):
     script_metric(monkeypatch, [9.0, 9.0, 9.0, 5.0, 9.0, 9.0, 9.0])
     stale = [*MEASURED, "--checkpoint_every", "10", "--stop_when_stale", "2"]
-    said = called.train(*stale, "--max_steps", "40")
-    end = "No improvement in 2 measurements: scripted was best at step 4, 9. stop_when_stale ends the run here; raise it"
-    assert end in said and "Finished at step 12 (scripted 9)." in said
+    output = called.train(*stale, "--max_steps", "40")
+    end = (
+        "No improvement in 2 measurements: scripted was best at step 4, 9. stop_when_stale ends the run here; raise it"
+    )
+    assert end in output and "Finished at step 12 (scripted 9)." in output
     assert (called.samples / "train_00000012.png").exists() and steps_of(called.checkpoints)[-1] == 12
-    said = called.train(*stale, "--max_steps", "40")  # it stays ended
-    assert end in said and "step 16" not in said and steps_of(called.checkpoints)[-1] == 12
-    said = called.train(*stale, "--max_steps", "40", "--stop_when_stale", "3")  # 5 is an improvement, at step 16
-    assert "scripted was best at step 16, 5." in said and "Finished at step 28 (scripted 9)." in said
+    output = called.train(*stale, "--max_steps", "40")  # it stays ended
+    assert end in output and "step 16" not in output and steps_of(called.checkpoints)[-1] == 12
+    output = called.train(*stale, "--max_steps", "40", "--stop_when_stale", "3")  # 5 is an improvement, at step 16
+    assert "scripted was best at step 16, 5." in output and "Finished at step 28 (scripted 9)." in output

@@ -1,4 +1,4 @@
-"""Paths of any characters: the program, its images and all that it writes may be in folders of any name."""
+"""Paths with any characters: the program, its images and its output may be in folders of any name."""
 
 import os
 import string
@@ -8,7 +8,7 @@ import pytest
 from conftest import ENVIRONMENT, Program, succeeded
 from runs import steps_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="names are those of Unix")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="the names are invalid on Windows")]
 
 NAMES = {
     "text": "".join(map(chr, range(1, 32))) + string.punctuation.replace("/", "") + " [1] * {a,b} ün 日本 Ελλ \u202e",
@@ -22,14 +22,14 @@ TUNED = ["--max_steps", "1", "--checkpoints_dir=--help", "--samples_dir=--help/s
 
 
 def rename_pics(program):
-    """Give the folder of images, and that of the cache, the name of the program's; return the arguments for that."""
+    """Rename the folders of images and of the cache to the program folder's name; return the arguments for them."""
     pics = program.folder / program.folder.name
     (program.folder / "pics").rename(pics)
     return ["--pics_dir", str(pics), "--cache_dir", os.path.join("cache", pics.name)]
 
 
 def check(program, sampled, evaluated, tuned):
-    """Check what three runs printed, and what they and a training to step 4 have left in the program's folder."""
+    """Check the output of three runs, and the files of these runs and of a training to step 4."""
     assert len(os.listdir(str(program.checkpoints / "logs"))) == 2
     assert "Sampling from step 4" in sampled and len(list(program.samples.glob("sample_*_n2/*.png"))) == 2
     assert "2 samples" in evaluated and "New run, from the weights of step 4" in tuned
@@ -50,7 +50,7 @@ def test_folders_of_any_name(tmp_path, pics, name):
 
 
 def test_a_locale_without_these_letters(tmp_path, pics):
-    """A run of another locale is resumed, with names that are in params.py."""
+    """Resume a run from a UTF-8 locale in an ASCII locale, with folder names from params.py."""
     program = Program(tmp_path / "ün", pics)
     where = rename_pics(program)
     params = program.folder / "params.py"

@@ -1,4 +1,4 @@
-"""The program as a user runs it: `python main.py` in a copy, from another folder, on a plain terminal."""
+"""The program as a user runs it: `python main.py` in a copy, started from a different folder."""
 
 import json
 import os
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_train_resume_and_sample(program):
-    """The first training and the first sampling are real starts."""
+    """Train, resume and sample; the first training and the first sampling are real starts."""
     started = program
     options = ["--max_steps", "6", "--log_every", "2", "--sample_every", "4", "--checkpoint_every", "3"]
     output = program.train(*options, forks=False)
@@ -29,7 +29,7 @@ def test_train_resume_and_sample(program):
     assert len(lines) == 3 and all(re.match(pattern.format(2 * i + 2), line) for i, line in enumerate(lines))
     assert "Finished at step 6" in output
 
-    # What it has written.
+    # The files of the run.
     grids = ["train_%08d.png" % step for step in (0, 4, 6)]
     assert sorted(contents(program.samples)) == ["reals.png", *grids]
     assert Image.open(str(program.samples / "reals.png")).size == (32, 32)
@@ -41,7 +41,7 @@ def test_train_resume_and_sample(program):
     assert record["step"] == 6 and record["network"]["filters"] == 4 and record["run"]["k"] == 1
     early = contents(program.samples)
 
-    # Resuming: the total stays the same for the same setting, nothing is written again.
+    # Resuming: the total is the same for the same setting, and no file is written again.
     program = in_this_process(program)
     assert "This run is finished: step 6, max_steps = 6." in program.train("--max_steps", "6")
     output = program.train("--max_steps", "8", "--log_every", "2", "--learning_rate", "0.001")
@@ -53,13 +53,13 @@ def test_train_resume_and_sample(program):
     late = contents(program.samples)
     assert set(late) - set(early) == {"train_00000008.png"} and all(late[name] == early[name] for name in early)
 
-    # Another network or algorithm is refused before anything is written.
+    # A different network or algorithm is refused before any file is written.
     before = sorted(os.listdir(str(program.checkpoints)))
     line = program.refuse("--max_steps", "9", "--filters", "8", "--k", "2")
     assert "k changed from 1 to 2, filters changed from 4 to 8" in line and "start a new run" in line
     assert sorted(os.listdir(str(program.checkpoints))) == before
 
-    # Sampling takes the network from the checkpoint, whatever the settings say.
+    # Sampling uses the network of the checkpoint, not of the settings.
     options = ["--isTrain", "0", "--num_samples", "5", "--single", "1", "--filters", "32", "--image_size", "64"]
     output = started.train(*options, forks=False)
     assert "Sampling from step 8" in output
@@ -120,7 +120,7 @@ def test_a_bar_on_a_terminal(program, columns, epoch):
 
 
 def test_deterministic_mode(program):
-    """TensorFlow then refuses its own clock, and random operations without a seed. A real start."""
+    """In this mode TensorFlow refuses its own clock, and random operations without a seed. A real start."""
     calls = (
         ["--max_steps", "2", "--metrics_every", "1", "--metrics_samples", "8"],
         ["--isTrain", "0", "--num_samples", "3"],

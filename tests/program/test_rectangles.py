@@ -1,4 +1,4 @@
-"""Images that are not square, as a user makes them: all that the program writes has their height and width."""
+"""Non-square images: every image that the program writes has their height and width."""
 
 import importlib.util
 import json
@@ -23,8 +23,8 @@ def trained(tmp_path_factory):
         image = Image.fromarray(gradient(40, 30 + i, (1.0 - 0.1 * i, 0.5, 0.3)))
         image.save(str(folder / "pics" / "ab"[i % 2] / f"{i}.png"))
     program = CalledProgram(folder / "a copy", folder / "pics")
-    program.said = program.train(*SIZE, "--max_steps", "2")
-    program.said += program.train(*MEASURED, "--max_steps", "4")
+    program.output = program.train(*SIZE, "--max_steps", "2")
+    program.output += program.train(*MEASURED, "--max_steps", "4")
     return program
 
 
@@ -35,7 +35,7 @@ def sides_of(path):
 
 
 def made(program, *arguments):
-    """Return {name: height and width} of the images that sampling with these arguments makes."""
+    """Sample with these arguments; return {name: (height, width)} of the new images."""
     before = set(program.samples.rglob("*.*"))
     program.train("--isTrain", "0", *arguments)
     new = set(program.samples.rglob("*.*")) - before
@@ -43,7 +43,7 @@ def made(program, *arguments):
 
 
 def test_training(trained):
-    assert "Resuming from step 2" in trained.said and "Finished at step 4 (patch_distance " in trained.said
+    assert "Resuming from step 2" in trained.output and "Finished at step 4 (patch_distance " in trained.output
     assert sides_of(trained.samples / "train_00000004.png") == (2 * 16, 2 * 24)  # a class in each row
     assert sides_of(trained.samples / "reals.png") == (2 * 16, 2 * 24)
     assert json.loads((trained.checkpoints / "dcgan-4.json").read_text())["network"]["image_size"] == "16x24"
@@ -73,15 +73,15 @@ def test_samples_films_and_arithmetic(trained):
 
 def test_evaluated(trained):
     evaluate = ["--evaluate", "1", "--evaluate_samples", "6", "--metrics_network", "patches"]
-    said = trained.train("--isTrain", "0", *evaluate)
-    assert "6 images, 16x24, crop = random" in said
+    output = trained.train("--isTrain", "0", *evaluate)
+    assert "6 images, 16x24, crop = random" in output
     (nearest,) = trained.samples.glob("nearest_*.png")
     assert sides_of(nearest) == (3 * 16, 2 * (5 * 24 + 6))  # six samples, each with four images behind a gap
 
 
 def test_exported(trained):
     formats = "frozen, page" if importlib.util.find_spec("py_mini_racer") else "frozen"
-    said = trained.train("--isTrain", "0", "--export", formats)  # which compares with the sampler's images
-    assert "16 images differ by at most" in said
+    output = trained.train("--isTrain", "0", "--export", formats)  # it compares with the sampler's images
+    assert "16 images differ by at most" in output
     (described,) = trained.samples.glob("export_*/model.json")
     assert json.loads(described.read_text())["outputs"]["images"]["shape"] == [None, 16, 24, 3]

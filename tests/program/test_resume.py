@@ -1,4 +1,4 @@
-"""Resuming is exact, whatever stopped the run, and never mixes two runs."""
+"""Resuming is exact after any kind of stop, and never mixes two runs."""
 
 import os
 import random
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A program that has trained for two steps, with its `folders` in trained/; tests continue copies of them."""
+    """A program that has trained for two steps, with `folders` in trained/; tests continue copies of them."""
     folder = tmp_path_factory.mktemp("trained")
     program = CalledProgram(folder / "a copy", save_pics(folder / "some pics"))
     program.train("--max_steps", "2", "--checkpoint_every", "1", *folders("trained"))
@@ -24,7 +24,7 @@ def trained(tmp_path_factory):
 
 
 def test_a_run_in_two_parts_is_the_run_in_one(program):
-    """Bit for bit, with all that a run has to remember; the run in one is a real start, the parts are forks."""
+    """Compare bit for bit, with many settings; the run in one part is a real start, the two parts are forks."""
     options = ["--log_every", "1", "--k", "2", "--crop", "random", "--mirror", "1", "--conditional", "1"]
     options += ["--loss", "hinge", "--d_norm", "spectral", "--gradient_penalty", "r1", "--penalty_every", "3"]
     program.train("--max_steps", "7", *options, *folders("whole"), forks=False)

@@ -1,4 +1,4 @@
-"""What a signal does, a second one, a closed terminal, and a reader of the output that is gone."""
+"""Signals, second signals, a closed terminal, and a reader of the output that exits."""
 
 import re
 import signal
@@ -23,8 +23,8 @@ def test_a_signal_saves_and_the_same_command_resumes(program, number, code):
         output, error = process.communicate(timeout=60)
     finally:
         process.kill()
-    told = "main.py: finishing this step, then saving; interrupt again to quit without saving"
-    assert (process.returncode, error.strip()) == (code, told)
+    expected = "main.py: finishing this step, then saving; interrupt again to quit without saving"
+    assert (process.returncode, error.strip()) == (code, expected)
     step = int(re.search(r"Stopped at step (\d+), saved in (.*); the same command resumes it.", output).group(1))
     assert step >= 5 and (program.checkpoints / ("dcgan-%d.json" % step)).exists()
     output = in_this_process(program).train("--max_steps", str(step + 2), "--log_every", "1")
@@ -68,7 +68,7 @@ def test_a_second_signal_quits_even_inside_a_session_run(program, number, code):
 
 
 def test_a_second_signal_quits_when_nobody_reads_any_more(program):
-    """As with `python main.py 2>&1 | tee log`, of which Ctrl-C ends tee first."""
+    """In `python main.py 2>&1 | tee log`, Ctrl-C ends tee first."""
     process = program.start("--max_steps", "100", before=hang_in_a_step)
     try:
         read_until(process.stdout, HANGING)
@@ -83,7 +83,7 @@ def test_a_second_signal_quits_when_nobody_reads_any_more(program):
 
 
 def test_a_reader_that_leaves_does_not_end_training(program):
-    """`python main.py | head -n 3`, and `| tee` which Ctrl-C ends first. A real start."""
+    """Close the pipe as in `python main.py | head -n 3`. A real start."""
     process = program.start("--max_steps", "100000", "--log_every", "1", forks=False)
     try:
         read_until(process.stdout, "epoch")

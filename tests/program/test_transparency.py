@@ -26,13 +26,13 @@ def trained(tmp_path_factory):
         ImageDraw.Draw(image).ellipse((4, 4, 12 + i, 14 + i), fill=(0, 0, 255, 255))
         image.save(str(folder / "discs" / f"{i}.png"))
     program = CalledProgram(tmp_path / "a copy", folder)
-    program.said = program.train(*ALPHA, "--max_steps", "4", *folders("one"))
+    program.output = program.train(*ALPHA, "--max_steps", "4", *folders("one"))
     return program
 
 
 def test_from_transparent_images_to_transparent_samples(trained):
-    program, said, one, samples = trained, trained.said, folders("one"), trained.folder / "one" / "s"
-    assert "12 of 12 images looked at have transparency." in said
+    program, output, one, samples = trained, trained.output, folders("one"), trained.folder / "one" / "s"
+    assert "12 of 12 images looked at have transparency." in output
     assert [row["step"] for row in rows(program.folder / "one" / "c") if row["ms_ssim"]] == ["2", "4"]
     reals = np.asarray(Image.open(str(samples / "reals.png")))
     assert (reals[0, 0] == [255, 0, 0]).all() and not reals[..., 1].any()  # on the background, and no green in it

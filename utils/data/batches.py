@@ -13,7 +13,7 @@ from typing import Any, List, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-# Mixed with the seed, one name for each use of random numbers, so that no two uses share a key.
+# These names are mixed with the seed, one for each use of random numbers, so that no two uses have the same key.
 WINDOW = "window of a picture"
 LEFT = "left of the window of a picture that is not square"
 MIRROR = "mirroring of a picture"
@@ -22,7 +22,7 @@ MIRROR = "mirroring of a picture"
 class Batches(NamedTuple):
     """The tensors of the stream. Each evaluation of images, labels or wait_seconds takes the next batch."""
 
-    size: int  # images in a batch, on all workers together
+    size: int  # images in a batch, including those of the other workers
     images: Any  # [N, height, width, channels] float32 in [-1, 1], the selected rows of the batch
     labels: Any  # [N] int32: index of the class, -1 for none
     wait_seconds: Any  # float64 scalar: seconds that the step waited for the batch
@@ -56,9 +56,9 @@ class EpochShuffle:
 def build_batches(dataset, settings, size, rows=slice(None)):
     """Add an endless stream of batches of `dataset`, a prepare.ImageDataset, to the graph; return its Batches.
 
-    size: images in a batch; one at the end of an epoch continues with the next epoch. rows: the rows of each batch
-    that this worker reads. settings: image_size, mirror and seed are used. Records larger than image_size are cropped
-    to a random window, and with mirror = 1 half of the images, at random, are mirrored.
+    size: number of images in a batch; a batch at the end of an epoch continues with the next epoch. rows: the rows of
+    each batch to read; with several workers, the rows of this one. settings: image_size, mirror and seed are used. A
+    random window is cut from records larger than image_size; mirror = 1 mirrors half of the images at random.
     """
     reader = _Reader(dataset, settings, size, rows)
     with tf.name_scope("batches"):  # so that its operations do not take names of counters, such as "step"

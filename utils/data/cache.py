@@ -164,7 +164,7 @@ class Cache:
                 for slot, _ in rows:
                     source.seek(slot * self.record_bytes)
                     target.write(source.read(self.record_bytes))
-        except OSError:  # a full disk, for example; a later run tries again
+        except OSError:  # probably a full disk; a later run tries again
             _remove_records(self._stem, keep=self.records_path)
             return
         self._db.executemany("UPDATE files SET slot = ? WHERE path = ?", enumerate(path for _, path in rows))

@@ -26,7 +26,7 @@ class Task(NamedTuple):
 
     path: bytes
     slot: int  # for its record
-    size: int  # bytes in the file
+    size: int  # file size in bytes
     mtime_ns: int
 
 

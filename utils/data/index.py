@@ -14,7 +14,7 @@ import PIL
 
 from utils.runtime.lock import has_record_locks
 
-VERSION = 4  # increase it with every change to the tables, or to the records that decode makes
+VERSION = 4  # version of the tables and of decoded records: increase it with every change to either
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT)",

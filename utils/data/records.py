@@ -54,7 +54,7 @@ class Records:
         [n] uint32, the checksums. rebuild: given the checksum of a damaged record, returns its image, [H, W, C]
         uint8, decoded again, or raises UserError.
         """
-        self.shape = (len(slots), *shape)  # all images together: [n, H, W, C]
+        self.shape = (len(slots), *shape)  # shape of all images together: [n, H, W, C]
         self._slots, self._expected, self._rebuild = slots, expected, rebuild
         self._bytes = record_bytes(shape)
         self._file = open(path, "r+b", buffering=0)  # noqa: SIM115  (open as long as records are read)
@@ -71,7 +71,7 @@ class Records:
         for i in np.flatnonzero(checksums(rows) != expected):
             rows[i] = to_record(self._rebuild(int(expected[i])))
             self._expected[indices[i]] = checksums(rows[i : i + 1])[0]
-            with self._lock, contextlib.suppress(OSError):  # a full disk, for example: each read rebuilds the record
+            with self._lock, contextlib.suppress(OSError):  # on a full disk, each read rebuilds the record
                 self._file.seek(int(slots[i]) * self._bytes)
                 self._file.write(rows[i])
         return rows[:, : int(np.prod(self.shape[1:]))].reshape(-1, *self.shape[1:])

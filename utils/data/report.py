@@ -16,7 +16,7 @@ SKIPPED = "skipped.csv"
 _EXAMPLES = 5  # unusable files that are printed; skipped.csv lists all
 _MAX_CLASSES, _MAX_EXTENSIONS, _MAX_LEVELS = 20, 4, 5  # printed classes, extensions of ignored files, black and white
 _INSPECTED = 500  # images, evenly spaced, that are searched for uniform ones and for transparency
-_UNIFORM = 4.0  # each channel of a uniform image has a lower standard deviation, on the scale of 0 to 255
+_UNIFORM = 4.0  # standard deviation, of 255, that no channel of a uniform image reaches
 _MIN_UNIFORM = 0.05  # fraction of uniform images that is printed
 
 

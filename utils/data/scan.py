@@ -75,6 +75,6 @@ class Scan:
             if stat.S_ISDIR(status.st_mode) and not status.st_ino:  # Windows: only os.stat has a folder's identity
                 status = os.stat(os.path.join(self._root, path))
             yield path, status
-        except OSError as error:  # a link to itself, for example
+        except OSError as error:  # for example a link to itself
             is_broken = isinstance(error, FileNotFoundError) and entry.is_symlink()
             self.unreadable.append((path, "broken link" if is_broken else error.strerror))

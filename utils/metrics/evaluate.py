@@ -51,8 +51,7 @@ def _values(measured):
     """Yield the value of each metric with what to compare it with, then the fractions of the classes."""
     for metric in registry.METRICS:
         if metric.name in measured.values:
-            notes = (metric.better, metric.reference and metric.reference(measured))
-            note = "; ".join(filter(None, notes))
+            note = "; ".join(filter(None, (metric.better, metric.reference and metric.reference(measured))))
             yield f"  {metric.name:<16} {measured.values[metric.name]:10.4f}" + (f"   ({note})" if note else "")
     if measured.class_fractions:
         fractions = measured.class_fractions.items()

@@ -143,6 +143,8 @@ def resolve_metric(run, network):
     if ranking[name] not in measured:
         needed = ranking[name].needs[0]
         hint = {INCEPTION: " and inception_graph", EFFICIENTNET: f" after {INSTALL}"}.get(needed, "")
-        problem = f"needs metrics_network = {needed!r}, but {network!r} is used"
-        raise UserError(f"best_metric = {name!r} {problem}; set metrics_network = {needed!r}{hint}, {cure}")
+        raise UserError(
+            f"best_metric = {name!r} needs metrics_network = {needed!r}, but {network!r} is used; set metrics_network "
+            f"= {needed!r}{hint}, {cure}"
+        )
     return ranking[name]
