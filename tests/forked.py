@@ -18,7 +18,7 @@ from unittest import mock
 
 IS_POSSIBLE = sys.platform == "linux"  # on macOS, system libraries may crash in a forked process
 
-_PRELOADED = ("tensorflow.compat.v1", "numpy", "PIL.Image", "PIL.ImageOps", "tqdm", "filelock", "sqlite3", "html")
+_PRELOADED = ("tensorflow.compat.v1", "numpy", "PIL.Image", "PIL.ImageOps", "tqdm", "sqlite3", "html")
 _PRELOADED += ("unittest.mock", "subprocess", "pdb")  # imported by this module, and by one of the ways to start
 # utils/runtime/start.py sets these variables for the import of TensorFlow, which reads them only once.
 _AT_IMPORT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
