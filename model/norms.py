@@ -4,9 +4,8 @@ Batch normalization: Ioffe & Szegedy 2015, arXiv 1502.03167; by class: de Vries 
 normalization: Ba et al. 2016, arXiv 1607.06450. Spectral normalization: Miyato et al. 2018, arXiv 1802.05957.
 """
 
-import tensorflow.compat.v1 as tf
-
 from model import fused_norm, replicas
+from model.graph_mode import tf
 
 # Collection of pairs: a variable, the vector of a power iteration, and its next value.
 POWER_ITERATIONS = "power_iterations"

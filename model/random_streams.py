@@ -6,9 +6,8 @@ evaluations.
 
 import zlib
 
-import tensorflow.compat.v1 as tf
-
 from model import augment, replicas
+from model.graph_mode import tf
 
 
 def stateless_seed(seed, use, draw, rollbacks=0):
