@@ -29,7 +29,7 @@ def _size_of(path):
         return None
 
 
-def centre_squares(paths, channels):
+def center_squares(paths, channels):
     """Yield the center square of each image at its full resolution, as a PIL image of mode RGB or L (1 channel).
 
     Images are upright and, where transparent, on white, as this program sees them. Those that cannot be decoded are

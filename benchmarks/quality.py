@@ -162,7 +162,7 @@ def read_reals(folder, limit, size=64):
     """Return at most `limit` images of a folder, chosen at random: [N, size, size, 3] uint8."""
     paths = image_files.find(folder)
     np.random.RandomState(0).shuffle(paths)
-    squares = itertools.islice(image_files.centre_squares(paths, channels=3), limit)
+    squares = itertools.islice(image_files.center_squares(paths, channels=3), limit)
     return np.stack([np.asarray(ImageOps.fit(square, (size, size))) for square in squares])
 
 

@@ -39,10 +39,10 @@ def test_all_image_files_are_found_whatever_their_names(folder):
     assert names == [os.path.join(*name.split("/")) for name in expected]
 
 
-def test_centre_squares_at_full_resolution(folder):
-    squares = list(image_files.centre_squares(image_files.find(str(folder)), 3))
+def test_center_squares_at_full_resolution(folder):
+    squares = list(image_files.center_squares(image_files.find(str(folder)), 3))
     assert [(square.mode, square.size) for square in squares] == [("RGB", (20, 20))] * 5  # 6.jpg is skipped
     assert np.array_equal(np.asarray(squares[1]), gradient(20, 24)[2:22])
     assert (np.asarray(squares[4]) == 255).all()  # transparent, on white
-    gray = list(image_files.centre_squares([str(folder / "b" / "4")], 1))
+    gray = list(image_files.center_squares([str(folder / "b" / "4")], 1))
     assert [(square.mode, square.size) for square in gray] == [("L", (20, 20))]
