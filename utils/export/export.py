@@ -42,15 +42,15 @@ def export(generator, run):
     failures, any_published = [], False
     with tempfile.TemporaryDirectory(prefix="dcgan-") as temporary:
         folder = pathlib.Path(temporary)
-        for name, format in chosen.items():
+        for name, module in chosen.items():
             try:
-                tolerances = format.module.write(frozen, folder)
+                tolerances = module.write(frozen, folder)
             except Exception as error:  # converters, and their imports, raise anything
                 failures.append(f"{name} ({type(error).__name__}: {reason_of(error)})")
                 continue
             for file, tolerance in tolerances.items():
                 try:
-                    difference = _check(folder / file, format.module.READER, feed, expected, tolerance)
+                    difference = _check(folder / file, module.READER, feed, expected, tolerance)
                 except RunError as error:
                     failures.append(str(error))
                     continue
