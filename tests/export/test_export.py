@@ -122,6 +122,7 @@ def network(graph, tiny, tmp_path, monkeypatch):
     tf.identity(images, name="images_float")
     sampler = collections.namedtuple("Sampler", "z labels classes images")(z, tf.placeholder(tf.int32), None, images)
     manifest = Manifest(12, {"pics_dir": "pics"}, tiny.network, SavedState(run_id="0123456789abcdef"))
+    (tmp_path / "s").mkdir()
     selected = Selected(store.checkpoint_at(str(tmp_path), 12), manifest, "the latest", weights="0123456789ab")
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())

@@ -15,6 +15,7 @@ from utils.export import formats
 from utils.export.frozen import OUTPUTS, Frozen
 from utils.export.target import Target
 from utils.output.alpha import premultiply, unpremultiply
+from utils.output.plain_paths import plain_folder
 from utils.sampling import picks
 
 _CHECKED = 16  # images
@@ -40,8 +41,9 @@ def export(generator, run):
     feed, expected = _reference(generator, run.sample_seed)
     frozen = _freeze(generator, run, feed)
     failures, any_published = [], False
-    with tempfile.TemporaryDirectory(prefix="dcgan-") as temporary:
-        folder = pathlib.Path(temporary)
+    # Inside samples_dir, so that a file that was checked need only be moved.
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=run.samples_dir) as parent, plain_folder(parent) as plain:
+        folder = pathlib.Path(plain)
         for name, module in chosen.items():
             try:
                 tolerances = module.write(frozen, folder)

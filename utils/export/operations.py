@@ -102,12 +102,12 @@ class Operations:
         if stride == 2:
             seen = [[((y + padding - i) // 2, i) for i in range((y + padding) % 2, n, 2)] for y in (0, 1)]
         reference, parts = self._reference(x), []
-        for row, column in itertools.product(range(len(seen)), repeat=2):
+        for row, column in itertools.product(range(stride), repeat=2):
             taps = [(dy, dx, kernel[i, j]) for (dy, i), (dx, j) in itertools.product(seen[row], seen[column])]
             matrix = np.concatenate([weights for _, _, weights in taps], axis=1)  # [out, taps * in]
             offsets = [[dy, dx] for dy, dx, _ in taps]
             parts.append({"row": row, "column": column, "taps": offsets, **self._array(matrix)})
-        return self._add("convolution", reference, stride=len(seen), parts=parts)
+        return self._add("convolution", reference, stride=stride, parts=parts)
 
 
 def _inputs(node):
