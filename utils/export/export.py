@@ -15,7 +15,7 @@ from utils.export import formats
 from utils.export.frozen import OUTPUTS, Frozen
 from utils.export.target import Target
 from utils.output.alpha import premultiply, unpremultiply
-from utils.output.plain_paths import plain_folder
+from utils.output.files import plain_folder
 from utils.sampling import picks
 
 _CHECKED = 16  # images

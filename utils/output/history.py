@@ -10,7 +10,6 @@ import tensorflow.compat.v1 as tf
 
 from utils.errors import reason_of
 from utils.output import files
-from utils.output.plain_paths import plain_folder
 
 HISTORY = "history.csv"
 # The columns that every row fills, and their tags in TensorBoard; '': none.
@@ -84,7 +83,7 @@ class History:
         os.makedirs(self._logs, exist_ok=True)
         name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
         name += f".{next(_NUMBERS):04d}"  # TensorBoard reads the files in the order of their names
-        with plain_folder(self._logs) as folder:  # only while the file is opened
+        with files.plain_folder(self._logs) as folder:  # only while the file is opened
             writer = tf.io.TFRecordWriter(os.path.join(folder, name))
         writer.write(tf.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
         return writer
