@@ -20,7 +20,7 @@ SIZE, Z_DIM, FILTERS = 64, 100, 64
 
 
 def read_images(folder, size, channels):
-    """Return all images below a folder, their center squares resized: [n, C, size, size] float32 in [-1, 1]."""
+    """Return the resized center squares of all images below a folder: [n, C, size, size] float32 in [-1, 1]."""
     squares = image_files.center_squares(image_files.find(folder), channels)
     resized = (np.asarray(square.resize((size, size), Image.BILINEAR), np.uint8) for square in squares)
     images = [array.reshape(size, size, channels).transpose(2, 0, 1) for array in resized]

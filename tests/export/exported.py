@@ -13,8 +13,8 @@ from utils.export import formats
 IS_OLD = tf.__version__.startswith("1.")
 HERE = [
     name
-    for name, each in formats.FORMATS.items()
-    if not (IS_OLD and each.needs_tensorflow_2) and all(map(importlib.util.find_spec, each.packages))
+    for name in formats.FORMATS
+    if not (IS_OLD and name == "tflite") and all(map(importlib.util.find_spec, formats.PACKAGES.get(name, ())))
 ]
 CLASSES = ("<img src=x onerror=alert(1)>", "b & c")
 VARIANTS = {

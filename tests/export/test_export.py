@@ -100,7 +100,7 @@ def test_a_batch_of_one_and_of_many(exported, tmp_path):  # noqa: F811
             feed["labels"] = np.arange(count, dtype=np.int32) % 2
         np.savez(str(tmp_path / f"{count}.npz"), **feed)
     for format in HERE:
-        code += formats.FORMATS[format].module.READER
+        code += formats.FORMATS[format].READER
         for count in (1, 70):
             path = str(exported.exported / FILES[format][0])
             code += f"images = read({path!r}, dict(np.load('{count}.npz')))['images']\n"
@@ -122,6 +122,7 @@ def network(graph, tiny, tmp_path, monkeypatch):
     tf.identity(images, name="images_float")
     sampler = collections.namedtuple("Sampler", "z labels classes images")(z, tf.placeholder(tf.int32), None, images)
     manifest = Manifest(12, {"pics_dir": "pics"}, tiny.network, SavedState(run_id="0123456789abcdef"))
+    (tmp_path / "s").mkdir()
     selected = Selected(store.checkpoint_at(str(tmp_path), 12), manifest, "the latest", weights="0123456789ab")
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -174,7 +175,7 @@ def test_a_broken_converter_does_not_stop_the_other_formats(network, monkeypatch
         raise ImportError("no such name\nsomewhere")
 
     generator, run, _ = network
-    monkeypatch.setattr(formats.FORMATS["saved_model"].module, "write", fail)
+    monkeypatch.setattr(formats.FORMATS["saved_model"], "write", fail)
     for export_setting, files in (("saved_model", []), ("saved_model,frozen", ["generator.pb", "model.json"])):
         lines = []
         with pytest.raises(RunError) as caught:

@@ -6,14 +6,14 @@ import tempfile
 import pytest
 
 from utils.errors import UserError
-from utils.output import plain_paths
+from utils.output import files
 
 ODD = ("repo [copy]", "what?", "a*", "back\\slash", "{a,b}", "new\nline", os.fsdecode(b"\xff"), "#1", "a|b", "\u202e")
 
 
 @pytest.mark.parametrize("name", ("plain", "with spaces, and a (copy) of 50%", "ün日本", "a+b=c@d:~e"))
 def test_most_paths_are_unchanged(tmp_path, name):
-    with plain_paths.plain_folder(str(tmp_path / name)) as path:
+    with files.plain_folder(str(tmp_path / name)) as path:
         assert path == str(tmp_path / name)
 
 
@@ -23,13 +23,13 @@ def test_other_paths_get_a_relative_path_or_a_link(tmp_path, monkeypatch, name):
     monkeypatch.chdir(str(tmp_path))
     folder = tmp_path / name
     (folder / "deep").mkdir(parents=True)
-    with plain_paths.plain_folder(str(folder / "deep")) as path:
+    with files.plain_folder(str(folder / "deep")) as path:
         assert name not in path
         with open(os.path.join(path, "a.txt"), "w") as file:
             file.write("text")
     assert (folder / "deep" / "a.txt").read_text() == "text" and not os.path.exists(os.path.dirname(path))
     monkeypatch.chdir(str(folder))
-    with plain_paths.plain_folder(str(folder / "deep")) as path:
+    with files.plain_folder(str(folder / "deep")) as path:
         assert path == os.path.join(".", "deep")
 
 
@@ -38,12 +38,12 @@ def test_without_links_such_a_path_is_refused_in_one_line(tmp_path, monkeypatch)
     def symlink(*_, **__):
         raise OSError("a privilege is missing")
 
-    plain_paths.check("checkpoints_dir", "/what?")
+    files.check_plain("checkpoints_dir", "/what?")
     monkeypatch.setattr(os, "symlink", symlink)
-    plain_paths.check("checkpoints_dir", "/plain")
+    files.check_plain("checkpoints_dir", "/plain")
     with pytest.raises(UserError, match=r"checkpoints_dir = /what\?: .* a link to it cannot be made \(a privilege"):
-        plain_paths.check("checkpoints_dir", "/what?")
+        files.check_plain("checkpoints_dir", "/what?")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a*"))
     os.makedirs(tempfile.tempdir)
     with pytest.raises(UserError, match=r"the folder of temporary files, .*, also has such a path"):
-        plain_paths.check("checkpoints_dir", "/what?")
+        files.check_plain("checkpoints_dir", "/what?")

@@ -7,7 +7,7 @@ from utils.checkpoints import store
 from utils.checkpoints.manifest import LaterVersionError, Manifest
 from utils.checkpoints.run_id import weights_digest
 from utils.errors import UserError
-from utils.output import plain_paths
+from utils.output import files
 from utils.output.terminal import warn
 
 
@@ -33,7 +33,7 @@ def newest_good(folder):
 
     Raise UserError if there are checkpoints, but none is good.
     """
-    plain_paths.check("checkpoints_dir", folder)
+    files.check_plain("checkpoints_dir", folder)
     checkpoints, damaged = store.find(folder), []
     for checkpoint in reversed(checkpoints):
         try:
@@ -123,7 +123,7 @@ def select(folder, wanted):
 
 
 def _select_step(folder, step):
-    plain_paths.check("checkpoints_dir", folder)
+    files.check_plain("checkpoints_dir", folder)
     steps = [existing.step for existing in store.find(folder)]
     if step not in steps:
         if not steps:

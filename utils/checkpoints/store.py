@@ -16,7 +16,6 @@ import tensorflow.compat.v1 as tf
 from utils.checkpoints import manifest as manifests
 from utils.errors import UserError, reason_of
 from utils.output import files
-from utils.output.plain_paths import plain_folder
 from utils.output.terminal import warn
 
 PREFIX = "dcgan"
@@ -87,7 +86,7 @@ def _reading(checkpoint):
 @contextlib.contextmanager
 def _plain(path):
     """Yield the path of a checkpoint as TensorFlow takes it, valid inside the context."""
-    with plain_folder(os.path.dirname(path)) as folder:
+    with files.plain_folder(os.path.dirname(path)) as folder:
         yield os.path.join(folder, os.path.basename(path))
 
 
@@ -125,7 +124,7 @@ def save(session, saver, checkpoint, manifest_text, keep):
         problem = f"older ones cannot be removed ({reason_of(error)})"
         warn(f"the checkpoint of step {checkpoint.step} is saved, but {problem}", fresh_line=True)
     # Only TensorFlow's own tools need this; the program lists the files instead.
-    with contextlib.suppress(OSError, tf.errors.OpError), plain_folder(checkpoint.folder) as folder:
+    with contextlib.suppress(OSError, tf.errors.OpError), files.plain_folder(checkpoint.folder) as folder:
         tf.train.update_checkpoint_state(folder, os.path.basename(checkpoint.path))
 
 

@@ -15,6 +15,7 @@ from utils.export import formats
 from utils.export.frozen import OUTPUTS, Frozen
 from utils.export.target import Target
 from utils.output.alpha import premultiply, unpremultiply
+from utils.output.files import plain_folder
 from utils.sampling import picks
 
 _CHECKED = 16  # images
@@ -40,17 +41,18 @@ def export(generator, run):
     feed, expected = _reference(generator, run.sample_seed)
     frozen = _freeze(generator, run, feed)
     failures, any_published = [], False
-    with tempfile.TemporaryDirectory(prefix="dcgan-") as temporary:
-        folder = pathlib.Path(temporary)
-        for name, format in chosen.items():
+    # Inside samples_dir, so that a file that was checked need only be moved.
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=run.samples_dir) as parent, plain_folder(parent) as plain:
+        folder = pathlib.Path(plain)
+        for name, module in chosen.items():
             try:
-                tolerances = format.module.write(frozen, folder)
+                tolerances = module.write(frozen, folder)
             except Exception as error:  # converters, and their imports, raise anything
                 failures.append(f"{name} ({type(error).__name__}: {reason_of(error)})")
                 continue
             for file, tolerance in tolerances.items():
                 try:
-                    difference = _check(folder / file, format.module.READER, feed, expected, tolerance)
+                    difference = _check(folder / file, module.READER, feed, expected, tolerance)
                 except RunError as error:
                     failures.append(str(error))
                     continue

@@ -30,6 +30,6 @@ def read(path, inputs):
 
 
 def write(frozen, folder):
-    """Write generator.pb; see formats.Format."""
+    """Write generator.pb; see formats."""
     (folder / "generator.pb").write_bytes(frozen.graph_def.SerializeToString())
     return {"generator.pb": 1}

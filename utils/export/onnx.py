@@ -15,7 +15,7 @@ def read(path, inputs):
 
 
 def write(frozen, folder):
-    """Write generator.onnx and generator_float16.onnx; see formats.Format."""
+    """Write generator.onnx and generator_float16.onnx; see formats."""
     import onnx
     import tf2onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16

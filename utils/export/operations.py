@@ -29,14 +29,13 @@ class Operations:
         graph_def = tf.graph_util.extract_sub_graph(graph_def, [output])
         self.steps, self.arrays = [], []
         self._nodes = {node.name: node for node in graph_def.node}
-        self._varying = set()  # names of the nodes that depend on the inputs of the graph
+        varying = set()  # names of the nodes that depend on the inputs of the graph
         for node in graph_def.node:  # each comes after its inputs
-            if node.op == "Placeholder" or not self._varying.isdisjoint(_inputs(node)):
-                self._varying.add(node.name)
-        used = {name for varying in self._varying for name in _inputs(self._nodes[varying])} - self._varying
+            if node.op == "Placeholder" or not varying.isdisjoint(_inputs(node)):
+                varying.add(node.name)
         with tf.Graph().as_default(), tf.Session() as session:
             tf.import_graph_def(graph_def, name="")
-            self._constants = session.run({name: f"{name}:0" for name in used})
+            self._constants = session.run({name: f"{name}:0" for name in self._nodes if name not in varying})
         self._references = {}  # {name of a node: what stands for it in `inputs`}
         self._reference(output)
 
@@ -78,9 +77,9 @@ class Operations:
         if node.op.startswith("FusedBatchNorm"):
             return self._batch_norm(node, inputs)
         if node.op == "Conv2D":
-            return self._convolution(inputs[0], self._constants[inputs[1]].transpose(0, 1, 3, 2))
+            return self._convolution(inputs[0], self._constants[inputs[1]].transpose(0, 1, 3, 2), stride=1)
         if node.op == "Conv2DBackpropInput":
-            return self._transposed_convolution(inputs[2], self._constants[inputs[1]])
+            return self._convolution(inputs[2], self._constants[inputs[1]], stride=2)
         raise RunError(f"utils/export/operations.py does not support {node.op}, the operation of {name}")
 
     def _batch_norm(self, node, inputs):
@@ -89,31 +88,26 @@ class Operations:
         scale = gamma / np.sqrt(variance + node.attr["epsilon"].f)
         return self._add("affine", self._reference(inputs[0]), self._array(scale), self._array(beta - mean * scale))
 
-    def _convolution(self, x, kernel):
-        """Add a convolution with stride 1."""
-        padding = (len(kernel) - 1) // 2
-        return self._add_parts(x, kernel, [[(i - padding, i) for i in range(len(kernel))]])
+    def _convolution(self, x, kernel, stride):
+        """Add a convolution with stride 1, or a transposed convolution with stride 2.
 
-    def _transposed_convolution(self, x, kernel):
-        """Add a transposed convolution with stride 2."""
-        n = len(kernel)
-        padding = (n - 2) // 2
-        seen = [[((y + padding - i) // 2, i) for i in range((y + padding) % 2, n, 2)] for y in (0, 1)]
-        return self._add_parts(x, kernel, seen)
-
-    def _add_parts(self, x, kernel, seen):
-        """Add a convolution as one matrix product for each pixel of a square of stride x stride pixels.
-
-        x: the name of its input. kernel: [n, n, out, in]. seen: for each row of the square, the rows that it sees, as
-        (offset from the row of the input, row of the kernel); the same for columns.
+        It becomes one matrix product for each pixel of a square of stride x stride pixels. x: the name of its input.
+        kernel: [n, n, out, in].
         """
+        # For each row of the square, the rows that it sees, as (offset from the row of the input, row of the kernel);
+        # the same for columns.
+        n = len(kernel)
+        padding = (n - stride) // 2
+        seen = [[(i - padding, i) for i in range(n)]]
+        if stride == 2:
+            seen = [[((y + padding - i) // 2, i) for i in range((y + padding) % 2, n, 2)] for y in (0, 1)]
         reference, parts = self._reference(x), []
-        for row, column in itertools.product(range(len(seen)), repeat=2):
+        for row, column in itertools.product(range(stride), repeat=2):
             taps = [(dy, dx, kernel[i, j]) for (dy, i), (dx, j) in itertools.product(seen[row], seen[column])]
             matrix = np.concatenate([weights for _, _, weights in taps], axis=1)  # [out, taps * in]
             offsets = [[dy, dx] for dy, dx, _ in taps]
             parts.append({"row": row, "column": column, "taps": offsets, **self._array(matrix)})
-        return self._add("convolution", reference, stride=len(seen), parts=parts)
+        return self._add("convolution", reference, stride=stride, parts=parts)
 
 
 def _inputs(node):

@@ -44,7 +44,7 @@ def read(path, inputs):
 
 
 def write(frozen, folder):
-    """Write generator.html; see formats.Format."""
+    """Write generator.html; see formats."""
     operations, generator = Operations(frozen.graph_def, "images_float"), frozen.generator
     arrays, numbers = _to_16_bits([*operations.arrays, frozen.z])
     title = os.path.basename(generator.selected.manifest.run["pics_dir"])

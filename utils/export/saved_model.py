@@ -17,7 +17,7 @@ def read(path, inputs):
 
 
 def write(frozen, folder):
-    """Write saved_model/1/; see formats.Format."""
+    """Write saved_model/1/; see formats."""
     with tf.Graph().as_default() as graph, tf.Session() as session:
         tf.import_graph_def(frozen.graph_def, name="")
         inputs = {name: graph.get_tensor_by_name(f"{name}:0") for name in frozen.inputs}

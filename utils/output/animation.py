@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import io
+import math
 import os
 import tempfile
 
@@ -17,52 +18,40 @@ _STRIP = 12  # images in a strip
 _BAND = 12  # pixels: height of a line of text above or below an image
 
 
-def animate(frames, format, milliseconds):
-    """Return an animation of frames, bytes; see `to_pil_frames` and `encode`."""
-    return encode(to_pil_frames(frames, format), format, milliseconds)
+def write_films(path, frames, milliseconds, max_bytes=math.inf):
+    """Write the frames as animations that repeat forever, in the formats that Pillow supports; return their paths.
 
-
-def to_pil_frames(frames, format):
-    """Return images as `encode` takes them; a GIF's get palettes of 256 colors, which is most of its work.
-
-    frames: images [H, W, C] uint8 of equal shapes, C 1 or 3. format: 'GIF' or 'WEBP'.
-    """
-    images = [_rgb(frame) for frame in frames]
-    return [image.convert("P", palette=Image.ADAPTIVE) for image in images] if format == "GIF" else images
-
-
-def encode(images, format, milliseconds):
-    """Return an animation that repeats forever, bytes; b'' if Pillow was built without this format.
-
-    images: from `to_pil_frames` of this format. milliseconds: of each frame, or a list.
+    path: a function that returns the path for an ending. frames: images [H, W, C] uint8 of equal shapes, C 1 or 3.
+    milliseconds: of a frame, and of the last one. If a file would have more than max_bytes, it has every second frame,
+    or every fourth, and so on, and the last one.
     """
     Image.init()
-    if format not in Image.SAVE_ALL:
-        return b""
+    paths = {format: path(f".{format.lower()}") for format in ("GIF", "WEBP") if format in Image.SAVE_ALL}
+    for format, name in paths.items():
+        images = [_rgb(frame) for frame in frames]
+        if format == "GIF":  # its palette of 256 colors is most of the work
+            images = [image.convert("P", palette=Image.ADAPTIVE) for image in images]
+        data = _encode(images, format, *milliseconds)
+        while len(data) > max_bytes and len(images) > 2:
+            images = images[::-1][::2][::-1]  # keeps the last frame
+            data = _encode(images, format, *milliseconds)
+        files.write(name, data)
+    return list(paths.values())
+
+
+def _encode(images, format, milliseconds, last_milliseconds):
     first, *others = images
+    durations = [milliseconds] * len(others) + [last_milliseconds]
     options = {"quality": 85, "method": 3} if format == "WEBP" else {}
     buffer = io.BytesIO()
-    first.save(buffer, format, save_all=True, append_images=others, duration=milliseconds, loop=0, **options)
+    first.save(buffer, format, save_all=True, append_images=others, duration=durations, loop=0, **options)
     return buffer.getvalue()
-
-
-def write_films(path, film):
-    """Write the animations that Pillow supports; return their paths.
-
-    path: a function that returns the path for an ending. film: a function that returns the animation, bytes, for a
-    format.
-    """
-    films = {path(f".{format.lower()}"): film(format) for format in ("GIF", "WEBP")}
-    films = {name: data for name, data in films.items() if data}
-    for name, data in films.items():
-        files.write(name, data)
-    return list(films)
 
 
 def write_mp4(path, frames, milliseconds):
     """Write an MP4 film; return False if imageio-ffmpeg, which writes it, is not installed.
 
-    frames: as for `to_pil_frames`; milliseconds: of each.
+    frames: as for `write_films`; milliseconds: of each.
     """
     if not importlib.util.find_spec("imageio_ffmpeg"):
         return False

@@ -1,16 +1,19 @@
-"""Files that are never half written, lines that are written whole, and folders that can be written to."""
+"""Files that are never half written, lines that are written whole, and folders that the program can use."""
 
 import contextlib
 import errno
 import os
+import re
 import secrets
 import tempfile
 
-from utils.errors import UserError
+from utils.errors import UserError, reason_of
 from utils.runtime import filesystem
 
 # Errors of file systems that cannot sync files at all, among them some network ones.
 _NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+# Paths that TensorFlow takes as they are.
+_PLAIN = re.compile(r"[\w/ .,:=@+~%()-]*" if os.sep == "/" else r"[\w/\\ .,:=@+~%()-]*")
 
 
 def write(path, data, sync=False):
@@ -57,6 +60,41 @@ def make_writable(setting, folder):
             raise UserError(f"{setting} = {folder} is a broken link, to {target}; correct or remove the link")
         reason = "it is a file" if os.path.isfile(folder) else error.strerror
         raise UserError(f"{setting} = {folder} cannot be written ({reason}); choose another folder")
+
+
+def check_plain(setting, folder):
+    """Raise UserError if there is no path by which TensorFlow can use the folder that a setting names."""
+    try:
+        with plain_folder(folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{setting} = {folder}: TensorFlow does not take all characters of this path, and a link to it cannot be "
+            f"made ({reason_of(error)}); choose another folder"
+        )
+
+
+@contextlib.contextmanager
+def plain_folder(folder):
+    """Yield a path of `folder`, an absolute one, that TensorFlow takes as it is; valid inside the context.
+
+    TensorFlow reads some paths as patterns, where [ ] * ? \\ have a meaning, and accepts only valid UTF-8. If the path
+    of the folder has other characters than the usual ones, this is its path relative to the working directory, or a
+    temporary link to it. Raise OSError if there is none.
+    """
+    paths = [folder]
+    with contextlib.suppress(OSError, ValueError):  # the working directory was removed, or is on another drive
+        paths.append(os.path.join(os.curdir, os.path.relpath(folder)))
+    plain = next(filter(_PLAIN.fullmatch, paths), None)
+    if plain:
+        yield plain
+        return
+    with tempfile.TemporaryDirectory(prefix="dcgan-") as parent:
+        link = os.path.join(parent, "folder")
+        if not _PLAIN.fullmatch(link):
+            raise OSError(f"the folder of temporary files, {tempfile.gettempdir()}, also has such a path")
+        os.symlink(folder, link, target_is_directory=True)
+        yield link
 
 
 def fsync_file(path):

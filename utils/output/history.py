@@ -10,7 +10,6 @@ import tensorflow.compat.v1 as tf
 
 from utils.errors import reason_of
 from utils.output import files
-from utils.output.plain_paths import plain_folder
 
 HISTORY = "history.csv"
 # The columns that every row fills, and their tags in TensorBoard; '': none.
@@ -35,7 +34,11 @@ _NUMBERS = itertools.count()  # number the event files of this process
 
 
 class History:
-    """Writes a row of history.csv and a point in TensorBoard for each logged step."""
+    """Writes a row of history.csv and a point in TensorBoard for each logged step.
+
+    It writes TensorBoard's events itself, each at once. `tf.summary.FileWriter` does so in a thread of its own, which
+    dies with a traceback on a full disk: all later events are then lost without an error.
+    """
 
     def __init__(self, folder, step, metrics):
         """Continue after `step`; rows and points of later steps are dropped.
@@ -48,8 +51,8 @@ class History:
         self._columns = tuple(dict.fromkeys((*STEP_COLUMNS, *metrics, *header)))
         kept = [self._line(row) for row in _rows(lines, header)]
         files.write(self._path, "\n".join([",".join(self._columns), *kept, ""]).encode())
-        self._events = Events(os.path.join(folder, "logs"))
-        self._events.add(step + 1, session_log=tf.SessionLog(status=tf.SessionLog.START))
+        self._logs, self._writer = os.path.join(folder, "logs"), None  # the writer of the present file of events
+        self._add_event(step + 1, session_log=tf.SessionLog(status=tf.SessionLog.START))
 
     def _line(self, row):
         values = (row.get(name, "") for name in self._columns)
@@ -60,48 +63,33 @@ class History:
         files.append_line(self._path, self._line(row))
         tags = dict(_TAGS, **{name: f"quality/{name}" for name in self._metrics if name in row})
         values = [tf.Summary.Value(tag=tag, simple_value=row[name]) for name, tag in tags.items() if tag]
-        self._events.add(row["step"], summary=tf.Summary(value=values))
+        self._add_event(row["step"], summary=tf.Summary(value=values))
 
     def write_grid(self, step, png, shape):
         """Show a sample grid in TensorBoard; png: the bytes of its file, shape: its [H, W, C]."""
         height, width, channels = shape
         image = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
-        self._events.add(step, summary=tf.Summary(value=[tf.Summary.Value(tag="samples", image=image)]))
+        self._add_event(step, summary=tf.Summary(value=[tf.Summary.Value(tag="samples", image=image)]))
 
-    def close(self):
-        """Close TensorBoard's file; history.csv is open only while a row is written."""
-        self._events.close()
-
-
-class Events:
-    """A file of TensorBoard events, each written at once.
-
-    `tf.summary.FileWriter` writes from a thread of its own: on a full disk that thread dies with a traceback, and all
-    later events are lost without an error.
-    """
-
-    def __init__(self, folder):
-        self._folder, self._writer = folder, None
-
-    def add(self, step, **content):
+    def _add_event(self, step, **content):
         """Write an event; raise OSError if that fails: the next event then begins another file."""
         with _errors_as_os_errors():
-            writer, self._writer = self._writer or self._open(), None
+            writer, self._writer = self._writer or self._open_events(), None
             writer.write(tf.Event(wall_time=time.time(), step=step, **content).SerializeToString())
             writer.flush()
             self._writer = writer
 
-    def _open(self):
-        os.makedirs(self._folder, exist_ok=True)
+    def _open_events(self):
+        os.makedirs(self._logs, exist_ok=True)
         name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
         name += f".{next(_NUMBERS):04d}"  # TensorBoard reads the files in the order of their names
-        with plain_folder(self._folder) as folder:  # only while the file is opened
+        with files.plain_folder(self._logs) as folder:  # only while the file is opened
             writer = tf.io.TFRecordWriter(os.path.join(folder, name))
         writer.write(tf.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
         return writer
 
     def close(self):
-        """Close the file; raise OSError if that fails."""
+        """Close TensorBoard's file; raise OSError if that fails. history.csv is open only while a row is written."""
         writer, self._writer = self._writer, None
         if writer:
             with _errors_as_os_errors():
@@ -152,15 +140,11 @@ def _is_up_to(step, line):
 
 
 def _rows(lines, header):
-    """Return the rows in lines that begin with a step, dicts of text; damaged lines are dropped."""
+    """Yield the rows in lines that begin with a step, dicts of text; damaged lines are dropped."""
     lengths = {min(len(header), length) for length in (len(header), *_LENGTHS)}
-    rows = (line.split(",") for line in lines)
-    return [dict(zip(header, values)) for values in rows if len(values) in lengths and _are_numbers(values)]
-
-
-def _are_numbers(values):
-    """Return whether the values that are not empty are numbers."""
-    try:
-        return bool([float(value) for value in values if value])
-    except ValueError:
-        return False
+    for values in (line.split(",") for line in lines):
+        with contextlib.suppress(ValueError):
+            for value in filter(None, values):
+                float(value)  # raises ValueError for damaged ones
+            if len(values) in lengths:
+                yield dict(zip(header, values))

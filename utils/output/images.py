@@ -23,15 +23,13 @@ def center_crop(images, height, width):
     return np.ascontiguousarray(images[:, top : top + height, left : left + width])
 
 
-def averaging_factor(height, width, to):
-    """Return the power of two that divides the shorter side into `to` to 2 * `to` - 1 pixels; 1 if it is shorter."""
-    return 2 ** max(0, (min(height, width) // to).bit_length() - 1)
-
-
 def averaged_down(images, to):
-    """Return images [N, H, W, C] averaged down by their averaging_factor: [N, H / factor, W / factor, C] float32."""
+    """Return images [N, H, W, C] averaged down by a factor: [N, H / factor, W / factor, C] float32.
+
+    The factor is the power of two that makes the shorter side `to` to 2 * `to` - 1 pixels; 1 if it is shorter.
+    """
     n, height, width, channels = images.shape
-    factor = averaging_factor(height, width, to)
+    factor = 2 ** max(0, (min(height, width) // to).bit_length() - 1)
     squares = images.reshape(n, height // factor, factor, width // factor, factor, channels)
     return squares.mean(axis=(2, 4), dtype=np.float32)
 

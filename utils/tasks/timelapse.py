@@ -52,7 +52,7 @@ def write_timelapse(samples_dir, run_id):
         return ""
     frames = [animation.with_text(np.asarray(image), f"step {step}", below=True) for step, image in images]
     stem = os.path.join(samples_dir, "timelapse")
-    paths = animation.write_films(lambda ending: stem + ending, lambda format: _small_enough(frames, format))
+    paths = animation.write_films(lambda ending: stem + ending, frames, (_FRAME, _LAST_FRAME), _MAX_BYTES)
     return f"The course of training: {', '.join(paths)}"
 
 
@@ -77,16 +77,6 @@ def read_grid(path, size):
         return None
     image.thumbnail((size, size), Image.LANCZOS)
     return image
-
-
-def _small_enough(frames, format):
-    """Encode evenly spaced frames, all that fit the size limit, with a pause at the end."""
-    images = animation.to_pil_frames(frames, format)
-    while True:
-        data = animation.encode(images, format, [_FRAME] * (len(images) - 1) + [_LAST_FRAME])
-        if len(data) <= _MAX_BYTES or len(images) <= 2:
-            return data
-        images = images[::-1][::2][::-1]  # keeps the last frame
 
 
 TASK = Task(name="timelapse", setting="timelapse", uses=(), describe=_describe, run=_run, memory_setting="timelapse")
