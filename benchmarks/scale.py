@@ -47,9 +47,9 @@ def make_cache(resolved):
 
     def fill(cache):
         black = int(checksums(np.zeros((1, cache.record_bytes), np.uint8))[0])
-        count = cache.compare(Scan(run.pics_dir))
+        count, files = cache.compare(Scan(run.pics_dir))
         os.truncate(cache.records_path, count * cache.record_bytes)
-        for task in cache.tasks(cache.new_files()):
+        for task in cache.tasks(files):
             cache.add(task, Outcome("picture", checksum=black))
         return count
 

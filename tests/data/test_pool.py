@@ -77,17 +77,17 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
     at_start(CRASH.format(names=crashing))
     records.write_bytes(b"")
     options = RECIPE._replace(size=8)
-    tasks = [decoder.Task(name, 2 * i, 100, 0) for i, name in enumerate(names)]
+    tasks = [decoder.Task(name, 100, 0, "", 2 * i) for i, name in enumerate(names)]
     results = dict(pool.decode_all(iter(tasks), decoder.Job(str(tmp_path), str(records), options, {}), 2))
     assert set(results) == set(tasks)
     content = np.zeros((300, record_bytes((8, 8, 3))), np.uint8)
     content.ravel()[: records.stat().st_size] = np.frombuffer(records.read_bytes(), np.uint8)
     for task, outcome in results.items():
-        if task[0] in crashing:
+        if task.path in crashing:
             assert outcome == decoder.Outcome("unread", "decoding it crashed (signal 11)")
             continue
-        record = to_record(decode_alone(os.path.join(str(tmp_path), os.fsdecode(task[0])), options))
-        assert np.array_equal(content[task[1]], record)
+        record = to_record(decode_alone(os.path.join(str(tmp_path), os.fsdecode(task.path)), options))
+        assert np.array_equal(content[task.slot], record)
         assert outcome == decoder.Outcome("picture", "", checksums(record[None])[0])
     assert multiprocessing.active_children() == []
 
@@ -260,14 +260,14 @@ def test_killed_while_preparing(run, pics, tmp_path):
     assert prepare.prepare_images(run, RECIPE)[1].decoded == 0
 
 
-# A parent that is killed while its children check for it by decoder._orphan_check and write the results to files.
+# A parent that is killed while its children check for it by pool._orphan_check and write the results to files.
 PARENT = """
 import multiprocessing, sys, time
-from utils.data import decoder
+from utils.data import pool
 
 def watch(path, windows):
-    decoder._WINDOWS = windows
-    is_orphan = decoder._orphan_check()
+    pool._WINDOWS = windows
+    is_orphan = pool._orphan_check()
     states = [is_orphan()]
     with open(path, "w") as file:
         file.write("started")

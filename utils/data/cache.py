@@ -14,12 +14,12 @@ import sqlite3
 
 from utils.data import index
 from utils.data.decoder import Task
-from utils.data.depths import Note
+from utils.data.depths import from_note
 from utils.data.records import record_bytes
 from utils.errors import UserError
 from utils.runtime.lock import locked
 
-SLACK = 1000  # unused records that do not justify a new file
+SLACK = 1000  # unused records that are not worth decoding all images again
 # SQLite's messages for errors other than damage; they have no exception class of their own.
 _NO_DAMAGE = ("disk is full", "unable to open", "is locked", "disk I/O error")
 
@@ -55,7 +55,7 @@ def use_cache(folder, pics_dir, options, work):
 
 
 def _work_once(stem, key, options, work):
-    with index.open_index(stem + ".sqlite", key, os.path.basename(stem) + "-0.records") as db:
+    with index.open_index(stem, key) as db:
         return work(Cache(db, stem, options.shape))
 
 
@@ -94,9 +94,11 @@ class Cache:
         self._db.commit()
 
     def compare(self, files):
-        """Compare the index with all Files of the folder, and remove outdated entries; return the number of new files.
+        """Compare the index with all Files of the folder, and remove outdated entries.
 
-        New files are added, or changed, or could not be read before.
+        Return the number of new files, and an iterator over (path, size, mtime_ns, note) of each in path order. New
+        files are added, or changed, or could not be read before. Raise sqlite3.Error, which removes the cache, if most
+        of its records are not used any more.
         """
         db = self._db
         columns = "path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER"
@@ -111,20 +113,17 @@ class Cache:
         )
         db.execute("DELETE FROM changes")
         db.execute("INSERT INTO changes SELECT path, ctime_ns FROM scanned")
-        query = "SELECT path, size, mtime_ns FROM scanned WHERE path NOT IN (SELECT path FROM files) ORDER BY path"
+        if self._next_slot > 2 * self.count_images() + SLACK:
+            raise sqlite3.DatabaseError("most of its images were removed or changed")
+        query = "SELECT path, size, mtime_ns, '' FROM scanned WHERE path NOT IN (SELECT path FROM files) ORDER BY path"
         db.execute(f"CREATE TEMP TABLE new AS {query}")
-        self._compact()
         self.commit()
-        return index.fetch(db, "SELECT COUNT(*) FROM new")
-
-    def new_files(self):
-        """Return an iterator over (path, size, mtime_ns) of the new files that `compare` found, in path order."""
-        return self._db.execute("SELECT * FROM new ORDER BY rowid")
+        return index.fetch(db, "SELECT COUNT(*) FROM new"), db.execute("SELECT * FROM new ORDER BY rowid")
 
     def tasks(self, files):
-        """Yield a decoder.Task with a free slot for each (path, size, mtime_ns) of a file to decode."""
-        for path, size, mtime_ns in files:
-            yield Task(path, self._next_slot, size, mtime_ns)
+        """Yield a decoder.Task with a free slot for each (path, size, mtime_ns, note) of a file to decode."""
+        for file in files:
+            yield Task(*file, self._next_slot)
             self._next_slot += 1
 
     def add(self, task, outcome):
@@ -145,31 +144,6 @@ class Cache:
         return self._db.execute(f"SELECT {columns} FROM files WHERE kind IN ({marks}) ORDER BY path", kinds)
 
     def notes(self):
-        """Return ((path, size, mtime_ns), depths.Note) of all images of more than 8 bits."""
-        query = "SELECT path, size, mtime_ns, reason FROM files WHERE kind IN ('picture', 'deep') AND reason != ''"
-        return [(row[:3], Note.from_text(row[3])) for row in self._db.execute(query + " ORDER BY path")]
-
-    def _compact(self):
-        """Copy the records to a new file if most of the old one is unused.
-
-        The old file is removed; a run that is reading it can continue to do so.
-        """
-        if self._next_slot <= 2 * self.count_images() + SLACK:
-            return
-        rows = sorted(self.select("slot, path", "picture"))
-        number = 1 + int(os.path.splitext(self.records_path)[0].split("-")[-1])
-        new = f"{self._stem}-{number}.records"
-        try:
-            with open(self.records_path, "rb") as source, open(new, "wb") as target:
-                for slot, _ in rows:
-                    source.seek(slot * self.record_bytes)
-                    target.write(source.read(self.record_bytes))
-        except OSError:  # probably a full disk; a later run tries again
-            _remove_records(self._stem, keep=self.records_path)
-            return
-        self._db.executemany("UPDATE files SET slot = ? WHERE path = ?", enumerate(path for _, path in rows))
-        self._db.execute(f"UPDATE files SET seal = {index.SEAL}")
-        self._db.execute("UPDATE facts SET value = ? WHERE name = 'records'", [os.path.basename(new)])
-        self.commit()
-        _remove_records(self._stem, keep=new)
-        self.records_path, self._next_slot = new, len(rows)
+        """Return ((path, size, mtime_ns), depths.ValueRange, level) of all images of more than 8 bits."""
+        rows = self.select("path, size, mtime_ns, reason", "picture", "deep")
+        return [(file, *from_note(note)) for *file, note in rows if note]

@@ -35,19 +35,18 @@ class ValueRange(NamedTuple):
         return self[:2]
 
 
-class Note(NamedTuple):
-    """The entry about an image of more than 8 bits in the index of a cache."""
+def to_note(value_range, level=()):
+    """Return the text about an image of more than 8 bits in the index of a cache.
 
-    value_range: ValueRange
-    level: tuple  # (black, white) of its record; () before it has one
+    level: (black, white) of its record; () before it has one.
+    """
+    return json.dumps([value_range, level])
 
-    def to_text(self):
-        return json.dumps(self)
 
-    @classmethod
-    def from_text(cls, text):
-        value_range, level = json.loads(text)
-        return cls(ValueRange(*value_range), tuple(level))
+def from_note(text):
+    """Return the ValueRange and the level of a text of `to_note`."""
+    value_range, level = json.loads(text)
+    return ValueRange(*value_range), tuple(level)
 
 
 class UnknownLevelError(Exception):

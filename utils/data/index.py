@@ -8,6 +8,7 @@ import contextlib
 import os
 import pathlib
 import sqlite3
+import time
 import zlib
 
 import PIL
@@ -30,13 +31,13 @@ SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"  # checksum
 
 
 @contextlib.contextmanager
-def open_index(path, key, records_name):
+def open_index(stem, key):
     """Open the database, or create it; yield its connection, and commit at the end.
 
-    key: text that identifies the folder and the options. records_name: the file of records of a new database, which
-    is in the same folder. Raise sqlite3.Error if the database is damaged, of another version or of another key.
+    stem: the path that the names of all files begin with. key: text that identifies the folder and the options. Raise
+    sqlite3.Error if the database is damaged, of another version or of another key.
     """
-    with contextlib.closing(_connect(path, "rwc")) as db:
+    with contextlib.closing(_connect(stem + ".sqlite", "rwc")) as db:
         try:
             db.create_function("seal_of", 7, seal)
             if fetch(db, "PRAGMA quick_check") != "ok":
@@ -46,6 +47,8 @@ def open_index(path, key, records_name):
                 raise sqlite3.DatabaseError("another version of this program wrote it")
             for statement in _TABLES:
                 db.execute(statement)
+            # A file of records of its own, because another run may still read that of a removed database.
+            records_name = f"{os.path.basename(stem)}-{time.time_ns()}.records"
             facts = {"key": key, "pillow": PIL.__version__, "records": records_name}
             db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", facts.items())
             if fetch(db, "SELECT value FROM facts WHERE name = 'key'") != key:

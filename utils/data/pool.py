@@ -1,4 +1,4 @@
-"""Processes that decode images, on all cores. A file that crashes its process affects no other file.
+"""Processes that decode images, on all cores: both ends. A file that crashes its process affects no other file.
 
 `concurrent.futures` cannot do this: it does not report which task broke its pool, and its processes survive when this
 one is killed.
@@ -6,6 +6,7 @@ one is killed.
 
 import collections
 import contextlib
+import itertools
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -13,7 +14,7 @@ import signal
 import sys
 import types
 
-from utils.data import decoder
+from utils.data.decoder import Outcome, decode_to_slot
 from utils.errors import UserError
 
 # A chunk of tasks is sent at once: this number of files or of bytes, whichever comes first. A message for each small
@@ -21,7 +22,8 @@ from utils.errors import UserError
 # are done.
 _CHUNK_FILES, _CHUNK_BYTES = 32, 200000
 _AHEAD = 2  # chunks queued for each process, so that it never waits for the next one
-_MAX_PROCESSES = 60 if os.name == "nt" else 1000  # Windows cannot wait for more pipes at once
+_WINDOWS = os.name == "nt"
+_MAX_PROCESSES = 60 if _WINDOWS else 1000  # Windows cannot wait for more pipes at once
 
 
 def cores():
@@ -41,15 +43,15 @@ def decode_all(tasks, job, processes):
     must not start others, such as one of multiprocessing.Pool, decodes the files itself.
     """
     if multiprocessing.current_process().daemon:
-        yield from decoder.decode_here(tasks, job)
+        yield from decode_here(tasks, job)
         return
-    queue, pool = _Queue(tasks), {}  # {pipe: _Process}
+    chunks, pool = _chunks(tasks), {}  # {pipe: _Process}
     try:
         while True:
             for process in [_Process(job) for _ in range(len(pool), processes)]:
                 pool[process.pipe] = process
             for process in pool.values():
-                queue.send_to(process)
+                process.send(chunks)
             busy = [pipe for pipe, process in pool.items() if process.chunks]
             if not busy:
                 break
@@ -57,7 +59,10 @@ def decode_all(tasks, job, processes):
                 try:
                     outcomes = pipe.recv()
                 except (EOFError, OSError):  # the process has exited
-                    yield from queue.take_back(pool.pop(pipe))
+                    process = pool.pop(pipe)
+                    yield from process.crashed()
+                    # Decoding the other files one by one shows whether one of them crashes.
+                    chunks = itertools.chain([[task] for chunk in process.chunks for task in chunk], chunks)
                 else:
                     yield from zip(pool[pipe].chunks.popleft(), outcomes)
     finally:
@@ -65,32 +70,11 @@ def decode_all(tasks, job, processes):
             process.end()
 
 
-class _Queue:
-    """The chunks of tasks that are not sent to a process yet."""
-
-    def __init__(self, tasks):
-        self._new = _chunks(tasks)
-        self._retries = collections.deque()  # chunks of one task each, whose process exited before it answered
-
-    def send_to(self, process):
-        """Send chunks to a process until it has enough of them."""
-        while len(process.chunks) < _AHEAD:
-            chunk = self._retries.popleft() if self._retries else next(self._new, None)
-            if chunk is None:
-                break
-            process.chunks.append(chunk)
-            with contextlib.suppress(OSError):  # the process has exited, which the next `recv` reports
-                process.pipe.send(chunk)
-
-    def take_back(self, process):
-        """Queue the tasks of a process that has exited; yield the file that crashed it with its Outcome, if known."""
-        reason, first = process.end(), process.chunks[0]
-        if not first:
-            raise UserError(f"decoding processes exit at once ({reason}); out of memory?")
-        if len(first) == 1:
-            yield first.pop(), decoder.Outcome("unread", f"decoding it crashed ({reason})")
-        # Decoding the others one by one shows whether one of them crashes.
-        self._retries.extend([task] for chunk in process.chunks for task in chunk)
+def decode_here(tasks, job):
+    """Decode files in this process; see decode_all."""
+    with open(job.records_path, "r+b", buffering=0) as records:
+        for task in tasks:
+            yield task, decode_to_slot(task, records, job)
 
 
 def _chunks(tasks):
@@ -112,11 +96,11 @@ class _Process:
         context = multiprocessing.get_context("spawn")  # after a fork, locks held by TensorFlow's threads stay locked
         self.chunks = collections.deque([[]])  # an empty chunk, which the process answers when it has started
         self.pipe, child_end = context.Pipe()
-        self._process = context.Process(target=decoder.serve, args=(child_end, job), daemon=True)
+        self._process = context.Process(target=_serve, args=(child_end, job), daemon=True)
         # `spawn` runs the caller's script, which without `if __name__ == "__main__":` would start the whole program
         # again in each process. The signal mask is inherited, so that Ctrl-C reaches only this process.
         main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
-        set_mask = getattr(signal, "pthread_sigmask", lambda *_: None)  # not on Windows; see decoder.serve
+        set_mask = getattr(signal, "pthread_sigmask", lambda *_: None)  # not on Windows; see _serve
         mask = set_mask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process.start()
@@ -125,6 +109,21 @@ class _Process:
             sys.modules["__main__"] = main
         child_end.close()  # so that the pipe closes when the process exits
 
+    def send(self, chunks):
+        """Send chunks of an iterator to the process until it has enough of them."""
+        for chunk in itertools.islice(chunks, _AHEAD - len(self.chunks)):
+            self.chunks.append(chunk)
+            with contextlib.suppress(OSError):  # the process has exited, which the next `recv` reports
+                self.pipe.send(chunk)
+
+    def crashed(self):
+        """Yield the task that crashed the process, which has exited, with its Outcome, if that is known."""
+        reason, first = self.end(), self.chunks[0]
+        if not first:
+            raise UserError(f"decoding processes exit at once ({reason}); out of memory?")
+        if len(first) == 1:
+            yield first.pop(), Outcome("unread", f"decoding it crashed ({reason})")
+
     def end(self):
         """End the process, whatever it is doing; return its exit code or signal as text."""
         self.pipe.close()
@@ -132,3 +131,30 @@ class _Process:
         self._process.join()
         code = self._process.exitcode
         return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _serve(pipe, job):
+    """Decode the chunks of Tasks that come through the pipe, until its other end or the parent process is gone.
+
+    Send a list of Outcomes for each, after an empty list for the start.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, which cannot block it
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff and other libraries print to standard error
+    is_orphan = _orphan_check()
+    with open(job.records_path, "r+b", buffering=0) as records, contextlib.suppress(EOFError, OSError):
+        pipe.send([])
+        while True:
+            outcomes = []
+            for task in pipe.recv():
+                if is_orphan():  # another run may own the file now
+                    return
+                outcomes.append(decode_to_slot(task, records, job))
+            pipe.send(outcomes)
+
+
+def _orphan_check():
+    """Return a function that returns whether the parent process has exited."""
+    if _WINDOWS and hasattr(multiprocessing, "parent_process"):  # getppid() never changes on Windows
+        return lambda: not multiprocessing.parent_process().is_alive()
+    parent = os.getppid()
+    return lambda: os.getppid() != parent

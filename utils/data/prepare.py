@@ -81,21 +81,29 @@ def prepare_images(run, options, listing=True):
 
     def prepare(cache):
         scan, started = Scan(run.pics_dir), time.time()
-        new = cache.compare(scan)
+        new, files = cache.compare(scan)
         job = decoder.Job(run.pics_dir, cache.records_path, options, levels={})
-        _decode(cache, job, cache.new_files(), new, texts={})
-        value_ranges = [note.value_range for _, note in cache.notes()]
-        job = job._replace(levels=depths.estimate_levels(value_ranges, run.white_level))
-        high_bit_depth = _decode_high_bit_depth(cache, job)
+        _decode(cache, job, files, new)
+        # Images of more than 8 bits: decode those again whose levels are new or have changed.
+        notes = cache.notes()
+        value_ranges = [value_range for _, value_range, _ in notes]
+        levels = depths.estimate_levels(value_ranges, run.white_level)
+        job = job._replace(levels=levels)
+        outdated = [
+            (*file, depths.to_note(value_range, levels[value_range.group]))
+            for file, value_range, level in notes
+            if level != levels[value_range.group]
+        ]
+        _decode(cache, job, outdated, len(outdated))
         unusable = [*sorted(scan.unreadable), *cache.select("path, reason", "bad", "unread")]
         extensions = (formats.extension(path) for (path,) in cache.select("path", "other"))
         summary = report.Summary(
             unusable=[(os.fsdecode(path), reason) for path, reason in unusable],
             ignored=collections.Counter(extension or "no extension" for extension in extensions),
             hidden=scan.hidden,
-            decoded=max(new, high_bit_depth),
+            decoded=max(new, len(outdated)),
             seconds=time.time() - started,
-            high_bit_depth=collections.Counter((each.kind, job.levels[each.group]) for each in value_ranges),
+            high_bit_depth=collections.Counter((each.kind, levels[each.group]) for each in value_ranges),
         )
         if listing:
             report.write_skipped(summary, run.checkpoints_dir)
@@ -105,26 +113,10 @@ def prepare_images(run, options, listing=True):
     return use_cache(run.cache_dir, run.pics_dir, options, prepare)
 
 
-def _decode_high_bit_depth(cache, job):
-    """Decode the images of more than 8 bits whose white is new or has changed; return their number.
+def _decode(cache, job, files, count):
+    """Decode `count` files, given as (path, size, mtime_ns, note), and add them to the cache.
 
-    job: its levels are the ones to decode with.
-    """
-    files, texts = [], {}
-    for file, note in cache.notes():
-        level = job.levels[note.value_range.group]
-        if note.level != level:
-            files.append(file)
-            texts[file[0]] = note._replace(level=level).to_text()
-    _decode(cache, job, files, len(files), texts)
-    return len(files)
-
-
-def _decode(cache, job, files, count, texts):
-    """Decode `count` files, given as (path, size, mtime_ns), and add them to the cache.
-
-    It commits every second, so that a killed run loses at most the last one. texts: what the index states about the
-    images, by path.
+    It commits every second, so that a killed run loses at most the last one.
     """
     if not count:
         return
@@ -138,8 +130,6 @@ def _decode(cache, job, files, count, texts):
         for task, outcome in results:
             if outcome.kind == "disk":
                 raise OSError(errno.EIO, outcome.reason)
-            if outcome.kind == "picture":
-                outcome = outcome._replace(reason=texts.get(task.path, ""))
             cache.add(task, outcome)
             bar.update()
             if time.time() - committed > 1:

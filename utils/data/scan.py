@@ -51,30 +51,24 @@ class Scan:
                 if stat.S_ISREG(status.st_mode):
                     times = (status.st_mtime_ns % 2**63, status.st_ctime_ns % 2**63)  # the largest integer of SQLite
                     yield File(path, status.st_size, *times)
-                elif not stat.S_ISDIR(status.st_mode):
-                    self.hidden += 1
-                elif identity not in ancestors:
+                elif stat.S_ISDIR(status.st_mode) and identity not in ancestors:
                     folders.append((path, ancestors | {identity}))
 
     def _entries(self, folder):
         """Yield (path, stat) of everything in a folder that is neither hidden nor unreadable."""
         try:
-            with os.scandir(os.path.join(self._root, folder)) as entries:
-                for entry in entries:
-                    if entry.name.startswith(b"."):
-                        self.hidden += 1
-                    else:
-                        yield from self._stat(entry, os.path.join(folder, entry.name))
+            names = os.listdir(os.path.join(self._root, folder))
         except OSError as error:
             self.unreadable.append((folder, f"folder: {error.strerror}"))
-
-    def _stat(self, entry, path):
-        """Yield (path, stat) of a file or folder, or nothing if it is unreadable."""
-        try:
-            status = entry.stat()
-            if stat.S_ISDIR(status.st_mode) and not status.st_ino:  # Windows: only os.stat has a folder's identity
+            names = []
+        visible = [os.path.join(folder, name) for name in names if not name.startswith(b".")]
+        self.hidden += len(names) - len(visible)
+        for path in visible:
+            try:
                 status = os.stat(os.path.join(self._root, path))
-            yield path, status
-        except OSError as error:  # for example a link to itself
-            is_broken = isinstance(error, FileNotFoundError) and entry.is_symlink()
-            self.unreadable.append((path, "broken link" if is_broken else error.strerror))
+            except OSError as error:  # for example a link to itself
+                is_broken = isinstance(error, FileNotFoundError) and os.path.islink(os.path.join(self._root, path))
+                self.unreadable.append((path, "broken link" if is_broken else error.strerror))
+            else:
+                self.hidden += not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
+                yield path, status
