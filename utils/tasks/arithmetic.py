@@ -84,11 +84,9 @@ def _figure(images, terms, classes):
 
 
 TASK = Task(
-    name="arithmetic",
     setting="arithmetic",
     uses=("sample_seed", "truncation", "precision"),
     describe=_describe,
     run=write_arithmetic,
-    memory_setting="arithmetic",
     check=_check,
 )

@@ -25,11 +25,9 @@ def _run(generator, run):
 
 
 TASK = Task(
-    name="export",
     setting="export",
     uses=("picks", "sample_seed"),
     describe=_describe,
     run=_run,
-    memory_setting="export",
     check=_check,
 )

@@ -89,4 +89,4 @@ def _small_enough(frames, format):
         images = images[::-1][::2][::-1]  # keeps the last frame
 
 
-TASK = Task(name="timelapse", setting="timelapse", uses=(), describe=_describe, run=_run, memory_setting="timelapse")
+TASK = Task(setting="timelapse", uses=(), describe=_describe, run=_run)

@@ -6,7 +6,7 @@ from utils.config.startup import entry
 from utils.output import animation, files
 from utils.output.alpha import composite
 from utils.output.images import png
-from utils.sampling import latents, naming, paths, picks
+from utils.sampling import class_names, naming, paths, picks
 from utils.tasks.task import Task
 
 _KEY_POINTS = 6  # if there are no picks
@@ -34,7 +34,7 @@ def write_walk(generator, run):
         key_points = picks.parse(run.picks, classes)
         parts = [pick.text(classes) for pick in key_points]
     else:
-        labels = latents.class_indices(run.classes, classes) or [0]
+        labels = class_names.class_indices(run.classes, classes) or [0]
         key_points = [picks.Pick(labels[i % len(labels)], i) for i in range(max(_KEY_POINTS, len(labels)))]
         parts = [classes[i] for i in labels] if run.classes else []
     picks.check_walk(run.walk, key_points)
@@ -55,11 +55,9 @@ def write_walk(generator, run):
 
 
 TASK = Task(
-    name="walk",
     setting="walk",
     uses=("picks", "classes", "sample_seed", "truncation", "precision"),
     describe=_describe,
     run=write_walk,
-    memory_setting="walk",
     check=_check,
 )
