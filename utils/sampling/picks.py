@@ -3,6 +3,7 @@
 A number always identifies the same sample of a checkpoint, sample_seed, truncation and class.
 """
 
+import math
 import re
 from typing import List, NamedTuple
 
@@ -36,6 +37,19 @@ class Term(NamedTuple):
 
     sign: int  # 1 or -1
     picks: List[Pick]
+
+
+def of_classes(count, class_indices):
+    """Return (picks, columns) for a grid of at least `count` samples, the same number of each class.
+
+    Without class_indices, the labels are 0 and columns is 0. Otherwise each class gets the same numbers in a row of the
+    grid, or in part of a row if the grid would become too narrow: columns compare the classes.
+    """
+    if not class_indices:
+        return [Pick(0, number) for number in range(count)], 0
+    each = -(-count // len(class_indices))
+    columns = each * max(1, int(math.sqrt(len(class_indices) / each)))
+    return [Pick(label, number) for label in class_indices for number in range(each)], columns
 
 
 def parse(text, classes, setting="picks", start=0):

@@ -12,7 +12,7 @@ from utils.metrics import registry
 from utils.output import files, history, images
 from utils.output.alpha import composite
 from utils.output.terminal import warn
-from utils.sampling import latents
+from utils.sampling import latents, picks
 from utils.tasks.samples import class_list
 from utils.tasks.timelapse import write_timelapse
 from utils.training.report.page import REPORT, Report
@@ -59,9 +59,10 @@ class Outputs:
         self._run, self._is_chief, newest = parts.settings.run, parts.workers.is_chief, parts.start.newest
         self.post_mortem = os.path.join(self._run.checkpoints_dir, POST_MORTEM)
         # All grids of a run show the same noise.
-        count, classes = self._run.train_samples, state.saved.classes
-        z = latents.noise(self._run.seed, latents.TRAINING_GRID, count, parts.settings.network.z_dim)
-        self._z, self._labels, columns = latents.rows_of_classes(z, count, list(range(len(classes))))
+        classes = state.saved.classes
+        chosen, columns = picks.of_classes(self._run.train_samples, range(len(classes)))
+        self._labels, numbers = np.int32(chosen).T
+        self._z = latents.noise(self._run.seed, latents.TRAINING_GRID, numbers, parts.settings.network.z_dim)
         self._columns = columns or self._run.grid_columns
         self._class_list = class_list(self._labels, columns, classes) if classes else b""
         self._history, self._report = None, Report(parts.settings, parts.dataset, self._start.saved.run_id)
