@@ -16,7 +16,7 @@ _NEIGHBOR_NOISE = 0.25  # neighbors are the result plus uniform noise of this am
 
 
 def _describe(run):
-    request = naming.announced(run, "arithmetic", "picks")
+    request = naming.announced(run, "arithmetic_<picks>")
     return [f"Making {run.arithmetic} with {naming.checkpoint_name(run)}", entry("Figure", request.path(".png"))]
 
 

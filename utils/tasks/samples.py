@@ -18,7 +18,7 @@ from utils.tasks.task import Task
 
 def _describe(run):
     what = f"samples {run.picks}" if run.picks else counted(run.num_samples, "sample")
-    request = naming.announced(run, _kind(run), "picks" if run.picks else "classes" if run.classes else "")
+    request = naming.announced(run, _kind(run))
     lines = [f"Generating {what} with {naming.checkpoint_name(run)}", entry("Grid", request.path(".png"))]
     return [*lines, entry("Single files", request.path("") + os.sep)] if run.single or run.picks else lines
 

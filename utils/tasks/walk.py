@@ -14,7 +14,7 @@ _FRAME = 40  # milliseconds
 
 
 def _describe(run):
-    request = naming.announced(run, f"walk{run.walk}", "picks" if run.picks else "classes" if run.classes else "")
+    request = naming.announced(run, f"walk{run.walk}")
     return [f"Making a walk with {naming.checkpoint_name(run)}", entry("Film", request.path(".gif"))]
 
 

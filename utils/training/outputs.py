@@ -45,13 +45,13 @@ def _writes(what, consequence="training continues", errors=OSError):
 
 
 class Outputs:
-    """Writes the files of a run on the chief; asked twice for the same step, it writes once.
+    """Writes the files of a run on the chief.
 
     After a failure (full disk, missing folder) training continues, and the next interval tries again.
     """
 
     def __init__(self, generator, parts, state, saved):
-        """generator: the LiveGenerator; parts: the run.Parts; state: the RunState to continue from.
+        """generator: the LiveGenerator; parts: the opening.Parts; state: the RunState to continue from.
 
         saved: the SavedState in the JSON of the newest checkpoint.
         """
@@ -68,8 +68,6 @@ class Outputs:
         self._history, self._report = None, Report(parts.settings, parts.dataset, self._start.saved.run_id)
         self._first_step, self._saved = state.step, saved
         self.saved_step = state.step if newest else None  # the step of the newest checkpoint
-        # A grid is written before the checkpoint of its step, only the grid of step 0 after it.
-        self._grid_step = self.saved_step or None
         self._damaged = [each.checkpoint.step for each in newest.damaged] if newest else []
 
     def save(self, state):
@@ -107,13 +105,10 @@ class Outputs:
     @_writes("the grid of step {}")
     def write_grid(self, state):
         """Write samples/train_<step>.png."""
-        if state.step == self._grid_step:
-            return
         self._generator.refresh(state.step)
         samples = np.concatenate(list(self._generator.batches(self._z, self._labels)))
         png, shape = self._write_sheet(f"train_{state.step:08d}.png", samples, self._columns, state.step)
         self._open_history().write_grid(state.step, png, shape)
-        self._grid_step = state.step
 
     @_writes("the grid of real images")
     def write_reals(self, state, reals):
