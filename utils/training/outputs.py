@@ -15,7 +15,7 @@ from utils.output.terminal import warn
 from utils.sampling import latents, picks
 from utils.tasks.samples import class_list
 from utils.tasks.timelapse import write_timelapse
-from utils.training.report.page import REPORT, Report
+from utils.training.report.page import REPORT, write_report
 
 POST_MORTEM = "post-mortem.txt"
 
@@ -65,8 +65,7 @@ class Outputs:
         self._z = latents.noise(self._run.seed, latents.TRAINING_GRID, numbers, parts.settings.network.z_dim)
         self._columns = columns or self._run.grid_columns
         self._class_list = class_list(self._labels, columns, classes) if classes else b""
-        self._history, self._report = None, Report(parts.settings, parts.dataset, self._start.saved.run_id)
-        self._first_step, self._saved = state.step, saved
+        self._history, self._first_step, self._saved = None, state.step, saved
         self.saved_step = state.step if newest else None  # the step of the newest checkpoint
         self._damaged = [each.checkpoint.step for each in newest.damaged] if newest else []
 
@@ -148,7 +147,7 @@ class Outputs:
     @_writes(f"{REPORT} of step {{}}", errors=Exception)  # it reads files that others may have changed
     def write_report(self, state):
         """Write checkpoints/report.html."""
-        self._report.write(state)
+        write_report(state, self._parts.settings, self._parts.dataset)
 
     @_writes(POST_MORTEM)
     def write_post_mortem(self, state, lines):
