@@ -44,7 +44,8 @@ def run(tiny, tmp_path):
 )
 def test_contradictory_settings(run, changes, message):
     with pytest.raises(UserError) as caught:
-        find_task(run._replace(**changes))
+        run = run._replace(**changes)
+        find_task(run).describe(run)
     assert str(caught.value) == message
 
 

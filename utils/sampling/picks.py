@@ -5,7 +5,7 @@ A number always identifies the same sample of a checkpoint, sample_seed, truncat
 
 import math
 import re
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 from utils.errors import UserError
 from utils.sampling import class_names
@@ -30,13 +30,6 @@ class Pick(NamedTuple):
     def caption(self, classes):
         """Return the line above the image: the number first, because a long name is cut."""
         return f"{self.number} {classes[self.label]}" if classes else str(self.number)
-
-
-class Term(NamedTuple):
-    """A part of `arithmetic`: picks whose mean is added or subtracted."""
-
-    sign: int  # 1 or -1
-    picks: List[Pick]
 
 
 def of_classes(count, class_indices):
@@ -86,11 +79,14 @@ def _parse_part(part, classes, place, pattern):
 
 
 def parse_sum(text, classes):
-    """Return the Terms of `arithmetic`, such as '3,8,11 - 4,9 + 20,21': spaces surround signs, ranges have none."""
+    """Return (sign, picks) of each term of `arithmetic`, such as '3,8,11 - 4,9 + 20,21'; sign: 1 or -1.
+
+    Spaces surround signs, ranges have none.
+    """
     terms = []
     for start, term, sign in class_names.split(text, r"\s+[+-]\s+"):
         try:
-            terms.append(Term(int((sign.strip() or "+") + "1"), parse(term, classes, "arithmetic", start)))
+            terms.append((int((sign.strip() or "+") + "1"), parse(term, classes, "arithmetic", start)))
         except UserError as error:
             rule = "; signs have spaces on both sides, as in '3 - 8'" if re.search("[+-]", term) else ""
             raise UserError(f"{error}{rule}")

@@ -13,9 +13,9 @@ class Task(NamedTuple):
 
     setting: str  # the task is asked for if this setting is neither 0 nor ''; '' for plain samples
     uses: Tuple[str, ...]  # the other settings that it reads, beside those of every task
-    describe: Callable  # (run) -> the lines to print first: what happens, and the files that it will write
+    # (run) -> the lines to print first: what happens, and the files that it will write; UserError: for wrong settings
+    describe: Callable
     run: Callable  # (generator, run) -> an iterable of lines to print; errors: UserError, RunError, OSError
-    check: Callable = lambda run: None  # (run): raises UserError for a mistake in the settings
     memory_setting: str = ""  # the setting to lower if memory runs out; '': the same as `setting`
 
     def used(self, run):
