@@ -55,7 +55,6 @@ class Health:
     def post_mortem(self, state):
         """Return lines about a run that has diverged at this step."""
         rollbacks = state.saved.rollbacks
-        rows = [*self._rows, state.row][-20:]
         return [
             f"step {state.step}: losses or weights are NaN or infinite",
             format_rates(self._run, len(rollbacks)),
@@ -63,7 +62,7 @@ class Health:
             *("", "the last steps:", "step, d_loss, g_loss, D(x), D(G(z))"),
             *(
                 ", ".join([str(row["step"]), *(f"{row[name]:g}" for name in ("d_loss", "g_loss", "d_real", "d_fake"))])
-                for row in rows
+                for row in [*self._rows, state.row][-20:]
             ),
         ]
 

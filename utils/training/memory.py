@@ -28,9 +28,9 @@ def announce(settings, n):
     if devices.gpus():
         return
     needed, available = estimate(settings, n), devices.available_memory()
-    print(f"The run needs about {_gigabytes(needed)} of memory.", flush=True)
+    print(f"The run needs about {needed / 1e9:.1f} GB of memory.", flush=True)
     if available is not None and needed > available:
-        problem = f"the run needs about {_gigabytes(needed)} of memory, but {_gigabytes(available)} are available"
+        problem = f"the run needs about {needed / 1e9:.1f} GB of memory, but {available / 1e9:.1f} GB are available"
         warn(f"{problem}; {advice(settings, n, available)}")
 
 
@@ -53,7 +53,3 @@ def estimate(settings, n):
     # TensorFlow 2 keeps the memory of the feature maps during an evaluation; 1.15 releases it.
     peak = max(maps, evaluation) if _IS_OLD else maps + evaluation
     return _PROGRAM + _FLOAT * _COPIES * shapes.count_weights(network) + peak
-
-
-def _gigabytes(count):
-    return f"{count / 1e9:.1f} GB"

@@ -1,6 +1,5 @@
 """What a run writes while it trains: checkpoints, sample grids, history.csv, TensorBoard logs and the report."""
 
-import functools
 import os
 
 import numpy as np
@@ -27,7 +26,6 @@ def _writes(what, consequence="training continues", errors=OSError):
     """
 
     def decorate(method):
-        @functools.wraps(method)
         def write(self, state, *arguments):
             try:
                 if self._is_chief:
@@ -59,12 +57,10 @@ class Outputs:
         self._run, self._is_chief, newest = parts.settings.run, parts.workers.is_chief, parts.start.newest
         self.post_mortem = os.path.join(self._run.checkpoints_dir, POST_MORTEM)
         # All grids of a run show the same noise.
-        classes = state.saved.classes
-        chosen, columns = picks.of_classes(self._run.train_samples, range(len(classes)))
+        chosen, columns = picks.of_classes(self._run.train_samples, range(len(state.saved.classes)))
         self._labels, numbers = np.int32(chosen).T
         self._z = latents.noise(self._run.seed, latents.TRAINING_GRID, numbers, parts.settings.network.z_dim)
         self._columns = columns or self._run.grid_columns
-        self._class_list = class_list(self._labels, columns, classes) if classes else b""
         self._history, self._first_step, self._saved = None, state.step, saved
         self.saved_step = state.step if newest else None  # the step of the newest checkpoint
         self._damaged = [each.checkpoint.step for each in newest.damaged] if newest else []
@@ -116,8 +112,9 @@ class Outputs:
         With classes, also write samples/classes.csv: the place of each class in the grids of samples.
         """
         self._write_sheet("reals.png", images.to_uint8(reals), self._run.grid_columns, step=0)
-        if self._class_list:
-            files.write(os.path.join(self._run.samples_dir, "classes.csv"), self._class_list)
+        if state.saved.classes:
+            places = class_list(self._labels, self._columns, state.saved.classes)
+            files.write(os.path.join(self._run.samples_dir, "classes.csv"), places)
 
     def _write_sheet(self, name, shown, columns, step):
         """Write a grid of images [N, H, W, C] uint8; return the PNG as bytes, and the shape of the grid."""
@@ -162,6 +159,5 @@ class Outputs:
     @_writes("the logs")
     def close(self, state):
         """Close history.csv and the TensorBoard logs."""
-        opened, self._history = self._history, None
-        if opened:
-            opened.close()
+        if self._history:
+            self._history.close()

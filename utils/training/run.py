@@ -73,8 +73,7 @@ class Run:
         state = self.state
         if due.measure and state.step < state.total and self._is_stale():
             state.total = state.step
-            return due_at(self.settings, state, stop)
-        return due
+        return due_at(self.settings, state, stop)
 
     def _is_stale(self):
         """Return whether stop_when_stale ends the run at this step. The chief decides for all workers."""
@@ -107,8 +106,7 @@ class Run:
 
     def _restart_batches(self, pictures_seen):
         """Continue the stream of batches after this number of images."""
-        batches = self._parts.batches
-        self.session.run(batches.initializer, {batches.start: pictures_seen})
+        self.session.run(self._parts.batches.initializer, {self._parts.batches.start: pictures_seen})
 
     def roll_back(self, lost=False):
         """Return to the newest good checkpoint, with different noise and half the learning rate.
@@ -143,9 +141,8 @@ class Run:
         state, outputs, past = self.state, self.outputs, len(self.state.saved.rollbacks)
         outputs.write_post_mortem(state, self.health.post_mortem(state))
         after = f", after {past} rollbacks" if past else ""
-        good = f"last good checkpoint: step {outputs.saved_step}"
         cure = f"See {outputs.post_mortem}; lower {format_rates(self.settings)} in params.py"
-        line = f"{problem}{after}; not saved; {good}. {cure}"
+        line = f"{problem}{after}; not saved; last good checkpoint: step {outputs.saved_step}. {cure}"
         record_warning(line)
         outputs.write_report(state)
         return line

@@ -1,4 +1,7 @@
-"""The report: a template, filled, with styles, scripts and curves."""
+"""checkpoints/report.html: the course of a run as one page, for a browser on another machine.
+
+It is a template, filled, with styles, scripts and curves.
+"""
 
 import os
 import pathlib
@@ -46,9 +49,7 @@ def write_report(state, settings, dataset):
         facts=_fill_each(_FACT, _facts(state)),
         n_warnings=len(warnings) or "none",
         warnings=html.join(warnings),
-        **_sheets(
-            select_grids(run.samples_dir, run_id, state.step), grid_uri(os.path.join(run.samples_dir, "reals.png"))
-        ),
+        **_sheets(run.samples_dir, run_id, state.step),
         classes=f"Classes from the top: {listed}; classes.csv lists their positions." if classes else "",
         **_settings(settings),
         images=_images(dataset),
@@ -78,11 +79,12 @@ def _facts(state):
     return values
 
 
-def _sheets(grids, reals):
+def _sheets(samples_dir, run_id, step):
     """Return the images of the template and the caption of the newest grid, by their names in the template.
 
-    grids: (step, URI) by step; a page without scripts shows the last one. reals: the URI of the real images, or None.
+    A page without scripts shows the newest grid.
     """
+    grids, reals = select_grids(samples_dir, run_id, step), grid_uri(os.path.join(samples_dir, "reals.png"))
     hidden = html.Markup(" hidden")
     images = [html.fill(_GRID, step=step, uri=uri, hidden=hidden) for step, uri in grids[:-1]]
     images += [html.fill(_GRID, step=step, uri=uri, hidden="") for step, uri in grids[-1:]]
