@@ -78,7 +78,7 @@ def train(settings, worker):
     from utils.metrics import features, registry
     from utils.runtime import cluster, devices, signals
     from utils.training import memory
-    from utils.training.run import Parts, open_run
+    from utils.training.opening import Parts, open_run
     from utils.training.starting_point import open_starting_point
 
     # Settings, the precision of this machine, and the other workers if there are any.

@@ -80,7 +80,7 @@ def ours_sampling(batch_size):
     sampler = build_sampler(resolve(NETWORK).network, averaged=True)
     session = tf.Session(config=devices.session_config("float32"))
     session.run(tf.global_variables_initializer())
-    z, labels = latents.noise(0, latents.SAMPLES, SAMPLES, Z_DIM), np.zeros(SAMPLES, np.int32)
+    z, labels = latents.noise(0, latents.SAMPLES, range(SAMPLES), Z_DIM), np.zeros(SAMPLES, np.int32)
 
     def sample(rounds):
         for _ in range(rounds):

@@ -94,7 +94,7 @@ def test_the_same_images_and_noise_are_compared_each_time(tiny, without_ms_ssim)
         measurer(generator)
     z = [fed[0] for generator in generators for fed in generator.fed]
     assert len(z) == 4 and all(np.array_equal(each, z[0]) for each in z[1:])
-    assert np.array_equal(z[0][:10], latents.noise(tiny.run.seed, latents.MEASURING, 10, tiny.network.z_dim))
+    assert np.array_equal(z[0][:10], latents.noise(tiny.run.seed, latents.MEASURING, range(10), tiny.network.z_dim))
     # Samples have the classes of the real images.
     labels = generators[0].fed[0][1][:10]
     assert np.array_equal(labels, first.labels) and set(labels) == {0, 1, 2}

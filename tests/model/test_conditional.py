@@ -24,7 +24,7 @@ def test_classes_reach_both_networks(tiny):
 def test_the_sampler_generates_images_of_the_labels(tiny):
     with started(tiny, **EVERYTHING) as training:
         training.load("average_generator/4x4/batch_norm/gamma", np.float32([[1] * 8, [-1] * 8, [3] * 8]))
-        z, sampler = np.repeat(latents.noise(0, 0, 1, 6), 3, axis=0), training.sampler
+        z, sampler = np.repeat(latents.noise(0, 0, range(1), 6), 3, axis=0), training.sampler
         a, b, c = training.session.run(sampler.images, {sampler.z: z, sampler.labels: [0, 1, 0]})
         assert np.array_equal(a, c) and not np.array_equal(a, b)
 

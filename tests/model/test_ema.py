@@ -61,7 +61,7 @@ def test_statistics_of_the_average_follow_from_its_weights(tiny):
         Generator(training.session, training.sampler).update_bn(labels)
         after = training.read()
         # By hand for the lowest resolution: a product with the averaged weights, and the moments of the result.
-        z = latents.noise(0, latents.STATISTICS, 256, tiny.network.z_dim)
+        z = latents.noise(0, latents.STATISTICS, range(256), tiny.network.z_dim)
         x = (z @ after["average_generator/4x4/dense/kernel"]).reshape(-1, 8)
         assert after["average_generator/4x4/batch_norm/moving_mean"] == pytest.approx(x.mean(axis=0), abs=1e-4)
         assert after["average_generator/4x4/batch_norm/moving_variance"] == pytest.approx(x.var(axis=0), rel=0.05)
@@ -77,7 +77,7 @@ def test_an_image_does_not_depend_on_its_batch(tiny):
     with started(tiny) as training:
         for _ in range(5):
             training.step()
-        z, labels = latents.noise(0, latents.SAMPLES, 70, tiny.network.z_dim), np.zeros(70, np.int32)
+        z, labels = latents.noise(0, latents.SAMPLES, range(70), tiny.network.z_dim), np.zeros(70, np.int32)
         generator = Generator(training.session, training.sampler)
         generator.update_bn(labels)
         together = np.concatenate(list(generator.batches(z, labels)))

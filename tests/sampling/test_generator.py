@@ -12,7 +12,7 @@ from utils.sampling.generator import Generator
 
 @pytest.mark.parametrize("count", (1, 63, 64, 65, 130))
 def test_batches_are_ordered_and_padded(graph, count):
-    sampler, z = flat_sampler(), latents.noise(0, 0, count, 5)
+    sampler, z = flat_sampler(), latents.noise(0, 0, range(count), 5)
     labels = np.arange(count, dtype=np.int32) % 3
     with tf.Session() as session:
         spy = Spy(session)
@@ -27,7 +27,7 @@ def test_batch_size_decreases_with_image_size(graph):
         sampler = flat_sampler(size)
         with tf.Session() as session:
             spy = Spy(session)
-            next(Generator(spy, sampler).batches(latents.noise(0, 0, 3, 5)))
+            next(Generator(spy, sampler).batches(latents.noise(0, 0, range(3), 5)))
         assert spy.feeds[0][sampler.z].shape == (batch, 5)
 
 
@@ -54,7 +54,7 @@ def test_update_bn_without_ema_does_nothing(graph):
 
 
 def test_noise_rows_match_numbers(graph):
-    generator, z = Generator(None, flat_sampler()), latents.noise(7, latents.SAMPLES, 20, 5)
+    generator, z = Generator(None, flat_sampler()), latents.noise(7, latents.SAMPLES, range(20), 5)
     assert np.array_equal(generator.noise([3, 17, 3], seed=7), z[[3, 17, 3]])
     assert np.array_equal(generator.noise(range(20), 7, truncation=0.5), z * np.float32(0.5))
     conditional = Generator(None, flat_sampler(), ("blue", "green", "red"))

@@ -5,7 +5,7 @@ import pytest
 import main
 from utils.errors import UserError
 from utils.sampling import class_names
-from utils.sampling.picks import Pick, Term, check_walk, parse, parse_sum
+from utils.sampling.picks import Pick, check_walk, parse, parse_sum
 from utils.tasks import find_task
 
 CLASSES = ("cat", "dog")
@@ -55,11 +55,11 @@ def test_error_names_the_invalid_part(text, classes, line):
 
 def test_sums():
     assert parse_sum("3,8-9 - 4 + cat:5".replace("cat:", ""), ()) == [
-        Term(1, [Pick(0, 3), Pick(0, 8), Pick(0, 9)]),
-        Term(-1, [Pick(0, 4)]),
-        Term(1, [Pick(0, 5)]),
+        (1, [Pick(0, 3), Pick(0, 8), Pick(0, 9)]),
+        (-1, [Pick(0, 4)]),
+        (1, [Pick(0, 5)]),
     ]
-    assert parse_sum("dog:1  -  cat:2", CLASSES) == [Term(1, [Pick(1, 1)]), Term(-1, [Pick(0, 2)])]
+    assert parse_sum("dog:1  -  cat:2", CLASSES) == [(1, [Pick(1, 1)]), (-1, [Pick(0, 2)])]
 
 
 @pytest.mark.parametrize("name", ("a, b", "x - y", 'say "no"', '"', '"a"', '"a", b', "a:b", "plain"))
@@ -68,7 +68,7 @@ def test_quoted_class_names(name):
     assert (written == name) is (name in ('say "no"', "a:b", "plain"))
     assert parse(f"{written}:3, cat:1,{written}:4-5", classes) == [Pick(1, 3), Pick(0, 1), Pick(1, 4), Pick(1, 5)]
     terms = parse_sum(f"cat:1 - {written}:3,{written}:2 + cat:4", classes)
-    assert terms == [Term(1, [Pick(0, 1)]), Term(-1, [Pick(1, 3), Pick(1, 2)]), Term(1, [Pick(0, 4)])]
+    assert terms == [(1, [Pick(0, 1)]), (-1, [Pick(1, 3), Pick(1, 2)]), (1, [Pick(0, 4)])]
 
 
 @pytest.mark.parametrize("text", ("3 -8", "3- 8", "3+8", "dog:3 -dog:8"))
@@ -80,8 +80,9 @@ def test_sign_without_spaces(text):
 def test_errors_without_known_classes(tiny):
     find_task(tiny.run._replace(picks="a:3,4"))
     for mistake in ({"picks": "a:x"}, {"picks": "9-3"}, {"arithmetic": "a:3 - b:"}, {"picks": "a:3", "walk": 9}):
+        run = tiny.run._replace(**mistake)
         with pytest.raises(UserError):
-            find_task(tiny.run._replace(**mistake))
+            find_task(run).describe(run)
 
 
 def test_picks_are_checked_before_tensorflow_is_imported(monkeypatch, capsys):

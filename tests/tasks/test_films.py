@@ -10,8 +10,8 @@ from samplers import expected
 
 from utils.errors import UserError
 from utils.output.images import png
-from utils.sampling import latents, paths
-from utils.tasks import timelapse
+from utils.sampling import latents
+from utils.tasks import timelapse, walk
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def test_walk_interpolates_between_picks(graph, run, tmp_path):
     assert names[:2] == [stem + ".gif", stem + ".mp4"] or names[0] == stem + ".gif"
     assert stem + "_strip.png" in names and stem + ".webp" in names
     assert lines[0].startswith("A walk of 12 frames, 0.48 s: ")
-    key_points = latents.noise(3, latents.SAMPLES, 9, 5)[[7, 2, 5]]
-    z, _ = paths.closed_path(key_points, [0, 0, 0], 0, 4)
+    key_points = latents.noise(3, latents.SAMPLES, range(9), 5)[[7, 2, 5]]
+    z, _ = walk.closed_path(key_points, [0, 0, 0], 0, 4)
     assert np.array_equal(image(str(tmp_path), stem + "_strip.png")[0, ::16, 0], expected(z, 0))
     with Image.open(str(tmp_path / (stem + ".gif"))) as film:
         assert film.n_frames == 12 and film.size == (16, 16)
@@ -41,7 +41,7 @@ def test_walk_without_picks_uses_first_samples_and_classes(graph, run, tmp_path)
     _, names = drawn(run._replace(walk=2, classes="red,blue"), ("blue", "green", "red"))
     (strip,) = [name for name in names if name.endswith("_strip.png")]
     assert strip == STEM + "_walk2_red+blue_strip.png"
-    z = latents.noise(3, latents.SAMPLES, 6, 5)
+    z = latents.noise(3, latents.SAMPLES, range(6), 5)
     values = image(str(tmp_path), strip)[0, ::16, 0]
     assert np.array_equal(values[::2], expected(z, np.array([2, 0] * 3)))
 
@@ -56,7 +56,7 @@ def test_arithmetic_uses_means_of_noise(graph, run, tmp_path):
     request = run._replace(arithmetic="1,2 - 3 + 4")
     ((line,), _) = drawn(request)
     figure, result = line.split(" in ", 1)[1].split(", its result in ")
-    z = latents.noise(3, latents.SAMPLES, 9, 5)
+    z = latents.noise(3, latents.SAMPLES, range(9), 5)
     value = expected((np.float64(z[1:3]).mean(axis=0) - z[3] + z[4])[None], 0)[0]
     assert (image(result) == value).all()
     sheet = image(figure)
@@ -70,7 +70,7 @@ def test_arithmetic_uses_means_of_noise(graph, run, tmp_path):
 def test_arithmetic_of_classes(graph, run, tmp_path):
     request = run._replace(arithmetic="red:1 - blue:1 + blue:2")
     ((line,), _) = drawn(request, ("blue", "green", "red"))
-    z = latents.noise(3, latents.SAMPLES, 3, 5)
+    z = latents.noise(3, latents.SAMPLES, range(3), 5)
     assert (image(line.split(", its result in ")[1]) == expected(z[2:], 2)[0]).all()
 
 

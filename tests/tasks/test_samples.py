@@ -35,7 +35,7 @@ def test_grid_and_single_files(graph, run, tmp_path, channels):
         (line,) = write(
             session, flat_sampler(channels=channels), run._replace(single=1, grid_columns=10), selected(tmp_path)
         )
-    name, values = "sample_00000012_seed3_run012345", expected(latents.noise(3, latents.SAMPLES, 70, 5), 0)
+    name, values = "sample_00000012_seed3_run012345", expected(latents.noise(3, latents.SAMPLES, range(70), 5), 0)
     grid = np.asarray(Image.open(str(tmp_path / (name + "_n70_columns10.png")))).reshape(14, 20, channels)
     assert np.array_equal(grid[::2, ::2, 0].ravel(), values) and np.array_equal(grid[1::2, 1::2], grid[::2, ::2])
     folder = tmp_path / (name + "_n70_columns10")
@@ -53,7 +53,7 @@ def test_single_files_have_alpha_and_grid_has_background(graph, run, tmp_path, b
         write(session, flat_sampler(channels=4), run, selected(tmp_path, background=background))
     name = "sample_00000012_seed3_run012345"
     folder = tmp_path / (name + "_n4" + "_labelled" * label_grid)
-    alpha = expected(latents.noise(3, latents.SAMPLES, 4, 5), 0)  # all four maps have this value
+    alpha = expected(latents.noise(3, latents.SAMPLES, range(4), 5), 0)  # all four maps have this value
     for i in range(4):
         single = Image.open(str(folder / f"{name}_{i:05d}.png"))
         assert single.mode == "RGBA" and (np.asarray(single) == [255, 255, 255, alpha[i]]).all()
@@ -68,7 +68,7 @@ def test_grid_has_a_row_for_each_class(graph, run, tmp_path):
         lines = write(session, flat_sampler(), run, selected(tmp_path, ("blue", "green", "red")))
     name = "sample_00000012_seed3_run012345_n5_red+blue"
     grid = np.asarray(Image.open(str(tmp_path / (name + ".png"))))[::2, ::2, 0]
-    z = latents.noise(3, latents.SAMPLES, 3, 5)
+    z = latents.noise(3, latents.SAMPLES, range(3), 5)
     assert np.array_equal(grid, [expected(z, 2), expected(z, 0)])
     assert lines[0].startswith("6 samples in ") and lines[1].startswith("Classes from the top: red, blue; ")
     assert (tmp_path / (name + ".csv")).read_text() == "row,column,class\n0,0,red\n1,0,blue\n"
@@ -151,14 +151,14 @@ def test_pick_equals_sample_with_its_number(graph, run, tmp_path):
     assert singles == [f"{STEM}_{i:05d}.png" for i in (2, 3, 7)]
     for single in singles:  # the same name is the same file
         assert (tmp_path / name / single).read_bytes() == (tmp_path / (STEM + "_n9") / single).read_bytes()
-    z = latents.noise(3, latents.SAMPLES, 9, 5)
+    z = latents.noise(3, latents.SAMPLES, range(9), 5)
     assert np.array_equal(image(str(tmp_path), name + ".png")[0, ::16, 0], expected(z[[7, 2]], 0))
 
 
 def test_picks_of_classes(graph, run, tmp_path):
     _, names = drawn(run._replace(picks="red:4,blue:4"), ("blue", "green", "red"))
     (folder,) = [name for name in names if not name.endswith(".png")]
-    z = latents.noise(3, latents.SAMPLES, 5, 5)[4:]
+    z = latents.noise(3, latents.SAMPLES, range(5), 5)[4:]
     for name, label in (("blue", 0), ("red", 2)):
         single = image(str(tmp_path), folder, f"{STEM}_{name}_00004.png")
         assert (single == expected(z, label)[0]).all()
@@ -175,7 +175,7 @@ def test_label_grid_shows_numbers(graph, run, tmp_path):
     assert names == [STEM + "_n9_labelled.png"]
     grid = image(str(tmp_path), names[0])
     assert grid.shape == (3 * 28, 3 * 16, 3)  # a line of text above each
-    assert np.array_equal(grid[12::28, ::16, 0].ravel(), expected(latents.noise(3, latents.SAMPLES, 9, 5), 0))
+    assert np.array_equal(grid[12::28, ::16, 0].ravel(), expected(latents.noise(3, latents.SAMPLES, range(9), 5), 0))
     assert grid[:12, :16].min() < 128
 
 
@@ -191,4 +191,4 @@ def test_truncation_scales_noise_and_is_in_names(graph, run, tmp_path):
     _, names = drawn(run._replace(truncation=0.5))
     assert names == [STEM + "_truncation0.5_n9.png"] and read_metadata(str(tmp_path / names[0]))["truncation"] == 0.5
     grid = image(str(tmp_path), names[0])[::16, ::16, 0]
-    assert np.array_equal(grid.ravel(), expected(0.5 * latents.noise(3, latents.SAMPLES, 9, 5), 0))
+    assert np.array_equal(grid.ravel(), expected(0.5 * latents.noise(3, latents.SAMPLES, range(9), 5), 0))

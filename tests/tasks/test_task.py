@@ -44,22 +44,23 @@ def run(tiny, tmp_path):
 )
 def test_contradictory_settings(run, changes, message):
     with pytest.raises(UserError) as caught:
-        find_task(run._replace(**changes))
+        run = run._replace(**changes)
+        find_task(run).describe(run)
     assert str(caught.value) == message
 
 
 def test_task_of_the_settings(run):
-    assert find_task(run).name == "plain samples" and find_task(run._replace(picks="3")).name == "plain samples"
+    assert find_task(run).setting == "" and find_task(run._replace(picks="3")).setting == ""
     for changes in ({"evaluate": 1}, {"export": "page"}, {"timelapse": 1}, {"arithmetic": "1 - 2"}, {"walk": 5}):
         (setting,) = changes
         assert find_task(run._replace(**changes)).setting == setting
     find_task(run._replace(export="page", picks="3"))
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.setting or "samples")
 def test_every_task_names_existing_settings(task):
     """The settings that ask for it and that it uses; sampling settings are each used by some task."""
-    assert {task.memory_setting, *task.uses, task.setting or "walk"} <= set(schema.RUN)
+    assert {task.memory_setting or "walk", *task.uses, task.setting or "walk"} <= set(schema.RUN)
     assert len(task.uses) == len(set(task.uses)) and task.setting not in task.uses
     used = {"checkpoint", *(name for each in TASKS for name in (each.setting, *each.uses))}
     assert {name for name, rule in schema.ALL.items() if rule.sampling} <= used

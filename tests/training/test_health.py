@@ -1,4 +1,4 @@
-"""Health: the checks of a step, each warning if and only if its problem is forced, and the reset at a rollback."""
+"""Health: the checks of a step, and each warning if and only if its problem is forced."""
 
 import math
 from types import SimpleNamespace
@@ -20,16 +20,15 @@ class Fake:
     """The session and the LiveGenerator, whose weights are finite or not."""
 
     def __init__(self, weights=True, average=True):
-        self.weights, self.average, self.checked, self.session = weights, average, [], self
+        self.values, self.checked = {"weights": weights, "average": average}, []
+        self.session, self.sampler = self, SimpleNamespace(is_finite="average")
 
-    def run(self, fetch):
-        assert fetch == "is_finite"
-        self.checked.append("weights")
-        return self.weights
+    def run(self, fetches):
+        self.checked += fetches
+        return [self.values[name] for name in fetches]
 
-    def is_finite(self, step):
-        self.checked.append(f"average at {step}")
-        return self.average
+    def refresh(self, step):
+        self.checked.append(step)
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def warnings(monkeypatch):
 
 def health_of(run, fake=None, is_chief=True):
     parts = SimpleNamespace(
-        graph=SimpleNamespace(is_finite="is_finite"),
+        graph=SimpleNamespace(is_finite="weights"),
         settings=SimpleNamespace(run=run),
         workers=SimpleNamespace(is_chief=is_chief),
     )
@@ -76,16 +75,16 @@ def test_losses_are_checked_at_every_step(settings, d_loss, g_loss):
         (NOTHING, []),
         (NOTHING._replace(grid=True), []),
         (NOTHING._replace(row=True), ["weights"]),
-        (NOTHING._replace(measure=True), ["weights", "average at 7"]),
-        (NOTHING._replace(save=True), ["weights", "average at 7"]),
+        (NOTHING._replace(measure=True), [7, "weights", "average"]),
+        (NOTHING._replace(save=True), [7, "weights", "average"]),
     ),
 )
 def test_weights_are_checked_before_anything_depends_on_them(settings, due, checked):
     fake = Fake()
     assert health_of(settings.run, fake).is_finite(state_at(7), due) and fake.checked == checked
-    for fake in (Fake(weights=False), Fake(average=False)):
-        expected = len(checked) < (1 if not fake.weights else 2)
-        assert health_of(settings.run, fake).is_finite(state_at(7), due) == expected
+    for name in ("weights", "average"):
+        expected = name not in checked
+        assert health_of(settings.run, Fake(**{name: False})).is_finite(state_at(7), due) == expected
 
 
 def test_a_post_mortem_lists_the_last_steps_and_the_rollbacks(settings):
@@ -106,50 +105,17 @@ def test_a_post_mortem_lists_the_last_steps_and_the_rollbacks(settings):
 
 @pytest.mark.parametrize("rollbacks, on_lost_game, expected", ((0, "rollback", 1), (2, "rollback", 0), (0, "warn", 0)))
 def test_rollback_when_d_has_won(settings, warnings, rollbacks, on_lost_game, expected):
-    """Once the window is full; then it is filled again. One rollback is left for a divergence. All workers agree."""
+    """Once the window is full. One rollback is left for a divergence. All workers agree."""
     run = settings.run._replace(on_lost_game=on_lost_game)
     for is_chief in (True, False):
-        health, lost = health_of(run, is_chief=is_chief), []
-        for step in range(1, 2 * WINDOW):
-            state = state_at(step, *WON)
-            state.saved = SavedState(rollbacks=(5,) * rollbacks)
-            health.check_losses(state)
-            if health.should_roll_back(state):
-                lost.append(step)
-                health.reset(0)
-        assert lost == [WINDOW] * expected
+        health = health_of(run, is_chief=is_chief)
+        state = state_at(WINDOW, *WON)
+        state.saved = SavedState(rollbacks=(5,) * rollbacks)
+        play(health, WINDOW - 1, *WON)
+        assert not health.should_roll_back(state)
+        health.check_losses(state)
+        assert health.should_roll_back(state) == expected
     assert len(warnings) == 1  # the chief's
-
-
-def test_after_a_rollback_d_wins_anew(settings, warnings):
-    """Neither the losses of the undone steps nor the warning about them are remembered."""
-    health = health_of(settings.run)
-    play(health, WINDOW, *WON)
-    health.reset(0)
-    play(health, WINDOW - 1, *WON)
-    assert len(warnings) == 1
-    play(health, 1, *WON)
-    assert len(warnings) == 2
-
-
-def test_a_rollback_forgets_the_measurements_of_undone_steps_only(settings, warnings):
-    health = health_of(settings.run)
-    for step in (2000, 2200):
-        measure(health, step, ms_ssim=0.9)
-    assert len(warnings) == 1
-    health.reset(2200)  # nothing measured was undone
-    measure(health, 2400, ms_ssim=0.9)
-    assert len(warnings) == 1
-    health.reset(2100)  # the second of two measurements in a row was
-    measure(health, 2200, ms_ssim=0.9)
-    assert len(warnings) == 2
-    health.reset(1900)
-    measure(health, 2000, ms_ssim=0.9, distinct=0.9)
-    assert len(warnings) == 2
-    health.reset(1900)
-    for step in (2000, 2200, 2400):
-        measure(health, step, distinct=0.5)  # no less than before, now that 0.9 is undone
-    assert len(warnings) == 2
 
 
 class FakeCopies:

@@ -100,7 +100,7 @@ def test_a_failed_report_does_not_end_the_run(open_outputs, capsys, monkeypatch,
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(outputs.Report, "write", fail)
+    monkeypatch.setattr(outputs, "write_report", fail)
     written.write_report(state)
     assert capsys.readouterr().err == (
         "\nmain.py: report.html of step 0 cannot be written (no room); training continues\n"

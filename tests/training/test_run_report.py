@@ -17,8 +17,8 @@ from utils.output import terminal
 from utils.output.history import STEP_COLUMNS
 from utils.output.images import png
 from utils.training.report import curves, grids
-from utils.training.report.grids import Grids
-from utils.training.report.page import Report
+from utils.training.report.grids import select_grids
+from utils.training.report.page import write_report
 from utils.training.state import Pace, RunState
 
 ODD = "<img src=x onerror=alert(1)>"
@@ -49,12 +49,12 @@ def written(tmp_path):
     folders = ["--checkpoints_dir", str(folder), "--samples_dir", str(folder)]
     chosen = settings_module.resolve([*folders, "--batch_size", "4"])
     labels = np.int32([-1, 0, 0, 1])
-    report = Report(chosen, SimpleNamespace(n=4, labels=labels, classes=[ODD, "b\udcff"]), "3f")
+    dataset = SimpleNamespace(n=4, labels=labels, classes=[ODD, "b\udcff"])
 
     def write(step=300, **saved):
-        state = RunState(step, 4 * step, 600, SavedState(**saved), Pace(4, 4, 10))
+        state = RunState(step, 4 * step, 600, SavedState(run_id="3f", **saved), Pace(4, 4, 10))
         state.first_step, state.row = 0, {"epoch": 1.5, "pictures_per_second": 33.3, "seconds": 60.0}
-        report.write(state)
+        write_report(state, chosen, dataset)
         return folder / "report.html"
 
     write.folder = folder
@@ -129,23 +129,23 @@ def test_long_curves_are_thinned(written):
 def test_many_grids_are_thinned_and_read_once(tmp_path, monkeypatch):
     read, grid_uri = [], grids.grid_uri
     monkeypatch.setattr(grids, "grid_uri", lambda path: read.append(path) or grid_uri(path))
-    run = Grids(str(tmp_path), "3f")
+    folder = str(tmp_path)
     for step in range(0, 9900, 100):
         write_grid(tmp_path, step)
-    assert [step for step, _ in run.up_to(9800)] == [*range(0, 9800, 400), 9800]
-    assert [step for step, _ in run.up_to(9700)] == [*range(0, 9700, 400), 9700]  # after a rollback
+    assert [step for step, _ in select_grids(folder, "3f", 9800)] == [*range(0, 9800, 400), 9800]
+    assert [step for step, _ in select_grids(folder, "3f", 9700)] == [*range(0, 9700, 400), 9700]  # after a rollback
     assert len(read) == 27
     write_grid(tmp_path, 400, value=7)
-    uris = dict(run.up_to(9700))
+    uris = dict(select_grids(folder, "3f", 9700))
     assert len(read) == 28 and uris[400] != uris[0] and uris[400].startswith("data:image/webp;base64,")
-    assert [step for step, _ in run.up_to(300)] == [0, 100, 200, 300]  # after a restart
+    assert [step for step, _ in select_grids(folder, "3f", 300)] == [0, 100, 200, 300]  # after a restart
 
 
 def test_grids_of_another_run_and_damaged_ones_are_left_out(tmp_path):
     for step, run_id in ((0, "3f"), (100, "another"), (200, "3f"), (300, "3f")):
         write_grid(tmp_path, step, run_id)
     (tmp_path / "train_00000200.png").write_bytes(b"no image")
-    assert [step for step, _ in Grids(str(tmp_path), "3f").up_to(300)] == [0, 300]
+    assert [step for step, _ in select_grids(str(tmp_path), "3f", 300)] == [0, 300]
 
 
 def test_large_grids_are_made_small_and_fewer(tmp_path, monkeypatch):
@@ -153,15 +153,15 @@ def test_large_grids_are_made_small_and_fewer(tmp_path, monkeypatch):
     for step in range(5):
         sheet = rng.randint(0, 256, (1200, 60, 3)).astype(np.uint8)
         (tmp_path / f"train_{step:08d}.png").write_bytes(png(sheet))
-    run = Grids(str(tmp_path), "3f")
-    size = sum(len(uri) for _, uri in run.up_to(4))
+    folder = str(tmp_path)
+    size = sum(len(uri) for _, uri in select_grids(folder, "3f", 4))
     monkeypatch.setattr(grids, "_MAX_BYTES", size - 1)
-    assert [step for step, _ in run.up_to(3)] == [0, 1, 2, 3]
-    assert [step for step, _ in run.up_to(4)] == [0, 2, 4]
+    assert [step for step, _ in select_grids(folder, "3f", 3)] == [0, 1, 2, 3]
+    assert [step for step, _ in select_grids(folder, "3f", 4)] == [0, 2, 4]
     monkeypatch.setattr(grids, "grid_uri", None)  # no grid is read again
-    assert [step for step, _ in run.up_to(4)] == [0, 2, 4]
+    assert [step for step, _ in select_grids(folder, "3f", 4)] == [0, 2, 4]
     monkeypatch.setattr(grids, "_MAX_BYTES", 1)
-    assert [step for step, _ in run.up_to(4)] == [0, 4]
+    assert [step for step, _ in select_grids(folder, "3f", 4)] == [0, 4]
     assert grids.read_grid(str(tmp_path / "train_00000000.png"), 1024).size == (51, 1024)
 
 
@@ -169,7 +169,7 @@ def test_without_webp_grids_are_jpegs(tmp_path, monkeypatch):
     write_grid(tmp_path, 0)
     Image.init()
     monkeypatch.delitem(Image.SAVE, "WEBP")
-    ((_, uri),) = Grids(str(tmp_path), "3f").up_to(0)
+    ((_, uri),) = select_grids(str(tmp_path), "3f", 0)
     assert uri.startswith("data:image/jpeg;base64,")
 
 

@@ -60,7 +60,8 @@ def _changes(values, settings, given, task):
     lines = lines or [entry("Settings", "all at their defaults; --show_settings lists them")]
     if task:
         unused = [name for name in explicit if name not in used and (name in given or schema.ALL[name].sampling)]
-        lines += _list(entry(f"Ignored (no effect with {task.name})"), [values[name] for name in unused])
+        label = entry(f"Ignored (no effect with {task.setting or 'plain samples'})")
+        lines += _list(label, [values[name] for name in unused])
     return lines
 
 

@@ -47,7 +47,7 @@ class Measurer:
         self._indices = EpochShuffle(len(dataset.labels), run.seed).take(0, self.count)
         self._size = shape.height, shape.width
         self.labels = dataset.labels[self._indices]
-        self._z = latents.noise(run.seed, latents.MEASURING, self.count, shape.z_dim)
+        self._z = latents.noise(run.seed, latents.MEASURING, range(self.count), shape.z_dim)
         self._ms_ssim = ms_ssim.MsSsim((*self._size, self._dataset.records.shape[3]))
         self.network, self.kind = network, network.kind if network else features.NONE
         self.metrics = registry.available(self.kind)

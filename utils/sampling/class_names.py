@@ -41,3 +41,15 @@ def class_index(name, classes, place):
     known = [quoted(each) for each in classes]
     listed = textwrap.shorten(", ".join(known), 200, placeholder=" ...")
     raise UserError(f"{place}: no class {name!r}{suggestions.suggestion(name, known, f'the classes are {listed}')}")
+
+
+def class_indices(text, classes):
+    """Return the indices of the classes named in `text`, such as 'role,person'; all of them for ''.
+
+    Raise UserError for an unknown name, or if the network is unconditional (classes is empty).
+    """
+    names = [text] if text in classes else [part.strip() for _, part, _ in split(text, ",")]
+    wanted = [name for name in names if name]
+    if wanted and not classes:
+        raise UserError(f"classes = {text!r}, but this network is unconditional; train with conditional = 1")
+    return [class_index(name, classes, "classes") for name in wanted] or list(range(len(classes)))

@@ -50,7 +50,7 @@ class Generator:
             raise UserError(f"numbers: give one or more integers from 0 to {picks.MAX_NUMBER - 1}")
         if not 0 < truncation <= 1:
             raise UserError(f"truncation = {truncation} is invalid; expected a number above 0, at most 1")
-        z = latents.noise_rows(seed, latents.SAMPLES, numbers, self.z_dim) * np.float32(truncation)
+        z = latents.noise(seed, latents.SAMPLES, numbers, self.z_dim) * np.float32(truncation)
         return z if classes is None else np.tile(z, (len(self._indices(classes)), 1))
 
     def images(self, z, labels=None):
@@ -123,7 +123,7 @@ class Generator:
             return
         size = bn_batch_size(*self.image_shape[:2])
         rounds = -(-_BN_SAMPLES // size)
-        z = latents.noise(0, latents.STATISTICS, rounds * size, self.z_dim)
+        z = latents.noise(0, latents.STATISTICS, range(rounds * size), self.z_dim)
         # Each class as often as among the images, spread evenly over the rounds.
         spread = np.sort(labels)[np.linspace(0, len(labels) - 1, rounds * size).astype(int)]
         for i in range(rounds):

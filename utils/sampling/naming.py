@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from utils.checkpoints.run_id import short_run_id
 from utils.errors import UserError
@@ -15,22 +15,20 @@ _MAX_NAME = 60  # characters of classes or picks in a file name; file systems al
 class Request(NamedTuple):
     """The files of one request for samples."""
 
-    folder: str  # samples_dir
-    run_id: str  # identity of the run
+    run: Any  # the settings
+    run_id: str  # identity of the run that trained the generator
     step: str  # step of the checkpoint, in eight digits
     weights: str  # digest of the weights
-    seed: int  # sample_seed
-    truncation: float
-    what: str  # the samples of this seed: see `request`
+    what: str  # which samples of this sample_seed
 
     @property
     def _stem(self):
-        truncation = "" if self.truncation == 1 else f"_truncation{self.truncation!r}"
-        return f"sample_{self.step}_seed{self.seed}_run{short_run_id(self.run_id)}{truncation}"
+        truncation = "" if self.run.truncation == 1 else f"_truncation{self.run.truncation!r}"
+        return f"sample_{self.step}_seed{self.run.sample_seed}_run{short_run_id(self.run_id)}{truncation}"
 
     def path(self, ending):
         """Return the path with an ending: '.png' for the grid, '' for the folder of single files, '_strip.png', ..."""
-        return os.path.join(self.folder, f"{self._stem}_{self.what}{ending}")
+        return os.path.join(self.run.samples_dir, f"{self._stem}_{self.what}{ending}")
 
     def singles(self, class_names, numbers):
         """Return the paths of single files; class_names: the class of each sample, '' for none."""
@@ -41,8 +39,8 @@ class Request(NamedTuple):
     @property
     def metadata(self):
         """The metadata of each PNG."""
-        metadata = {"run": self.run_id, "step": int(self.step), "seed": self.seed, "weights": self.weights}
-        return metadata if self.truncation == 1 else dict(metadata, truncation=self.truncation)
+        metadata = {"run": self.run_id, "step": int(self.step), "seed": self.run.sample_seed, "weights": self.weights}
+        return metadata if self.run.truncation == 1 else dict(metadata, truncation=self.run.truncation)
 
 
 def request(run, generator, kind, parts):
@@ -51,17 +49,13 @@ def request(run, generator, kind, parts):
     kind, parts: such as "n64" and names of classes, or "picks" and the picks as text.
     """
     what = f"{kind}_{_short(parts)}" if parts else kind
-    step, run_id, weights = f"{generator.step:08d}", generator.run_id, generator.weights
-    return Request(run.samples_dir, run_id, step, weights, run.sample_seed, run.truncation, what)
+    return Request(run, generator.run_id, f"{generator.step:08d}", generator.weights, what)
 
 
-def announced(run, kind, parts=""):
-    """Return the Request before the checkpoint is known, with <step>, <id> and <parts> in its names.
-
-    parts: "picks", "classes" or "".
-    """
-    what = f"{kind}_<{parts}>" if parts else kind
-    return Request(run.samples_dir, "<id>", "<step>", "", run.sample_seed, run.truncation, what)
+def announced(run, kind):
+    """Return the Request before the checkpoint is known, with <step>, <id> and <picks> or <classes> in its names."""
+    parts = "_<picks>" if run.picks else "_<classes>" if run.classes else ""
+    return Request(run, "<id>", "<step>", "", kind + parts)
 
 
 def checkpoint_name(run):

@@ -3,8 +3,9 @@
 A number always identifies the same sample of a checkpoint, sample_seed, truncation and class.
 """
 
+import math
 import re
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 from utils.errors import UserError
 from utils.sampling import class_names
@@ -31,11 +32,17 @@ class Pick(NamedTuple):
         return f"{self.number} {classes[self.label]}" if classes else str(self.number)
 
 
-class Term(NamedTuple):
-    """A part of `arithmetic`: picks whose mean is added or subtracted."""
+def of_classes(count, class_indices):
+    """Return (picks, columns) for a grid of at least `count` samples, the same number of each class.
 
-    sign: int  # 1 or -1
-    picks: List[Pick]
+    Without class_indices, the labels are 0 and columns is 0. Otherwise each class gets the same numbers in a row of the
+    grid, or in part of a row if the grid would become too narrow: columns compare the classes.
+    """
+    if not class_indices:
+        return [Pick(0, number) for number in range(count)], 0
+    each = -(-count // len(class_indices))
+    columns = each * max(1, int(math.sqrt(len(class_indices) / each)))
+    return [Pick(label, number) for label in class_indices for number in range(each)], columns
 
 
 def parse(text, classes, setting="picks", start=0):
@@ -72,11 +79,14 @@ def _parse_part(part, classes, place, pattern):
 
 
 def parse_sum(text, classes):
-    """Return the Terms of `arithmetic`, such as '3,8,11 - 4,9 + 20,21': spaces surround signs, ranges have none."""
+    """Return (sign, picks) of each term of `arithmetic`, such as '3,8,11 - 4,9 + 20,21'; sign: 1 or -1.
+
+    Spaces surround signs, ranges have none.
+    """
     terms = []
     for start, term, sign in class_names.split(text, r"\s+[+-]\s+"):
         try:
-            terms.append(Term(int((sign.strip() or "+") + "1"), parse(term, classes, "arithmetic", start)))
+            terms.append((int((sign.strip() or "+") + "1"), parse(term, classes, "arithmetic", start)))
         except UserError as error:
             rule = "; signs have spaces on both sides, as in '3 - 8'" if re.search("[+-]", term) else ""
             raise UserError(f"{error}{rule}")

@@ -18,8 +18,7 @@ def find_task(run):
     """Return the Task that the settings `run` ask for; raise UserError if another setting contradicts it."""
     asked = [task for task in TASKS if task.setting and getattr(run, task.setting)]
     if len(asked) > 1:
-        names = " and ".join(task.setting for task in asked)
-        raise UserError(f"{names} are mutually exclusive; set only one of them")
+        raise UserError(f"{' and '.join(task.setting for task in asked)} are mutually exclusive; set only one of them")
     task = asked[0] if asked else samples.TASK
     for name in _SELECTIONS:
         if getattr(run, name) and name not in task.used(run):
@@ -28,5 +27,4 @@ def find_task(run):
             raise UserError(f"{name} has no effect with {cause}{reason}; leave one of them out")
     if run.picks:
         picks.parse(run.picks, classes=None)
-    task.check(run)
     return task

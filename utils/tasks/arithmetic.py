@@ -16,12 +16,9 @@ _NEIGHBOR_NOISE = 0.25  # neighbors are the result plus uniform noise of this am
 
 
 def _describe(run):
-    request = naming.announced(run, "arithmetic", "picks")
+    picks.parse_sum(run.arithmetic, classes=None)  # raises UserError if it is misspelt
+    request = naming.announced(run, "arithmetic_<picks>")
     return [f"Making {run.arithmetic} with {naming.checkpoint_name(run)}", entry("Figure", request.path(".png"))]
-
-
-def _check(run):
-    picks.parse_sum(run.arithmetic, classes=None)
 
 
 def write_arithmetic(generator, run):
@@ -32,13 +29,13 @@ def write_arithmetic(generator, run):
     """
     classes, z_dim = generator.classes, generator.z_dim
     terms = picks.parse_sum(run.arithmetic, classes)
-    request = naming.request(run, generator, "arithmetic", [_text(term, classes) for term in terms])
+    request = naming.request(run, generator, "arithmetic", [_text(*term, classes) for term in terms])
     figure_path, result_path = request.path(".png"), request.path("_result.png")
     naming.check_overwrite([figure_path, result_path], request.metadata)
 
-    operands = [_noise_and_classes(term.picks, run, generator) for term in terms]
+    operands = [_noise_and_classes(term_picks, run, generator) for _, term_picks in terms]
     means = [operand.mean(axis=0) for operand in operands]
-    result = sum(term.sign * mean for term, mean in zip(terms, means))
+    result = sum(sign * mean for (sign, _), mean in zip(terms, means))
     random = np.random.RandomState([run.sample_seed, latents.NEIGHBORS])
     offsets = random.uniform(-_NEIGHBOR_NOISE, _NEIGHBOR_NOISE, (_BLOCK * _BLOCK, z_dim))
     offsets[_CENTER] = 0.0
@@ -54,8 +51,8 @@ def write_arithmetic(generator, run):
     yield f"{run.arithmetic} in {figure_path}, its result in {result_path}"
 
 
-def _text(term, classes):
-    return ("" if term.sign == 1 else "minus ") + ",".join(pick.text(classes) for pick in term.picks)
+def _text(sign, term_picks, classes):
+    return ("" if sign == 1 else "minus ") + ",".join(pick.text(classes) for pick in term_picks)
 
 
 def _noise_and_classes(term_picks, run, generator):
@@ -68,12 +65,12 @@ def _noise_and_classes(term_picks, run, generator):
 
 def _figure(images, terms, classes):
     """Return the figure; images: for each term its samples and the sample of its mean, then the block."""
-    height = max(1 + max(len(term.picks) for term in terms), _BLOCK)
+    height = max(1 + max(len(term_picks) for _, term_picks in terms), _BLOCK)
     columns = len(terms) + 1 + _BLOCK
     cells = []  # (row, column, text) in the order of the images
-    for column, term in enumerate(terms):
-        cells += [(row, column, pick.caption(classes)) for row, pick in enumerate(term.picks)]
-        cells.append((height - 1, column, "+ mean" if term.sign == 1 else "- mean"))
+    for column, (sign, term_picks) in enumerate(terms):
+        cells += [(row, column, pick.caption(classes)) for row, pick in enumerate(term_picks)]
+        cells.append((height - 1, column, "+ mean" if sign == 1 else "- mean"))
     for i in range(_BLOCK * _BLOCK):
         text = "= result" if i == _CENTER else ""
         cells.append((height - _BLOCK + i // _BLOCK, len(terms) + 1 + i % _BLOCK, text))
@@ -84,11 +81,8 @@ def _figure(images, terms, classes):
 
 
 TASK = Task(
-    name="arithmetic",
     setting="arithmetic",
     uses=("sample_seed", "truncation", "precision"),
     describe=_describe,
     run=write_arithmetic,
-    memory_setting="arithmetic",
-    check=_check,
 )

@@ -23,7 +23,6 @@ def _run(generator, run):
 
 
 TASK = Task(
-    name="evaluate",
     setting="evaluate",
     uses=(
         "evaluate_samples", "pics_dir", "cache_dir", "max_bad", "metrics_network", "inception_graph", "seed",

@@ -9,13 +9,10 @@ from utils.tasks.task import Task
 
 
 def _describe(run):
-    folder = os.path.join(run.samples_dir, "export_<step>_run<id>")
-    return [f"Exporting {run.export} of {checkpoint_name(run)}", entry("Folder", folder)]
-
-
-def _check(run):
     if run.picks and "page" not in run.export:
         raise UserError(f"picks has no effect with export = {run.export!r}; leave it out, or also export a page")
+    folder = os.path.join(run.samples_dir, "export_<step>_run<id>")
+    return [f"Exporting {run.export} of {checkpoint_name(run)}", entry("Folder", folder)]
 
 
 def _run(generator, run):
@@ -25,11 +22,8 @@ def _run(generator, run):
 
 
 TASK = Task(
-    name="export",
     setting="export",
     uses=("picks", "sample_seed"),
     describe=_describe,
     run=_run,
-    memory_setting="export",
-    check=_check,
 )

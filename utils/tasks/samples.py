@@ -4,7 +4,6 @@ import csv
 import io
 import os
 import textwrap
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,13 +12,13 @@ from utils.output import files
 from utils.output.alpha import composite
 from utils.output.animation import with_text
 from utils.output.images import blank, place, png
-from utils.sampling import latents, naming, picks
+from utils.sampling import class_names, naming, picks
 from utils.tasks.task import Task
 
 
 def _describe(run):
     what = f"samples {run.picks}" if run.picks else counted(run.num_samples, "sample")
-    request = naming.announced(run, _kind(run), "picks" if run.picks else "classes" if run.classes else "")
+    request = naming.announced(run, _kind(run))
     lines = [f"Generating {what} with {naming.checkpoint_name(run)}", entry("Grid", request.path(".png"))]
     return [*lines, entry("Single files", request.path("") + os.sep)] if run.single or run.picks else lines
 
@@ -30,29 +29,14 @@ def _kind(run):
     return ("picks" if run.picks else f"n{run.num_samples}") + layout
 
 
-class _Rows(NamedTuple):
-    """The samples of a grid."""
-
-    z: Any  # [N, z_dim] float32
-    labels: Any  # [N] int32
-    numbers: Any  # [N] int
-    columns: int  # 0: the same as rows
-    parts: Any  # classes or picks, for file names
-
-
-def _rows(generator, run):
-    """Return the _Rows of the picks, or of the first samples of the seed."""
-    classes = generator.classes
+def _choose(run, classes):
+    """Return the Picks to draw, the columns of their grid (0: as many as rows), and their part of file names."""
     if run.picks:
         chosen = list(dict.fromkeys(picks.parse(run.picks, classes)))  # without duplicates, which would share a file
-        numbers = [pick.number for pick in chosen]
-        z = generator.noise(numbers, run.sample_seed, run.truncation)
-        return _Rows(z, np.int32([pick.label for pick in chosen]), numbers, 0, [pick.text(classes) for pick in chosen])
-    indices = latents.class_indices(run.classes, classes)
-    z = generator.noise(range(run.num_samples), run.sample_seed, run.truncation)
-    z, labels, columns = latents.rows_of_classes(z, run.num_samples, indices)
-    numbers = np.arange(len(z)) % (len(z) // (len(indices) or 1))
-    return _Rows(z, labels, numbers, columns, [classes[i] for i in indices] if run.classes else [])
+        return chosen, 0, [pick.text(classes) for pick in chosen]
+    indices = class_names.class_indices(run.classes, classes)
+    chosen, columns = picks.of_classes(run.num_samples, indices)
+    return chosen, columns, [classes[i] for i in indices] if run.classes else []
 
 
 def write_samples(generator, run):
@@ -61,11 +45,13 @@ def write_samples(generator, run):
     It writes a grid, with run.single or run.picks a file for each sample, and for classes a CSV file with their places
     in the grid. Raise UserError if it would overwrite a file of other weights, OSError if a file cannot be written.
     """
-    classes, rows = generator.classes, _rows(generator, run)
-    request = naming.request(run, generator, _kind(run), rows.parts)
+    classes = generator.classes
+    chosen, columns, parts = _choose(run, classes)
+    labels, numbers = np.int32(chosen).T
+    request = naming.request(run, generator, _kind(run), parts)
     grid_path, folder, csv_path = (request.path(ending) for ending in (".png", "", ".csv"))
-    names = [classes[label] if classes else "" for label in rows.labels]
-    singles = request.singles(names, rows.numbers) if run.single or run.picks else []
+    names = [classes[label] if classes else "" for label in labels]
+    singles = request.singles(names, numbers) if run.single or run.picks else []
     naming.check_overwrite([grid_path, *singles], request.metadata)
     if singles:
         os.makedirs(folder, exist_ok=True)
@@ -74,17 +60,17 @@ def write_samples(generator, run):
         shown = composite(image, generator.background)
         return with_text(shown, pick.caption(classes)) if run.label_grid else shown
 
-    chosen = [picks.Pick(*pair) for pair in zip(rows.labels, rows.numbers)]
     cell_shape = cell(np.zeros(generator.image_shape, np.uint8), chosen[0]).shape
-    grid, columns = blank(len(chosen), cell_shape, rows.columns or run.grid_columns)
-    for i, (image, pick) in enumerate(zip(generator.stream(rows.z, rows.labels), chosen)):
+    grid, columns = blank(len(chosen), cell_shape, columns or run.grid_columns)
+    z = generator.noise(numbers, run.sample_seed, run.truncation)
+    for i, (image, pick) in enumerate(zip(generator.stream(z, labels), chosen)):
         place(grid, columns, i, cell(image, pick))
         if singles:
             files.write(singles[i], png(image, request.metadata))
     files.write(grid_path, png(grid, request.metadata))
     yield f"{counted(len(chosen), 'sample')} in {grid_path}" + (f", and each as a file in {folder}" if singles else "")
     if classes and not run.picks:
-        files.write(csv_path, class_list(rows.labels, columns, classes))
+        files.write(csv_path, class_list(labels, columns, classes))
         shown = textwrap.shorten(", ".join(dict.fromkeys(names)), 200, placeholder=" ...")
         yield f"Classes from the top: {shown}; {csv_path} lists where each begins in the grid."
 
@@ -103,7 +89,6 @@ def class_list(labels, columns, classes):
 
 
 TASK = Task(
-    name="plain samples",
     setting="",
     uses=(
         "num_samples", "single", "sample_seed", "truncation", "classes", "picks", "label_grid", "grid_columns",

@@ -11,13 +11,12 @@ _REPLACED_BY_PICKS = {"num_samples", "classes"}
 class Task(NamedTuple):
     """What the program knows of a task before it runs; `run` imports what else is needed, such as TensorFlow."""
 
-    name: str  # in messages: "no effect with <name>"
     setting: str  # the task is asked for if this setting is neither 0 nor ''; '' for plain samples
     uses: Tuple[str, ...]  # the other settings that it reads, beside those of every task
-    describe: Callable  # (run) -> the lines to print first: what happens, and the files that it will write
+    # (run) -> the lines to print first: what happens, and the files that it will write; UserError: for wrong settings
+    describe: Callable
     run: Callable  # (generator, run) -> an iterable of lines to print; errors: UserError, RunError, OSError
-    memory_setting: str  # the setting to lower if memory runs out
-    check: Callable = lambda run: None  # (run): raises UserError for a mistake in the settings
+    memory_setting: str = ""  # the setting to lower if memory runs out; '': the same as `setting`
 
     def used(self, run):
         """Return the names of the settings that have an effect."""
@@ -26,5 +25,6 @@ class Task(NamedTuple):
 
     def size_setting(self, run):
         """Return the name and the value of the setting to lower if memory runs out."""
-        name = self.memory_setting if self.memory_setting in self.used(run) else "picks"
+        name = self.memory_setting or self.setting
+        name = name if name in self.used(run) else "picks"
         return name, getattr(run, name)

@@ -1,6 +1,5 @@
 """The time-lapse: a film of the sample grids of training."""
 
-import glob
 import os
 import re
 
@@ -58,9 +57,8 @@ def write_timelapse(samples_dir, run_id):
 
 def grid_files(samples_dir):
     """Return (step, path) of the grids of training in a folder, sorted by step."""
-    paths = glob.glob(os.path.join(glob.escape(samples_dir), "train_*.png"))
-    matches = [(re.search(r"train_([0-9]{8,})\.png$", path), path) for path in paths]
-    return sorted((int(match.group(1)), path) for match, path in matches if match)
+    matches = (re.fullmatch(r"train_([0-9]{8,})\.png", name) for name in os.listdir(samples_dir))
+    return sorted((int(match.group(1)), os.path.join(samples_dir, match.group())) for match in matches if match)
 
 
 def belongs_to_run(path, run_id):
@@ -79,4 +77,4 @@ def read_grid(path, size):
     return image
 
 
-TASK = Task(name="timelapse", setting="timelapse", uses=(), describe=_describe, run=_run, memory_setting="timelapse")
+TASK = Task(setting="timelapse", uses=(), describe=_describe, run=_run)

@@ -1,6 +1,6 @@
 """The health of a run: are its values finite, has D won, and do its samples get worse?
 
-One object remembers the last losses and the problems that measurements show, and forgets what a rollback undoes. It
+One object remembers the last losses and the problems that measurements show; after a rollback, a new one begins. It
 warns once about each problem, and again only after the problem was over. Healthy runs stay below the thresholds
 (docs/results.md). On mode collapse: Goodfellow 2016, arXiv 1701.00160, section 5.
 """
@@ -29,29 +29,23 @@ class Health:
     """Checks the losses of each step and the metrics of each measurement; the chief prints the warnings."""
 
     def __init__(self, generator, parts):
-        """generator: the LiveGenerator; parts: the run.Parts."""
+        """generator: the LiveGenerator; parts: the opening.Parts."""
         self._graph, self._generator = parts.graph, generator
         self._run, self._is_chief = parts.settings.run, parts.workers.is_chief
         self._rows = collections.deque(maxlen=WINDOW)  # rows of the last steps, see history.STEP_COLUMNS
         self._has_won = False
-        self._found = collections.defaultdict(list)  # {problem: the first steps in a row at which it was found}
-        self._diversity = {}  # {step: the metric `distinct`}
-
-    def reset(self, step):
-        """Forget the losses, and all problems found after `step`: the run returns to it."""
-        self._rows.clear()
-        self._has_won = False
-        self._found.update({name: [at for at in steps if at <= step] for name, steps in self._found.items()})
-        self._diversity = {at: value for at, value in self._diversity.items() if at <= step}
+        self._found = collections.Counter()  # {problem: how often in a row it was found}
+        self._diversity = 0.0  # the highest value of the metric `distinct`, at most 1
 
     def is_finite(self, state, due):
         """Return whether the losses are finite and, if anything Due depends on them, all weights and the EMA."""
-        uses_weights = due.save or due.measure
-        return (
-            math.isfinite(state.row["d_loss"] + state.row["g_loss"])
-            and (not (due.row or uses_weights) or bool(self._generator.session.run(self._graph.is_finite)))
-            and (not uses_weights or self._generator.is_finite(state.step))
-        )
+        if not math.isfinite(state.row["d_loss"] + state.row["g_loss"]):
+            return False
+        checks = [self._graph.is_finite] if due.row or due.save or due.measure else []
+        if due.save or due.measure:
+            self._generator.refresh(state.step)
+            checks.append(self._generator.sampler.is_finite)
+        return all(self._generator.session.run(checks))
 
     def should_roll_back(self, state):
         """Return whether D has won and the settings ask for a rollback. One is left for a divergence."""
@@ -61,7 +55,6 @@ class Health:
     def post_mortem(self, state):
         """Return lines about a run that has diverged at this step."""
         rollbacks = state.saved.rollbacks
-        rows = [*self._rows, state.row][-20:]
         return [
             f"step {state.step}: losses or weights are NaN or infinite",
             format_rates(self._run, len(rollbacks)),
@@ -69,7 +62,7 @@ class Health:
             *("", "the last steps:", "step, d_loss, g_loss, D(x), D(G(z))"),
             *(
                 ", ".join([str(row["step"]), *(f"{row[name]:g}" for name in ("d_loss", "g_loss", "d_real", "d_fake"))])
-                for row in rows
+                for row in [*self._rows, state.row][-20:]
             ),
         ]
 
@@ -121,10 +114,10 @@ class Health:
         if flat > 0.5 + 0.5 * real_flat:
             line = f"Samples saturate: {flat:.0%} of their values are at the ends of the range, in real images"
             yield "saturation", f"{line} {real_flat:.0%}. Lower {format_rates(self._run)} in params.py."
-        highest = min(1.0, np.nanmax([0.0, *self._diversity.values()]))
-        diversity = self._diversity[step] = values.get("distinct", float("nan"))
-        if step >= COLLAPSE_FROM and diversity < LESS_DIVERSE * highest:
-            line = f"Sample diversity fell from {highest:.0%} to {diversity:.0%} of the real images'."
+        diversity = values.get("distinct", float("nan"))
+        self._diversity = np.fmax(self._diversity, np.minimum(diversity, 1.0))  # NaN: not measured
+        if step >= COLLAPSE_FROM and diversity < LESS_DIVERSE * self._diversity:
+            line = f"Sample diversity fell from {self._diversity:.0%} to {diversity:.0%} of the real images'."
             yield "diversity", f"{line} {_CURE}"
         missing = [name for name, (ours, real) in measured.class_fractions.items() if ours < MISSING * real]
         if step >= COLLAPSE_FROM and missing:
@@ -149,14 +142,10 @@ class Health:
 
     def _warn(self, step, name, problem, in_a_row=1):
         """Print a problem once it is found `in_a_row` times; '' means that it is over."""
-        found = self._found[name]
-        if not problem:
-            found.clear()
-        elif len(found) < in_a_row:
-            found.append(step)
-            if len(found) == in_a_row and self._is_chief:
-                print_above_bar(problem)
-                record_warning(f"step {step}: {problem}")
+        self._found[name] = self._found[name] + 1 if problem else 0
+        if self._found[name] == in_a_row and self._is_chief:
+            print_above_bar(problem)
+            record_warning(f"step {step}: {problem}")
 
 
 def saturation(images):

@@ -17,12 +17,3 @@ class LiveGenerator(Generator):
         if step != self._updated:
             self.update_bn(self._labels)
             self._updated = step
-
-    def reset(self):
-        """Update the statistics at the next use: the weights were replaced."""
-        self._updated = None
-
-    def is_finite(self, step):
-        """Return whether all weights and statistics are finite."""
-        self.refresh(step)
-        return bool(self.session.run(self.sampler.is_finite))

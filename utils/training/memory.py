@@ -28,21 +28,17 @@ def announce(settings, n):
     if devices.gpus():
         return
     needed, available = estimate(settings, n), devices.available_memory()
-    print(f"The run needs about {_gigabytes(needed)} of memory.", flush=True)
+    print(f"The run needs about {needed / 1e9:.1f} GB of memory.", flush=True)
     if available is not None and needed > available:
-        problem = f"the run needs about {_gigabytes(needed)} of memory, but {_gigabytes(available)} are available"
+        problem = f"the run needs about {needed / 1e9:.1f} GB of memory, but {available / 1e9:.1f} GB are available"
         warn(f"{problem}; {advice(settings, n, available)}")
 
 
 def advice(settings, n, available):
     """Return the setting to lower so that the run needs at most `available` bytes, as text."""
-    fits, too_large = 0, settings.run.batch_size
-    while too_large - fits > 1:
-        middle = (fits + too_large) // 2
-        needed = estimate(settings._replace(run=settings.run._replace(batch_size=middle)), n)
-        fits, too_large = (middle, too_large) if needed <= available else (fits, middle)
-    if fits:
-        return f"batch_size = {fits} would fit; set it in params.py"
+    for size in range(settings.run.batch_size - 1, 0, -1):
+        if estimate(settings._replace(run=settings.run._replace(batch_size=size)), n) <= available:
+            return f"batch_size = {size} would fit; set it in params.py"
     return "no batch_size would fit; lower image_size or filters in model/params.py"
 
 
@@ -57,7 +53,3 @@ def estimate(settings, n):
     # TensorFlow 2 keeps the memory of the feature maps during an evaluation; 1.15 releases it.
     peak = max(maps, evaluation) if _IS_OLD else maps + evaluation
     return _PROGRAM + _FLOAT * _COPIES * shapes.count_weights(network) + peak
-
-
-def _gigabytes(count):
-    return f"{count / 1e9:.1f} GB"

@@ -1,6 +1,5 @@
 """What a run writes while it trains: checkpoints, sample grids, history.csv, TensorBoard logs and the report."""
 
-import functools
 import os
 
 import numpy as np
@@ -12,10 +11,10 @@ from utils.metrics import registry
 from utils.output import files, history, images
 from utils.output.alpha import composite
 from utils.output.terminal import warn
-from utils.sampling import latents
+from utils.sampling import latents, picks
 from utils.tasks.samples import class_list
 from utils.tasks.timelapse import write_timelapse
-from utils.training.report.page import REPORT, Report
+from utils.training.report.page import REPORT, write_report
 
 POST_MORTEM = "post-mortem.txt"
 
@@ -27,7 +26,6 @@ def _writes(what, consequence="training continues", errors=OSError):
     """
 
     def decorate(method):
-        @functools.wraps(method)
         def write(self, state, *arguments):
             try:
                 if self._is_chief:
@@ -45,13 +43,13 @@ def _writes(what, consequence="training continues", errors=OSError):
 
 
 class Outputs:
-    """Writes the files of a run on the chief; asked twice for the same step, it writes once.
+    """Writes the files of a run on the chief.
 
     After a failure (full disk, missing folder) training continues, and the next interval tries again.
     """
 
     def __init__(self, generator, parts, state, saved):
-        """generator: the LiveGenerator; parts: the run.Parts; state: the RunState to continue from.
+        """generator: the LiveGenerator; parts: the opening.Parts; state: the RunState to continue from.
 
         saved: the SavedState in the JSON of the newest checkpoint.
         """
@@ -59,16 +57,12 @@ class Outputs:
         self._run, self._is_chief, newest = parts.settings.run, parts.workers.is_chief, parts.start.newest
         self.post_mortem = os.path.join(self._run.checkpoints_dir, POST_MORTEM)
         # All grids of a run show the same noise.
-        count, classes = self._run.train_samples, state.saved.classes
-        z = latents.noise(self._run.seed, latents.TRAINING_GRID, count, parts.settings.network.z_dim)
-        self._z, self._labels, columns = latents.rows_of_classes(z, count, list(range(len(classes))))
+        chosen, columns = picks.of_classes(self._run.train_samples, range(len(state.saved.classes)))
+        self._labels, numbers = np.int32(chosen).T
+        self._z = latents.noise(self._run.seed, latents.TRAINING_GRID, numbers, parts.settings.network.z_dim)
         self._columns = columns or self._run.grid_columns
-        self._class_list = class_list(self._labels, columns, classes) if classes else b""
-        self._history, self._report = None, Report(parts.settings, parts.dataset, self._start.saved.run_id)
-        self._first_step, self._saved = state.step, saved
+        self._history, self._first_step, self._saved = None, state.step, saved
         self.saved_step = state.step if newest else None  # the step of the newest checkpoint
-        # A grid is written before the checkpoint of its step, only the grid of step 0 after it.
-        self._grid_step = self.saved_step or None
         self._damaged = [each.checkpoint.step for each in newest.damaged] if newest else []
 
     def save(self, state):
@@ -106,13 +100,10 @@ class Outputs:
     @_writes("the grid of step {}")
     def write_grid(self, state):
         """Write samples/train_<step>.png."""
-        if state.step == self._grid_step:
-            return
         self._generator.refresh(state.step)
         samples = np.concatenate(list(self._generator.batches(self._z, self._labels)))
         png, shape = self._write_sheet(f"train_{state.step:08d}.png", samples, self._columns, state.step)
         self._open_history().write_grid(state.step, png, shape)
-        self._grid_step = state.step
 
     @_writes("the grid of real images")
     def write_reals(self, state, reals):
@@ -121,8 +112,9 @@ class Outputs:
         With classes, also write samples/classes.csv: the place of each class in the grids of samples.
         """
         self._write_sheet("reals.png", images.to_uint8(reals), self._run.grid_columns, step=0)
-        if self._class_list:
-            files.write(os.path.join(self._run.samples_dir, "classes.csv"), self._class_list)
+        if state.saved.classes:
+            places = class_list(self._labels, self._columns, state.saved.classes)
+            files.write(os.path.join(self._run.samples_dir, "classes.csv"), places)
 
     def _write_sheet(self, name, shown, columns, step):
         """Write a grid of images [N, H, W, C] uint8; return the PNG as bytes, and the shape of the grid."""
@@ -152,7 +144,7 @@ class Outputs:
     @_writes(f"{REPORT} of step {{}}", errors=Exception)  # it reads files that others may have changed
     def write_report(self, state):
         """Write checkpoints/report.html."""
-        self._report.write(state)
+        write_report(state, self._parts.settings, self._parts.dataset)
 
     @_writes(POST_MORTEM)
     def write_post_mortem(self, state, lines):
@@ -167,6 +159,5 @@ class Outputs:
     @_writes("the logs")
     def close(self, state):
         """Close history.csv and the TensorBoard logs."""
-        opened, self._history = self._history, None
-        if opened:
-            opened.close()
+        if self._history:
+            self._history.close()

@@ -59,9 +59,8 @@ class Quality:
     def ends_run(self, state):
         """Return whether stop_when_stale measurements in a row were no improvement; if so, print it."""
         best, patience = state.saved.best, self._run.stop_when_stale
-        if not patience or not self._is_comparable(best):
-            return False
-        if state.step - best.lowest_step < patience * self._run.metrics_every:
+        steps = patience * self._run.metrics_every
+        if not steps or not self._is_comparable(best) or state.step - best.lowest_step < steps:
             return False
         print_above_bar(
             f"No improvement in {patience} measurements: {best.metric} was best at step {best.lowest_step}, "

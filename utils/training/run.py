@@ -1,84 +1,44 @@
-"""A training run: everything that the loop in main.py uses, opened and closed as one object.
+"""A training run: everything that the loop in main.py uses, as one object."""
 
-All workers of a run have the same objects and call them alike. Only the chief measures, prints and writes files.
-"""
-
-import contextlib
 import math
 import sys
-from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import manifest, select
-from utils.data.batches import reraise_input_errors
+from utils.checkpoints import select
 from utils.errors import RunError
 from utils.output.progress import Progress
 from utils.output.terminal import record_warning, warn
-from utils.runtime import devices
-from utils.runtime.signals import StopSignals
 from utils.training.health import MAX_ROLLBACKS, Health, format_rates
 from utils.training.live_generator import LiveGenerator
 from utils.training.outputs import Outputs
-from utils.training.quality import Quality, open_measurer
+from utils.training.quality import Quality
 from utils.training.state import Pace, RunState, due_at
-
-
-class Parts(NamedTuple):
-    """The parts of a run, built before its session is opened."""
-
-    settings: Any  # config.settings.Settings
-    workers: Any  # runtime.cluster.Workers
-    dataset: Any  # the training ImageDataset
-    start: Any  # the starting point: see starting_point.py
-    batches: Any  # data.batches.Batches, in the default graph
-    graph: Any  # model.train_graph.TrainGraph, in the default graph
-    sampler: Any  # model.sample_graph.Sampler, in the default graph
-
-
-@contextlib.contextmanager
-def open_run(parts):
-    """Complete and finalize the default graph, open the session, initialize or restore all variables; yield the Run.
-
-    Raise UserError if workers have different settings or images, RunError if another worker fails.
-    """
-    run, workers = parts.settings.run, parts.workers
-    with workers.scope():
-        initializer = tf.global_variables_initializer()
-    parts.start.build(parts.graph)
-    workers.build_broadcast(tf.global_variables())
-    measurer = open_measurer(parts.dataset, parts.settings) if workers.is_chief else None
-    tf.get_default_graph().finalize()
-
-    opening = workers.session(devices.session_config(run.precision))
-    with workers.translate_worker_errors(), reraise_input_errors(
-        parts.batches
-    ), opening as session, StopSignals() as signals:
-        workers.check_same_config(manifest.fingerprint(parts.settings, parts.dataset.fingerprint))
-        session.run(initializer)
-        parts.start.start(session)
-        workers.broadcast()
-        opened = Run(session, parts, measurer, signals)
-        with contextlib.closing(opened.progress):
-            yield opened
 
 
 class Run:
     """The session, graph and state of a run, and the objects that show, check, measure and save it."""
 
     def __init__(self, session, parts, measurer, signals):
-        """parts: the Parts; measurer: a measure.Measurer or None; signals: the StopSignals."""
+        """parts: the opening.Parts; measurer: a measure.Measurer or None; signals: the StopSignals."""
         self._parts, self.settings, self.workers, self.signals = parts, parts.settings.run, parts.workers, signals
-        self.session, self.k = session, self.settings.k
+        self.session, self.k, self._measurer = session, self.settings.k, measurer
         wait_seconds = {"wait_seconds": parts.batches.wait_seconds}
         self.graph = parts.graph._replace(d_updates=[dict(update, **wait_seconds) for update in parts.graph.d_updates])
         self.state = self._first_state()
-        self._generator = LiveGenerator(session, parts.sampler, parts.dataset.labels)
-        self.health = Health(self._generator, parts)
         self.progress = Progress(self.state, self.settings.log_every, shown=self.workers.is_chief)
-        self.outputs = Outputs(self._generator, parts, self.state, self.state.saved)
-        self.quality = Quality(measurer, self._generator, self.health, self.settings)
+        self._open_generator(self.state.saved)
+
+    def _open_generator(self, saved):
+        """Draw, check, write and measure from the state's step on, at first and after a rollback.
+
+        saved: the SavedState in the JSON of the newest checkpoint.
+        """
+        parts = self._parts
+        generator = LiveGenerator(self.session, parts.sampler, parts.dataset.labels)
+        self.health = Health(generator, parts)
+        self.outputs = Outputs(generator, parts, self.state, saved)
+        self.quality = Quality(self._measurer, generator, self.health, self.settings)
 
     def _first_state(self):
         """Return the RunState at the start of this process."""
@@ -113,8 +73,7 @@ class Run:
         state = self.state
         if due.measure and state.step < state.total and self._is_stale():
             state.total = state.step
-            return due_at(self.settings, state, stop)
-        return due
+        return due_at(self.settings, state, stop)
 
     def _is_stale(self):
         """Return whether stop_when_stale ends the run at this step. The chief decides for all workers."""
@@ -130,7 +89,8 @@ class Run:
             return False
         if self.workers.is_chief:
             outputs.write_reals(state, self._first_reals())
-        outputs.write_grid(state)
+        if state.step == 0:  # all other grids are written before the checkpoint of their step
+            outputs.write_grid(state)
         outputs.write_report(state)
         self._restart_batches(state.pictures_seen)
         state.restart_clock()
@@ -146,8 +106,7 @@ class Run:
 
     def _restart_batches(self, pictures_seen):
         """Continue the stream of batches after this number of images."""
-        batches = self._parts.batches
-        self.session.run(batches.initializer, {batches.start: pictures_seen})
+        self.session.run(self._parts.batches.initializer, {self._parts.batches.start: pictures_seen})
 
     def roll_back(self, lost=False):
         """Return to the newest good checkpoint, with different noise and half the learning rate.
@@ -155,24 +114,22 @@ class Run:
         lost: because D has won; otherwise because of a divergence, which raises RunError if on_nan forbids a rollback
         or MAX_ROLLBACKS are used up. Noise and rate follow from the number of rollbacks, which checkpoints record.
         """
-        state, parts, saved = self.state, self._parts, self.state.saved
+        state, saved = self.state, self.state.saved
         problem = f"step {state.step}: " + ("D has won" if lost else "losses or weights are NaN or infinite")
         number = len(saved.rollbacks) + 1
         if not lost and (self.settings.on_nan == "stop" or number > MAX_ROLLBACKS):
             raise RunError(self._end_diverged(problem))
         state.saved = saved._replace(rollbacks=(*saved.rollbacks, state.step))
         if self.workers.is_chief:
-            newest = parts.start.return_to_newest(self.session, number)
+            newest = self._parts.start.return_to_newest(self.session, number)
             saved = newest.manifest.saved
             state.saved = state.saved._replace(best=select.verify_best(newest), past_bests=saved.past_bests)
         self.workers.broadcast()
         state.step, state.pictures_seen, _ = self._counters()
         state.restart_clock()
         self._restart_batches(state.pictures_seen)
-        self._generator.reset()
-        self.health.reset(state.step)
         self.outputs.close(state)
-        self.outputs = Outputs(self._generator, parts, state, saved)
+        self._open_generator(saved)
         self.outputs.save(state)  # the rollback, in the JSON of the checkpoint
         self.progress.roll_back(state)
         change = f"different noise and {format_rates(self.settings, number)}"
@@ -184,9 +141,8 @@ class Run:
         state, outputs, past = self.state, self.outputs, len(self.state.saved.rollbacks)
         outputs.write_post_mortem(state, self.health.post_mortem(state))
         after = f", after {past} rollbacks" if past else ""
-        good = f"last good checkpoint: step {outputs.saved_step}"
         cure = f"See {outputs.post_mortem}; lower {format_rates(self.settings)} in params.py"
-        line = f"{problem}{after}; not saved; {good}. {cure}"
+        line = f"{problem}{after}; not saved; last good checkpoint: step {outputs.saved_step}. {cure}"
         record_warning(line)
         outputs.write_report(state)
         return line

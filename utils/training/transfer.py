@@ -36,26 +36,26 @@ def plan(shapes, stored, classes, their_classes):
     shapes, stored: {name: shape} of the weights of this run and of the other run. classes, their_classes: the names of
     their classes, () if unconditional.
     """
-    layers = {}
-    for name, shape in shapes.items():
-        fits = stored.get(name) == shape or bool(_SCALES.match(name)) or name.startswith(_VECTORS)
-        layers[_layer(name)] = layers.get(_layer(name), True) and fits
+    different = [name for name, shape in shapes.items() if stored.get(name) != shape]
+    unfit = {_layer(name) for name in different if not _SCALES.match(name) and not name.startswith(_VECTORS)}
     # D's logit has a weight per position of the lowest resolution: 4x6 and 6x4 have different positions.
-    layers["D logit"] &= _lowest(shapes) == _lowest(stored)
+    if _lowest(shapes) != _lowest(stored):
+        unfit.add("D logit")
+    layers = dict.fromkeys(map(_layer, shapes))
     if len(classes) == len(their_classes) and not set(classes) & set(their_classes):
         rows = [(i, i) for i in range(len(classes))]  # all were renamed: they keep their order
     else:
         rows = [(i, their_classes.index(name)) for i, name in enumerate(classes) if name in their_classes]
-    possible = [name for name in shapes if layers[_layer(name)]]
+    possible = [name for name in shapes if _layer(name) not in unfit]
     by_row = [name for name in possible if _SCALES.match(name) or name == _VECTORS + "kernel"]
     by_row = by_row if classes and their_classes else []
-    whole = [name for name in possible if name not in by_row and stored.get(name) == shapes[name]]
+    whole = [name for name in possible if name not in by_row and name not in different]
     missing = [name for name in possible if name not in whole + by_row]
-    fresh = [layer for layer, fits in layers.items() if not fits]
+    fresh = [layer for layer in layers if layer in unfit]
     fresh += ["G scales and shifts of batch norm"] * any(map(_SCALES.match, missing))
     fresh += ["D class vectors"] * any(name.startswith(_VECTORS) for name in missing)
     fresh += [f"class {name}" for i, name in enumerate(classes) if by_row and i not in dict(rows)]
-    return Plan(whole, by_row, rows, [layer for layer, fits in layers.items() if fits], fresh)
+    return Plan(whole, by_row, rows, [layer for layer in layers if layer not in unfit], fresh)
 
 
 def _layer(name):

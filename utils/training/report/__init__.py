@@ -1,1 +1,0 @@
-"""checkpoints/report.html: the course of a run as one page, for a browser on another machine."""

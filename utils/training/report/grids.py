@@ -1,5 +1,6 @@
 """The grids of samples in the report: some of the grids in samples_dir, evenly spaced over time and reduced in size."""
 
+import functools
 import io
 import os
 
@@ -14,44 +15,28 @@ _MAX_BYTES = 6 * 10**6  # bytes: the total size of the URIs
 _QUALITY = 80
 
 
-class Grids:
-    """Reads the grids of a run, each only once."""
+def select_grids(samples_dir, run_id, step):
+    """Return (step, URI) of at most 40 of a run's grids up to a step, by step, including the newest.
 
-    def __init__(self, samples_dir, run_id):
-        self._samples_dir, self._run_id = samples_dir, run_id
-        self._every, self._count = 1, 0  # every n-th of the grids was shown last; the number of grids at that time
-        self._uris = {}  # {(path, time of change, bytes): URI, or None if the grid is left out}
-
-    def up_to(self, step):
-        """Return (step, URI) of at most 40 of the grids up to a step, by step, including the newest.
-
-        It shows every n-th grid, with a power of 2 as n, so that the grids stay the same while the run grows. It leaves
-        out damaged grids and grids of other runs.
-        """
-        files = [(grid_step, path) for grid_step, path in grid_files(self._samples_dir) if grid_step <= step]
-        every = self._every if len(files) >= self._count else 1  # fewer grids than before: the run was restarted
-        while True:
-            while len(files[::every]) >= _MAX_GRIDS:
-                every *= 2
-            grids = self._read(files[::every] + files[-1:] * ((len(files) - 1) % every != 0))
+    It selects every n-th grid, with a power of 2 as n, so that the grids stay the same while the run grows. It leaves
+    out damaged grids and grids of other runs.
+    """
+    files = [(grid_step, path) for grid_step, path in grid_files(samples_dir) if grid_step <= step]
+    every = 1
+    while True:
+        selected = files[::every] + files[-1:] * ((len(files) - 1) % every != 0)
+        if len(selected) <= _MAX_GRIDS:
+            uris = [(grid_step, _uri(path, run_id, os.stat(path).st_mtime_ns)) for grid_step, path in selected]
+            grids = [(grid_step, uri) for grid_step, uri in uris if uri]
             if sum(len(uri) for _, uri in grids) <= _MAX_BYTES or every >= len(files):
-                self._every, self._count = every, len(files)
                 return grids
-            every *= 2
-
-    def _read(self, files):
-        keys = [(step, _key(path)) for step, path in files]
-        self._uris = {key: self._uris[key] if key in self._uris else self._uri(key[0]) for _, key in keys}
-        return [(step, self._uris[key]) for step, key in keys if self._uris[key]]
-
-    def _uri(self, path):
-        return grid_uri(path) if belongs_to_run(path, self._run_id) else None
+        every *= 2
 
 
-def _key(path):
-    """Return a key that changes with the file: after a rollback, grids are written again."""
-    status = os.stat(path)
-    return path, status.st_mtime_ns, status.st_size
+@functools.lru_cache(maxsize=2 * _MAX_GRIDS)
+def _uri(path, run_id, changed):
+    """Return the URI of a grid, None if it is left out; changed: after a rollback, grids are written again."""
+    return grid_uri(path) if belongs_to_run(path, run_id) else None
 
 
 def grid_uri(path):

@@ -1,0 +1,55 @@
+"""The opening of a run: its graph is completed, its session opened, and its variables initialized or restored.
+
+All workers of a run have the same objects and call them alike. Only the chief measures, prints and writes files.
+"""
+
+import contextlib
+from typing import Any, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from utils.checkpoints import manifest
+from utils.data.batches import reraise_input_errors
+from utils.runtime import devices
+from utils.runtime.signals import StopSignals
+from utils.training.quality import open_measurer
+from utils.training.run import Run
+
+
+class Parts(NamedTuple):
+    """The parts of a run, built before its session is opened."""
+
+    settings: Any  # config.settings.Settings
+    workers: Any  # runtime.cluster.Workers
+    dataset: Any  # the training ImageDataset
+    start: Any  # the starting point: see starting_point.py
+    batches: Any  # data.batches.Batches, in the default graph
+    graph: Any  # model.train_graph.TrainGraph, in the default graph
+    sampler: Any  # model.sample_graph.Sampler, in the default graph
+
+
+@contextlib.contextmanager
+def open_run(parts):
+    """Complete and finalize the default graph, open the session, initialize or restore all variables; yield the Run.
+
+    Raise UserError if workers have different settings or images, RunError if another worker fails.
+    """
+    run, workers = parts.settings.run, parts.workers
+    with workers.scope():
+        initializer = tf.global_variables_initializer()
+    parts.start.build(parts.graph)
+    workers.build_broadcast(tf.global_variables())
+    measurer = open_measurer(parts.dataset, parts.settings) if workers.is_chief else None
+    tf.get_default_graph().finalize()
+
+    opening = workers.session(devices.session_config(run.precision))
+    with workers.translate_worker_errors(), reraise_input_errors(
+        parts.batches
+    ), opening as session, StopSignals() as signals:
+        workers.check_same_config(manifest.fingerprint(parts.settings, parts.dataset.fingerprint))
+        session.run(initializer)
+        parts.start.start(session)
+        workers.broadcast()
+        opened = Run(session, parts, measurer, signals)
+        with contextlib.closing(opened.progress):
+            yield opened
