@@ -7,9 +7,8 @@ import hashlib
 import json
 from typing import NamedTuple, Optional, Tuple
 
-from utils.config import schema
+from utils.config import VERSION, schema
 from utils.config.settings import Network
-from utils.config.version import VERSION
 from utils.errors import UserError
 
 # The version of the JSON, raised whenever older programs can no longer read it correctly. 2: state and checksum.
