@@ -15,17 +15,29 @@ from utils.config import checks, schema
 from utils.data import require_classes
 from utils.data.scan import Scan
 from utils.errors import UserError
+from utils.metrics import features, registry
 from utils.output import files
+from utils.runtime import devices, signals
 from utils.runtime.lock import WriterLock
 from utils.training import folders, transfer
 
 
 @contextlib.contextmanager
 def open_starting_point(settings, is_chief):
-    """Check and lock the folders of a run; yield its starting point, and release the lock at the end.
+    """Check the settings, check and lock the folders of a run; yield its starting point, with the lock held.
 
-    Raise UserError if a folder is wrong, in use, or has files of another run, before any file of that run is changed.
+    Raise UserError if this machine does not support a setting, or if a folder is wrong, in use, or has files of another
+    run, before any file of that run is changed. Inside, a closed terminal is ignored, and a lack of memory a UserError.
     """
+    run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
+    registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
+    signals.ignore_hangup()
+    with devices.translate_oom("batch_size", run.batch_size), _locked(settings._replace(run=run), is_chief) as start:
+        yield start
+
+
+@contextlib.contextmanager
+def _locked(settings, is_chief):
     run = settings.run
     Scan(run.pics_dir)  # raises UserError if there is no such folder
     if not is_chief:
