@@ -69,7 +69,7 @@ class Outputs:
         self.saved_step = state.step if newest else None  # the step of the newest checkpoint
         # A grid is written before the checkpoint of its step, only the grid of step 0 after it.
         self._grid_step = self.saved_step or None
-        self._damaged = [each.checkpoint.step for each in newest.damaged] if newest else []
+        self._damaged = newest.damaged if newest else ()
 
     def save(self, state):
         """Save a checkpoint of the state's step, or rewrite its JSON if only that has changed.

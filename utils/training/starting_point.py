@@ -60,7 +60,6 @@ def _locked(settings, is_chief):
 
 def _resume(settings, lock, newest):
     """Return the StartingPoint of a run to resume from a Selected; raise UserError if it is a different run."""
-    select.warn_damaged(newest)
     settings = _keep_defaults(newest.manifest, settings)
     run = settings.run
     checks.check_together(run, settings.network)
@@ -123,7 +122,6 @@ class StartingPoint:
         rollbacks: the number of rollbacks of the run, including this one.
         """
         self.newest = select.require_newest_good(self.settings.run.checkpoints_dir)
-        select.warn_damaged(self.newest)
         self._restore(session, rollbacks)
         return self.newest
 
