@@ -15,7 +15,7 @@ if ROOT not in sys.path:  # runpy.run_path and `python -P` leave it out
 from utils.config.settings import absolute, resolve  # noqa: E402
 from utils.config.startup import describe  # noqa: E402
 from utils.errors import RunError, UserError  # noqa: E402
-from utils.output.terminal import non_raising_streams, warn  # noqa: E402
+from utils.output.terminal import non_raising_streams  # noqa: E402
 from utils.runtime.process_state import forbid_concurrent_calls, restore_process_state  # noqa: E402
 from utils.runtime.start import import_tensorflow, missing_package  # noqa: E402
 from utils.runtime.tf_config import parse_task  # noqa: E402
@@ -37,13 +37,11 @@ def main(argv=()):
 def dispatch(argv):
     """Train, or run a task with a trained generator; return the exit code."""
     try:
-        settings, worker, task = resolve(argv), None, None
-        if settings.run.isTrain:
-            worker = parse_task(os.environ)
-        else:
-            from utils.tasks import find_task  # imports numpy and Pillow
+        settings = resolve(argv)
+        from utils.tasks import find_task  # here, because it imports numpy and Pillow
 
-            task = find_task(settings.run)
+        worker = parse_task(os.environ) if settings.run.isTrain else None
+        task = None if settings.run.isTrain else find_task(settings.run)
         print(describe(settings, argv, task), flush=True)
         import_tensorflow()
         return sample(settings.run, task) if task else train(settings, worker)
@@ -75,31 +73,21 @@ def train(settings, worker):
     from model.train_graph import Reals, build_train_graph
     from utils import data
     from utils.data.batches import build_batches
-    from utils.metrics import features, registry
-    from utils.runtime import cluster, devices, signals
+    from utils.runtime import cluster, devices
     from utils.training import memory
     from utils.training.opening import Parts, open_run
     from utils.training.starting_point import open_starting_point
 
-    # Settings, the precision of this machine, and the other workers if there are any.
-    run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
-    settings = settings._replace(run=run)
-    registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
-    workers = cluster.Workers(worker, run.worker_timeout)
-    signals.ignore_hangup()
-
-    oom = devices.translate_oom("batch_size", run.batch_size)
+    workers = cluster.Workers(worker, settings.run.worker_timeout)
     # The starting point: a checkpoint, the weights of another run, or random weights.
-    with tf.Graph().as_default(), oom, open_starting_point(settings, workers.is_chief) as start:
+    with tf.Graph().as_default(), open_starting_point(settings, workers.is_chief) as start:
         settings = start.settings
         run, network = settings.run, settings.network
 
         # The images. Each evaluation of batches.images takes the next batch.
         dataset = data.load(settings, listing=workers.is_chief)
         start.use_images(dataset)
-        if workers.replicas > 1:
-            print(workers.describe(run.batch_size), flush=True)
-        print(devices.describe_precision(run.precision), flush=True)
+        workers.announce(run)
         memory.announce(settings, dataset.n)
 
         # The static graph: G and D (model/generator.py, model/discriminator.py), their losses and their updates.
@@ -119,8 +107,6 @@ def train(settings, worker):
 
 def run_steps(run):
     """Run the steps that are left; return the exit code."""
-    from utils.training.state import due_at
-
     session, graph, state, workers = run.session, run.graph, run.state, run.workers
     if run.is_finished():
         return 0
@@ -136,7 +122,7 @@ def run_steps(run):
         run.progress.show(state)
 
         stop = workers.all_reduce_max(run.signals.received)
-        due = due_at(run.settings, state, stop)
+        due = state.due(run.settings, stop)
         if workers.all_reduce_max(not run.health.is_finite(state, due)):  # weights are checked before every save
             run.roll_back()
             stop = 0
@@ -162,24 +148,9 @@ def run_steps(run):
 def sample(run, task):
     """Run a tasks.Task with the generator of a checkpoint, by default the best; return the exit code."""
     from model.sample_graph import build_exportable_sampler
-    from utils.output import files
-    from utils.runtime import devices
-    from utils.sampling.generator import open_generator
+    from utils.tasks.runner import run_task
 
-    precision = run.precision if "precision" in task.uses and run.precision != "auto" else "float32"
-    precision = devices.choose_precision(precision)
-    files.make_writable("samples_dir", run.samples_dir)
-    opening = open_generator(build_exportable_sampler, run.checkpoints_dir, run.checkpoint, precision)
-    with devices.translate_oom(*task.size_setting(run)), opening as generator:
-        step, path = generator.selected.checkpoint
-        print(f"Sampling from step {step} ({generator.selected.description}) and with its network, {path}.", flush=True)
-        try:
-            for line in task.run(generator, run):
-                print(line, flush=True)
-        except KeyboardInterrupt:
-            done = f"files that are in {run.samples_dir} by now are complete; the same command makes all of them"
-            warn(done, fresh_line=True)
-            raise
+    run_task(task, run, build_exportable_sampler)
     return 0
 
 

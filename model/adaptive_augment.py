@@ -31,17 +31,13 @@ class AdaptiveAugment:
     def __init__(self, max_p):
         """max_p: the maximum of p, in (0, 1]."""
         self._max_p = max_p
-        self._p, self._lead = _optional_variable("balance/augmented"), _optional_variable("balance/lead")
-
-    def read(self):
-        """Return p, a float32 scalar in [0, max_p]."""
-        return self._p.read_value()
+        self.p, self._lead = _optional_variable("balance/augmented"), _optional_variable("balance/lead")
 
     def update(self, d_lead, images):
         """Return the operation that moves p after an update of D with this lead; images: their number in the update."""
         average = self._lead.assign(MEMORY * self._lead + (1.0 - MEMORY) * d_lead)
         change = tf.sign(average - TARGET_LEAD) * (self._max_p * images / RAMP_IMAGES)
-        return self._p.assign(tf.clip_by_value(self._p + change, 0.0, self._max_p))
+        return self.p.assign(tf.clip_by_value(self.p + change, 0.0, self._max_p))
 
 
 def _optional_variable(name):

@@ -34,8 +34,7 @@ def generator(z, network, classes=None, training=False, name="generator"):
             # [N, 4, 4, 256] if image_size is 64 and filters is 32
             x = normalize_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))
         for filters in [*maps[1:], network.output_filters] if network.output_filters else maps[1:]:
-            height, width = 2 * height, 2 * width
-            with tf.variable_scope(f"{height}x{width}"):
+            with tf.variable_scope(f"{2 * x.shape[1]}x{2 * x.shape[2]}"):
                 # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]
                 x = normalize_and_activate(double(x, filters))
         if network.output_filters:

@@ -61,7 +61,7 @@ class RandomStreams:
 
     def _augment_p(self, counters, ada):
         if self._run.augment == "adaptive":
-            return ada.read()
+            return ada.p.read_value()
         if self._kinds and self._run.augment == "auto":
             return augment.auto_p(counters.pictures_seen.read_value(), self._reals.n)
         return tf.constant(1.0 if self._kinds else 0.0)

@@ -137,7 +137,7 @@ def test_missing_settings_have_their_defaults(copy):
     assert copy.resolve() == settings.resolve([], copy.root) and copy.resolve().explicit == frozenset()
     entries = settings.read_files(copy.root)["params.py"]
     assert list(entries) == list(schema.RUN)
-    assert entries["batch_size"] == params_file.Entry(8, 0, "", "Length of training")  # the section before it
+    assert entries["batch_size"] == params_file.Entry(8, 0, "", "Settings")
     assert entries["isTrain"] == params_file.Entry(1, 0, "", "Settings")
     assert "  --batch_size 8 [a whole number, from 1 to 1048576]" in help.text("batch_size", {"params.py": entries})
     (copy.folder / "params.py").write_text("")

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from utils.config import rules, schema, settings, sizes, suggestions
+from utils.config import rules, schema, settings, suggestions
 from utils.errors import UserError
 
 # For each setting: a valid value, as in a params file; an invalid value of the right type; the choices in words.
@@ -94,7 +94,7 @@ EXAMPLES = {
         "onnx,onnx",
         "'' or some of saved_model, frozen, tflite, onnx, page with commas between them",
     ),
-    "image_size": ("64x96", 0, sizes.CHOICES),
+    "image_size": ("64x96", 0, rules.SIZES),
     "channels": (1, 2, "3, 1 or 4"),
     "conditional": SWITCH,
     "z_dim": (2**16, 0, "a whole number, from 1 to 65536"),
@@ -241,6 +241,7 @@ def test_marks_add_up():
         ("batchsize", "; did you mean batch_size?"),
         ("BATCH-SIZE", "; did you mean batch_size?"),
         ("istrain", "; did you mean isTrain?"),
+        ("ndf", "; did you mean d_width?"),
         ("zzzzzz", "; see `python main.py --help`"),
     ),
 )

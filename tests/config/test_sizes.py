@@ -3,7 +3,7 @@
 import pytest
 
 from model import shapes
-from utils.config import schema, settings, sizes
+from utils.config import rules, schema, settings
 from utils.errors import UserError
 
 
@@ -35,7 +35,7 @@ def test_a_size_has_only_one_form(text, size):
 def test_error_of_an_impossible_size_names_the_nearest(value, hint):
     with pytest.raises(UserError) as raised:
         schema.check("image_size", value, schema.ALL["image_size"], "here")
-    assert str(raised.value) == f"here: image_size = {value!r} is invalid; expected {sizes.CHOICES}{hint}"
+    assert str(raised.value) == f"here: image_size = {value!r} is invalid; expected {rules.SIZES}{hint}"
 
 
 def test_load_size_is_at_least_the_shorter_side():

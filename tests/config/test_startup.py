@@ -144,8 +144,7 @@ def test_show_settings_lists_all_in_the_sections_of_the_files(untouched, argv):
     text = "\n".join(lines[len(plain) :])
     position = -1
     for (title, file), entries in help.group_by_section(settings.read_files()).items():
-        is_unused = "--isTrain" not in argv and all(schema.ALL[name].sampling for name in entries)
-        assert text.index(f"{title}, in {file}{' (only for sampling)' if is_unused else ''}\n") > position
+        assert text.index(f"{title}, in {file}\n") > position
         for name in entries:
             position = text.index(f" {name} = ", position + 1)
     values = dict(untouched.resolve(*argv).run._asdict(), **untouched.resolve(*argv).network._asdict())

@@ -28,7 +28,7 @@ def test_lead_counts_pairs_whatever_the_scale_and_offset(graph, real, fake, lead
 def test_p_rises_and_falls_with_the_average_lead(graph):
     ada = adaptive_augment.AdaptiveAugment(0.8)
     lead = tf.placeholder(tf.float32, [])
-    update, p = ada.update(lead, images=800), ada.read()
+    update, p = ada.update(lead, images=800), ada.p.read_value()
     values, average, expected = [], 0.0, 0.0
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())

@@ -198,15 +198,18 @@ def test_a_single_process_exchanges_with_itself_and_adds_nothing_to_the_graph(gr
 
 
 @NEEDS_TF2
-def test_the_global_batch_is_described(monkeypatch):
-    assert (
-        cluster.Workers(None, 10, ["/cpu:0", "/cpu:1"]).describe(4) == "Global batch: 8 images, 4 on each of 2 devices."
-    )
+def test_the_global_batch_is_described(monkeypatch, capsys, settings):
+    run = settings.run._replace(batch_size=4, precision="float32")
+    precision = "Convolutions are computed in float32.\n"
+    cluster.Workers(None, 10, ["/cpu:0", "/cpu:1"]).announce(run)
+    assert capsys.readouterr().out == "Global batch: 8 images, 4 on each of 2 devices.\n" + precision
     text = task(1, "a:1", "b:2")
     monkeypatch.setenv("TF_CONFIG", text)
     with tf.Graph().as_default():
         workers = cluster.Workers(tf_config.parse_task({"TF_CONFIG": text}), 10)
-    assert workers.describe(4) == "Global batch: 8 images, 4 on each of 2 workers; this is worker 1 (b:2)."
+    workers.announce(run)
+    split = "Global batch: 8 images, 4 on each of 2 workers; this is worker 1 (b:2).\n"
+    assert capsys.readouterr().out == split + precision
     assert workers.rows(4) == slice(4, 8)
 
 

@@ -12,9 +12,7 @@ def test_gaussian_round_trip():
     gaussian = walk.to_gaussian(z)
     assert abs(gaussian.mean()) < 0.05 and gaussian.std() == pytest.approx(1, rel=0.03)
     assert walk.to_uniform(gaussian) == pytest.approx(z, abs=1e-6)
-    assert (
-        np.isfinite(walk.to_gaussian(np.float32([-1, 0, 1]))).all() and abs(walk.to_gaussian(np.zeros(1))[0]) < 1e-12
-    )
+    assert np.isfinite(walk.to_gaussian(np.float32([-1, 0, 1]))).all() and abs(walk.to_gaussian(np.zeros(1))[0]) < 1e-12
 
 
 def test_path_keeps_the_variance_of_z():

@@ -4,7 +4,7 @@ import pytest
 
 from utils.checkpoints.manifest import SavedState
 from utils.training import state as states
-from utils.training.state import Due, Pace, RunState, due_at
+from utils.training.state import Due, Pace, RunState
 
 
 @pytest.fixture
@@ -74,12 +74,12 @@ NOTHING = Due(row=False, grid=False, measure=False, save=False)
 def test_what_is_due(settings, state, step, stop, expected):
     run = settings.run._replace(log_every=4, sample_every=5, checkpoint_every=25, metrics_every=7)
     state.step, state.total = step, 101
-    assert due_at(run, state, stop) == expected
+    assert state.due(run, stop) == expected
 
 
 def test_what_is_switched_off_is_due_only_at_the_end(settings, state):
     run = settings.run._replace(sample_every=0, checkpoint_every=0, metrics_every=0)
     state.step = 51
-    assert due_at(run, state, 0) == NOTHING
+    assert state.due(run, 0) == NOTHING
     state.step = state.total
-    assert due_at(run, state, 0) == Due(row=True, grid=True, measure=False, save=True)
+    assert state.due(run, 0) == Due(row=True, grid=True, measure=False, save=True)

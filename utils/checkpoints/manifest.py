@@ -7,9 +7,8 @@ import hashlib
 import json
 from typing import NamedTuple, Optional, Tuple
 
-from utils.config import schema
+from utils.config import VERSION, schema
 from utils.config.settings import Network
-from utils.config.version import VERSION
 from utils.errors import UserError
 
 # The version of the JSON, raised whenever older programs can no longer read it correctly. 2: state and checksum.
@@ -140,15 +139,10 @@ def _read_state(data, path):
     try:
         saved = _from_json(SavedState, data)
         best = _from_json(Best, saved.best) if saved.best else None
-        rollbacks, classes, past_bests = map(tuple, (saved.rollbacks, saved.classes, saved.past_bests))
-        steps = (*rollbacks, *past_bests, *((best.step, best.lowest_step) if best else ()))
-        texts = (saved.fingerprint, saved.run_id, *classes, *((best.metric, best.comparison) if best else ()))
-        is_valid = all(type(step) is int for step in steps) and all(isinstance(text, str) for text in texts)
-    except (AttributeError, TypeError):
-        is_valid = False
-    if not is_valid:
+        rollbacks, past_bests = (tuple(map(int, steps)) for steps in (saved.rollbacks, saved.past_bests))
+        return saved._replace(rollbacks=rollbacks, classes=tuple(saved.classes), best=best, past_bests=past_bests)
+    except (AttributeError, TypeError, ValueError):
         raise UserError(f"{path}: this version ({VERSION}) cannot read its state")
-    return saved._replace(rollbacks=rollbacks, classes=classes, best=best, past_bests=past_bests)
 
 
 def fingerprint(settings, images):
@@ -169,8 +163,7 @@ def keep_defaults(manifest, settings):
         for name, before, now in _differences(manifest, settings)
         if before in schema.ALL[name].old_defaults and name not in settings.explicit
     }
-    run = {name: value for name, value in kept.items() if name in schema.RUN}
-    network = {name: value for name, value in kept.items() if name in schema.NETWORK}
+    run, network = ({name: kept[name] for name in kept if name in rules} for rules in _RULES.values())
     return settings._replace(run=settings.run._replace(**run), network=settings.network._replace(**network)), kept
 
 

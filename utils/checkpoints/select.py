@@ -11,56 +11,45 @@ from utils.output import files
 from utils.output.terminal import warn
 
 
-class Damaged(NamedTuple):
-    """A checkpoint that cannot be used."""
-
-    checkpoint: store.Checkpoint
-    reason: str  # the path, and what is wrong
-
-
 class Selected(NamedTuple):
     """A verified checkpoint."""
 
     checkpoint: store.Checkpoint
     manifest: Manifest
     description: str  # why this one
-    damaged: Tuple[Damaged, ...] = ()  # newer checkpoints that were skipped
+    damaged: Tuple[int, ...] = ()  # steps of newer checkpoints that were skipped
     weights: str = ""  # digest of the weights, see run_id.weights_digest; `restore_selected` adds it
 
 
 def newest_good(folder):
     """Return the newest good checkpoint in `folder`, a Selected; None if there is no checkpoint at all.
 
-    Raise UserError if there are checkpoints, but none is good.
+    Warn of the newer ones that are skipped. Raise UserError if there are checkpoints, but none is good.
     """
     files.check_plain("checkpoints_dir", folder)
-    checkpoints, damaged = store.find(folder), []
+    checkpoints, reasons = store.find(folder), {}
     for checkpoint in reversed(checkpoints):
         try:
             manifest = store.verify(checkpoint)
         except LaterVersionError:
             raise
         except UserError as error:
-            damaged.append(Damaged(checkpoint, str(error)))
+            reasons[checkpoint] = error
         else:
-            existing = store.find(folder)  # a training run in progress may have removed some meanwhile
-            damaged = tuple(each for each in damaged if each.checkpoint in existing)
-            return Selected(checkpoint, manifest, "the latest", damaged)
+            # A training run in progress may have removed some meanwhile.
+            damaged = [existing for existing in store.find(folder) if existing in reasons]
+            for each in reversed(damaged):
+                warn(f"{reasons[each]}; going back to {checkpoint.path}")
+            return Selected(checkpoint, manifest, "the latest", tuple(each.step for each in damaged))
     if store.find(folder) != checkpoints:  # a training run in progress has saved some and removed others meanwhile
         return newest_good(folder)
     if not any(os.path.exists(checkpoint.json) for checkpoint in checkpoints) and len(checkpoints) <= 1:
         return None  # the very first save was killed: nothing is lost
-    reasons = ", ".join(each.reason for each in damaged[:3])
+    listed = ", ".join(map(str, list(reasons.values())[:3]))
     raise UserError(
-        f"none of the {len(damaged)} checkpoints in checkpoints_dir = {folder} is good: {reasons}; restore one from a "
+        f"none of the {len(reasons)} checkpoints in checkpoints_dir = {folder} is good: {listed}; restore one from a "
         "backup, or start a new run with a different --checkpoints_dir and --samples_dir"
     )
-
-
-def warn_damaged(selected):
-    """Warn of the newer checkpoints that are skipped, with the reason."""
-    for each in selected.damaged:
-        warn(f"{each.reason}; going back to {selected.checkpoint.path}")
 
 
 def require_newest_good(folder):
@@ -104,7 +93,6 @@ def select(folder, wanted):
     if wanted not in ("best", "latest"):
         return _select_step(folder, int(wanted))
     latest = require_newest_good(folder)
-    warn_damaged(latest)
     best = latest.manifest.saved.best
     if wanted == "latest" or not best:
         return latest

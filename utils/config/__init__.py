@@ -1,1 +1,9 @@
-"""Settings: their rules and defaults, params files, the command line, --help, and the first lines."""
+"""Settings: their rules and defaults, params files, the command line, --help, and the first lines.
+
+Also the version of this program, which checkpoints record, and its folder.
+"""
+
+import os
+
+VERSION = "0.12.0"
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -11,9 +11,8 @@ def check_together(run, network):
 
     Only for training: sampling reads its network from the checkpoint and needs no images.
     """
-    for problems in (_losses, _network, _metrics, _folders):
-        for problem in problems(run, network):
-            raise UserError(problem)
+    for problem in (*_losses(run, network), *_network(run, network), *_metrics(run), *_folders(run)):
+        raise UserError(problem)
 
 
 def _losses(run, network):
@@ -46,7 +45,7 @@ def _network(run, network):
         yield f"freeze_d = {run.freeze_d} needs init_from; set init_from, or freeze_d = 0, in params.py"
 
 
-def _metrics(run, network):
+def _metrics(run):
     if run.inception_graph and not os.path.isfile(run.inception_graph):
         problem = f"inception_graph = {run.inception_graph} is not a file"
         yield f"{problem}; set it to the path of the Inception network, or to '', in params.py"
@@ -56,7 +55,7 @@ def _metrics(run, network):
         yield f"stop_when_stale = {run.stop_when_stale} needs metrics_every above 0; set one of them in params.py"
 
 
-def _folders(run, network):
+def _folders(run):
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         if _is_inside(getattr(run, name), run.pics_dir):
             problem = f"{name} = {getattr(run, name)} is inside pics_dir = {run.pics_dir}, which holds training images"

@@ -1,12 +1,10 @@
 """The command line: settings as `--name value` or `--name=value`, --show_settings, --help [topic] and --version."""
 
 import argparse
-import functools
 import sys
 from typing import Any, Dict, NamedTuple, Optional
 
-from utils.config import schema, suggestions
-from utils.config.version import ROOT, VERSION
+from utils.config import ROOT, VERSION, schema, suggestions
 from utils.errors import UserError
 
 
@@ -29,7 +27,6 @@ class _Parser(argparse.ArgumentParser):
         return super()._parse_optional(arg_string) if is_option else None
 
 
-@functools.lru_cache(maxsize=None)
 def _parser():
     """Return the parser of all settings; a setting without a value is None."""
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)

@@ -40,11 +40,10 @@ def text(topic, files):
     if not topic:
         return _overview(sections, width)
     topics = _topics(sections)
-    words = _title_words(topic)
-    by_title = {key: entries for key, entries in sections.items() if words and words <= _title_words(key[0])}
-    chosen = topics.get(topic.replace("-", "_")) or by_title
+    chosen = topics.get(topic.replace("-", "_"), topics.get(section_key(topic)))
     if not chosen:
-        hint = suggestions.suggestion(topic, topics, f"topics: {', '.join(sorted(set(topics) - _setting_names()))}")
+        shown = ", ".join(sorted(set(topics) - {name.lower() for name in schema.ALL}))
+        hint = suggestions.suggestion(topic, topics, f"topics: {shown}")
         raise UserError(f"command line: --help has no topic {schema.short_repr(topic)}{hint}")
     blocks = [wrap("Each setting with its current value, and in brackets the values allowed.", width)]
     blocks += [_section(*section, entries, width) for section, entries in chosen.items()]
@@ -62,29 +61,17 @@ def group_by_section(files):
     return sections
 
 
-def is_only_sampling(names):
-    """Return whether only tasks of sampling use these settings."""
-    return all(schema.ALL[name].sampling for name in names)
-
-
 def section_key(title):
     """Return the topic of a section: the first word of its title, in lower case."""
     return re.match(r"\W*(\w*)", title.lower()).group(1)
-
-
-def _title_words(title):
-    return set(re.findall(r"\w+", title.lower())) - {"and", "of"}
-
-
-def _setting_names():
-    return {name.lower() for name in schema.ALL}
 
 
 def _topics(sections):
     """Return {topic: its sections} for tasks, sections and settings; a setting's section has this setting alone."""
     topics = {"training": {}, "sampling": {}, "all": sections}
     for section, entries in sections.items():
-        for topic in ("sampling" if is_only_sampling(entries) else "training", section_key(section[0])):
+        is_sampling = all(schema.ALL[name].sampling for name in entries)
+        for topic in ("sampling" if is_sampling else "training", section_key(section[0])):
             topics.setdefault(topic, {})[section] = entries
         topics.update({name.lower(): {section: {name: entry}} for name, entry in entries.items()})
     return topics

@@ -16,7 +16,6 @@ _TITLE_OR_SETTING = re.compile(r"^# ?---+ *(.*?)[ -]*$|((?:^#.*\n)*)^(\w+) *=", 
 _CONTROL_CHARACTER = re.compile(r"[\0-\x1f\x7f-\x9f]")
 _BACKSLASH_CURE = "in paths write / or \\\\ instead of \\"
 _SIZE = re.compile(r"=\s*(\d+x\d+)\b")  # a height and a width without quotes
-_NOT_LITERAL = object()
 
 
 class Entry(NamedTuple):
@@ -36,10 +35,9 @@ def read(path, shown, rules):
     """
     text = _read_text(path, shown)
     comments, entries = _comments(text), {}
-    for node in _parse(text, shown).body:
+    tree = _parse(text, shown)
+    for node in tree.body if ast.get_docstring(tree) is None else tree.body[1:]:
         place = f"{shown} line {node.lineno}"
-        if isinstance(node, ast.Expr) and isinstance(_literal(node.value), str):
-            continue  # the docstring
         if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
             source = schema.truncate(text.split("\n")[node.lineno - 1].strip())
             raise UserError(f"{place}: expected a line of the form name = value, not: {source}")
@@ -50,16 +48,7 @@ def read(path, shown, rules):
             raise UserError(f"{place}: {name} is already set on line {entries[name].line}; remove one of the two")
         value = _value(name, node.value, rules[name], place)
         entries[name] = Entry(value, node.lineno, *comments.get(name, ("", "Settings")))
-    return _with_defaults(entries, rules)
-
-
-def _with_defaults(entries, rules):
-    """Return an Entry for each of the rules; a missing one has its default, in the section of the setting before it."""
-    complete, section = {}, "Settings"
-    for name, rule in rules.items():
-        complete[name] = entries.get(name, Entry(rule.default, 0, "", section))
-        section = complete[name].section
-    return complete
+    return {name: entries.get(name, Entry(rule.default, 0, "", "Settings")) for name, rule in rules.items()}
 
 
 def _read_text(path, shown):
@@ -92,17 +81,10 @@ def _parse(text, shown):
         raise UserError(f"{shown}: this is not Python (an expression is nested too deeply)")
 
 
-def _literal(node):
-    """Return the value of a literal such as 64, -1.5 or 'adam'; _NOT_LITERAL for anything else."""
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return _NOT_LITERAL
-
-
 def _value(name, node, rule, place):
-    value = _literal(node)
-    if value is _NOT_LITERAL:
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         cure = f'; write it in quotes: {name} = "{node.id}"' if str in rule.types and isinstance(node, ast.Name) else ""
         raise UserError(f"{place}: {name} must be a literal, not a name or an expression: {rule.choices}{cure}")
     value = schema.check(name, value, rule, place)

@@ -3,13 +3,19 @@
 schema.py has one rule for each setting.
 """
 
+import itertools
+import math
 import os
 from typing import Any, Callable, NamedTuple, Tuple
 
 from model import shapes
-from utils.config import sizes
 
 AUGMENTATIONS = ("color", "translation", "cutout")  # equal to KINDS in model/augment.py; a test compares them
+SIZES = (
+    f"one number for a square, such as 64, or height x width, such as 64x96: {shapes.MIN_SIDE} to {shapes.MAX_SIDE} "
+    "pixels each, a small base, such as 4x6, times a power of two, and no side more than "
+    f"{shapes.MAX_RATIO} times the other"
+)
 
 
 class Rule(NamedTuple):
@@ -155,5 +161,28 @@ def color(default):
 
 
 def image_size(default):
-    """A height and width that the networks support; see sizes.py."""
-    return Rule(default, sizes.normalized, (int, str), shapes.is_possible, sizes.CHOICES, hint=sizes.nearest)
+    """A height and width that the networks support."""
+    return Rule(default, normalized_size, (int, str), shapes.is_possible, SIZES, hint=nearest_sizes)
+
+
+def normalized_size(value):
+    """Return a size, written as 64, '64', '64x64' or '64x96', in its only form; raise ValueError for different text."""
+    height, separator, width = str(value).lower().partition("x")
+    return shapes.format_size(int(height), int(width if separator else height))
+
+
+def nearest_sizes(size):
+    """Return a hint that names the two possible sizes nearest to an impossible one; '' if a side is not above 0."""
+    if min(shapes.sides(size)) < 1:
+        return ""
+    height, width = map(math.log, shapes.sides(size))
+    candidates = []
+    for doublings, *base in itertools.product(range(1, 9), range(4, 29), range(4, 29)):
+        sides = [side << doublings for side in base]
+        possible = shapes.format_size(*sides)
+        if shapes.is_possible(possible) and shapes.num_doublings(possible) == doublings:
+            higher, wider = math.log(sides[0]) - height, math.log(sides[1]) - width
+            distance = abs(higher) + abs(wider) + 2 * abs(higher - wider)  # proportions count most
+            candidates.append((distance, sides, f"{possible} ({base[0]}x{base[1]} times {2**doublings})"))
+    two = sorted((sides, text) for _, sides, text in sorted(candidates)[:2])
+    return f"; the nearest are {two[0][1]} and {two[1][1]}"

@@ -143,11 +143,9 @@ def check(name, value, rule, place):
 
 def parse(name, text, rule, place):
     """Return a text from the command line as the type of its rule; raise UserError as `check` does."""
-    try:
-        value = rule.kind(text)
-    except ValueError:
-        value = text  # `check` refuses it
-    return check(name, value, rule, place)
+    with contextlib.suppress(ValueError):  # `check` refuses the text
+        text = rule.kind(text)
+    return check(name, text, rule, place)
 
 
 def format_value(value):

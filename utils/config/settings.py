@@ -5,10 +5,9 @@ from collections import namedtuple
 from typing import FrozenSet, NamedTuple
 
 from model import shapes
-from utils.config import checks, help, params_file, schema
+from utils.config import ROOT, checks, help, params_file, schema
 from utils.config.command_line import read_command_line
 from utils.config.rules import file_name
-from utils.config.version import ROOT
 from utils.errors import UserError
 
 FILES = {"params.py": schema.RUN, "model/params.py": schema.NETWORK}
@@ -18,8 +17,6 @@ Run = namedtuple("Run", schema.RUN)
 
 class Network(namedtuple("Network", schema.NETWORK)):
     """The settings of the networks."""
-
-    __slots__ = ()
 
     @property
     def height(self):

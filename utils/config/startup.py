@@ -23,7 +23,8 @@ def describe(settings, argv, task=None, root=ROOT):
     lines = task.describe(run) if task else _training(run)
     lines = [*lines, *_changes(values, settings, command_line.given, task), *_missing(command_line.given, files)]
     if command_line.show_settings:
-        lines += _all(values, run, files)
+        for (title, file), entries in help.group_by_section(files).items():
+            lines += [f"{title}, in {file}", *_list("  ", [values[name] for name in entries])]
     return "\n".join(lines)
 
 
@@ -72,16 +73,6 @@ def _missing(given, files):
         missing = {name: entry.value for name, entry in entries.items() if not entry.line and name not in given}
         if missing:
             lines.append(f"{file} lacks {', '.join(missing)}; using their defaults: {schema.listed(missing)}")
-    return lines
-
-
-def _all(values, run, files):
-    """Return lines with all settings, grouped as in the params files."""
-    lines = []
-    for (title, file), entries in help.group_by_section(files).items():
-        is_unused = run.isTrain and help.is_only_sampling(entries)
-        lines.append(f"{title}, in {file}" + " (only for sampling)" * is_unused)
-        lines += _list("  ", [values[name] for name in entries])
     return lines
 
 

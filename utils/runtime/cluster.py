@@ -9,7 +9,7 @@ import time
 import tensorflow.compat.v1 as tf
 
 from utils.errors import RunError, UserError, reason_of
-from utils.runtime.devices import gpus, keep_bfloat16_unfused
+from utils.runtime.devices import describe_precision, gpus, keep_bfloat16_unfused
 from utils.runtime.peers import Peers, start_server
 
 # Errors of an operation that waits for another worker, if that worker fails.
@@ -48,13 +48,16 @@ class Workers:
         own = self.own_replicas * batch_size
         return slice(self.index * own, (self.index + 1) * own)
 
-    def describe(self, batch_size):
-        """Return the line that describes the global batch and its split."""
+    def announce(self, run):
+        """Print the split of the global batch if there is one, and the precision."""
         split = f"{self.own_replicas} devices"
         if self.num_workers > 1:
             split = f"{self.num_workers} workers" + (f" of {split}" if self.own_replicas > 1 else "")
             split += f"; this is {self.task.name(self.index)}"
-        return f"Global batch: {self.replicas * batch_size} images, {batch_size} on each of {split}."
+        if self.replicas > 1:
+            total = self.replicas * run.batch_size
+            print(f"Global batch: {total} images, {run.batch_size} on each of {split}.", flush=True)
+        print(describe_precision(run.precision), flush=True)
 
     def build_gather(self):
         """Add the operation of `gather` to the default graph.

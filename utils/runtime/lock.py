@@ -68,9 +68,12 @@ class WriterLock:
         os.makedirs(self._folder, exist_ok=True)
         self._file = _try_lock(self._path)
         if self._file is None:
+            holder = ""
+            with contextlib.suppress(OSError), open(self._path + ".txt", encoding="utf-8", errors="replace") as file:
+                holder = file.read(200).strip()
             raise UserError(
-                f"checkpoints_dir = {self._folder} is in use by another training run ({self._holder()}); wait for its "
-                "end, or start a separate run with different --checkpoints_dir and --samples_dir"
+                f"checkpoints_dir = {self._folder} is in use by another training run ({holder or 'just starting'}); "
+                "wait for its end, or start a separate run with different --checkpoints_dir and --samples_dir"
             )
         with contextlib.suppress(OSError), open(self._path + ".txt", "w", encoding="utf-8") as file:
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")  # only for the message above
@@ -80,12 +83,6 @@ class WriterLock:
         if self._file:
             self._file.close()
             self._file = None
-
-    def _holder(self):
-        name = ""
-        with contextlib.suppress(OSError), open(self._path + ".txt", encoding="utf-8", errors="replace") as file:
-            name = file.read(200).strip()
-        return name or "just starting"
 
 
 def _try_lock(path):

@@ -10,7 +10,6 @@ import tensorflow.compat.v1 as tf
 from utils.errors import RunError, UserError, reason_of
 
 _WATCH_SECONDS = 3  # between two checks of the other workers
-_REPORT_SECONDS = 10  # between two lines about the missing workers
 
 
 def start_server(task, config):
@@ -33,14 +32,12 @@ class Peers:
 
     def await_all(self):
         """Wait until every worker listens on its port; raise RunError after the timeout."""
-        deadline, next_report = time.time() + self._timeout, 0
-        missing = self.unreachable()
+        deadline, missing = time.time() + self._timeout, self.unreachable()
+        if missing:
+            print(f"Waiting for {', '.join(missing)}.", flush=True)
         while missing:
             if time.time() > deadline:
                 raise RunError(f"{missing[0]} did not connect within {self._timeout} s; start all workers")
-            if time.time() > next_report:
-                print(f"Waiting for {', '.join(missing)}.", flush=True)
-                next_report = time.time() + _REPORT_SECONDS
             time.sleep(0.5)
             missing = self.unreachable()
 

@@ -30,7 +30,10 @@ def restore_process_state():
             signal.signal(signal.SIGHUP, handler)
         if tf:
             tf.logging.set_verbosity(level)
-        _end_monitor()
+        tqdm = sys.modules.get("tqdm")
+        if tqdm and tqdm.tqdm.monitor and not tqdm.tqdm._instances:  # the caller has no bars of its own
+            tqdm.tqdm.monitor.exit()  # the thread that tqdm starts with the first progress bar
+            tqdm.tqdm.monitor = None
 
 
 @contextlib.contextmanager
@@ -51,11 +54,3 @@ def forbid_concurrent_calls():
 def can_handle_signals():
     """Return whether this is the main thread: Python lets no other thread set handlers."""
     return threading.current_thread() is threading.main_thread()
-
-
-def _end_monitor():
-    """End the thread that tqdm starts with the first progress bar, unless the caller has bars of its own."""
-    tqdm = sys.modules.get("tqdm")
-    if tqdm and tqdm.tqdm.monitor and not tqdm.tqdm._instances:
-        tqdm.tqdm.monitor.exit()
-        tqdm.tqdm.monitor = None

@@ -37,11 +37,8 @@ def parse_task(environment):
 
     Raise UserError if the variable is invalid.
     """
-    text = environment.get(VARIABLE, "")
-    if not text.strip():
-        return None
     try:
-        config = json.loads(text)
+        config = json.loads(environment.get(VARIABLE, "").strip() or "{}")
     except ValueError as error:
         _refuse(f"is not JSON ({error})")
     cluster, task = _object(config, "").get("cluster"), config.get("task")

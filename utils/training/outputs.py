@@ -63,7 +63,7 @@ class Outputs:
         self._columns = columns or self._run.grid_columns
         self._history, self._first_step, self._saved = None, state.step, saved
         self.saved_step = state.step if newest else None  # the step of the newest checkpoint
-        self._damaged = [each.checkpoint.step for each in newest.damaged] if newest else []
+        self._damaged = newest.damaged if newest else ()
 
     def save(self, state):
         """Save a checkpoint of the state's step, or rewrite its JSON if only that has changed.

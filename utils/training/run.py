@@ -13,7 +13,7 @@ from utils.training.health import MAX_ROLLBACKS, Health, format_rates
 from utils.training.live_generator import LiveGenerator
 from utils.training.outputs import Outputs
 from utils.training.quality import Quality
-from utils.training.state import Pace, RunState, due_at
+from utils.training.state import Pace, RunState
 
 
 class Run:
@@ -73,7 +73,7 @@ class Run:
         state = self.state
         if due.measure and state.step < state.total and self._is_stale():
             state.total = state.step
-        return due_at(self.settings, state, stop)
+        return state.due(self.settings, stop)
 
     def _is_stale(self):
         """Return whether stop_when_stale ends the run at this step. The chief decides for all workers."""

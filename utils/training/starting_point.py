@@ -16,8 +16,10 @@ from utils.config import checks, schema
 from utils.data import require_classes
 from utils.data.scan import Scan
 from utils.errors import UserError
+from utils.metrics import features, registry
 from utils.output import files
 from utils.output.history import HISTORY
+from utils.runtime import devices, signals
 from utils.runtime.lock import WriterLock
 from utils.tasks.timelapse import belongs_to_run
 from utils.training import transfer
@@ -30,10 +32,20 @@ _CHECKPOINTS = rf"dcgan-[1-9]\d*\.|logs$|({re.escape(HISTORY)}|{re.escape(REPORT
 
 @contextlib.contextmanager
 def open_starting_point(settings, is_chief):
-    """Check and lock the folders of a run; yield its starting point, and release the lock at the end.
+    """Check the settings, check and lock the folders of a run; yield its starting point, with the lock held.
 
-    Raise UserError if a folder is wrong, in use, or has files of another run, before any file of that run is changed.
+    Raise UserError if this machine does not support a setting, or if a folder is wrong, in use, or has files of another
+    run, before any file of that run is changed. Inside, a closed terminal is ignored, and a lack of memory a UserError.
     """
+    run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
+    registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
+    signals.ignore_hangup()
+    with devices.translate_oom("batch_size", run.batch_size), _locked(settings._replace(run=run), is_chief) as start:
+        yield start
+
+
+@contextlib.contextmanager
+def _locked(settings, is_chief):
     run = settings.run
     Scan(run.pics_dir)  # raises UserError if there is no such folder
     if not is_chief:
@@ -54,7 +66,6 @@ def open_starting_point(settings, is_chief):
 
 def _resume(settings, lock, newest):
     """Return the StartingPoint of a run to resume from a Selected; raise UserError if it is a different run."""
-    select.warn_damaged(newest)
     settings = _keep_defaults(newest.manifest, settings)
     run = settings.run
     checks.check_together(run, settings.network)
@@ -148,7 +159,6 @@ class StartingPoint:
         rollbacks: the number of rollbacks of the run, including this one.
         """
         self.newest = select.require_newest_good(self.settings.run.checkpoints_dir)
-        select.warn_damaged(self.newest)
         self._restore(session, rollbacks)
         return self.newest
 

@@ -6,6 +6,15 @@ from typing import NamedTuple
 _WINDOW = 5  # logged steps over which throughput is averaged
 
 
+class Due(NamedTuple):
+    """The actions that are due at a step."""
+
+    row: bool  # write a row of history.csv
+    grid: bool  # write a grid of samples
+    measure: bool  # measure the quality of the samples
+    save: bool  # save a checkpoint
+
+
 class Pace(NamedTuple):
     """The numbers that convert steps into images, epochs and throughput."""
 
@@ -55,27 +64,17 @@ class RunState:
             "data_wait": min(1.0, (self.wait_seconds - wait_seconds) / seconds),
         }
 
+    def due(self, run, stop):
+        """Return what is Due at this step by the run settings; stop: the signal that ends the run there, or 0."""
 
-class Due(NamedTuple):
-    """The actions that are due at a step."""
+        def is_multiple(every):  # 0 means never
+            return every > 0 and self.step % every == 0
 
-    row: bool  # write a row of history.csv
-    grid: bool  # write a grid of samples
-    measure: bool  # measure the quality of the samples
-    save: bool  # save a checkpoint
-
-
-def due_at(run, state, stop):
-    """Return what is Due at the state's step by the run settings; stop: the signal that ends the run there, or 0."""
-
-    def is_multiple(every):  # 0 means never
-        return every > 0 and state.step % every == 0
-
-    is_last = state.step == state.total or stop > 0
-    measure = run.metrics_every > 0 and (is_last or is_multiple(run.metrics_every))
-    return Due(
-        row=is_multiple(run.log_every) or measure,
-        grid=is_multiple(run.sample_every) or state.step == state.total,
-        measure=measure,
-        save=is_last or is_multiple(run.checkpoint_every),
-    )
+        is_last = self.step == self.total or stop > 0
+        measure = run.metrics_every > 0 and (is_last or is_multiple(run.metrics_every))
+        return Due(
+            row=is_multiple(run.log_every) or measure,
+            grid=is_multiple(run.sample_every) or self.step == self.total,
+            measure=measure,
+            save=is_last or is_multiple(run.checkpoint_every),
+        )

@@ -13,9 +13,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from utils.config import schema
+from utils.config import VERSION, schema
 from utils.config.settings import FILES
-from utils.config.version import VERSION
 from utils.data.classes import NONE
 from utils.output import files, html
 from utils.output.terminal import recorded_warnings

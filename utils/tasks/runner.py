@@ -1,0 +1,27 @@
+"""Run a task with the generator of a checkpoint."""
+
+from utils.output import files
+from utils.output.terminal import warn
+from utils.runtime import devices
+from utils.sampling.generator import open_generator
+
+
+def run_task(task, run, build_sampler):
+    """Open the checkpoint that the settings `run` name, by default the best, run a Task, and print its lines.
+
+    build_sampler: see generator.open_generator. Raise UserError, RunError or OSError if the task fails.
+    """
+    precision = run.precision if "precision" in task.uses and run.precision != "auto" else "float32"
+    precision = devices.choose_precision(precision)
+    files.make_writable("samples_dir", run.samples_dir)
+    opening = open_generator(build_sampler, run.checkpoints_dir, run.checkpoint, precision)
+    with devices.translate_oom(*task.size_setting(run)), opening as generator:
+        step, path = generator.selected.checkpoint
+        print(f"Sampling from step {step} ({generator.selected.description}) and with its network, {path}.", flush=True)
+        try:
+            for line in task.run(generator, run):
+                print(line, flush=True)
+        except KeyboardInterrupt:
+            done = f"files that are in {run.samples_dir} by now are complete; the same command makes all of them"
+            warn(done, fresh_line=True)
+            raise
