@@ -48,8 +48,8 @@ def write_walk(generator, run):
     strip_path = request.path("_strip.png")
     naming.check_overwrite([strip_path], request.metadata)
     z = generator.noise([pick.number for pick in key_points], run.sample_seed)
-    z, shares = closed_path(z, [pick.label for pick in key_points], len(classes), run.walk)
-    images = generator.stream(z * np.float32(run.truncation), shares if classes else None)
+    z, fractions = closed_path(z, [pick.label for pick in key_points], len(classes), run.walk)
+    images = generator.stream(z * np.float32(run.truncation), fractions if classes else None)
     frames = [composite(image, generator.background) for image in images]
     files.write(strip_path, png(animation.strip(frames), request.metadata))
     films = animation.write_films(request.path, frames, (_FRAME, _FRAME))
