@@ -54,7 +54,7 @@ def test_a_new_run_does_not_touch_files_of_an_earlier_one(program):
     assert "holds train_00000700.png of an earlier run, but there is no checkpoint in" in line
     assert "--samples_dir and --checkpoints_dir" in line
     (program.samples / "train_00000700.png").unlink()
-    program.checkpoints.mkdir(exist_ok=True)
+    program.checkpoints.mkdir()
     (program.checkpoints / "history.csv").write_text("dear")
     assert "holds history.csv of an earlier run" in program.refuse("--max_steps", "1")
     assert (program.checkpoints / "history.csv").read_text() == "dear"

@@ -6,7 +6,7 @@ import pytest
 from utils.checkpoints import manifest
 from utils.errors import UserError
 from utils.output import images
-from utils.training import starting_point
+from utils.training import folders
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,12 @@ def test_files_of_an_earlier_run(settings, tmp_path, folder, name, refused):
     paths = {"samples_dir": str(tmp_path / "samples"), "checkpoints_dir": str(tmp_path / "checkpoints")}
     run = settings.run._replace(**paths)
     if not refused:
-        starting_point.check_no_foreign_files(run)
+        folders.check_no_foreign_files(run)
         return
     with pytest.raises(
         UserError, match=f"{folder}_dir = .* holds {name} of an earlier run, but there is no checkpoint"
     ):
-        starting_point.check_no_foreign_files(run)
+        folders.check_no_foreign_files(run)
 
 
 @pytest.fixture
@@ -57,16 +57,16 @@ def test_grids_belong_to_a_run_wherever_its_folders_were(tmp_path, run, before):
     grid = images.png(np.zeros((2, 2, 3), np.uint8), {"run": "1234", "step": 7})
     (tmp_path / "train_00000007.png").write_bytes(grid)
     (tmp_path / "train_00000008.png").write_bytes(b"cut off")
-    starting_point.check_grids_owner(recorded(run, "1234", **before), run)
+    folders.check_grids_owner(recorded(run, "1234", **before), run)
     with pytest.raises(UserError, match=r"samples_dir = .* holds train_00000007.png of another run than the checkpoi"):
-        starting_point.check_grids_owner(recorded(run, "5678", **before), run)
+        folders.check_grids_owner(recorded(run, "5678", **before), run)
 
 
 def test_grids_of_versions_without_a_run_id(tmp_path, run):
     (tmp_path / "train_00000007.png").write_bytes(images.png(np.zeros((2, 2, 3), np.uint8)))
-    starting_point.check_grids_owner(recorded(run), run)
+    folders.check_grids_owner(recorded(run), run)
 
 
 def test_an_empty_folder_of_samples(tmp_path, run):
     (tmp_path / "reals.png").unlink()
-    starting_point.check_grids_owner(recorded(run, samples_dir="/elsewhere"), run)
+    folders.check_grids_owner(recorded(run, samples_dir="/elsewhere"), run)

@@ -40,7 +40,9 @@ def text(topic, files):
     if not topic:
         return _overview(sections, width)
     topics = _topics(sections)
-    chosen = topics.get(topic.replace("-", "_"), topics.get(section_key(topic)))
+    words = _words(topic)
+    by_title = {section: entries for section, entries in sections.items() if words and words <= _words(section[0])}
+    chosen = topics.get(topic.replace("-", "_"), by_title)
     if not chosen:
         shown = ", ".join(sorted(set(topics) - {name.lower() for name in schema.ALL}))
         hint = suggestions.suggestion(topic, topics, f"topics: {shown}")
@@ -64,6 +66,10 @@ def group_by_section(files):
 def section_key(title):
     """Return the topic of a section: the first word of its title, in lower case."""
     return re.match(r"\W*(\w*)", title.lower()).group(1)
+
+
+def _words(title):
+    return set(re.findall(r"\w+", title.lower())) - {"and", "of"}
 
 
 def _topics(sections):

@@ -6,7 +6,6 @@ newest good checkpoint. Workers other than the chief start from random weights; 
 
 import contextlib
 import os
-import re
 
 import tensorflow.compat.v1 as tf
 
@@ -18,16 +17,9 @@ from utils.data.scan import Scan
 from utils.errors import UserError
 from utils.metrics import features, registry
 from utils.output import files
-from utils.output.history import HISTORY
 from utils.runtime import devices, signals
 from utils.runtime.lock import WriterLock
-from utils.tasks.timelapse import belongs_to_run
-from utils.training import transfer
-from utils.training.report.page import REPORT
-
-_GRIDS = r"train_\d+\.png$|reals\.png$"
-# A kill may have left parts of the very first checkpoint; all other checkpoints belong to a run.
-_CHECKPOINTS = rf"dcgan-[1-9]\d*\.|logs$|({re.escape(HISTORY)}|{re.escape(REPORT)})$"
+from utils.training import folders, transfer
 
 
 @contextlib.contextmanager
@@ -52,6 +44,8 @@ def _locked(settings, is_chief):
         files.make_writable("cache_dir", run.cache_dir)
         yield StartingPoint(settings)
         return
+    if not os.path.isdir(run.checkpoints_dir):  # a new run, which creates no folder if it is refused
+        folders.check_no_foreign_files(run)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         files.make_writable(name, getattr(run, name))
     files.fsync_folder(run.checkpoints_dir)  # warns now if fsync is unsupported
@@ -60,7 +54,7 @@ def _locked(settings, is_chief):
         if newest:
             yield _resume(settings, lock, newest)
         else:
-            check_no_foreign_files(run)
+            folders.check_no_foreign_files(run)
             yield FromPretrained(settings, lock) if run.init_from else StartingPoint(settings, lock)
 
 
@@ -72,39 +66,8 @@ def _resume(settings, lock, newest):
     print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
     if run.init_from:
         print(f"init_from = {run.init_from} is ignored: the run resumes from its own checkpoint.", flush=True)
-    check_grids_owner(newest.manifest, run)
+    folders.check_grids_owner(newest.manifest, run)
     return StartingPoint(settings, lock, newest)
-
-
-def check_no_foreign_files(run):
-    """Raise UserError if a new run would overwrite the files of an earlier one; run: the run settings."""
-    for setting, pattern in (("samples_dir", _GRIDS), ("checkpoints_dir", _CHECKPOINTS)):
-        folder = getattr(run, setting)
-        left = _find(folder, pattern)
-        if left:
-            raise UserError(
-                f"{setting} = {folder} holds {left[-1]} of an earlier run, but there is no checkpoint in "
-                f"{run.checkpoints_dir} to resume from; move its files away, or set different --samples_dir and "
-                "--checkpoints_dir"
-            )
-
-
-def check_grids_owner(recorded, run):
-    """Raise UserError if a resumed run would write its grids among the grids of another run.
-
-    recorded: the Manifest to resume from; run: the run settings. Grids of version 0.8 or earlier have no owner.
-    """
-    folder, run_id = run.samples_dir, get_run_id(recorded)
-    foreign = [name for name in _find(folder, _GRIDS) if not belongs_to_run(os.path.join(folder, name), run_id)]
-    if foreign:
-        raise UserError(
-            f"samples_dir = {folder} holds {foreign[-1]} of another run than the checkpoints in "
-            f"{run.checkpoints_dir}; set samples_dir to the folder of this run, or to an empty folder"
-        )
-
-
-def _find(folder, pattern):
-    return sorted(name for name in os.listdir(folder) if re.match(pattern, name))
 
 
 def _keep_defaults(recorded, settings):
