@@ -92,7 +92,7 @@ def decode_all(tasks, job, processes):
                     outcomes = pipe.recv()
                 except (EOFError, OSError):  # the process has exited
                     process = pool.pop(pipe)
-                    yield from process.crashed()
+                    yield from process.crashed_task()
                     # Decoding the other files one by one shows whether one of them crashes.
                     chunks = itertools.chain([[task] for chunk in process.chunks for task in chunk], chunks)
                 else:
@@ -148,7 +148,7 @@ class _Process:
             with contextlib.suppress(OSError):  # the process has exited, which the next `recv` reports
                 self.pipe.send(chunk)
 
-    def crashed(self):
+    def crashed_task(self):
         """Yield the task that crashed the process, which has exited, with its Outcome, if that is known."""
         reason, first = self.end(), self.chunks[0]
         if not first:
