@@ -94,7 +94,7 @@ def _initialize(db, stem, key):
         raise sqlite3.DatabaseError("another version of this program wrote it")
     for statement in _TABLES:
         db.execute(statement)
-    # A file of records of its own, because another run may still read that of a removed database.
+    # A new database gets a new file of records, because another run may still read the file of a removed one.
     records_name = f"{os.path.basename(stem)}-{time.time_ns()}.records"
     db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", [("key", key), ("records", records_name)])
     if _fetch(db, "SELECT value FROM facts WHERE name = 'key'") != key:
@@ -153,7 +153,8 @@ class Cache:
         )
         db.execute("DELETE FROM changes")
         db.execute("INSERT INTO changes SELECT path, ctime_ns FROM scanned")
-        if self._next_slot > 2 * self.count_images() + SLACK:
+        # Each file of a new cache takes one slot, or two if it has more than 8 bits; only images fill them.
+        if self._next_slot > 2 * _fetch(db, "SELECT COUNT(*) FROM scanned") + SLACK:
             raise sqlite3.DatabaseError("most of its images were removed or changed")
         query = "SELECT path, size, mtime_ns, '' FROM scanned WHERE path NOT IN (SELECT path FROM files) ORDER BY path"
         db.execute(f"CREATE TEMP TABLE new AS {query}")
@@ -173,10 +174,6 @@ class Cache:
         reason = " ".join(outcome.reason.split()).encode("utf-8", "backslashreplace").decode("utf-8")
         row = (task.path, task.size, task.mtime_ns, outcome.kind, slot, outcome.checksum, reason)
         self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, _seal(*row)))
-
-    def count_images(self):
-        """Return the number of images."""
-        return _fetch(self._db, "SELECT COUNT(*) FROM files WHERE kind = 'picture'")
 
     def select(self, columns, *kinds):
         """Return an iterator over rows of these columns of the files of these kinds, in path order."""

@@ -105,8 +105,9 @@ def prepare_images(run, options, listing=True):
         )
         if listing:
             report.write_skipped(summary, run.checkpoints_dir)
-        report.check_usable_count(cache.count_images(), summary, run)
-        return _dataset(cache, job), summary
+        dataset = _dataset(cache, job)
+        report.check_usable_count(dataset.n, summary, run)
+        return dataset, summary
 
     return use_cache(run.cache_dir, run.pics_dir, options, prepare)
 
