@@ -16,7 +16,7 @@ WHITE = (255, 255, 255)  # behind transparent images: the default of `background
 
 def find(folder):
     """Return the paths of the image files below `folder`, sorted, whatever their names are."""
-    paths = sorted(os.path.join(folder, os.fsdecode(file.path)) for file in Scan(folder))
+    paths = sorted(os.path.join(folder, os.fsdecode(path)) for path, *_ in Scan(folder))
     return [path for path in paths if _image_size(path)]
 
 

@@ -187,6 +187,17 @@ def test_a_cache_with_mostly_unused_records_is_made_again(run, pics, monkeypatch
     assert load(run)[1].decoded == 0
 
 
+def test_files_without_records_do_not_make_a_cache_again(run, pics, monkeypatch):
+    """A file that is not an image takes a slot as well, and one of more than 8 bits two."""
+    monkeypatch.setattr(cache, "SLACK", 0)
+    for path in pics.rglob("*.jpg"):
+        for i in range(3):
+            (path.parent / f"{path.stem} {i}.txt").write_text("about it")
+        Image.fromarray(np.uint16(gradient(20, 20)[..., 0]) << 4).save(str(path.parent / f"{path.stem}.png"))
+    assert load(run)[1].decoded == 12 * 5
+    assert load(run)[1].decoded == 0
+
+
 # --- Several runs ----------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from preparing import RECIPE, decode_alone, decode_here, in_cache, load, own_folders, skipped
 
 from utils import data
-from utils.data import cache, index, pool, prepare
+from utils.data import cache, pool, prepare
 from utils.data.decode import DecodeOptions
 
 
@@ -175,7 +175,7 @@ def test_caches_of_earlier_versions_stay_valid(run):
     stem = "16x16x3-dca478e46161"  # of ../some pics and RECIPE
     records, *others = sorted(os.listdir(run.cache_dir))
     assert re.fullmatch(stem + r"-\d+\.records", records) and others == [stem + ".lock", stem + ".sqlite"]
-    with index.sqlite3.connect(in_cache(run, ".sqlite")) as database:
+    with cache.sqlite3.connect(in_cache(run, ".sqlite")) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (4,)
         tables = dict(database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         facts = dict(database.execute("SELECT name, value FROM facts"))
@@ -190,7 +190,7 @@ def test_caches_of_earlier_versions_stay_valid(run):
     assert facts["key"] == '["../some pics", [16, 3, "center", [255, 255, 255]]]'
     assert facts["records"] == records
     # They stored the path of this file; the folder may have been moved since.
-    with index.sqlite3.connect(in_cache(run, ".sqlite")) as database:
+    with cache.sqlite3.connect(in_cache(run, ".sqlite")) as database:
         database.execute("UPDATE facts SET value = '/elsewhere/' || value WHERE name = 'records'")
         database.execute("DROP TABLE changes")  # they did not have it
     database.close()
@@ -239,7 +239,7 @@ def test_a_cache_folder_with_an_odd_name(run, name):
     ids=("unix", "drive", "share"),
 )
 def test_uris_are_of_the_form_that_sqlite_documents(path, uri):
-    assert index.uri(path) == uri
+    assert cache.uri(path) == uri
 
 
 def test_a_file_that_could_not_be_read_is_tried_again(run, pics):
@@ -254,7 +254,7 @@ def test_a_new_pillow_tries_unusable_files_again(run, pics, monkeypatch):
     (pics / "red" / "new.jxl").write_bytes(b"no")
     assert len(load(run)[1].unusable) == 1
     assert load(run)[1].decoded == 0
-    monkeypatch.setattr(index.PIL, "__version__", "99.0")
+    monkeypatch.setattr(cache.PIL, "__version__", "99.0")
     assert load(run)[1].decoded == 1
 
 
@@ -305,7 +305,7 @@ def test_results_are_committed_every_second(run, monkeypatch):
     def killed(*arguments):
         for i, result in enumerate(decode_here(*arguments)):
             if i:
-                with index.sqlite3.connect(f"file:{in_cache(run, '.sqlite')}?mode=ro", uri=True) as database:
+                with cache.sqlite3.connect(f"file:{in_cache(run, '.sqlite')}?mode=ro", uri=True) as database:
                     committed.append(database.execute("SELECT COUNT(*) FROM files").fetchone()[0])
                 database.close()
             yield result

@@ -14,7 +14,7 @@ from utils.errors import UserError
 
 def scanned(folder):
     scan = Scan(str(folder))
-    return sorted(file.path for file in scan), scan
+    return sorted(path for path, *_ in scan), scan
 
 
 def write(path):
@@ -35,9 +35,9 @@ def test_size_and_time_are_those_of_the_file(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"12345")
     os.utime(str(tmp_path / "a.jpg"), ns=(1, 1234567890123456789))
     os.symlink("a.jpg", str(tmp_path / "b.jpg"))
-    for file in Scan(str(tmp_path)):
-        assert (file.size, file.mtime_ns) == (5, 1234567890123456789)
-        assert file.ctime_ns == os.stat(str(tmp_path / "a.jpg")).st_ctime_ns
+    for _, size, mtime_ns, ctime_ns in Scan(str(tmp_path)):
+        assert (size, mtime_ns) == (5, 1234567890123456789)
+        assert ctime_ns == os.stat(str(tmp_path / "a.jpg")).st_ctime_ns
 
 
 def test_odd_names(tmp_path):

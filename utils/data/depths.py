@@ -82,7 +82,7 @@ def _whites(kind):
 def low_byte_tiles(image):
     """Return the tiles of an image that is not loaded yet, set to read the low bytes of 16-bit colors; else []."""
     tiles = []
-    for tile in image.tile:
+    for tile in image.tile or []:  # old versions of Pillow have None for an ICO
         mode, *others = [tile[3]] if isinstance(tile[3], str) else tile[3] or [""]
         opposite = _OPPOSITE.get(str(mode).replace("16N", _NATIVE))
         if opposite is None:

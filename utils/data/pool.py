@@ -13,8 +13,10 @@ import os
 import signal
 import sys
 import types
+from typing import NamedTuple, Optional
 
-from utils.data.decoder import Outcome, decode_to_slot
+from utils.data import decode, depths, formats
+from utils.data.records import checksums, to_record
 from utils.errors import UserError
 
 # A chunk of tasks is sent at once: this number of files or of bytes, whichever comes first. A message for each small
@@ -24,6 +26,36 @@ _CHUNK_FILES, _CHUNK_BYTES = 32, 200000
 _AHEAD = 2  # chunks queued for each process, so that it never waits for the next one
 _WINDOWS = os.name == "nt"
 _MAX_PROCESSES = 60 if _WINDOWS else 1000  # Windows cannot wait for more pipes at once
+
+
+class Job(NamedTuple):
+    """The settings that are the same for all files."""
+
+    folder: str  # the files' paths are relative to it
+    records_path: str  # the file of the records
+    options: decode.DecodeOptions
+    levels: dict  # see depths.estimate_levels; an image whose level is missing has the outcome "deep"
+
+
+class Task(NamedTuple):
+    """A file to decode."""
+
+    path: bytes
+    size: int  # file size in bytes
+    mtime_ns: int
+    note: str  # reason of the Outcome if it is an image
+    slot: int  # for its record
+
+
+class Outcome(NamedTuple):
+    """The result for one file."""
+
+    # "picture": an image, whose record is written; "deep": an image whose white must be estimated first; "bad": an
+    # unusable image; "other": not an image; "unread": a file that may be readable the next time; "disk": the record
+    # could not be written, which is not the file's fault
+    kind: str
+    reason: str = ""  # why it is not a "picture"; see depths.to_note for images of more than 8 bits
+    checksum: Optional[int] = None  # checksum of the record of a "picture"
 
 
 def cores():
@@ -60,7 +92,7 @@ def decode_all(tasks, job, processes):
                     outcomes = pipe.recv()
                 except (EOFError, OSError):  # the process has exited
                     process = pool.pop(pipe)
-                    yield from process.crashed()
+                    yield from process.crashed_task()
                     # Decoding the other files one by one shows whether one of them crashes.
                     chunks = itertools.chain([[task] for chunk in process.chunks for task in chunk], chunks)
                 else:
@@ -74,7 +106,7 @@ def decode_here(tasks, job):
     """Decode files in this process; see decode_all."""
     with open(job.records_path, "r+b", buffering=0) as records:
         for task in tasks:
-            yield task, decode_to_slot(task, records, job)
+            yield task, _decode_to_slot(task, records, job)
 
 
 def _chunks(tasks):
@@ -116,7 +148,7 @@ class _Process:
             with contextlib.suppress(OSError):  # the process has exited, which the next `recv` reports
                 self.pipe.send(chunk)
 
-    def crashed(self):
+    def crashed_task(self):
         """Yield the task that crashed the process, which has exited, with its Outcome, if that is known."""
         reason, first = self.end(), self.chunks[0]
         if not first:
@@ -140,21 +172,40 @@ def _serve(pipe, job):
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, which cannot block it
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff and other libraries print to standard error
-    is_orphan = _orphan_check()
+    parent = os.getppid()
     with open(job.records_path, "r+b", buffering=0) as records, contextlib.suppress(EOFError, OSError):
         pipe.send([])
         while True:
             outcomes = []
             for task in pipe.recv():
-                if is_orphan():  # another run may own the file now
+                if _is_orphan(parent):  # another run may own the file now
                     return
-                outcomes.append(decode_to_slot(task, records, job))
+                outcomes.append(_decode_to_slot(task, records, job))
             pipe.send(outcomes)
 
 
-def _orphan_check():
-    """Return a function that returns whether the parent process has exited."""
+def _is_orphan(parent):
+    """Return whether the parent process, whose id was `parent`, has exited."""
     if _WINDOWS and hasattr(multiprocessing, "parent_process"):  # getppid() never changes on Windows
-        return lambda: not multiprocessing.parent_process().is_alive()
-    parent = os.getppid()
-    return lambda: os.getppid() != parent
+        return not multiprocessing.parent_process().is_alive()
+    return os.getppid() != parent
+
+
+def _decode_to_slot(task, records, job):
+    """Decode one file, and write its record into its slot of the open file `records`; return the Outcome."""
+    try:
+        record = to_record(decode.decode(os.path.join(os.fsencode(job.folder), task.path), job.options, job.levels))
+    except depths.UnknownLevelError as error:
+        return Outcome("deep", depths.to_note(error.value_range))
+    except decode.BadImageError as error:
+        is_other = isinstance(error, decode.NotAnImageError) and not formats.has_image_extension(task.path)
+        return Outcome("other" if is_other else "bad", str(error))
+    except (OSError, MemoryError) as error:
+        return Outcome("unread", getattr(error, "strerror", None) or "not enough memory to decode it")
+    try:
+        records.seek(task.slot * len(record))
+        if records.write(record) != len(record):
+            return Outcome("disk", "no space left on device")
+    except OSError as error:
+        return Outcome("disk", error.strerror)
+    return Outcome("picture", task.note, int(checksums(record[None])[0]))

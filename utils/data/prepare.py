@@ -15,10 +15,9 @@ from PIL import ImageColor
 from tqdm import tqdm
 
 from model import shapes
-from utils.data import decode, decoder, depths, formats, pool, report
-from utils.data.cache import use_cache
+from utils.data import decode, depths, formats, pool, report
+from utils.data.cache import find_paths, use_cache
 from utils.data.classes import label_images
-from utils.data.index import find_paths
 from utils.data.records import CompositedRecords, Records
 from utils.data.scan import Scan
 from utils.errors import UserError
@@ -82,17 +81,16 @@ def prepare_images(run, options, listing=True):
     def prepare(cache):
         scan, started = Scan(run.pics_dir), time.time()
         new, files = cache.compare(scan)
-        job = decoder.Job(run.pics_dir, cache.records_path, options, levels={})
+        job = pool.Job(run.pics_dir, cache.records_path, options, levels={})
         _decode(cache, job, files, new)
         # Images of more than 8 bits: decode those again whose levels are new or have changed.
         notes = cache.notes()
         value_ranges = [value_range for _, value_range, _ in notes]
-        levels = depths.estimate_levels(value_ranges, run.white_level)
-        job = job._replace(levels=levels)
+        job = job._replace(levels=depths.estimate_levels(value_ranges, run.white_level))
         outdated = [
-            (*file, depths.to_note(value_range, levels[value_range.group]))
+            (*file, depths.to_note(value_range, job.levels[value_range.group]))
             for file, value_range, level in notes
-            if level != levels[value_range.group]
+            if level != job.levels[value_range.group]
         ]
         _decode(cache, job, outdated, len(outdated))
         unusable = [*sorted(scan.unreadable), *cache.select("path, reason", "bad", "unread")]
@@ -103,12 +101,13 @@ def prepare_images(run, options, listing=True):
             hidden=scan.hidden,
             decoded=max(new, len(outdated)),
             seconds=time.time() - started,
-            high_bit_depth=collections.Counter((each.kind, levels[each.group]) for each in value_ranges),
+            high_bit_depth=collections.Counter((each.kind, job.levels[each.group]) for each in value_ranges),
         )
         if listing:
             report.write_skipped(summary, run.checkpoints_dir)
-        report.check_usable_count(cache.count_images(), summary, run)
-        return _dataset(cache, job), summary
+        dataset = _dataset(cache, job)
+        report.check_usable_count(dataset.n, summary, run)
+        return dataset, summary
 
     return use_cache(run.cache_dir, run.pics_dir, options, prepare)
 
@@ -142,15 +141,11 @@ def _dataset(cache, job):
     labels, classes = label_images(path for (path,) in cache.select("path", "picture"))
     columns = [("slot", np.int32), ("checksum", np.uint32)]
     table = np.fromiter(cache.select("slot, checksum", "picture"), columns, len(labels))
-    slots, checksums = table["slot"].copy(), table["checksum"].copy()
+    slots, checksums = table["slot"], table["checksum"]
     fingerprint = f"{len(labels)} {hashlib.sha256(checksums.tobytes() + labels.tobytes()).hexdigest()[:16]}"
     rebuild = functools.partial(_rebuild, cache.index_path, job)
-    records, index_path = Records(cache.records_path, cache.shape, slots, checksums, rebuild), cache.index_path
-
-    def paths(i):
-        return [os.fsdecode(path) for path in find_paths(index_path, int(checksums[i]))]
-
-    return ImageDataset(records, labels, classes, fingerprint, paths)
+    records, index_path = Records(cache.records_path, job.options.shape, slots, checksums, rebuild), cache.index_path
+    return ImageDataset(records, labels, classes, fingerprint, lambda i: find_paths(index_path, int(checksums[i])))
 
 
 def _rebuild(index_path, job, checksum):
@@ -160,7 +155,7 @@ def _rebuild(index_path, job, checksum):
         terminal.warn(warning, fresh_line=True)
     for path in find_paths(index_path, checksum):
         with contextlib.suppress(OSError, *decode.ERRORS):
-            return decode.decode(os.path.join(os.fsencode(job.folder), path), job.options, job.levels)
+            return decode.decode(os.path.join(job.folder, path), job.options, job.levels)
     raise UserError(
         f"the cache {index_path} is damaged, and an image to rebuild it from was removed or changed; "
         "run again to repair the cache"

@@ -2,20 +2,10 @@
 
 import os
 import stat
-from typing import NamedTuple
 
 from utils.errors import UserError
 
 LAYOUT = "it should hold images as <class>/<n>.jpg"
-
-
-class File(NamedTuple):
-    """A file below pics_dir."""
-
-    path: bytes  # relative to pics_dir; bytes, because a file name need not be valid text
-    size: int
-    mtime_ns: int  # time of the last change of its content; tar, rsync and cp -p set it back
-    ctime_ns: int  # time of the last change of its content, name or permissions, or on Windows of its creation
 
 
 class Scan:
@@ -39,7 +29,12 @@ class Scan:
             raise UserError(f"pics_dir = {pics_dir} cannot be read ({error.strerror}); change its permissions")
 
     def __iter__(self):
-        """Yield each File, in no particular order."""
+        """Yield (path, size, mtime_ns, ctime_ns) of each file, in no particular order.
+
+        path: relative to pics_dir; bytes, because a file name need not be valid text. mtime_ns: time of the last change
+        of the content; tar, rsync and cp -p set it back. ctime_ns: time of the last change of the content, the name or
+        the permissions, or on Windows of the creation.
+        """
         top = os.stat(self._root)
         # A stack, not recursion: folders can be nested deeper than Python's recursion limit. Each folder is kept with
         # its ancestors, because following a link back to one of them would never end.
@@ -50,7 +45,7 @@ class Scan:
                 identity = status.st_dev, status.st_ino
                 if stat.S_ISREG(status.st_mode):
                     times = (status.st_mtime_ns % 2**63, status.st_ctime_ns % 2**63)  # the largest integer of SQLite
-                    yield File(path, status.st_size, *times)
+                    yield (path, status.st_size, *times)
                 elif stat.S_ISDIR(status.st_mode) and identity not in ancestors:
                     folders.append((path, ancestors | {identity}))
 
