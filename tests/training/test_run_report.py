@@ -69,7 +69,7 @@ def full(written):
     measured = {100: 0.2, 200: 0.1, 300: float("nan")}
     write_history(written.folder, range(1, 301), ms_ssim=measured, fid=measured, copies={100: 0, 200: 0})
     with terminal.non_raising_streams():
-        terminal.record_warning(f"step 7: {ODD}")
+        terminal.recorded_warnings.append(f"step 7: {ODD}")
         return written(rollbacks=(7, 9), best=Best(200, "fid", "", 0.1, 0.1, 200), classes=(ODD, "b\udcff"))
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from utils.output.terminal import print_above_bar, record_warning
+from utils.output.terminal import print_above_bar, recorded_warnings
 
 MAX_ROLLBACKS = 3  # per run, counted over all restarts
 WINDOW = 250  # steps over which the advantage of D is averaged
@@ -156,7 +156,7 @@ class Health:
             found.append(step)
             if len(found) == in_a_row and self._is_chief:
                 print_above_bar(problem)
-                record_warning(f"step {step}: {problem}")
+                recorded_warnings.append(f"step {step}: {problem}")
 
 
 def saturation(images):

@@ -15,7 +15,7 @@ from utils.checkpoints import manifest, select
 from utils.data.batches import reraise_input_errors
 from utils.errors import RunError
 from utils.output.progress import Progress
-from utils.output.terminal import record_warning, warn
+from utils.output.terminal import recorded_warnings, warn
 from utils.runtime import devices
 from utils.runtime.signals import StopSignals
 from utils.training.health import MAX_ROLLBACKS, Health, format_rates
@@ -187,7 +187,7 @@ class Run:
         good = f"last good checkpoint: step {outputs.saved_step}"
         cure = f"See {outputs.post_mortem}; lower {format_rates(self.settings)} in params.py"
         line = f"{problem}{after}; not saved; {good}. {cure}"
-        record_warning(line)
+        recorded_warnings.append(line)
         outputs.write_report(state)
         return line
 

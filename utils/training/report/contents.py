@@ -39,7 +39,7 @@ def facts(state):
 
 def warnings():
     """Return the warnings of this process and their number, by their names in the template."""
-    items = [html.fill("<li>{{text}}</li>", text=warning) for warning in recorded_warnings()]
+    items = [html.fill("<li>{{text}}</li>", text=warning) for warning in recorded_warnings]
     return {"warnings": html.join(items), "n_warnings": len(items) or "none"}
 
 
