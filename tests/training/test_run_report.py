@@ -31,7 +31,7 @@ def write_grid(folder, step, run_id="3f", value=None):
 
 def write_history(folder, steps, **columns):
     """Write history.csv; columns: {name: {step: value}}. All other columns are 0.5."""
-    names = [*STEP_COLUMNS, *registry.columns()]
+    names = [*STEP_COLUMNS, *(metric.name for metric in registry.METRICS)]
     lines = [",".join(names)]
     for step in steps:
         row = dict.fromkeys(STEP_COLUMNS, "0.5")
