@@ -51,7 +51,8 @@ def test_a_metric_is_measured_only_with_a_network_it_needs():
 
 
 def test_columns_of_history_are_those_of_earlier_versions():
-    assert registry.columns()[:5] == ("ms_ssim", "fid", "kid", "precision", "recall")
+    names = [metric.name for metric in registry.METRICS]
+    assert names[:5] == ["ms_ssim", "fid", "kid", "precision", "recall"]
 
 
 def test_the_metric_that_ranks(tiny):
@@ -118,4 +119,3 @@ def test_a_new_row_with_a_tolerance_can_rank(tiny, monkeypatch):
     monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, row))
     assert registry.resolve_metric(tiny.run._replace(best_metric="brightness"), features.NONE) is row
     assert registry.resolve_metric(tiny.run, features.PATCHES).name == "patch_distance"  # 'auto' stays
-    assert registry.columns()[-1] == "brightness"

@@ -88,14 +88,15 @@ def test_a_file_with_other_columns_is_kept_by_their_names(graph, tmp_path):
 
 def test_a_file_with_swd_is_continued(graph, tmp_path):
     """Versions before 0.12 measured it, in the first column after STEP_COLUMNS."""
-    old = (*STEP_COLUMNS, "swd", *registry.columns())
+    metrics = [metric.name for metric in registry.METRICS]
+    old = (*STEP_COLUMNS, "swd", *metrics)
     values = ",".join(str(i) for i in range(10, 10 + len(old)))
     (tmp_path / "history.csv").write_text(f"{','.join(old)}\n{values}\n")
-    written = history(tmp_path, 10, registry.columns())
+    written = history(tmp_path, 10, metrics)
     written.write_row(dict({name: row(20)[name] for name in STEP_COLUMNS}, patch_distance=1.5))
     written.close()
     first, second = rows(tmp_path)
-    assert list(first) == [*STEP_COLUMNS, *registry.columns(), "swd"]
+    assert list(first) == [*STEP_COLUMNS, *metrics, "swd"]
     assert ",".join(first[name] for name in old) == values
     assert (second["step"], second["patch_distance"], second["swd"]) == ("20", "1.5", "")
 

@@ -131,10 +131,10 @@ def test_a_terminal_without_a_usable_width_gets_plain_lines(monkeypatch, columns
 def test_warnings_are_recorded_until_the_next_call(capsys):
     with terminal.non_raising_streams():
         terminal.warn("a")
-        terminal.record_warning("b")
-        assert terminal.recorded_warnings() == ["a", "b"]
+        terminal.recorded_warnings.append("b")
+        assert list(terminal.recorded_warnings) == ["a", "b"]
     with terminal.non_raising_streams():
-        assert terminal.recorded_warnings() == []
+        assert not terminal.recorded_warnings
         for number in range(300):
-            terminal.record_warning(str(number))
-        assert len(terminal.recorded_warnings()) == 200 and terminal.recorded_warnings()[-1] == "299"
+            terminal.recorded_warnings.append(str(number))
+        assert len(terminal.recorded_warnings) == 200 and terminal.recorded_warnings[-1] == "299"

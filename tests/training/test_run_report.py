@@ -31,7 +31,7 @@ def write_grid(folder, step, run_id="3f", value=None):
 
 def write_history(folder, steps, **columns):
     """Write history.csv; columns: {name: {step: value}}. All other columns are 0.5."""
-    names = [*STEP_COLUMNS, *registry.columns()]
+    names = [*STEP_COLUMNS, *(metric.name for metric in registry.METRICS)]
     lines = [",".join(names)]
     for step in steps:
         row = dict.fromkeys(STEP_COLUMNS, "0.5")
@@ -69,7 +69,7 @@ def full(written):
     measured = {100: 0.2, 200: 0.1, 300: float("nan")}
     write_history(written.folder, range(1, 301), ms_ssim=measured, fid=measured, copies={100: 0, 200: 0})
     with terminal.non_raising_streams():
-        terminal.record_warning(f"step 7: {ODD}")
+        terminal.recorded_warnings.append(f"step 7: {ODD}")
         return written(rollbacks=(7, 9), best=Best(200, "fid", "", 0.1, 0.1, 200), classes=(ODD, "b\udcff"))
 
 

@@ -151,7 +151,7 @@ def _dataset(cache, job):
 def _rebuild(index_path, job, checksum):
     """Return the image whose record has this checksum, decoded again; raise UserError if that is not possible."""
     warning = f"{index_path}: damaged records were found; rebuilding them"
-    if warning not in terminal.recorded_warnings():
+    if warning not in terminal.recorded_warnings:
         terminal.warn(warning, fresh_line=True)
     for path in find_paths(index_path, checksum):
         with contextlib.suppress(OSError, *decode.ERRORS):

@@ -38,7 +38,7 @@ def open_network(run):
     kind = choose_network(run)
     if kind == INCEPTION:
         path, data = run.inception_graph, inception.read(run.inception_graph)
-        digest, name = _short_hash(data), os.path.basename(path)
+        digest, name = hashlib.sha256(data).hexdigest()[:16], os.path.basename(path)
         description = f"features by {name} (sha256 {digest}), which resizes to 299x299; {_FID_BIAS}"
         build = functools.partial(inception.features, data=data, path=path)
         return Network(kind, f"inception_graph = {name}", digest, description, build)
@@ -81,17 +81,14 @@ class Network:
             raise UserError(f"{self._name} cannot be run ({reason_of(error)})")
 
 
-def _short_hash(data):
-    return hashlib.sha256(data).hexdigest()[:16]
-
-
 def cached(network, images, folder):
     """Return network(images), read from a file features-<hash>.npy in `folder` or else written to it.
 
     The hash covers the images and the network. A damaged file is replaced; it is not an error if the folder cannot be
     written.
     """
-    path = os.path.join(folder, f"features-{_short_hash(images.tobytes() + network.cache_key.encode())}.npy")
+    digest = hashlib.sha256(images.tobytes() + network.cache_key.encode()).hexdigest()[:16]
+    path = os.path.join(folder, f"features-{digest}.npy")
     with contextlib.suppress(OSError, ValueError, EOFError):  # missing or incomplete
         features = np.load(path)
         if features.ndim == 2 and len(features) == len(images) and np.isfinite(features).all():

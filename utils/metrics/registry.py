@@ -107,11 +107,6 @@ METRICS = (
 )
 
 
-def columns():
-    """Return the names of the metrics, in order: their columns in history.csv."""
-    return tuple(metric.name for metric in METRICS)
-
-
 def available(network):
     """Return the metrics that can be measured with a kind of network: INCEPTION, EFFICIENTNET, PATCHES or NONE."""
     return [metric for metric in METRICS if not metric.needs or network in metric.needs]

@@ -33,6 +33,14 @@ _LENGTHS = (len(STEP_COLUMNS), 10, 9)
 _NUMBERS = itertools.count()  # number the event files of this process
 
 
+@contextlib.contextmanager
+def _errors_as_os_errors():
+    try:
+        yield
+    except Exception as error:  # OSError, OpError, RuntimeError or IndexError, depending on failure and version
+        raise OSError(f"TensorBoard's events: {reason_of(error)}")
+
+
 class History:
     """Writes a row of history.csv and a point in TensorBoard for each logged step.
 
@@ -71,13 +79,13 @@ class History:
         image = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
         self._add_event(step, summary=tf.Summary(value=[tf.Summary.Value(tag="samples", image=image)]))
 
+    @_errors_as_os_errors()
     def _add_event(self, step, **content):
         """Write an event; raise OSError if that fails: the next event then begins another file."""
-        with _errors_as_os_errors():
-            writer, self._writer = self._writer or self._open_events(), None
-            writer.write(tf.Event(wall_time=time.time(), step=step, **content).SerializeToString())
-            writer.flush()
-            self._writer = writer
+        writer, self._writer = self._writer or self._open_events(), None
+        writer.write(tf.Event(wall_time=time.time(), step=step, **content).SerializeToString())
+        writer.flush()
+        self._writer = writer
 
     def _open_events(self):
         os.makedirs(self._logs, exist_ok=True)
@@ -88,20 +96,12 @@ class History:
         writer.write(tf.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
         return writer
 
+    @_errors_as_os_errors()
     def close(self):
         """Close TensorBoard's file; raise OSError if that fails. history.csv is open only while a row is written."""
         writer, self._writer = self._writer, None
         if writer:
-            with _errors_as_os_errors():
-                writer.close()
-
-
-@contextlib.contextmanager
-def _errors_as_os_errors():
-    try:
-        yield
-    except Exception as error:  # OSError, OpError, RuntimeError or IndexError, depending on failure and version
-        raise OSError(f"TensorBoard's events: {reason_of(error)}")
+            writer.close()
 
 
 def rows_up_to(folder, step, most):

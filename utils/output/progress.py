@@ -29,20 +29,17 @@ class Progress:
 
     def show(self, state):
         """Show that a step is finished; the state's row has the columns of history.STEP_COLUMNS."""
+        epoch, numbers = f"epoch {math.ceil(state.row['epoch'])}", _numbers(state)
         if not self._bar.disable:
             wide = shutil.get_terminal_size().columns >= _WIDE
-            text = f"{_epoch(state)} {_numbers(state)} {state.measured}" if wide else _numbers(state)
-            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.set_postfix_str(f"{epoch} {numbers} {state.measured}" if wide else numbers, refresh=False)
             self._bar.update()
         elif self._shown and (state.step % self._log_every == 0 or state.step == self._total):
-            self._print_line(state)
-
-    def _print_line(self, state):
-        if state.measured and state.measured_at != self._measured_at:
-            self._measured_at = state.measured_at
-            print(f"quality at step {state.measured_at}: {state.measured}", flush=True)
-        seconds_left = (state.total - state.step) * state.row["seconds"] / (state.step - state.first_step)
-        print(f"{_epoch(state)} {_numbers(state)} {tqdm.format_interval(seconds_left)} left", flush=True)
+            if state.measured and state.measured_at != self._measured_at:
+                self._measured_at = state.measured_at
+                print(f"quality at step {state.measured_at}: {state.measured}", flush=True)
+            seconds_left = (state.total - state.step) * state.row["seconds"] / (state.step - state.first_step)
+            print(f"{epoch} {numbers} {tqdm.format_interval(seconds_left)} left", flush=True)
 
     def roll_back(self, state):
         """Show the earlier step that the run continues from."""
@@ -52,10 +49,6 @@ class Progress:
     def close(self):
         """Leave the bar as it is, and let later lines come below it."""
         self._bar.close()
-
-
-def _epoch(state):
-    return f"epoch {math.ceil(state.row['epoch'])}"
 
 
 def _numbers(state):

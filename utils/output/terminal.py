@@ -6,9 +6,9 @@ import os
 import sys
 
 _MIN_COLUMNS = 20  # columns in which a progress bar makes sense
-_MAX_WARNINGS = 200
 
-_warnings = collections.deque(maxlen=_MAX_WARNINGS)
+# The last warnings of this call of main.main() that were shown, for the report of the run.
+recorded_warnings = collections.deque(maxlen=200)
 
 
 class _NonRaising:
@@ -42,7 +42,7 @@ def non_raising_streams():
 
     A character that the encoding lacks (such as Windows' cp1252) is shown as its escape: \\u65e5.
     """
-    _warnings.clear()
+    recorded_warnings.clear()
     with contextlib.ExitStack() as restoration:
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
@@ -71,19 +71,8 @@ def can_show_bar():
 
 def warn(text, fresh_line=False):
     """Print a line for the user to standard error; fresh_line: below the progress bar that may be shown."""
-    record_warning(text)
-    newline = "\n" if fresh_line else ""
-    print(f"{newline}main.py: {text}", file=sys.stderr, flush=True)
-
-
-def record_warning(warning):
-    """Keep a warning that is shown, for the report of the run."""
-    _warnings.append(warning)
-
-
-def recorded_warnings():
-    """Return the warnings of this call of main.main() so far, at most the last 200 of them."""
-    return list(_warnings)
+    recorded_warnings.append(text)
+    print("\n" * fresh_line + f"main.py: {text}", file=sys.stderr, flush=True)
 
 
 def print_above_bar(text):

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from utils.output.terminal import print_above_bar, record_warning
+from utils.output.terminal import print_above_bar, recorded_warnings
 
 MAX_ROLLBACKS = 3  # per run, counted over all restarts
 WINDOW = 250  # steps over which the advantage of D is averaged
@@ -145,7 +145,7 @@ class Health:
         self._found[name] = self._found[name] + 1 if problem else 0
         if self._found[name] == in_a_row and self._is_chief:
             print_above_bar(problem)
-            record_warning(f"step {step}: {problem}")
+            recorded_warnings.append(f"step {step}: {problem}")
 
 
 def saturation(images):

@@ -138,7 +138,8 @@ class Outputs:
     def _open_history(self):
         # Only after the first checkpoint: logs without a checkpoint would belong to no run.
         if self._history is None:
-            self._history = history.History(self._run.checkpoints_dir, self._first_step, registry.columns())
+            metrics = [metric.name for metric in registry.METRICS]
+            self._history = history.History(self._run.checkpoints_dir, self._first_step, metrics)
         return self._history
 
     @_writes(f"{REPORT} of step {{}}", errors=Exception)  # it reads files that others may have changed

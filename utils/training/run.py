@@ -8,7 +8,7 @@ import numpy as np
 from utils.checkpoints import select
 from utils.errors import RunError
 from utils.output.progress import Progress
-from utils.output.terminal import record_warning, warn
+from utils.output.terminal import recorded_warnings, warn
 from utils.training.health import MAX_ROLLBACKS, Health, format_rates
 from utils.training.live_generator import LiveGenerator
 from utils.training.outputs import Outputs
@@ -143,7 +143,7 @@ class Run:
         after = f", after {past} rollbacks" if past else ""
         cure = f"See {outputs.post_mortem}; lower {format_rates(self.settings)} in params.py"
         line = f"{problem}{after}; not saved; last good checkpoint: step {outputs.saved_step}. {cure}"
-        record_warning(line)
+        recorded_warnings.append(line)
         outputs.write_report(state)
         return line
 

@@ -39,7 +39,7 @@ def write_report(state, settings, dataset):
     run, best, run_id, classes = settings.run, state.saved.best, state.saved.run_id, state.saved.classes
     folder = os.path.join(*run.checkpoints_dir.split(os.sep)[-2:])
     listed = textwrap.shorten(", ".join(classes), 200, placeholder=" ...")
-    warnings = [html.fill("<li>{{text}}</li>", text=warning) for warning in recorded_warnings()]
+    warnings = [html.fill("<li>{{text}}</li>", text=warning) for warning in recorded_warnings]
     charts = curves.charts(run.checkpoints_dir, state.step)
     body = html.fill(
         (_FOLDER / "report.html").read_text("utf-8"),
