@@ -19,7 +19,7 @@ from PIL import Image
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from utils.config import settings
 from utils.data.cache import use_cache
-from utils.data.pool import Outcome
+from utils.data.decoder import Outcome
 from utils.data.prepare import decode_options
 from utils.data.records import checksums
 from utils.data.scan import Scan

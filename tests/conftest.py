@@ -232,14 +232,14 @@ class CalledProgram(Program):
     def run(self, *arguments):
         """Run main.main() with a tiny network; return its exit code and output as subprocess.run does."""
         import main
-        from utils.data import pool
+        from utils.data import decoder, pool
         from utils.runtime import devices
 
         root = {"root": str(self.folder)}
         replaced = (
             (main, "resolve", functools.partial(main.resolve, **root)),
             (main, "describe", functools.partial(main.describe, **root)),
-            (pool, "decode_all", lambda tasks, job, processes: pool.decode_here(tasks, job)),
+            (pool, "decode_all", lambda tasks, job, processes: decoder.decode_here(tasks, job)),
             (devices, "session_config", functools.partial(_without_optimizations, devices.session_config)),
         )
         arguments, output, error = self.arguments(*arguments), io.StringIO(), io.StringIO()

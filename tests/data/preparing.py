@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.data import depths, pool, prepare
+from utils.data import decoder, depths, prepare
 from utils.data.decode import DecodeOptions, decode
 from utils.errors import UserError
 
@@ -25,7 +25,7 @@ def own_folders(run, pics, tmp_path):
 
 def decode_here(tasks, job, processes):
     """As pool.decode_all, in this process: starting others takes most of a test's time."""
-    return pool.decode_here(tasks, job)
+    return decoder.decode_here(tasks, job)
 
 
 def decode_alone(path, options=RECIPE):

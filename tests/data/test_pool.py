@@ -18,7 +18,7 @@ from conftest import ROOT, gradient
 from PIL import Image
 from preparing import RECIPE, decode_alone, decode_here, in_cache, load, own_folders, refused, skipped
 
-from utils.data import pool, prepare, report
+from utils.data import decoder, pool, prepare, report
 from utils.data.records import checksums, record_bytes, to_record
 
 # Run by every Python process at its start: opening one of these files kills the process.
@@ -77,18 +77,18 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
     at_start(CRASH.format(names=crashing))
     records.write_bytes(b"")
     options = RECIPE._replace(size=8)
-    tasks = [pool.Task(name, 100, 0, "", 2 * i) for i, name in enumerate(names)]
-    results = dict(pool.decode_all(iter(tasks), pool.Job(str(tmp_path), str(records), options, {}), 2))
+    tasks = [decoder.Task(name, 100, 0, "", 2 * i) for i, name in enumerate(names)]
+    results = dict(pool.decode_all(iter(tasks), decoder.Job(str(tmp_path), str(records), options, {}), 2))
     assert set(results) == set(tasks)
     content = np.zeros((300, record_bytes((8, 8, 3))), np.uint8)
     content.ravel()[: records.stat().st_size] = np.frombuffer(records.read_bytes(), np.uint8)
     for task, outcome in results.items():
         if task.path in crashing:
-            assert outcome == pool.Outcome("unread", "decoding it crashed (signal 11)")
+            assert outcome == decoder.Outcome("unread", "decoding it crashed (signal 11)")
             continue
         record = to_record(decode_alone(os.path.join(str(tmp_path), os.fsdecode(task.path)), options))
         assert np.array_equal(content[task.slot], record)
-        assert outcome == pool.Outcome("picture", "", checksums(record[None])[0])
+        assert outcome == decoder.Outcome("picture", "", checksums(record[None])[0])
     assert multiprocessing.active_children() == []
 
 
@@ -260,22 +260,22 @@ def test_killed_while_preparing(run, pics, tmp_path):
     assert prepare.prepare_images(run, RECIPE)[1].decoded == 0
 
 
-# A parent that is killed while its children check for it by pool._is_orphan and write the results to files.
+# A parent that is killed while its children check for it by decoder._is_orphan and write the results to files.
 PARENT = """
 import multiprocessing, os, sys, time
-from utils.data import pool
+from utils.data import decoder
 
 def watch(path, windows):
-    pool._WINDOWS = windows
+    decoder.WINDOWS = windows
     parent = os.getppid()
-    before = pool._is_orphan(parent)
+    before = decoder._is_orphan(parent)
     with open(path, "w") as file:
         file.write("started")
     deadline = time.time() + 30
-    while not pool._is_orphan(parent) and time.time() < deadline:
+    while not decoder._is_orphan(parent) and time.time() < deadline:
         time.sleep(0.02)
     with open(path, "w") as file:
-        file.write(f"{before} then {pool._is_orphan(parent)}")
+        file.write(f"{before} then {decoder._is_orphan(parent)}")
 
 if __name__ == "__main__":
     for path, windows in zip(sys.argv[1:], (False, True)):

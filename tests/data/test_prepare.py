@@ -14,7 +14,7 @@ from PIL import Image
 from preparing import RECIPE, decode_alone, decode_here, in_cache, load, own_folders, skipped
 
 from utils import data
-from utils.data import cache, pool, prepare
+from utils.data import cache, index, pool, prepare
 from utils.data.decode import DecodeOptions
 
 
@@ -239,7 +239,7 @@ def test_a_cache_folder_with_an_odd_name(run, name):
     ids=("unix", "drive", "share"),
 )
 def test_uris_are_of_the_form_that_sqlite_documents(path, uri):
-    assert cache.uri(path) == uri
+    assert index.uri(path) == uri
 
 
 def test_a_file_that_could_not_be_read_is_tried_again(run, pics):
@@ -254,7 +254,7 @@ def test_a_new_pillow_tries_unusable_files_again(run, pics, monkeypatch):
     (pics / "red" / "new.jxl").write_bytes(b"no")
     assert len(load(run)[1].unusable) == 1
     assert load(run)[1].decoded == 0
-    monkeypatch.setattr(cache.PIL, "__version__", "99.0")
+    monkeypatch.setattr(index.PIL, "__version__", "99.0")
     assert load(run)[1].decoded == 1
 
 

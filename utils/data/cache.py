@@ -1,9 +1,7 @@
-"""The cache of decoded images: a file of records, and an SQLite database that is its index.
+"""The cache of decoded images: a file of records, and its index.
 
-There is one pair of files for each image folder and options. Both are locked while a run prepares. A row is added to
-the index only after its record was written, and contains a checksum of itself, so that later damage to either file is
-noticed. A record that is in the index is never overwritten with a different one, so that a run can read the file while
-the next run prepares.
+There is one pair of files for each image folder and options. Both are locked while a run prepares. A record that is in
+the index is never overwritten with a different one, so that a run can read the file while the next run prepares.
 """
 
 import contextlib
@@ -12,35 +10,18 @@ import glob
 import hashlib
 import json
 import os
-import pathlib
 import sqlite3
-import time
-import zlib
 
-import PIL
-
+from utils.data import index
+from utils.data.decoder import Task
 from utils.data.depths import from_note
-from utils.data.pool import Task
 from utils.data.records import record_bytes
 from utils.errors import UserError
-from utils.runtime.lock import has_record_locks, locked
+from utils.runtime.lock import locked
 
-VERSION = 4  # version of the tables and of decoded records: increase it with every change to either
 SLACK = 1000  # unused records that are not worth decoding all images again
 # SQLite's messages for errors other than damage; they have no exception class of their own.
 _NO_DAMAGE = ("disk is full", "unable to open", "is locked", "disk I/O error")
-
-_TABLES = (
-    "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT)",
-    # kind, checksum and reason: see pool.Outcome; slot: position of the record, NULL without one; seal: see _SEAL.
-    "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
-    "checksum INTEGER, reason TEXT, seal INTEGER) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS checksums ON files (checksum)",
-    # Not part of `files`, so that caches of earlier versions, which lack it, stay valid.
-    "CREATE TABLE IF NOT EXISTS changes (path BLOB PRIMARY KEY, ctime_ns INTEGER) WITHOUT ROWID",
-    f"PRAGMA user_version = {VERSION}",
-)
-_SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"  # checksum of a row, which shows damage to it
 
 
 def use_cache(folder, pics_dir, options, work):
@@ -73,36 +54,12 @@ def use_cache(folder, pics_dir, options, work):
 
 
 def _work_once(stem, key, options, work):
-    with contextlib.closing(_connect(stem + ".sqlite", "rwc")) as db:
+    with contextlib.closing(index.connect(stem + ".sqlite", "rwc")) as db:
         try:
-            _initialize(db, stem, key)
+            index.initialize(db, stem, key)
             return work(Cache(db, stem, options.shape))
         finally:
             db.commit()
-
-
-def _initialize(db, stem, key):
-    """Create what the database lacks; raise sqlite3.Error if it is damaged, of another version or of another key.
-
-    stem: the path that the names of all files begin with. key: text that identifies the folder and the options.
-    """
-    db.create_function("seal_of", 7, _seal)
-    if _fetch(db, "PRAGMA quick_check") != "ok":
-        raise sqlite3.DatabaseError("its contents are inconsistent")
-    db.execute("BEGIN")
-    if _fetch(db, "PRAGMA user_version") not in (0, VERSION):  # 0: it is new
-        raise sqlite3.DatabaseError("another version of this program wrote it")
-    for statement in _TABLES:
-        db.execute(statement)
-    # A new database gets a new file of records, because another run may still read the file of a removed one.
-    records_name = f"{os.path.basename(stem)}-{time.time_ns()}.records"
-    db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", [("key", key), ("records", records_name)])
-    if _fetch(db, "SELECT value FROM facts WHERE name = 'key'") != key:
-        raise sqlite3.DatabaseError("it belongs to another folder or another version of this program")
-    # A different version of Pillow may read files that the last one could not.
-    last = "(SELECT value FROM facts WHERE name = 'pillow')"
-    db.execute(f"DELETE FROM files WHERE slot IS NULL AND {last} IS NOT ?", [PIL.__version__])
-    db.execute("INSERT OR REPLACE INTO facts VALUES ('pillow', ?)", [PIL.__version__])
 
 
 class Cache:
@@ -111,10 +68,10 @@ class Cache:
     def __init__(self, db, stem, shape):
         """Remove damaged entries, and print their number.
 
-        db, stem: see _initialize. shape: [H, W, C] of an image.
+        db, stem: see index.initialize. shape: [H, W, C] of an image.
         """
         self._db, self.index_path, self.record_bytes = db, stem + ".sqlite", record_bytes(shape)
-        path = _fetch(db, "SELECT value FROM facts WHERE name = 'records'")  # earlier versions stored a whole path
+        path = index.fetch(db, "SELECT value FROM facts WHERE name = 'records'")  # earlier versions stored a whole path
         self.records_path = os.path.join(os.path.dirname(stem), os.path.basename(path))
         for path in glob.glob(glob.escape(stem) + "-*"):  # records of a removed index
             if os.path.basename(path) != os.path.basename(self.records_path):
@@ -122,7 +79,7 @@ class Cache:
                     os.remove(path)
         with open(self.records_path, "ab") as file:
             self._next_slot = os.fstat(file.fileno()).st_size // self.record_bytes
-        damaged = db.execute(f"DELETE FROM files WHERE seal IS NOT {_SEAL}").rowcount
+        damaged = db.execute(f"DELETE FROM files WHERE seal IS NOT {index.SEAL}").rowcount
         if damaged > 0:
             print(f"Cache repaired: {self.index_path} was damaged; decoding {damaged} files again.", flush=True)
         lost = db.execute("DELETE FROM files WHERE slot >= ?", [self._next_slot]).rowcount
@@ -154,26 +111,26 @@ class Cache:
         db.execute("DELETE FROM changes")
         db.execute("INSERT INTO changes SELECT path, ctime_ns FROM scanned")
         # Each file of a new cache takes one slot, or two if it has more than 8 bits; only images fill them.
-        if self._next_slot > 2 * _fetch(db, "SELECT COUNT(*) FROM scanned") + SLACK:
+        if self._next_slot > 2 * index.fetch(db, "SELECT COUNT(*) FROM scanned") + SLACK:
             raise sqlite3.DatabaseError("most of its images were removed or changed")
         query = "SELECT path, size, mtime_ns, '' FROM scanned WHERE path NOT IN (SELECT path FROM files) ORDER BY path"
         db.execute(f"CREATE TEMP TABLE new AS {query}")
         self.commit()
-        return _fetch(db, "SELECT COUNT(*) FROM new"), db.execute("SELECT * FROM new ORDER BY rowid")
+        return index.fetch(db, "SELECT COUNT(*) FROM new"), db.execute("SELECT * FROM new ORDER BY rowid")
 
     def tasks(self, files):
-        """Yield a pool.Task with a free slot for each (path, size, mtime_ns, note) of a file to decode."""
+        """Yield a decoder.Task with a free slot for each (path, size, mtime_ns, note) of a file to decode."""
         for file in files:
             yield Task(*file, self._next_slot)
             self._next_slot += 1
 
     def add(self, task, outcome):
-        """Add the Outcome of a pool.Task to the index."""
+        """Add the Outcome of a decoder.Task to the index."""
         slot = task.slot if outcome.kind == "picture" else None
         # Messages of decoders may have several lines, or be invalid text.
         reason = " ".join(outcome.reason.split()).encode("utf-8", "backslashreplace").decode("utf-8")
         row = (task.path, task.size, task.mtime_ns, outcome.kind, slot, outcome.checksum, reason)
-        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, _seal(*row)))
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, index.seal(*row)))
 
     def select(self, columns, *kinds):
         """Return an iterator over rows of these columns of the files of these kinds, in path order."""
@@ -184,43 +141,3 @@ class Cache:
         """Return ((path, size, mtime_ns), depths.ValueRange, level) of all images of more than 8 bits."""
         rows = self.select("path, size, mtime_ns, reason", "picture", "deep")
         return [(file, *from_note(note)) for *file, note in rows if note]
-
-
-def find_paths(index_path, checksum):
-    """Return the paths of the files whose record has this checksum, for a run that has closed its cache.
-
-    The list is empty if the database is gone or damaged.
-    """
-    with contextlib.suppress(sqlite3.Error, OSError), contextlib.closing(_connect(index_path, "ro")) as db:
-        return [os.fsdecode(path) for (path,) in db.execute("SELECT path FROM files WHERE checksum = ?", [checksum])]
-    return []
-
-
-def _connect(path, mode):
-    """Open the database at `path` without SQLite's locks on a file system that has none.
-
-    mode: "ro": read only; "rwc": create it if it does not exist.
-    """
-    path = os.path.abspath(path)
-    locks = "" if has_record_locks(os.path.dirname(path)) else "&nolock=1"
-    return sqlite3.connect(f"{uri(pathlib.Path(path))}?mode={mode}{locks}", timeout=60, uri=True)
-
-
-def uri(path):
-    """Return the URI with which SQLite opens the file `path`, an absolute pathlib path."""
-    text = path.as_uri()
-    # SQLite accepts Windows' //server/share/... as a path, but not as a server.
-    return text if text.startswith("file:///") else text.replace("file://", "file:////", 1)
-
-
-def _seal(*row):
-    """Return the checksum of a row without its last column."""
-    return zlib.crc32(repr(row).encode())
-
-
-def _fetch(db, query):
-    """Return the single value that a query selects."""
-    row = db.execute(query).fetchone()
-    if row is None:
-        raise sqlite3.DatabaseError("an entry is missing")
-    return row[0]

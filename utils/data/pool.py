@@ -1,4 +1,4 @@
-"""Processes that decode images, on all cores: both ends. A file that crashes its process affects no other file.
+"""Processes that decode images, on all cores. A file that crashes its process affects no other file.
 
 `concurrent.futures` cannot do this: it does not report which task broke its pool, and its processes survive when this
 one is killed.
@@ -13,10 +13,8 @@ import os
 import signal
 import sys
 import types
-from typing import NamedTuple, Optional
 
-from utils.data import decode, depths, formats
-from utils.data.records import checksums, to_record
+from utils.data.decoder import WINDOWS, Outcome, decode_here, serve
 from utils.errors import UserError
 
 # A chunk of tasks is sent at once: this number of files or of bytes, whichever comes first. A message for each small
@@ -24,38 +22,7 @@ from utils.errors import UserError
 # are done.
 _CHUNK_FILES, _CHUNK_BYTES = 32, 200000
 _AHEAD = 2  # chunks queued for each process, so that it never waits for the next one
-_WINDOWS = os.name == "nt"
-_MAX_PROCESSES = 60 if _WINDOWS else 1000  # Windows cannot wait for more pipes at once
-
-
-class Job(NamedTuple):
-    """The settings that are the same for all files."""
-
-    folder: str  # the files' paths are relative to it
-    records_path: str  # the file of the records
-    options: decode.DecodeOptions
-    levels: dict  # see depths.estimate_levels; an image whose level is missing has the outcome "deep"
-
-
-class Task(NamedTuple):
-    """A file to decode."""
-
-    path: bytes
-    size: int  # file size in bytes
-    mtime_ns: int
-    note: str  # reason of the Outcome if it is an image
-    slot: int  # for its record
-
-
-class Outcome(NamedTuple):
-    """The result for one file."""
-
-    # "picture": an image, whose record is written; "deep": an image whose white must be estimated first; "bad": an
-    # unusable image; "other": not an image; "unread": a file that may be readable the next time; "disk": the record
-    # could not be written, which is not the file's fault
-    kind: str
-    reason: str = ""  # why it is not a "picture"; see depths.to_note for images of more than 8 bits
-    checksum: Optional[int] = None  # checksum of the record of a "picture"
+_MAX_PROCESSES = 60 if WINDOWS else 1000  # Windows cannot wait for more pipes at once
 
 
 def cores():
@@ -102,13 +69,6 @@ def decode_all(tasks, job, processes):
             process.end()
 
 
-def decode_here(tasks, job):
-    """Decode files in this process; see decode_all."""
-    with open(job.records_path, "r+b", buffering=0) as records:
-        for task in tasks:
-            yield task, _decode_to_slot(task, records, job)
-
-
 def _chunks(tasks):
     """Yield the tasks in lists, each of which is sent to a process at once."""
     chunk = []
@@ -128,11 +88,11 @@ class _Process:
         context = multiprocessing.get_context("spawn")  # after a fork, locks held by TensorFlow's threads stay locked
         self.chunks = collections.deque([[]])  # an empty chunk, which the process answers when it has started
         self.pipe, child_end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(child_end, job), daemon=True)
+        self._process = context.Process(target=serve, args=(child_end, job), daemon=True)
         # `spawn` runs the caller's script, which without `if __name__ == "__main__":` would start the whole program
         # again in each process. The signal mask is inherited, so that Ctrl-C reaches only this process.
         main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
-        set_mask = getattr(signal, "pthread_sigmask", lambda *_: None)  # not on Windows; see _serve
+        set_mask = getattr(signal, "pthread_sigmask", lambda *_: None)  # not on Windows; see serve
         mask = set_mask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process.start()
@@ -163,49 +123,3 @@ class _Process:
         self._process.join()
         code = self._process.exitcode
         return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _serve(pipe, job):
-    """Decode the chunks of Tasks that come through the pipe, until its other end or the parent process is gone.
-
-    Send a list of Outcomes for each, after an empty list for the start.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, which cannot block it
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff and other libraries print to standard error
-    parent = os.getppid()
-    with open(job.records_path, "r+b", buffering=0) as records, contextlib.suppress(EOFError, OSError):
-        pipe.send([])
-        while True:
-            outcomes = []
-            for task in pipe.recv():
-                if _is_orphan(parent):  # another run may own the file now
-                    return
-                outcomes.append(_decode_to_slot(task, records, job))
-            pipe.send(outcomes)
-
-
-def _is_orphan(parent):
-    """Return whether the parent process, whose id was `parent`, has exited."""
-    if _WINDOWS and hasattr(multiprocessing, "parent_process"):  # getppid() never changes on Windows
-        return not multiprocessing.parent_process().is_alive()
-    return os.getppid() != parent
-
-
-def _decode_to_slot(task, records, job):
-    """Decode one file, and write its record into its slot of the open file `records`; return the Outcome."""
-    try:
-        record = to_record(decode.decode(os.path.join(os.fsencode(job.folder), task.path), job.options, job.levels))
-    except depths.UnknownLevelError as error:
-        return Outcome("deep", depths.to_note(error.value_range))
-    except decode.BadImageError as error:
-        is_other = isinstance(error, decode.NotAnImageError) and not formats.has_image_extension(task.path)
-        return Outcome("other" if is_other else "bad", str(error))
-    except (OSError, MemoryError) as error:
-        return Outcome("unread", getattr(error, "strerror", None) or "not enough memory to decode it")
-    try:
-        records.seek(task.slot * len(record))
-        if records.write(record) != len(record):
-            return Outcome("disk", "no space left on device")
-    except OSError as error:
-        return Outcome("disk", error.strerror)
-    return Outcome("picture", task.note, int(checksums(record[None])[0]))

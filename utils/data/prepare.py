@@ -15,9 +15,10 @@ from PIL import ImageColor
 from tqdm import tqdm
 
 from model import shapes
-from utils.data import decode, depths, formats, pool, report
-from utils.data.cache import find_paths, use_cache
+from utils.data import decode, decoder, depths, formats, pool, report
+from utils.data.cache import use_cache
 from utils.data.classes import label_images
+from utils.data.index import find_paths
 from utils.data.records import CompositedRecords, Records
 from utils.data.scan import Scan
 from utils.errors import UserError
@@ -81,7 +82,7 @@ def prepare_images(run, options, listing=True):
     def prepare(cache):
         scan, started = Scan(run.pics_dir), time.time()
         new, files = cache.compare(scan)
-        job = pool.Job(run.pics_dir, cache.records_path, options, levels={})
+        job = decoder.Job(run.pics_dir, cache.records_path, options, levels={})
         _decode(cache, job, files, new)
         # Images of more than 8 bits: decode those again whose levels are new or have changed.
         notes = cache.notes()

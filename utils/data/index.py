@@ -1,0 +1,94 @@
+"""The index of a cache: an SQLite database.
+
+A row is added only after its record was written, and contains a checksum of itself, so that later damage to either file
+is noticed.
+"""
+
+import contextlib
+import os
+import pathlib
+import sqlite3
+import time
+import zlib
+
+import PIL
+
+from utils.runtime.lock import has_record_locks
+
+VERSION = 4  # version of the tables and of decoded records: increase it with every change to either
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT)",
+    # kind, checksum and reason: see decoder.Outcome; slot: position of the record, NULL without one; seal: see SEAL.
+    "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
+    "checksum INTEGER, reason TEXT, seal INTEGER) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS checksums ON files (checksum)",
+    # Not part of `files`, so that caches of earlier versions, which lack it, stay valid.
+    "CREATE TABLE IF NOT EXISTS changes (path BLOB PRIMARY KEY, ctime_ns INTEGER) WITHOUT ROWID",
+    f"PRAGMA user_version = {VERSION}",
+)
+SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"  # checksum of a row, which shows damage to it
+
+
+def initialize(db, stem, key):
+    """Create what the database lacks; raise sqlite3.Error if it is damaged, of another version or of another key.
+
+    stem: the path that the names of all files begin with. key: text that identifies the folder and the options.
+    """
+    db.create_function("seal_of", 7, seal)
+    if fetch(db, "PRAGMA quick_check") != "ok":
+        raise sqlite3.DatabaseError("its contents are inconsistent")
+    db.execute("BEGIN")
+    if fetch(db, "PRAGMA user_version") not in (0, VERSION):  # 0: it is new
+        raise sqlite3.DatabaseError("another version of this program wrote it")
+    for statement in _TABLES:
+        db.execute(statement)
+    # A new database gets a new file of records, because another run may still read the file of a removed one.
+    records_name = f"{os.path.basename(stem)}-{time.time_ns()}.records"
+    db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", [("key", key), ("records", records_name)])
+    if fetch(db, "SELECT value FROM facts WHERE name = 'key'") != key:
+        raise sqlite3.DatabaseError("it belongs to another folder or another version of this program")
+    # A different version of Pillow may read files that the last one could not.
+    last = "(SELECT value FROM facts WHERE name = 'pillow')"
+    db.execute(f"DELETE FROM files WHERE slot IS NULL AND {last} IS NOT ?", [PIL.__version__])
+    db.execute("INSERT OR REPLACE INTO facts VALUES ('pillow', ?)", [PIL.__version__])
+
+
+def find_paths(index_path, checksum):
+    """Return the paths of the files whose record has this checksum, for a run that has closed its cache.
+
+    The list is empty if the database is gone or damaged.
+    """
+    with contextlib.suppress(sqlite3.Error, OSError), contextlib.closing(connect(index_path, "ro")) as db:
+        return [os.fsdecode(path) for (path,) in db.execute("SELECT path FROM files WHERE checksum = ?", [checksum])]
+    return []
+
+
+def connect(path, mode):
+    """Open the database at `path` without SQLite's locks on a file system that has none.
+
+    mode: "ro": read only; "rwc": create it if it does not exist.
+    """
+    path = os.path.abspath(path)
+    locks = "" if has_record_locks(os.path.dirname(path)) else "&nolock=1"
+    return sqlite3.connect(f"{uri(pathlib.Path(path))}?mode={mode}{locks}", timeout=60, uri=True)
+
+
+def uri(path):
+    """Return the URI with which SQLite opens the file `path`, an absolute pathlib path."""
+    text = path.as_uri()
+    # SQLite accepts Windows' //server/share/... as a path, but not as a server.
+    return text if text.startswith("file:///") else text.replace("file://", "file:////", 1)
+
+
+def seal(*row):
+    """Return the checksum of a row without its last column."""
+    return zlib.crc32(repr(row).encode())
+
+
+def fetch(db, query):
+    """Return the single value that a query selects."""
+    row = db.execute(query).fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("an entry is missing")
+    return row[0]
