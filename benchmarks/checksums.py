@@ -1,13 +1,13 @@
-"""Print a checksum of all variables after some steps: it must not change when the code is only rearranged.
+"""Print a checksum of all variables after some steps. A refactoring must not change it.
 
     python benchmarks/checksums.py --out before --program ../the/old/checkout
     python benchmarks/checksums.py --out after
     python benchmarks/checksums.py --out after --start before
 
-Each row of CASES is trained from scratch in float32 on the same machine, and its last checkpoint and grid are hashed.
+Each row of CASES trains from scratch in float32 on the same machine; its last checkpoint and grid are hashed.
 On TensorFlow 2 a fresh start depends only on the order of the seeded operations. On TensorFlow 1.15 every operation of
 the graph shifts the initial weights: compare there with --start, which resumes from the step-0 checkpoints of an
-earlier --out. The last two cases need TensorFlow 2. --program must be a checkout that has utils/runtime/; older ones
+earlier --out. The last two cases need TensorFlow 2. --program must be a checkout with utils/runtime/; older versions
 can be compared without "two devices".
 """
 
@@ -37,11 +37,13 @@ CASES = {
     "two devices": "",
     "two workers": "",
 }
-DEVICES = "two devices"  # which is run with two logical CPU devices in place of two GPUs
+DEVICES = "two devices"  # runs with two logical CPU devices in place of two GPUs
 WORKERS = "two workers"
 # main.py with two devices of the CPU; TensorFlow makes as many as the session's configuration says.
 TWO_DEVICES = """
 import sys
+from utils.runtime.start import import_tensorflow
+import_tensorflow()
 from utils.runtime import devices
 devices.gpus = lambda: ["/cpu:0", "/cpu:1"]
 session_config = devices.session_config
@@ -67,7 +69,7 @@ def command(case, folder, arguments):
 
 
 def train(case, folder, arguments):
-    """Train `case`; raise SystemExit where that fails."""
+    """Train `case`; raise SystemExit if it fails."""
     processes = []
     workers = 2 if case == WORKERS else 1
     addresses = ["127.0.0.1:%d" % port for port in free_ports(workers)]
@@ -87,20 +89,20 @@ def train(case, folder, arguments):
 
 
 def checksum(folder, step):
-    """Return (of all variables, of the grid) of a finished run: 12 hexadecimal digits each."""
+    """Return the checksums (all variables, grid) of a finished run, 12 hexadecimal digits each."""
     reader = tf.train.load_checkpoint(os.path.join(folder, "checkpoints", "dcgan-%d" % step))
     digest = hashlib.sha256()
     for name in sorted(reader.get_variable_to_shape_map()):
         digest.update(name.encode() + np.ascontiguousarray(reader.get_tensor(name)).tobytes())
-    with Image.open(os.path.join(folder, "samples", f"train_{step:08d}.png")) as grid:  # its file notes the run, too
+    with Image.open(os.path.join(folder, "samples", f"train_{step:08d}.png")) as grid:  # the file itself has metadata
         return digest.hexdigest()[:12], hashlib.sha256(grid.tobytes()).hexdigest()[:12]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", default=[], help="some of %s; all without" % ", ".join(CASES))
-    parser.add_argument("--out", required=True, help="folder for the runs; a case that is in it is replaced")
-    parser.add_argument("--start", help="an earlier --out, from whose checkpoints of step 0 to resume")
+    parser.add_argument("cases", nargs="*", default=[], help="some of %s; default: all" % ", ".join(CASES))
+    parser.add_argument("--out", required=True, help="folder for the runs; existing cases in it are replaced")
+    parser.add_argument("--start", help="an earlier --out; resume from its checkpoints of step 0")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--program", default=ROOT, help="folder of main.py")
     parser.add_argument("--python", default=sys.executable)

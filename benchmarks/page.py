@@ -1,4 +1,4 @@
-"""Measure how many images a second exported pages draw in headless Chromium while their walk plays.
+"""Measure the images per second that exported pages draw in headless Chromium while their walk plays.
 
     python benchmarks/page.py generator.html [another.html ...]
 
@@ -25,7 +25,7 @@ requestAnimationFrame(frame);
 
 
 def measure(driver, page, seconds):
-    """Return (images a second, the longest time between two frames of the page in milliseconds)."""
+    """Return (images per second, longest time between two frames of the page in milliseconds)."""
     driver.get(page.resolve().as_uri())
     while not driver.execute_script(IDLE):
         time.sleep(0.1)
@@ -52,7 +52,7 @@ def main():
         for _ in range(arguments.rounds):
             for page in arguments.pages:
                 speed, longest = measure(driver, page, arguments.seconds)
-                print(f"{page}: {speed:.1f} images a second, at most {longest:.0f} ms between frames", flush=True)
+                print(f"{page}: {speed:.1f} images per second, at most {longest:.0f} ms between frames", flush=True)
     finally:
         driver.quit()
 

@@ -40,7 +40,7 @@ def write_images(folder, count, width, height):
 
 
 def plain_loop(folder):
-    """As many trainers do it: decode, rotate, crop and resize with Pillow, one file after the other."""
+    """Decode, rotate, crop and resize with Pillow, one file after the other, as in many trainers."""
     records = []
     for name in sorted(os.listdir(folder)):
         with Image.open(os.path.join(folder, name)) as image:

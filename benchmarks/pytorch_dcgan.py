@@ -1,8 +1,8 @@
-"""The network, loss and settings of pytorch/examples/dcgan, for quality.py and speed.py to compare with. Needs torch.
+"""The network, loss and settings of pytorch/examples/dcgan, the baseline of quality.py and speed.py. Needs torch.
 
-Reimplemented from its description (github.com/pytorch/examples, dcgan/main.py): 4x4 kernels of stride 2, 64 feature
-maps, 100 normal numbers as z, Adam with learning rate 0.0002 and beta1 0.5, batches of 64. It has an advantage here:
-all images are decoded beforehand and kept in memory. Trains until SIGINT, then writes samples.npy.
+A reimplementation from its description (github.com/pytorch/examples, dcgan/main.py): 4x4 kernels with stride 2, 64
+feature maps, z of 100 normal numbers, Adam with learning rate 0.0002 and beta1 0.5, batches of 64. It has an advantage
+here: all images are decoded before training and kept in memory. It trains until SIGINT, then writes samples.npy.
 """
 
 import argparse
@@ -21,7 +21,7 @@ SIZE, Z_DIM, FILTERS = 64, 100, 64
 
 def read_images(folder, size, channels):
     """Return all images below a folder, their center squares resized: [n, C, size, size] float32 in [-1, 1]."""
-    squares = image_files.centre_squares(image_files.find(folder), channels)
+    squares = image_files.center_squares(image_files.find(folder), channels)
     resized = (np.asarray(square.resize((size, size), Image.BILINEAR), np.uint8) for square in squares)
     images = [array.reshape(size, size, channels).transpose(2, 0, 1) for array in resized]
     return torch.from_numpy(np.stack(images)).float().div_(127.5).sub_(1.0)
@@ -53,13 +53,13 @@ def initialize(module):
 
 
 def train(g, d, images, batch_size, max_steps, stopping):
-    """Train for max_steps, 0 for no limit, or until the list `stopping` is not empty; return the number of steps."""
+    """Train for max_steps (0: no limit) or until the list `stopping` is not empty; return the number of steps."""
     g_optimizer, d_optimizer = (torch.optim.Adam(n.parameters(), 0.0002, (0.5, 0.999)) for n in (g, d))
     loss = nn.BCEWithLogitsLoss()
     ones, zeros = torch.ones(batch_size), torch.zeros(batch_size)
     step, started = 0, time.time()
     while not stopping:
-        for indices in torch.randperm(len(images)).split(batch_size):  # like its loader: the last batch is smaller
+        for indices in torch.randperm(len(images)).split(batch_size):  # as in its loader, the last batch is smaller
             n = len(indices)
             fakes = g(torch.randn(n, Z_DIM, 1, 1))
             d_optimizer.zero_grad()
@@ -78,7 +78,7 @@ def train(g, d, images, batch_size, max_steps, stopping):
 
 
 def draw(g, count, batch_size):
-    """Return samples, [count, H, W, C] uint8, with batch statistics, as the example does: its averages are worse."""
+    """Return samples, [count, H, W, C] uint8, with batch statistics as in the example: its averages are worse."""
     with torch.no_grad():
         batches = [g(torch.randn(batch_size, Z_DIM, 1, 1)) for _ in range(-(-count // batch_size))]
     samples = torch.cat(batches)[:count]

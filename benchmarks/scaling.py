@@ -1,9 +1,9 @@
-"""Measure how two workers of one thread each scale against one, alternating.
+"""Measure the scaling efficiency of two workers with one thread each against one worker, alternating.
 
     python benchmarks/scaling.py --rounds 3
     python benchmarks/scaling.py --model 3.15
 
-Each worker is pinned to a core of its own and takes batch_size images a step. The time is that of the median step.
+Each worker is pinned to its own core and takes batch_size images per step. The result is the median time of a step.
 Linux only. The second command measures nothing: it prints the table of docs/scaling.md for a step of 3.15 s.
 """
 
@@ -24,17 +24,17 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 GRADIENTS = (2371139 + 1560065) * 4
 # Reductions of batch norm per step: 16 in D's update, 14 in G's.
 NORM_REDUCTIONS = 30
-# Others: the gradients and the losses of D and G, whether to stop, and whether all values are finite.
+# Other reductions: the gradients and the losses of D and G, stop requests, and the check for finite values.
 OTHER_REDUCTIONS = 6
-# Seconds from one worker to the next: half of the time in which two workers on one machine reduced 1 KB.
+# Seconds from one worker to the next: half of the time that two workers on one machine needed to reduce 1 KB.
 LATENCY = 0.0005
 
 
 def efficiency(step, workers, gigabits, shared):
-    """Return the efficiency of ring all-reduce that does not overlap with the computation, 0 to 1.
+    """Return the efficiency, 0 to 1, with a ring all-reduce that does not overlap with the computation.
 
-    A reduction is 2 * (workers - 1) messages, one after the other (Patarasuk & Yuan 2009). step: seconds of one worker
-    alone. gigabits: of bandwidth, per second. shared: whether the workers share the batch-norm statistics.
+    A reduction is 2 * (workers - 1) sequential messages (Patarasuk & Yuan 2009). step: seconds per step of a single
+    worker. gigabits: bandwidth per second. shared: whether the workers share the batch-norm statistics.
     """
     transfer = 2 * (workers - 1) / workers * GRADIENTS / (gigabits * 1e9 / 8)
     latency = (OTHER_REDUCTIONS + (NORM_REDUCTIONS if shared else 0)) * 2 * (workers - 1) * LATENCY
@@ -64,7 +64,7 @@ def free_ports(count):
 
 
 def start(number, addresses, cache, folder, arguments):
-    """Start a worker, whose run is written to `folder`, pinned to a core; return its process."""
+    """Start a worker, pinned to a core, that writes its run to `folder`; return its process."""
     environment = dict(os.environ)
     environment.pop("TF_CONFIG", None)
     if len(addresses) > 1:
@@ -75,7 +75,7 @@ def start(number, addresses, cache, folder, arguments):
         "cache_dir": cache,
         "checkpoints_dir": os.path.join(folder, "checkpoints"),
         "samples_dir": os.path.join(folder, "samples"),
-        "filters": 64,  # as pytorch/examples/dcgan
+        "filters": 64,  # as in pytorch/examples/dcgan
         "d_width": 1,
         "batch_size": arguments.batch_size,
         "max_steps": arguments.steps,
@@ -118,7 +118,7 @@ def main():
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--model", type=float, help="seconds of a step of one worker")
+    parser.add_argument("--model", type=float, help="seconds per step of one worker")
     parser.add_argument("settings", nargs="*", help="settings for main.py, after --")
     arguments = parser.parse_args()
     if arguments.model:
@@ -130,7 +130,7 @@ def main():
 
 
 def measure(arguments):
-    """Run one and two workers alternating, and print their times."""
+    """Alternate between one and two workers; print their times."""
     one, two = [], []
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(arguments.rounds):

@@ -2,13 +2,13 @@
 
     pip install torch && python benchmarks/speed.py
 
-Each contestant (contestants.py) is a process of its own. They alternate for several rounds, so that noise of the
-machine affects all alike. A row is the median over the rounds; its ratio is the median, over the rounds, of its speed
+Each contestant (contestants.py) runs in its own process. They alternate for several rounds, so that noise of the
+machine affects all equally. A row is the median over the rounds; its ratio is the median, over the rounds, of its speed
 divided by this program's speed in the same round.
 
 The network is that of pytorch/examples/dcgan: 4x4 kernels of stride 2, 64 feature maps, 64x64 pixels. One step is an
-update of D and one of G. This program draws new fakes for G's update, as Algorithm 1 has it; PyTorch's example reuses
-those of D's update, but also computes gradients of D's weights in G's update, which costs as much. Keras's tutorial
+update of D and one of G. This program draws new fakes for G's update, as in Algorithm 1; PyTorch's example reuses the
+fakes of D's update, but also computes gradients of D's weights in G's update, at the same cost. Keras's tutorial
 updates both networks at once and runs D only once on the fakes: a different algorithm, with less to compute. The
 ceiling is a product of two 2048x2048 matrices.
 """
@@ -28,7 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MAPS = [CHANNELS, FILTERS, 2 * FILTERS, 4 * FILTERS, 8 * FILTERS]
 # Multiplications of one pass through all convolutions, per image; G's and D's are mirror images of each other.
 PASS = sum(16 * a * b * (SIZE >> (i + 1)) ** 2 for i, (a, b) in enumerate(zip(MAPS, MAPS[1:])))
-FIRST = 16 * MAPS[0] * MAPS[1] * (SIZE // 2) ** 2  # of the layer next to the images
+FIRST = 16 * MAPS[0] * MAPS[1] * (SIZE // 2) ** 2  # multiplications of the layer next to the images
 # Multiplications of a step, per image. The forward pass, the gradients of the inputs and the gradients of the weights
 # cost one PASS each. D's update needs no gradients of the images.
 STEP = {
@@ -41,20 +41,20 @@ OPERATIONS = {**{name: 2 * count for name, count in STEP.items()}, "ceiling": PR
 
 
 class Work(NamedTuple):
-    """What a contestant does in a round."""
+    """The work of a contestant in a round."""
 
-    name: str  # of a function of contestants.py
+    name: str  # a function in contestants.py
     batch_size: int
     images: int  # per round; 0 for the ceiling
     operations: float  # floating-point operations per round
-    rounds: int = 1  # at a time
+    rounds: int = 1  # rounds per request
 
 
 class Contestant:
-    """A process that does its work when asked to."""
+    """A process that works on request."""
 
     def __init__(self, python, title, work, **keywords):
-        """python: the interpreter; keywords: more arguments of the function that the Work names."""
+        """python: the interpreter; keywords: additional arguments of the function `work.name`."""
         self.title, self.work, self.times = title, work, []
         program = os.path.join(HERE, "contestants.py")
         self._command = [python, program, work.name, str(work.batch_size), json.dumps(keywords)]
@@ -65,14 +65,14 @@ class Contestant:
 
     def _answer(self):
         line = ""
-        while not line.startswith("{"):  # libraries print, too
+        while not line.startswith("{"):  # libraries also print
             line = self._process.stdout.readline()
             if not line:
                 raise SystemExit(f"{self.title} has ended; to see why, run: {' '.join(map(repr, self._command))}")
         return json.loads(line)
 
     def run(self):
-        """Work; add the seconds per round to `times`."""
+        """Request one unit of work; append its seconds per round to `times`."""
         self._process.stdin.write(f"{self.work.rounds}\n")
         self._process.stdin.flush()
         self.times.append(self._answer()["seconds"] / self.work.rounds)
@@ -139,7 +139,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=3, help="steps that a contestant makes at a time")
+    parser.add_argument("--steps", type=int, default=3, help="steps of a contestant per round")
     parser.add_argument("--images", default=os.path.join(ROOT, "pics"))
     parser.add_argument("--torch_python", default=sys.executable, help="if torch is in another environment")
     arguments = parser.parse_args()

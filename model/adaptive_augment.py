@@ -1,51 +1,50 @@
-"""The balance of the game: how far D is ahead of G, and how much augmentation that calls for (augment = 'adaptive').
+"""Adaptive augmentation: the probability p of augmenting an image follows D's lead over G (augment = 'adaptive').
 
-Adaptive discriminator augmentation (Karras et al. 2020, arXiv 2006.06676) goes by how often D takes training images
-for real, which shows that D overfits. Here it goes by how often D ranks a real image above a fake one, which also
-shows that D wins by something that G cannot do yet.
+In adaptive discriminator augmentation (Karras et al. 2020, arXiv 2006.06676), p depends on how often D classifies
+training images as real, which shows that D overfits. Here it depends on how often D ranks a real image above a fake
+one, which also shows that D wins by a feature that G cannot generate yet.
 """
 
-import tensorflow.compat.v1 as tf
-
 from model import replicas
+from model.graph_mode import tf
 
-TARGET_LEAD = 0.6  # above it more images are augmented, below it fewer
-RAMP_IMAGES = 4000  # real images that D sees while the share rises from 0 to its maximum
-MEMORY = 0.95  # share of its old value that the average lead keeps at each update of D
+TARGET_LEAD = 0.6  # p rises while the average lead is above it, and falls while it is below
+RAMP_IMAGES = 4000  # real images that D sees while p rises from 0 to its maximum
+MEMORY = 0.95  # decay of the average lead, per update of D
 
-# Collection of variables that the checkpoint of a run without them lacks; they then start at 0.
+# Collection of variables that older checkpoints may lack; they then keep their initial value 0.
 OPTIONAL = "optional_variables"
 
 
 def lead(real_logits, fake_logits):
-    """Return D's lead, a float32 scalar in [-1, 1]: 0 if D cannot tell real from fake, 1 if it always can.
+    """Return D's lead, a float32 scalar in [-1, 1]: 0 if D cannot separate real from fake, 1 if it always can.
 
-    It is P(l(x) > l(G(z))) - P(l(x) < l(G(z))) over all pairs of logits, [N, 1] each: the same however a loss scales
-    and shifts logits.
+    It is P(l(x) > l(G(z))) - P(l(x) < l(G(z))) over all pairs of logits, [N, 1] each, and does not depend on the scale
+    and the offset of the logits, which differ between losses.
     """
     return tf.reduce_mean(tf.sign(real_logits - tf.transpose(fake_logits)))
 
 
 class AdaptiveAugment:
-    """The share of images to augment, and the average lead that moves it: variables, saved in checkpoints."""
+    """The probability p of augmenting an image and the average lead that moves it: variables, saved in checkpoints."""
 
     def __init__(self, max_p):
-        """max_p: the highest share, above 0, at most 1."""
+        """max_p: the maximum of p, in (0, 1]."""
         self._max_p = max_p
-        self._share, self._lead = _optional("balance/augmented"), _optional("balance/lead")
+        self._p, self._lead = _optional_variable("balance/augmented"), _optional_variable("balance/lead")
 
     def read(self):
-        """Return the share, a float32 scalar in [0, max_p]."""
-        return self._share.read_value()
+        """Return p, a float32 scalar in [0, max_p]."""
+        return self._p.read_value()
 
-    def update(self, lead_of_update, images):
-        """Return the operation that moves the share, for the lead in an update of D that has seen so many images."""
-        average = self._lead.assign(MEMORY * self._lead + (1.0 - MEMORY) * lead_of_update)
+    def update(self, d_lead, images):
+        """Return the operation that moves p after an update of D with this lead; images: their number in the update."""
+        average = self._lead.assign(MEMORY * self._lead + (1.0 - MEMORY) * d_lead)
         change = tf.sign(average - TARGET_LEAD) * (self._max_p * images / RAMP_IMAGES)
-        return self._share.assign(tf.clip_by_value(self._share + change, 0.0, self._max_p))
+        return self._p.assign(tf.clip_by_value(self._p + change, 0.0, self._max_p))
 
 
-def _optional(name):
+def _optional_variable(name):
     variable = replicas.synced_variable(name, [], tf.zeros_initializer())
     tf.add_to_collection(OPTIONAL, variable)
     return variable

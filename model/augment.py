@@ -1,22 +1,22 @@
 """DiffAugment: random changes of every image that D sees, real or fake (Zhao et al. 2020, arXiv 2006.10738).
 
-They keep D from overfitting a small data set. All are differentiable, because G's gradients pass through them. Their
-strengths are those of the paper.
+They prevent D from overfitting a small data set. All are differentiable, because G's gradients pass through them. The
+strengths are the paper's.
 """
 
-import tensorflow.compat.v1 as tf
+from model.graph_mode import tf
 
 KINDS = ("color", "translation", "cutout")
 
-# Augmenting only a share of the images keeps G from reproducing the augmentation (Karras et al. 2020, arXiv
-# 2006.06676, where the share is also at most 0.8). With 'adaptive' it follows the game: see adaptive_augment.py.
+# With 'auto' and 'adaptive', the probability p of augmenting an image is below 1, so that G does not reproduce the
+# augmentation (Karras et al. 2020, arXiv 2006.06676, with the same maximum). adaptive_augment.py adapts p.
 MAX_P = 0.8
-# augment = 'auto' augments data sets smaller than this: at first no image, then a share that rises with the epochs.
+# augment = 'auto' augments data sets with fewer images than this; p rises from 0 to its maximum in the first epochs.
 FEW_IMAGES, EPOCHS_TO_MAX = 20000, 50
 
 
-def kinds_of(setting, n):
-    """Return the kinds of augmentation, of KINDS, that the setting `augment` asks for with n images."""
+def select_kinds(setting, n):
+    """Return the kinds of augmentation, a tuple of some of KINDS, for the setting `augment` and n images."""
     if setting == "adaptive":
         return KINDS
     if setting == "auto":
@@ -25,16 +25,16 @@ def kinds_of(setting, n):
 
 
 def auto_p(pictures_seen, n):
-    """Return the share of images to augment with 'auto', a float32 scalar; pictures_seen: int64 scalar."""
+    """Return the probability p of 'auto', a float32 scalar in [0, MAX_P]; pictures_seen: int64 scalar; n: images."""
     epochs = tf.cast(pictures_seen, tf.float32) / n
     return MAX_P * tf.minimum(1.0, epochs / EPOCHS_TO_MAX)
 
 
 def augment(images, kinds, uniform):
-    """Return augmented `images`, [N, H, W, C] float32 in [-1, 1]; colors may leave the range.
+    """Augment `images`, [N, H, W, C] float32 in [-1, 1], with each of `kinds`; colors may leave the range.
 
-    With C 4, colors are premultiplied by alpha, and gaps become transparent. kinds: some of KINDS.
-    uniform(shape, use): draws float32 from [0, 1), independent draws for each name of a use.
+    With 4 channels, colors are premultiplied by alpha, and gaps become transparent. kinds: some of KINDS.
+    uniform(shape, use): draws float32 numbers from [0, 1), independent ones for each `use`.
     """
     has_alpha = images.shape[3] == 4
     if "color" in kinds:
@@ -60,40 +60,40 @@ def color(images, uniform):
 
 
 def color_with_alpha(images, uniform):
-    """Change the colors as `color` does, in proportion to alpha, which stays: transparent pixels stay without color.
+    """Change the colors as `color` does, but in proportion to alpha, so that transparent pixels keep no color.
 
-    images: [N, H, W, 4], colors premultiplied by alpha.
+    images: [N, H, W, 4], colors premultiplied by alpha. Alpha does not change.
     """
     shape = [tf.shape(images)[0], 1, 1, 1]
     alpha = images[..., 3:]
     opacity = (alpha + 1.0) / 2.0  # [N, H, W, 1] in [0, 1]
-    colors = images[..., :3] + 1.0 - opacity  # opacity times the straight colors, of which 0 is middle gray
+    colors = images[..., :3] + 1.0 - opacity  # opacity times the straight color, where 0 is middle gray
     colors += (uniform(shape, "brightness") - 0.5) * opacity
     gray = tf.reduce_mean(colors, axis=3, keepdims=True)
     colors = (colors - gray) * (uniform(shape, "saturation") * 2.0) + gray
-    total = tf.maximum(tf.reduce_mean(opacity, axis=[1, 2, 3], keepdims=True), 1e-3)  # not 0 if all is transparent
+    total = tf.maximum(tf.reduce_mean(opacity, axis=[1, 2, 3], keepdims=True), 1e-3)  # avoids 0 / 0
     mean = opacity * tf.reduce_mean(colors, axis=[1, 2, 3], keepdims=True) / total
     colors = (colors - mean) * (uniform(shape, "contrast") + 0.5) + mean
     return tf.concat([colors - 1.0 + opacity, alpha], axis=3)
 
 
 def translation(images, uniform, ratio=0.125):
-    """Shift each image by up to an eighth of its size in each direction; the gap is filled with 0, middle gray."""
+    """Shift each image by up to an eighth of its size in each direction; fill the gap with 0, middle gray."""
     n = tf.shape(images)[0]
     height, width, channels = images.shape.as_list()[1:]
-    # Shifting is a product with a shifted unit matrix: faster than gathering pixels, above all in the gradient.
-    rows = _shift(height, ratio, uniform([n, 1, 1], "translation down"))  # [N, H, H]
-    columns = _shift(width, ratio, uniform([n, 1, 1], "translation right"))  # [N, W, W]
+    # A product with a shifted identity matrix is faster than gathering pixels, especially its gradient.
+    rows = _shift_matrices(height, ratio, uniform([n, 1, 1], "translation down"))  # [N, H, H]
+    columns = _shift_matrices(width, ratio, uniform([n, 1, 1], "translation right"))  # [N, W, W]
     images = tf.matmul(rows, tf.reshape(images, [n, height, width * channels]))
     images = tf.transpose(tf.reshape(images, [n, height, width, channels]), [0, 2, 1, 3])  # [N, W, H, C]
     images = tf.matmul(columns, tf.reshape(images, [n, width, height * channels]))
     return tf.transpose(tf.reshape(images, [n, width, height, channels]), [0, 2, 1, 3])  # [N, H, W, C]
 
 
-def _shift(size, ratio, drawn):
-    """Return [N, size, size] float32: matrices that shift by whole numbers, uniform in -limit..limit.
+def _shift_matrices(size, ratio, drawn):
+    """Return [N, size, size] float32: matrices that shift by an integer, uniform in -limit..limit.
 
-    drawn: [N, 1, 1] float32 in [0, 1).
+    drawn: [N, 1, 1] float32, uniform in [0, 1).
     """
     limit = int(size * ratio + 0.5)
     offset = tf.floor(drawn * (2 * limit + 1)) - limit
@@ -102,7 +102,7 @@ def _shift(size, ratio, drawn):
 
 
 def cutout(images, uniform, ratio=0.5):
-    """Set a square of half the height and width to 0, at a random place, possibly partly outside."""
+    """Set a rectangle of half the height and width to 0; its center is random, so part of it may lie outside."""
     n = tf.shape(images)[0]
     height, width = images.shape.as_list()[1:3]
     rows = _is_cut(height, ratio, uniform([n, 1], "cutout top"))  # [N, H]
@@ -111,7 +111,7 @@ def cutout(images, uniform, ratio=0.5):
 
 
 def _is_cut(size, ratio, drawn):
-    """Return [N, size] float32: 1 within an interval around a random center, else 0; drawn: [N, 1] in [0, 1)."""
+    """Return [N, size] float32: 1 in an interval around a random center, else 0; drawn: [N, 1] in [0, 1)."""
     length = int(size * ratio + 0.5)
     center = tf.floor(drawn * (size + (1 - length % 2)))
     position = tf.range(size, dtype=tf.float32)[None, :]

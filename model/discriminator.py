@@ -3,38 +3,36 @@
 With classes, it is a projection discriminator (Miyato & Koyama 2018, arXiv 1802.05637).
 """
 
-import tensorflow.compat.v1 as tf
-
-from model import layers, norms
+from model import layers, norms, shapes
+from model.graph_mode import tf
 from model.layers import KernelSpec
 
 
 def discriminator(images, network, classes=None):
-    """Judge images: a logit above 0 means real, below 0 means fake.
+    """Classify images as real (logit above 0) or fake (below 0).
 
-    images: [N, height, width, channels] float32 in [-1, 1]. network: the network settings. classes: [N, K]
-    float32, the class of each image as a row of the unit matrix, or None. Returns [N, 1] float32 logits. Batch norm
-    uses the statistics of this very batch, so real and fake images must come in separate calls; it keeps no averages.
+    images: [N, height, width, channels] float32 in [-1, 1]. network: the network settings. classes: [N, K] float32,
+    one-hot, or None. Returns [N, 1] float32 logits. Batch norm uses the statistics of this batch, so real and fake
+    images must come in separate calls; it keeps no averages.
     """
     init = layers.initializer(network.init, network.init_stddev)
+    # The paper uses strides.
+    size, stride = (network.kernel, 2) if network.downsample == "stride" else (3, 1)
     spectral = network.d_norm == "spectral"
     norm_has_bias = network.d_norm in ("batch", "layer")
 
     x = images
     with tf.variable_scope("discriminator", reuse=tf.AUTO_REUSE):
-        for i, filters in enumerate(reversed(layers.feature_maps(network, network.d_width))):
+        for i, filters in enumerate(reversed(shapes.feature_maps(network, network.d_width))):
             first = i == 0  # not normalized, as in the paper
             with tf.variable_scope(f"{x.shape[1]}x{x.shape[2]}"):
-                weights = KernelSpec(init, use_bias=first or not norm_has_bias, spectral=spectral)
-                if network.downsample == "stride":
-                    x = layers.conv2d(x, filters, network.kernel, 2, weights)
-                else:
-                    x = layers.conv2d(x, filters, 3, 1, weights)
+                spec = KernelSpec(init, use_bias=first or not norm_has_bias, spectral=spectral)
+                x = layers.conv2d(x, filters, size, stride, spec)
                 if not first:
-                    x = norms.normalize(x, network)
-                x = layers.activation(x, network.activation, network.leak)
-                # The paper uses strides. The pooling comes after the activation: directly after the linear convolution
-                # it would hide from D everything that alternates from pixel to pixel.
+                    x = norms.D_NORMS[network.d_norm](x, network)
+                x = layers.activation(x, network)
+                # The pooling comes after the activation: directly after the linear convolution, it would hide from D
+                # everything that alternates from pixel to pixel.
                 if network.downsample == "average":
                     x = layers.average_pool(x)
                 # [N, 32, 32, 16], [N, 16, 16, 32], [N, 8, 8, 64], [N, 4, 4, 128]
@@ -43,12 +41,12 @@ def discriminator(images, network, classes=None):
             logits = layers.dense(features, 1, KernelSpec(init, use_bias=True, spectral=spectral))  # [N, 1]
             if classes is None:
                 return logits
-            # The projection: the inner product of the image's summed features and the learned vector of its class.
-            embedding_weights = KernelSpec(init, use_bias=False, spectral=spectral)
-            embedding = layers.dense(classes, x.shape[-1], embedding_weights, "classes")  # [N, 128]
+            # The projection: the inner product of the image's summed features and its class's learned embedding.
+            spec = KernelSpec(init, use_bias=False, spectral=spectral)
+            embedding = layers.dense(classes, x.shape[-1], spec, "classes")  # [N, 128]
             return logits + tf.reduce_sum(embedding * tf.reduce_sum(x, [1, 2]), axis=1, keepdims=True)
 
 
 def first_layer_scopes(network, count):
-    """Return the scopes of the variables of so many layers of D, from the image on."""
+    """Return the variable scopes of the first `count` layers of D, counted from the input."""
     return tuple(f"discriminator/{network.height >> i}x{network.width >> i}/" for i in range(count))

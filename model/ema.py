@@ -1,37 +1,31 @@
-"""The averaged generator: a moving average of G's weights, which samples are drawn from.
+"""The EMA generator: an exponential moving average of G's weights, which generates the samples.
 
-It is steadier than G itself (Karras et al. 2018, arXiv 1710.10196; Brock et al. 2018, arXiv 1809.11096).
+It varies less from step to step than G (Karras et al. 2018, arXiv 1710.10196; Brock et al. 2018, arXiv 1809.11096).
 """
 
-import tensorflow.compat.v1 as tf
-
 from model import replicas
+from model.graph_mode import tf
 from model.variables import GENERATOR, trainables
 
 AVERAGE = "average_generator"  # scope of its variables
 
 
 def build_ema(decay):
-    """Create the averaged G's weights, none with decay 0.
+    """Create the averaged weights, none if decay is 0.
 
     Return pairs (average, weight of G), and the operation that sets each average to its weight.
     """
-    pairs, starts = [], []
-    for variable in trainables()[0] if decay else []:
-        name = AVERAGE + variable.op.name[len(GENERATOR) :]
-        average = replicas.synced_variable(name, variable.shape, tf.zeros_initializer())
-        pairs.append((average, variable))
-        starts.append(average.assign(variable.read_value()))
-    return pairs, tf.group(*starts)
+    pairs = []
+    for weight in trainables()[0] if decay else []:
+        name = AVERAGE + weight.op.name[len(GENERATOR) :]
+        pairs.append((replicas.synced_variable(name, weight.shape, tf.zeros_initializer()), weight))
+    return pairs, tf.group(*(average.assign(weight.read_value()) for average, weight in pairs))
 
 
 def ema_updates(pairs, decay, step, g_train):
-    """Return the updates of the averaged G's weights, to be run after g_train; pairs: see `build_ema`."""
-    # Short at first, because early weights are not worth averaging.
+    """Return the updates of the averaged weights, which run after g_train; pairs: see `build_ema`."""
+    # The window is short at first, because early weights are not worth averaging.
     n = tf.cast(step.read_value(), tf.float32)
-    kept = tf.minimum(decay, (1.0 + n) / (10.0 + n))
-    updates = []
-    for average, variable in pairs:
-        with tf.control_dependencies([g_train]):
-            updates.append(average.assign_sub((1.0 - kept) * (average - variable.read_value())))
-    return updates
+    decay = tf.minimum(decay, (1.0 + n) / (10.0 + n))
+    with tf.control_dependencies([g_train]):
+        return [average.assign_sub((1.0 - decay) * (average - weight.read_value())) for average, weight in pairs]

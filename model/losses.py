@@ -3,8 +3,8 @@
 With D(x) = sigmoid(l(x)): log D(x) = -softplus(-l) and log(1 - D(x)) = -softplus(l). These are exact for every logit,
 while the logarithm of a sigmoid loses all digits from about l = 17 on.
 
-To add a loss, write its two functions and name them in LOSSES; a penalty is one function and a name in PENALTIES. Both
-names are also listed in utils/config/schema.py.
+To add a loss, write its two functions and add a row to LOSSES; to add a penalty, write one function and add a row to
+PENALTIES. Add the name to utils/config/schema.py as well.
 
 non_saturating: Goodfellow et al. 2014, arXiv 1406.2661; least_squares: Mao et al. 2017, arXiv 1611.04076; wasserstein:
 Arjovsky et al. 2017, arXiv 1701.07875; hinge: Lim & Ye 2017, arXiv 1705.02894. One-sided label smoothing: Salimans et
@@ -14,13 +14,14 @@ al. 2016, arXiv 1606.03498. r1: Mescheder et al. 2018, arXiv 1801.04406; wgan-gp
 
 from typing import Callable, NamedTuple
 
-import tensorflow.compat.v1 as tf
+from model.graph_mode import tf
 
 
 class Loss(NamedTuple):
-    """The two sides of a game."""
+    """The losses of both players."""
 
-    d: Callable  # (real_logits, fake_logits, label_smoothing) -> D's loss
+    # (real_logits, fake_logits, label_smoothing) -> D's loss; label smoothing lowers the label 1 of real images
+    d: Callable
     g: Callable  # (fake_logits) -> G's loss
 
 
@@ -28,14 +29,14 @@ class Loss(NamedTuple):
 
 
 def non_saturating_d(real_logits, fake_logits, label_smoothing):
-    """-E[log D(x)] - E[log(1 - D(G(z)))]: 2 ln 2 where all logits are 0."""
+    """-E[log D(x)] - E[log(1 - D(G(z)))]: 2 ln 2 if all logits are 0."""
     # With label 1 - s: -(1 - s) log D(x) - s log(1 - D(x)), and softplus(l) = softplus(-l) + l.
     real = tf.nn.softplus(-real_logits) + label_smoothing * real_logits
     return tf.reduce_mean(real) + tf.reduce_mean(tf.nn.softplus(fake_logits))
 
 
 def non_saturating_g(fake_logits):
-    """-E[log D(G(z))]: ln 2 where all logits are 0.
+    """-E[log D(G(z))]: ln 2 if all logits are 0.
 
     Maximizing log D(G(z)) has the same fixed point as minimizing log(1 - D(G(z))), and strong gradients early on, when
     D rejects every sample with confidence (section 3 of the paper).
@@ -44,7 +45,7 @@ def non_saturating_g(fake_logits):
 
 
 def least_squares_d(real_logits, fake_logits, label_smoothing):
-    """E[(l(x) - 1)^2] + E[l(G(z))^2]: 1 where all logits are 0; label smoothing lowers the 1."""
+    """E[(l(x) - 1)^2] + E[l(G(z))^2]: 1 if all logits are 0; label smoothing lowers the target 1."""
     return tf.reduce_mean(tf.square(real_logits - (1.0 - label_smoothing))) + tf.reduce_mean(tf.square(fake_logits))
 
 
@@ -54,12 +55,12 @@ def least_squares_g(fake_logits):
 
 
 def hinge_d(real_logits, fake_logits, _):
-    """E[max(0, 1 - l(x))] + E[max(0, 1 + l(G(z)))]: 2 where all logits are 0."""
+    """E[max(0, 1 - l(x))] + E[max(0, 1 + l(G(z)))]: 2 if all logits are 0."""
     return tf.reduce_mean(tf.nn.relu(1.0 - real_logits)) + tf.reduce_mean(tf.nn.relu(1.0 + fake_logits))
 
 
 def wasserstein_d(real_logits, fake_logits, _):
-    """E[l(G(z))] - E[l(x)]: 0 where all logits are 0."""
+    """E[l(G(z))] - E[l(x)]: 0 if all logits are 0."""
     return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
 
 
@@ -76,19 +77,9 @@ LOSSES = {
 }
 
 
-def d_loss(kind, real_logits, fake_logits, label_smoothing=0.0):
-    """Return D's loss of this kind; label_smoothing lowers the label 1 of real images, for kinds that have one."""
-    return LOSSES[kind].d(real_logits, fake_logits, label_smoothing)
-
-
-def g_loss(kind, fake_logits):
-    """Return G's loss of this kind."""
-    return LOSSES[kind].g(fake_logits)
-
-
 # --- Gradient penalties --------------------------------------------------------------------------
-# Each gets `discriminator_fn`, which returns D's logits of images; the real and fake images, [N, H, W, C], of an
-# update of D; and `uniform(shape, use)`, which draws float32 numbers from [0, 1), independent ones for each `use`.
+# Arguments: `discriminator_fn` returns D's logits of images; `reals` and `fakes` are the images, [N, H, W, C], in an
+# update of D; `uniform(shape, use)` draws float32 numbers from [0, 1), independent ones for each `use`.
 
 
 def r1(discriminator_fn, reals, fakes, uniform):

@@ -8,19 +8,14 @@ import tensorflow.compat.v1 as tf
 
 from model import fused_norm, replicas
 
-# Collection of pairs: the vector of a power iteration, a variable, and its next value.
+# Collection of pairs: a variable, the vector of a power iteration, and its next value.
 POWER_ITERATIONS = "power_iterations"
-
-
-def normalize(x, network):
-    """Normalize D's feature maps, [N, H, W, C], as d_norm says."""
-    return D_NORMS[network.d_norm](x, network)
 
 
 def spectral_norm(kernel):
     """Divide a kernel, [..., out], by its largest singular value as a matrix [-1, out]: one power iteration.
 
-    The iteration's next vector joins POWER_ITERATIONS: D's update assigns it, so that the next one continues there.
+    Its next vector joins the collection POWER_ITERATIONS; D's update assigns it, so the iteration continues there.
     """
     matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
     u = replicas.synced_variable("u", [1, kernel.shape[-1]], tf.random_normal_initializer())
@@ -31,15 +26,15 @@ def spectral_norm(kernel):
 
 
 def power_iterations():
-    """Return a pair for each power iteration: its vector, a variable, and the value to assign to it."""
+    """Return a pair for each power iteration: the variable that holds its vector, and the vector's next value."""
     pairs = {}
-    for u, next_u in tf.get_collection(POWER_ITERATIONS):  # of the first pass; all passes compute the same value
+    for u, next_u in tf.get_collection(POWER_ITERATIONS):  # all passes over D compute the same value; keep the first
         pairs.setdefault(u.op.name, (u, next_u))
     return list(pairs.values())
 
 
 def layer_norm(x, epsilon):
-    """Normalize each image of [N, H, W, C] to mean 0 and variance 1, then scale and shift each channel as learned."""
+    """Normalize each image of [N, H, W, C] to mean 0 and variance 1; apply a learned scale and shift per channel."""
     with tf.variable_scope("layer_norm"):
         gamma, beta = _scale_and_shift([x.shape[-1]])
         mean, variance = tf.nn.moments(x, [1, 2, 3], keepdims=True)
@@ -52,13 +47,13 @@ def _scale_and_shift(shape):
 
 
 def batch_norm(x, network, momentum=None, training=True, classes=None):
-    """Normalize each channel of [N, H, W, C] to mean 0 and variance 1, then scale and shift it as learned.
+    """Normalize each channel of [N, H, W, C] to mean 0 and variance 1; apply a learned scale and shift.
 
-    momentum: the share of their old value that the moving averages keep; None: no moving averages. training: normalize
-    by the statistics of this batch, and add the updates of the averages to `tf.GraphKeys.UPDATE_OPS`; otherwise
-    normalize by the averages, so that an image does not depend on its batch. classes: [N, K] float32, the class of
-    each image as a row of the unit matrix: each class has its own scale and shift. With several replicas and
-    sync_batch_norm the batch is that of all of them; without it, each has its own, and the averages take their mean.
+    momentum: decay of the moving averages; None: no moving averages. training: normalize by the statistics of this
+    batch, and add the updates of the averages to `tf.GraphKeys.UPDATE_OPS`; otherwise normalize by the averages, so
+    that an image does not depend on its batch. classes: [N, K] float32, one-hot: each class has its own scale and
+    shift; or None. With sync_batch_norm, replicas normalize by the statistics of all their images; without it, each
+    uses its own images, and the averages follow the mean of their statistics.
     """
     epsilon, shared = network.bn_epsilon, network.sync_batch_norm
     with tf.variable_scope("batch_norm"):
@@ -68,7 +63,7 @@ def batch_norm(x, network, momentum=None, training=True, classes=None):
             mean = replicas.synced_variable("moving_mean", channels, tf.zeros_initializer())
             variance = replicas.synced_variable("moving_variance", channels, tf.ones_initializer())
         if classes is not None:
-            gamma, beta = (tf.matmul(classes, amounts)[:, None, None, :] for amounts in (gamma, beta))
+            gamma, beta = (tf.matmul(classes, rows)[:, None, None, :] for rows in (gamma, beta))
         if not training:
             scale = gamma * tf.rsqrt(variance + epsilon)
             offset = beta - mean * scale
@@ -80,19 +75,14 @@ def batch_norm(x, network, momentum=None, training=True, classes=None):
         if momentum is not None:
             if not shared:
                 batch_mean, batch_variance = replicas.all_reduce_mean([batch_mean, batch_variance])
-            _update_averages(((mean, batch_mean), (variance, batch_variance)), momentum)
+            for average, value in ((mean, batch_mean), (variance, batch_variance)):
+                # A sum, not a difference: with momentum 0 no rounding of the old value may remain.
+                update = average.assign(momentum * average + (1.0 - momentum) * value)
+                tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
         return x
 
 
-def _update_averages(pairs, momentum):
-    """Add the updates of moving averages to UPDATE_OPS; pairs: an average, a variable, and the value of this batch."""
-    for average, value in pairs:
-        # A sum, not a difference: with momentum 0 no rounding of the old value may remain.
-        update = average.assign(momentum * average + (1.0 - momentum) * value)
-        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
-
-
-# What each d_norm does to feature maps; 'spectral' normalizes the kernels instead, in layers.py.
+# Each normalizes D's feature maps, [N, H, W, C]; 'spectral' normalizes the kernels instead, in layers.py.
 D_NORMS = {
     "batch": batch_norm,
     "layer": lambda x, network: layer_norm(x, network.bn_epsilon),

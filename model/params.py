@@ -1,47 +1,48 @@
 """Settings of the networks G and D. Settings of a run are in params.py, beside main.py.
 
-Each can also be given on the command line: `python main.py --image_size 32`. A run keeps its network: to change one of
-these settings, except sync_batch_norm, start a new run with different --checkpoints_dir and --samples_dir. Sampling
-reads the network from the checkpoint and ignores this file.
+The command line overrides them: `python main.py --image_size 32`. A run keeps its network: to change one of these
+settings, except sync_batch_norm, start a new run with a different --checkpoints_dir and --samples_dir. Sampling reads
+the network from the checkpoint and ignores this file.
 """
 
 # --- Networks -------------------------------------------------------------------------------------
 
-# Height and width of the images, in pixels. 32, 64, 128 or 256 are usual. Doubling it costs four times the time. Not
-# square: height x width, such as '64x96'; both are a small base, here 4x6, times the same power of two, here 16.
+# Height and width of the images, in pixels. 32, 64, 128 or 256 are usual. Doubling it takes four times as long. For
+# rectangles write height x width, such as '64x96': both are a small base, here 4x6, times the same power of two, here
+# 16.
 image_size = 64
 
-# Color channels. 3: color. 1: gray. 4: color and transparency; samples are PNGs with alpha, shown on `background` of
-# params.py. The images in pics_dir are converted.
+# Color channels. 3: color. 1: gray. 4: color and transparency; samples are PNGs with alpha, and grids show them on
+# `background` (params.py). The images in pics_dir are converted.
 channels = 3
 
-# 1: learn the classes, the folders in pics_dir, so that samples of each class can be made. 0: unconditional.
+# 1: learn the classes, the folders in pics_dir, so that you can sample each class. 0: unconditional.
 conditional = 0
 
-# Length of the noise vector z that G turns into an image. Its elements are uniform in [-1, 1].
+# Length of the noise vector z, the input of G. Its elements are uniform in [-1, 1].
 z_dim = 100
 
-# Feature maps at the largest resolution. They double each time height and width halve. More can represent more detail,
-# and make steps slower. The DCGAN paper (Radford et al. 2015) has 128, with kernel = 5.
+# Feature maps at the largest resolution. Each halving of height and width doubles them. More feature maps can represent
+# more detail, and make steps slower. The DCGAN paper (Radford et al. 2015) has 128, with kernel = 5.
 filters = 32
 
-# Upper limit of that doubling. It matters for image_size = 512 and above, or for larger filters.
+# Upper limit of that doubling. It has an effect for image_size = 512 and above, or for larger filters.
 max_filters = 1024
 
-# Feature maps of D as a share of those of G at the same resolution. A narrow D makes steps faster, and is less likely
-# to win. 1: as many, as in the DCGAN paper.
+# Feature maps of D as a fraction of G's at the same resolution. A narrow D makes steps faster and wins less often. 1:
+# the same number, as in the DCGAN paper.
 d_width = 0.5
 
-# Feature maps of one more layer of G, at image_size, from which a 3x3 convolution makes the image. G needs it for
-# sharp edges. 0: none; the image is made directly from half the size, as in the DCGAN paper.
+# Feature maps of one more layer of G, at image_size, before the final 3x3 convolution. G needs it for sharp edges. 0:
+# no such layer; the last layer outputs the image from half the size, as in the DCGAN paper.
 output_filters = 16
 
 # --- Layers ---------------------------------------------------------------------------------------
 
-# Kernel size in pixels: of G with upsample = 'transposed', and of D with downsample = 'stride'. Otherwise it is 3.
+# Kernel size in pixels, of G with upsample = 'transposed' and of D with downsample = 'stride'. Other kernels are 3x3.
 kernel = 4
 
-# How G doubles height and width. 'smooth': transposed convolution, each learned 3x3 kernel spread over neighboring
+# How G doubles height and width. 'smooth': transposed convolution with each learned 3x3 kernel blurred over neighboring
 # pixels, which prevents checkerboard patterns. 'transposed': transposed convolution, as in the DCGAN paper.
 upsample = "smooth"
 
@@ -65,7 +66,7 @@ init_stddev = 0.02
 
 # --- Normalisation --------------------------------------------------------------------------------
 
-# Normalisation of D's inner layers: 'batch', 'spectral', 'layer' or 'none'. G always has batch normalization.
+# Normalization of D's inner layers: 'batch', 'spectral', 'layer' or 'none'. G always has batch normalization.
 d_norm = "batch"
 
 # Decay of the moving averages of G's batch normalization, from 0 to less than 1.
@@ -74,6 +75,6 @@ bn_momentum = 0.9
 # Added to the variance in batch and layer normalization, against division by zero; 0.00002 or more.
 bn_epsilon = 0.0001
 
-# Batch normalization on several GPUs or machines. 1: by the statistics of all their images, as on one machine.
-# 0: each by those of its own images, which is faster.
+# Batch normalization on several GPUs or machines. 1: statistics of all their images, as on a single machine. 0:
+# statistics of each one's own images, which is faster.
 sync_batch_norm = 1

@@ -1,6 +1,7 @@
-"""What an update draws: noise, classes and augmentation, each keyed by (seed and use, index of the draw).
+"""Random streams of an update: noise, classes and augmentation, each keyed by seed, use and index of the draw.
 
-So a step is a function of the checkpoint alone, whatever was evaluated before it. A draw is one update of D or of G.
+A draw is one update of D or of G. A step is thus a function of the checkpoint alone, independent of earlier
+evaluations.
 """
 
 import zlib
@@ -11,9 +12,9 @@ from model import augment, replicas
 
 
 def stateless_seed(seed, use, draw, rollbacks=0):
-    """Return the key of a stateless draw, [2] int64: no two uses and no two draws share one.
+    """Return the seed of a stateless random operation, [2] int64, different for each use and each draw.
 
-    use: a name. draw: int64 scalar, the index of the draw. rollbacks: of the run so far; each changes all noise.
+    use: a name. draw: int64 scalar, the index of the draw. rollbacks: their number so far; each changes all noise.
     """
     mixed = tf.constant(zlib.crc32(f"{seed} {use}".encode()), tf.int64)
     salt = tf.cast(rollbacks, tf.int64) * 2**32  # above the 32 bits of the checksum
@@ -21,17 +22,17 @@ def stateless_seed(seed, use, draw, rollbacks=0):
 
 
 class RandomStreams:
-    """The draws of one update: this replica's rows of the batch that all replicas draw together."""
+    """The random numbers of one update: this replica's rows of the batch that all replicas draw together."""
 
     def __init__(self, run, reals, counters, ada=None):
-        """run: the run settings; reals: the Reals; counters: the Counters, read when this is made.
+        """run: the run settings; reals: the Reals; counters: the Counters, read at this point of the graph.
 
-        ada: the adaptive_augment.AdaptiveAugment of augment = 'adaptive', also read now.
+        ada: the adaptive_augment.AdaptiveAugment if augment = 'adaptive', also read at this point.
         """
         self._run, self._reals = run, reals
         self._index, self._rollbacks = counters.draw_index.read_value(), counters.rollbacks
-        self._kinds = augment.kinds_of(run.augment, reals.n)
-        self.augment_p = self._share(counters, ada)  # of the images, a float32 scalar
+        self._kinds = augment.select_kinds(run.augment, reals.n)
+        self.augment_p = self._augment_p(counters, ada)  # probability of augmenting an image, a float32 scalar
 
     def uniform(self, shape, use, minval=0.0):
         """Return float32 [batch_size, ...], uniform in [minval, 1); `use` must be unique within an update."""
@@ -45,21 +46,21 @@ class RandomStreams:
         return self.uniform([self._run.batch_size, z_dim], f"z of {use}", -1.0)
 
     def classes(self, use):
-        """Draw classes in proportion to their images: [batch_size, K] float32, rows of the unit matrix."""
+        """Draw classes in proportion to their numbers of images: [batch_size, K] float32, one-hot."""
         counts = self._reals.class_counts
         ends = tf.constant([sum(counts[: i + 1]) / sum(counts) for i in range(len(counts) - 1)])
         labels = tf.searchsorted(ends, self.uniform([self._run.batch_size], f"classes of {use}"), side="right")
         return tf.one_hot(labels, len(counts))
 
     def augmented(self, images, use):
-        """Return `images`, [batch_size, H, W, C] float32, as D sees them."""
+        """Augment each of `images`, [batch_size, H, W, C] float32, with probability augment_p, as D sees them."""
         changed = augment.augment(images, self._kinds, lambda shape, name: self.uniform(shape, f"{name} of {use}"))
         if not self._kinds or self._run.augment not in ("auto", "adaptive"):
             return changed
         drawn = self.uniform([self._run.batch_size, 1, 1, 1], f"augmentation of {use}")
         return images + tf.cast(drawn < self.augment_p, tf.float32) * (changed - images)
 
-    def _share(self, counters, ada):
+    def _augment_p(self, counters, ada):
         if self._run.augment == "adaptive":
             return ada.read()
         if self._kinds and self._run.augment == "auto":

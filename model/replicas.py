@@ -1,16 +1,25 @@
-"""One step on several devices or machines at once, by a `tf.distribute` strategy.
+"""One step on several devices or machines at once, with a `tf.distribute` strategy.
 
-Without a strategy, everything here is a no-op. With one, each replica takes its rows of every batch, and each variable
-has the same value on all replicas: gradients are summed, the statistics of batch norm and the losses are averaged, and
+Without a strategy, everything here is a no-op. With a strategy, each replica takes its rows of every batch, and each
+variable has the same value on all replicas: gradients are summed, batch-norm statistics and losses are averaged, and
 the counters advance by the same amount.
 """
 
-import tensorflow.compat.v1 as tf
+from model.graph_mode import tf
 
 
 def num_replicas():
     """Return the number of replicas that take part in a step: 1 without a strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _replica_index():
+    return tf.distribute.get_replica_context().replica_id_in_sync_group
+
+
+def in_replica_context():
+    """Return whether the current part of the graph belongs to one of several replicas."""
+    return num_replicas() > 1 and not tf.distribute.in_cross_replica_context()
 
 
 def synced_variable(name, shape, initializer, dtype=tf.float32):
@@ -19,70 +28,58 @@ def synced_variable(name, shape, initializer, dtype=tf.float32):
     return tf.get_variable(name, shape, dtype, initializer=initializer, trainable=False, aggregation=same)
 
 
-def in_replica_context():
-    """Return whether the part of the graph being built belongs to one of several replicas."""
-    return num_replicas() > 1 and not tf.distribute.in_cross_replica_context()
-
-
 def all_reduce_mean(values):
-    """Return the means over all replicas of a list of tensors; gradients pass through them."""
+    """Return the means over all replicas of a list of tensors; gradients flow through them."""
     if not in_replica_context():
         return values
 
-    def reduced(strategy, *each):
-        return strategy.extended.batch_reduce_to(tf.distribute.ReduceOp.MEAN, [(value, value) for value in each])
+    def reduce(strategy, *tensors):
+        return strategy.extended.batch_reduce_to(tf.distribute.ReduceOp.MEAN, [(tensor, tensor) for tensor in tensors])
 
-    means = tf.distribute.get_replica_context().merge_call(reduced, args=values)
+    means = tf.distribute.get_replica_context().merge_call(reduce, args=values)
     # ReplicaContext.all_reduce has a gradient, but cannot be built in a graph of named variables.
-    with tf.get_default_graph().gradient_override_map({"IdentityN": _GRADIENT}):
+    with tf.get_default_graph().gradient_override_map({"IdentityN": "MeanOverReplicas"}):
         return tf.identity_n([*values, *means])[len(values) :]
 
 
-_GRADIENT = "MeanOverReplicas"
-
-
-@tf.RegisterGradient(_GRADIENT)
-def _gradient_of_mean(operation, *gradients):
+@tf.RegisterGradient("MeanOverReplicas")
+def _mean_gradient(operation, *gradients):
     """Return the gradients of `all_reduce_mean`: each mean depends equally on the value of every replica."""
     n = len(gradients) // 2
     return [*all_reduce_mean(list(gradients[n:])), *[None] * n]
 
 
-def local_rows(x, batch_size, of_all=True):
-    """Return the rows of this replica, [batch_size, ...].
+def all_gather(x):
+    """Gather x, [N, ...], from all replicas in their order: [N * num_replicas, ...]. It has no gradient."""
+    if not in_replica_context():
+        return x
+    n = num_replicas()
+    mask = tf.reshape(tf.one_hot(_replica_index(), n), [n] + [1] * len(x.shape))
+    (gathered,) = all_reduce_mean([n * mask * tf.stop_gradient(x)])  # [n, N, ...]: the other replicas add zeros
+    return tf.reshape(gathered, [-1, *x.shape[1:]])
 
-    x: the rows of all replicas in their order; with of_all=False only those of the replicas of this process.
+
+def local_rows(x, batch_size, is_global=True):
+    """Return this replica's rows of x, [batch_size, ...].
+
+    x: the rows of all replicas in their order; with is_global=False, only of the replicas in this process.
     """
     if num_replicas() == 1:
         return x
-    number = tf.distribute.get_replica_context().replica_id_in_sync_group
-    if not of_all:
-        number %= int(x.shape[0]) // batch_size
-    own = x[number * batch_size : (number + 1) * batch_size]
-    own.set_shape([batch_size, *x.shape[1:]])
-    return own
+    index = _replica_index() if is_global else _replica_index() % (int(x.shape[0]) // batch_size)
+    rows = x[index * batch_size : (index + 1) * batch_size]
+    rows.set_shape([batch_size, *x.shape[1:]])
+    return rows
 
 
-def all_gather(x):
-    """Return the rows of all replicas, [N * count, ...], of which x, [N, ...], are those of this one; no gradient."""
-    if not in_replica_context():
-        return x
-    number = tf.distribute.get_replica_context().replica_id_in_sync_group
-    place = tf.reshape(tf.one_hot(number, num_replicas()), [num_replicas()] + [1] * len(x.shape))
-    (rows_of_all,) = all_reduce_mean(
-        [num_replicas() * place * tf.stop_gradient(x)]
-    )  # [count, N, ...]: the mean of rows and of zeros
-    return tf.reshape(rows_of_all, [-1, *x.shape[1:]])
-
-
-def run_on_replicas(update):
-    """Build `update` on each replica; return its tensors (those of the first replica) and its operations (grouped)."""
+def run_on_replicas(build):
+    """Call `build` on each replica; return its tensors, from the first replica, and its operations, grouped."""
     strategy = tf.distribute.get_strategy()
     if num_replicas() == 1:
-        return update()
+        return build()
 
-    def merge(end):
-        ends = strategy.experimental_local_results(end)
-        return tf.group(*ends) if isinstance(ends[0], tf.Operation) else ends[0]
+    def merge(value):
+        values = strategy.experimental_local_results(value)
+        return tf.group(*values) if isinstance(values[0], tf.Operation) else values[0]
 
-    return tf.nest.map_structure(merge, strategy.run(update))
+    return tf.nest.map_structure(merge, strategy.run(build))

@@ -1,29 +1,28 @@
-"""The graph that samples: G in inference mode, by its averaged weights where it has some."""
+"""The graph that samples: G in inference mode, with its averaged weights if the run has them."""
 
 from typing import Any, NamedTuple
 
-import tensorflow.compat.v1 as tf
-
 from model.ema import AVERAGE
 from model.generator import generator
+from model.graph_mode import tf
 from model.variables import GENERATOR, all_finite
 
 
 class Sampler(NamedTuple):
-    """The ends of the sampling graph."""
+    """The inputs and outputs of the sampling graph."""
 
     z: Any  # [N, z_dim] float32 placeholder
-    labels: Any  # [N] int32 placeholder: indices of classes; ignored by an unconditional network
-    classes: Any  # [N, n_classes] float32: the shares of classes, made from the labels; None if unconditional
+    labels: Any  # [N] int32 placeholder: class indices; an unconditional network ignores them
+    classes: Any  # [N, n_classes] float32: the labels as one-hot rows; None if unconditional
     images: Any  # [N, height, width, channels] float32 in [-1, 1]
-    variables: Any  # what a checkpoint must provide
-    update_bn: Any  # updates the batch-norm statistics from the z that is fed; None without an averaged G
-    bn_momentum: Any  # float32 scalar placeholder: the share of the old statistics that `update_bn` keeps
-    is_finite: Any  # bool scalar: no number of its variables is NaN or infinite
+    variables: Any  # the variables that a checkpoint must have
+    update_bn: Any  # updates the batch-norm statistics from the z that is fed; None without averaged weights
+    bn_momentum: Any  # float32 scalar placeholder: decay of the old statistics in `update_bn`
+    is_finite: Any  # bool scalar: all variables are finite
 
 
 def build_exportable_sampler(network, averaged, n_classes=0):
-    """As `build_sampler`, with the outputs of exported files, see `name_outputs`."""
+    """Build a sampler, see `build_sampler`, with the outputs of exported files, see `name_outputs`."""
     sampler = build_sampler(network, averaged, n_classes)
     name_outputs(sampler)
     return sampler
@@ -32,17 +31,17 @@ def build_exportable_sampler(network, averaged, n_classes=0):
 def name_outputs(sampler):
     """Add the outputs of exported files to the graph: `images`, uint8, and `images_float`, float32 in [-1, 1].
 
-    With an alpha channel, the colors of `images` are straight, as in PNG files, and those of `images_float` are
-    premultiplied by alpha, as G makes them.
+    With an alpha channel, `images` has straight colors, as in PNG files, and `images_float` has colors premultiplied by
+    alpha, as G generates them.
     """
     images = tf.clip_by_value(sampler.images * 127.5 + 128.0, 0.0, 255.0)
-    tf.cast(_straight(images) if images.shape[3] == 4 else images, tf.uint8, name="images")  # rounded
+    tf.cast(_unpremultiply(images) if images.shape[3] == 4 else images, tf.uint8, name="images")  # rounded
     tf.identity(sampler.images, name="images_float")
 
 
-def _straight(images):
-    """Return [N, H, W, 4] in 0..255, premultiplied, with colors divided by alpha; 0 where nothing is opaque."""
-    images = tf.floor(images)  # the same pixels as the program's own files, which come from 8 bits
+def _unpremultiply(images):
+    """Divide the colors of [N, H, W, 4] in 0..255 by alpha; transparent pixels become 0."""
+    images = tf.floor(images)  # as in the program's own files, which it computes from 8 bits
     colors, alpha = images[..., :3], images[..., 3:]
     return tf.concat([tf.minimum(colors, alpha) * 255.0 / tf.maximum(alpha, 1.0) + 0.5, alpha], axis=3)
 
@@ -50,8 +49,8 @@ def _straight(images):
 def build_sampler(network, averaged, n_classes=0):
     """Build G in inference mode: each image depends on its own z and label only, not on the rest of the batch.
 
-    averaged: use the averaged G, of a run with ema_decay above 0. Its batch-norm statistics are measured by
-    `update_bn`; those of G itself are moving averages of training.
+    averaged: use the averaged weights of a run with ema_decay above 0. `update_bn` computes their batch-norm
+    statistics; G's own statistics are moving averages of training.
     """
     name = AVERAGE if averaged else GENERATOR
     z = tf.placeholder(tf.float32, [None, network.z_dim], name="z")

@@ -1,8 +1,7 @@
-"""Variables that belong to neither layer nor optimizer: counters, G's and D's share of the trainables, finiteness."""
-
-import tensorflow.compat.v1 as tf
+"""Variables of the graph as a whole: counters, the trainable variables of G and D, and a check that all are finite."""
 
 from model import replicas
+from model.graph_mode import tf
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"  # scopes of the networks' variables
 
@@ -13,7 +12,7 @@ def counter(name):
 
 
 def trainables():
-    """Return G's and D's trainable variables; raise ValueError if one belongs to neither of them."""
+    """Return G's and D's trainable variables; raise ValueError if one belongs to neither."""
     scopes = (GENERATOR + "/", DISCRIMINATOR + "/")
     strays = [v.name for v in tf.trainable_variables() if not v.name.startswith(scopes)]
     if strays:
@@ -22,6 +21,6 @@ def trainables():
 
 
 def all_finite(variables):
-    """Return a bool scalar: no number of `variables` is NaN or infinite."""
-    # A sum is NaN or infinite where one of its terms is, and reads each number once.
+    """Return a bool scalar: no value in `variables` is NaN or infinite."""
+    # A sum is NaN or infinite if one of its terms is, and reads each value once.
     return tf.reduce_all(tf.is_finite([tf.reduce_sum(variable) for variable in variables]))

@@ -1,4 +1,4 @@
-"""A real browser without a display, for tests of web pages: headless Chromium, by Selenium."""
+"""A real browser for tests of web pages: headless Chromium, driven by Selenium."""
 
 import json
 import shutil
@@ -10,13 +10,13 @@ _LOCAL = ("file:", "data:", "blob:")
 
 
 class Browser:
-    """Opens pages from disk, and notes what they complain of and whom they ask for something."""
+    """Opens pages from disk; records their warnings, errors and requests."""
 
     def __init__(self, driver):
         self.driver = driver
 
     def open(self, path, width=1200, height=900, dark=False):
-        """Open the file `path` in a window of that size in pixels; dark: as for a user who prefers dark pages."""
+        """Open a file in a window of this size in pixels; dark: whether the user prefers dark pages."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -24,11 +24,11 @@ class Browser:
         self.driver.get(path.as_uri())
 
     def run(self, script, *arguments):
-        """Return what a script, the body of a function, returns."""
+        """Run a script, the body of a function; return its result."""
         return self.driver.execute_script(script, *arguments)
 
     def find(self, selector):
-        """Return the one element that a CSS selector finds."""
+        """Return the only element that matches a CSS selector."""
         (element,) = self.driver.find_elements("css selector", selector)
         return element
 
@@ -38,9 +38,9 @@ class Browser:
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
 
     def requests(self):
-        """Return the addresses that were asked for since the last call, without files, data and blobs.
+        """Return the requested addresses since the last call, without files, data and blobs.
 
-        Those that a Content-Security-Policy has blocked are not among them, but complaints.
+        Requests that a Content-Security-Policy has blocked are complaints instead.
         """
         urls = {}
         for entry in self.driver.get_log("performance"):
@@ -57,7 +57,7 @@ class Browser:
 
 @pytest.fixture(scope="session")
 def chromium():
-    """A Selenium driver of headless Chromium; the test is skipped where there is none."""
+    """A Selenium driver of headless Chromium; the test is skipped if Chromium is not installed."""
     webdriver = pytest.importorskip("selenium.webdriver")
     from selenium.webdriver.chrome.service import Service
 
@@ -77,9 +77,9 @@ def chromium():
 
 @pytest.fixture
 def browser(chromium):
-    """A Browser; the test fails at its end if a page complained in the console, or asked anybody for anything."""
-    shown = Browser(chromium)
-    yield shown
-    complaints, requests = shown.complaints(), shown.requests()
+    """A Browser; the test fails at its end if a page printed a warning or requested anything."""
+    browser = Browser(chromium)
+    yield browser
+    complaints, requests = browser.complaints(), browser.requests()
     assert not complaints and not requests, (complaints, requests)
-    chromium.get("about:blank")  # the page of the next test starts from nothing
+    chromium.get("about:blank")  # the next test starts with an empty page

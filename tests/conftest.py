@@ -49,9 +49,7 @@ def tiny():
 @pytest.fixture
 def graph():
     """A fresh default graph."""
-    import tensorflow.compat.v1 as tf
-
-    import model  # noqa: F401  (chooses graph mode)
+    from model.graph_mode import tf
 
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(1)

@@ -1,16 +1,16 @@
-"""Exceptions that the user sees as one line, without a traceback."""
+"""Exceptions that the program prints as one line, without a traceback."""
 
 
 class UserError(Exception):
-    """The user can fix this. Its text is one line: what is wrong, the value, the place, the cure. Exit code 2."""
+    """An error that the user can fix. Its text is one line: problem, place, value, cure. Exit code 2."""
 
 
 class RunError(Exception):
-    """The run failed for a reason other than user error. Its text is one line. Exit code 1."""
+    """A failure of the run that is not a user error. Its text is one line. Exit code 1."""
 
 
 def reason_of(error):
-    """Return the line of an error's text that gives the reason; TensorFlow surrounds it with many others."""
+    """Return the line of an error's text that states the reason; TensorFlow surrounds it with other lines."""
     text = getattr(error, "message", None) or str(error) or type(error).__name__
-    before, node, _ = text.partition("\n\t [[")  # such as [[{{node save/SaveV2}}]], right after the reason
+    before, node, _ = text.partition("\n\t [[")  # the reason is the line before [[{{node save/SaveV2}}]]
     return before.split("\n")[-1 if node else 0]

@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved is restored, what is not whole is never taken for it."""
+"""Checkpoints: saved ones are restored, incomplete and damaged ones are never used."""
 
 import contextlib
 import os
@@ -16,33 +16,46 @@ def newest(folder):
     return select.newest_good(str(folder)).checkpoint
 
 
+@pytest.fixture(scope="module")
+def variables():
+    """Yield a session, its saver, the variables a and step, and a function that sets both to a number."""
+    with tf.Graph().as_default():
+        a = tf.get_variable("a", [2, 3], initializer=tf.zeros_initializer())
+        step = tf.get_variable("step", [], tf.int64, initializer=tf.zeros_initializer())
+        number = tf.placeholder(tf.int64, [])
+        change = [a.assign(tf.fill([2, 3], tf.cast(number, tf.float32))), step.assign(number)]
+        with tf.Session() as session:
+            yield (
+                session,
+                tf.train.Saver(max_to_keep=None),
+                [a, step],
+                lambda value: session.run(change, {number: value}),
+            )
+
+
 @pytest.fixture
-def saved(graph, tiny, tmp_path):
-    """Return save(step, keep=2, other fields of Keep), whose values depend on the step, and restore()."""
-    a = tf.get_variable("a", [2, 3], initializer=tf.zeros_initializer())
-    step = tf.get_variable("step", [], tf.int64, initializer=tf.zeros_initializer())
-    number = tf.placeholder(tf.int64, [])
-    change = [a.assign(tf.fill([2, 3], tf.cast(number, tf.float32))), step.assign(number)]
-    saver = tf.train.Saver(max_to_keep=None)
-    with tf.Session() as session:
+def saved(variables, tiny, tmp_path):
+    """Return save(step, keep=2, other fields of RetentionPolicy), whose values depend on the step, and restore()."""
+    session, saver, both, change = variables
 
-        def save(step, keep=2, **more):
-            session.run(change, {number: step})
-            text = manifest.dumps(tiny, step, tf.__version__, manifest.SavedState())
-            checkpoint = store.checkpoint_at(str(tmp_path), step)
-            store.save(session, saver, checkpoint, text, store.RetentionPolicy(keep, **more))
-            return checkpoint
+    def save(step, keep=2, **more):
+        change(step)
+        text = manifest.dumps(tiny, step, tf.__version__, manifest.SavedState())
+        checkpoint = store.checkpoint_at(str(tmp_path), step)
+        store.save(session, saver, checkpoint, text, store.RetentionPolicy(keep, **more))
+        return checkpoint
 
-        def restore(which=None):
-            session.run(change, {number: 99999})
-            store.restore(session, saver, which or newest(tmp_path), [a, step])
-            assert (session.run(a) == session.run(step)).all()
-            return session.run(step)
+    def restore(which=None):
+        change(99999)
+        store.restore(session, saver, which or newest(tmp_path), both)
+        a, step = session.run(both)
+        assert (a == step).all()
+        return step
 
-        yield save, restore
+    return save, restore
 
 
-def test_the_newest_stay_and_come_back(saved, tmp_path):
+def test_the_newest_are_kept_and_can_be_restored(saved, tmp_path):
     save, restore = saved
     for step in (0, 5, 30, 100):
         save(step)
@@ -54,7 +67,7 @@ def test_the_newest_stay_and_come_back(saved, tmp_path):
     assert names == {"checkpoint"} | {f"dcgan-{step}{end}" for step in (30, 100) for end in endings}
 
 
-def test_the_best_stays_beside_the_newest(saved, tmp_path):
+def test_the_best_is_kept_beside_the_newest(saved, tmp_path):
     for step in (0, 5, 30, 100, 130):
         saved[0](step, best=[5])
     assert [each.step for each in store.find(str(tmp_path))] == [5, 100, 130]
@@ -62,10 +75,10 @@ def test_the_best_stays_beside_the_newest(saved, tmp_path):
     assert [each.step for each in store.find(str(tmp_path))] == [130, 140]
 
 
-def test_a_damaged_one_that_is_saved_anew_stays(saved, tmp_path):
+def test_a_damaged_checkpoint_that_is_replaced_is_kept(saved, tmp_path):
     save, _ = saved
     save(5)
-    save(10, damaged=[10])  # the damaged one of this very step is replaced
+    save(10, damaged=[10])  # the damaged checkpoint of this very step is replaced
     save(15, keep=2)
     assert [each.step for each in store.find(str(tmp_path))] == [10, 15]
 
@@ -79,7 +92,7 @@ def test_tensorflows_own_tools_find_the_newest_even_in_a_moved_folder(saved, tmp
         os.rename(str(tmp_path) + " moved", str(tmp_path))
 
 
-def test_steps_are_numbers_not_words(saved, tmp_path):
+def test_steps_are_ordered_as_numbers(saved, tmp_path):
     for step in (9, 10):
         saved[0](step)
     assert newest(tmp_path).step == 10
@@ -94,7 +107,7 @@ def test_only_own_files_are_removed(saved, tmp_path):
     assert all(path.exists() for path in mine)
 
 
-def test_a_checkpoint_without_its_json_is_not_taken(saved, tmp_path):
+def test_a_checkpoint_without_its_json_is_skipped(saved, tmp_path):
     save, restore = saved
     save(5)
     save(6)
@@ -102,7 +115,7 @@ def test_a_checkpoint_without_its_json_is_not_taken(saved, tmp_path):
     assert restore() == 5
 
 
-def test_what_a_killed_save_left_is_cleared(saved, tmp_path):
+def test_remains_of_a_killed_save_are_removed(saved, tmp_path):
     (tmp_path / ".saving").mkdir()
     (tmp_path / ".saving" / "dcgan-3.index").write_text("half")
     saved[0](5)
@@ -123,7 +136,7 @@ def test_a_save_that_does_not_read_back_leaves_the_older_ones(saved, tmp_path, m
     assert restore() == 5 and not (tmp_path / ".saving").exists()
 
 
-def test_reading_back_notices_damage(saved, tmp_path):
+def test_reading_back_detects_damage(saved, tmp_path):
     path = saved[0](5).path
     store._read_back(path)
     with open(path + ".data-00000-of-00001", "r+b") as file:
@@ -146,7 +159,7 @@ def test_a_damaged_checkpoint_is_named(saved, tmp_path, damage):
         restore()
 
 
-def test_another_shape_is_refused_by_name(saved, graph, tmp_path):
+def test_a_different_shape_is_refused_with_the_variables_name(saved):
     checkpoint = saved[0](5)
     with tf.Graph().as_default():
         a = tf.get_variable("a", [3, 2])
@@ -176,10 +189,10 @@ def test_the_folder_of_checkpoints_nearby_is_named(tmp_path):
     for given in (folder.parent, folder / "dcgan-5", folder / "dcgan-5.index"):
         with pytest.raises(UserError) as raised:
             select.select(str(given), "best")
-        assert str(raised.value).endswith(f"); there are some in {folder}: give that folder")
+        assert str(raised.value).endswith(f"); set checkpoints_dir to {folder}")
 
 
-def test_a_record_of_another_step_is_refused(saved, tmp_path):
+def test_the_json_of_a_different_step_is_refused(saved, tmp_path):
     saved[0](5)
     os.rename(str(tmp_path / "dcgan-5.json"), str(tmp_path / "dcgan-6.json"))
     os.rename(str(tmp_path / "dcgan-5.index"), str(tmp_path / "dcgan-6.index"))
@@ -189,7 +202,7 @@ def test_a_record_of_another_step_is_refused(saved, tmp_path):
 
 @pytest.mark.parametrize("function", ("replace", "remove"))
 @pytest.mark.parametrize("survived", range(4))
-def test_a_kill_at_any_move_leaves_a_whole_newest(saved, tmp_path, monkeypatch, function, survived):
+def test_a_kill_at_any_file_leaves_a_complete_checkpoint(saved, tmp_path, monkeypatch, function, survived):
     save, restore = saved
     save(5, keep=1)
     calls, real = [], getattr(os, function)
@@ -210,7 +223,7 @@ def test_a_kill_at_any_move_leaves_a_whole_newest(saved, tmp_path, monkeypatch, 
     assert {name for name in os.listdir(str(tmp_path)) if "dcgan-5" in name or "dcgan-6" in name} == set()
 
 
-def test_short_memory_is_not_called_damage(saved, tmp_path, monkeypatch):
+def test_a_lack_of_memory_is_not_reported_as_damage(saved, tmp_path, monkeypatch):
     checkpoint = saved[0](5)
 
     class Saver:
@@ -248,7 +261,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_a_damaged_newest_gives_way_to_the_newest_good_one(saved, tmp_path, how):
+def test_damaged_checkpoints_are_skipped_and_untouched(saved, tmp_path, how):
     save, restore = saved
     for step in (5, 6, 7):
         save(step, keep=3)
@@ -260,13 +273,21 @@ def test_a_damaged_newest_gives_way_to_the_newest_good_one(saved, tmp_path, how)
     for (_, reason), step in zip(newest_good.damaged, (7, 6)):
         assert "\n" not in reason and reason.startswith(str(tmp_path / f"dcgan-{step}"))
     assert restore() == 5 and sorted(os.listdir(str(tmp_path))) == before
-    # A run that resumes there replaces them when it reaches their steps.
+    # A resumed run replaces them when it reaches their steps.
     save(6, keep=3)
     assert restore() == 6
     assert [each.step for each in store.find(str(tmp_path))] == [5, 6, 7]
+    # If none is good, nothing is touched.
+    for step in (5, 6):
+        damage(str(tmp_path / f"dcgan-{step}"), how)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    reasons = r"none of the 3 checkpoints in checkpoints_dir = .* is good: .*dcgan-7.*dcgan-6.*dcgan-5"
+    with pytest.raises(UserError, match=reasons):
+        select.newest_good(str(tmp_path))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_damaged_ones_do_not_count_as_kept_ones(saved, tmp_path):
+def test_damaged_checkpoints_do_not_count_as_kept(saved, tmp_path):
     save, restore = saved
     for step in (5, 6, 7):
         save(step, keep=3)
@@ -278,7 +299,7 @@ def test_damaged_ones_do_not_count_as_kept_ones(saved, tmp_path):
     assert [each.step for each in store.find(str(tmp_path))] == [5, 15] and restore() == 15
 
 
-def test_what_cannot_be_cleared_away_is_a_warning(saved, tmp_path, capsys):
+def test_a_failed_removal_is_a_warning(saved, tmp_path, capsys):
     save, restore = saved
     save(5)
     (tmp_path / "dcgan-5.json").unlink()
@@ -297,22 +318,7 @@ def test_the_list_that_only_tensorflow_reads_may_fail(saved, tmp_path, capsys):
     assert restore() == 6
 
 
-@pytest.mark.parametrize("how", DAMAGES)
-def test_where_none_is_good_nothing_is_touched(saved, tmp_path, how):
-    save, _ = saved
-    for step in (5, 6):
-        save(step)
-    for step in (5, 6):
-        damage(str(tmp_path / f"dcgan-{step}"), how)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(
-        UserError, match=r"none of the 2 checkpoints in checkpoints_dir = .* is good: .*dcgan-6.*dcgan-5"
-    ):
-        select.newest_good(str(tmp_path))
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_every_flipped_bit_is_noticed_or_harmless(saved):
+def test_a_flipped_bit_is_detected_or_harmless(saved):
     save, restore = saved
     path = save(5).path
     rng = np.random.RandomState(0)
@@ -320,7 +326,7 @@ def test_every_flipped_bit_is_noticed_or_harmless(saved):
     for name in (path + ".data-00000-of-00001", path + ".index", path + ".json"):
         with open(name, "rb") as file:
             whole = file.read()
-        for place in rng.choice(len(whole), min(len(whole), 60), replace=False):
+        for place in rng.choice(len(whole), min(len(whole), 20), replace=False):
             with open(name, "wb") as file:
                 file.write(whole[:place] + bytes([whole[place] ^ (1 << rng.randint(8))]) + whole[place + 1 :])
             try:
@@ -329,11 +335,11 @@ def test_every_flipped_bit_is_noticed_or_harmless(saved):
                 noticed += 1
         with open(name, "wb") as file:
             file.write(whole)
-    assert restore() == 5 and noticed > 60
+    assert restore() == 5 and noticed > 20
 
 
 @pytest.mark.parametrize("content", (b"", b"\xff\xfe rubbish", b'model_checkpoint_path: "/etc/passwd"'))
-def test_what_tensorflows_own_list_says_does_not_matter(saved, tmp_path, content):
+def test_tensorflows_own_list_is_ignored(saved, tmp_path, content):
     saved[0](5)
     (tmp_path / "checkpoint").write_bytes(content)
     assert saved[1]() == 5
@@ -341,8 +347,8 @@ def test_what_tensorflows_own_list_says_does_not_matter(saved, tmp_path, content
     assert saved[1]() == 6
 
 
-def test_every_nth_stays_for_good(saved, tmp_path):
-    for step in range(0, 26, 2):
+def test_every_nth_is_kept(saved, tmp_path):
+    for step in (0, 5, 10, 15, 20, 22, 24):
         saved[0](step, keep=2, every=10)
     assert [each.step for each in store.find(str(tmp_path))] == [0, 10, 20, 22, 24]
 
@@ -357,7 +363,7 @@ def test_a_later_version_is_refused_not_skipped(saved, tmp_path):
 
 
 def test_a_checkpoint_that_a_training_run_removes_while_it_is_restored(saved, tmp_path, monkeypatch):
-    """Sampling takes what is the latest then, with the fingerprint of the weights that it has restored."""
+    """Sampling then uses the new latest one, with the digest of the weights that it has restored."""
     save, _ = saved
     save(10)
     selected, restored = select.newest_good(str(tmp_path)), []
@@ -373,7 +379,7 @@ def test_a_checkpoint_that_a_training_run_removes_while_it_is_restored(saved, tm
     assert selected.weights == weights_digest(selected.checkpoint)
 
 
-def test_a_first_save_that_was_killed_is_no_loss(saved, tmp_path):
+def test_a_killed_first_save_is_ignored(saved, tmp_path):
     saved[0](0)
     os.remove(str(tmp_path / "dcgan-0.json"))
     assert select.newest_good(str(tmp_path)) is None

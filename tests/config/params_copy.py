@@ -16,8 +16,12 @@ class Copy:
     def __init__(self, folder):
         self.folder, self.root = folder, str(folder)
         (folder / "model").mkdir()
+        self.restore()
+
+    def restore(self):
+        """Undo all changes of the files."""
         for name in settings.FILES:
-            shutil.copy(os.path.join(ROOT, name), str(folder / name))
+            shutil.copy(os.path.join(ROOT, name), str(self.folder / name))
 
     def edit(self, old, new, file="params.py"):
         """Replace `old` by `new`; return the number of the last line that was replaced."""
@@ -36,3 +40,16 @@ class Copy:
         message = str(raised.value)
         assert "\n" not in message
         return message
+
+
+@pytest.fixture(name="untouched", scope="module")
+def untouched_copy(tmp_path_factory):
+    """A copy for the tests of a module that edit nothing."""
+    return Copy(tmp_path_factory.mktemp("copy"))
+
+
+@pytest.fixture(name="copy")
+def edited_copy(untouched):
+    """The same copy, to edit."""
+    yield untouched
+    untouched.restore()

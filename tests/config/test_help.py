@@ -3,20 +3,24 @@
 import textwrap
 
 import pytest
-from params_copy import Copy
+from params_copy import edited_copy, untouched_copy  # noqa: F401  (fixtures)
 
 from utils.config import help, schema, settings
+from utils.errors import UserError
+from utils.tasks import TASKS
 
 FILES = settings.read_files()
-SECTIONS = help.sections_of(FILES)
-KEYS = [help.key_of(title) for _, title in SECTIONS]
-TASKS = ["training", "sampling", "all"]
+SECTIONS = help.group_by_section(FILES)
+KEYS = [help.section_key(title) for title, _ in SECTIONS]
 
 
 @pytest.fixture(autouse=True)
 def terminal(monkeypatch):
-    """A terminal of 80 columns; return what makes it another."""
-    resize = lambda columns: monkeypatch.setenv("COLUMNS", str(columns))  # noqa: E731
+    """A terminal of 80 columns; return a function that resizes it."""
+
+    def resize(columns):
+        monkeypatch.setenv("COLUMNS", str(columns))
+
     resize(80)
     return resize
 
@@ -38,12 +42,31 @@ def test_help_is_printed_and_ends_the_program(capsys):
         assert capsys.readouterr().out == help.text(topic, FILES) + "\n"
 
 
+@pytest.mark.parametrize(
+    "topic, hint",
+    (
+        ("qqqq", "topics: algorithm, all, augmentation, "),
+        ("of", "topics: algorithm, all, augmentation, "),
+        ("samplin", "did you mean sampling?"),
+        ("batchsize", "did you mean batch_size?"),
+    ),
+)
+def test_an_unknown_topic(topic, hint):
+    with pytest.raises(UserError) as raised:
+        help.text(topic, FILES)
+    assert str(raised.value).startswith(f"command line: --help has no topic '{topic}'; {hint}")
+
+
+def test_topics_are_words_of_titles():
+    assert help.text("learning rates", FILES) == help.text("optimizers", FILES) == help.text("rates", FILES)
+
+
 def test_the_overview_fits_a_screen_and_leads_to_everything():
     lines = help.text("", FILES).split("\n")
     assert len(lines) < 40 and max(map(len, lines)) <= 80  # the prompt needs a line
     assert lines[0] == "usage: python main.py [--name value ...] [--help [topic]] [--version]"
-    assert "  --epochs 300            How often every image is shown" in lines
-    assert "  --num_samples 64        Number of images to make" in lines
+    assert "  --epochs 300            Passes over the data set" in lines
+    assert "  --num_samples 64        Number of samples to generate" in lines
     assert "  pictures        crop, load_size, background, white_level, mirror, max_bad" in lines
     assert [line.split()[0] for line in lines[-len(KEYS) :]] == KEYS
     assert names_in("\n".join(lines)) == [*help.TRAINING, *help.SAMPLING]
@@ -54,17 +77,16 @@ def test_keys_of_sections_are_unique():
     assert not set(KEYS) & ({name.lower() for name in schema.ALL} | {"training", "all"})
 
 
-@pytest.mark.parametrize("key, section", list(zip(KEYS, SECTIONS)), ids=KEYS)
-def test_a_section_fits_a_screen(key, section):
-    text = help.text(key, FILES)
-    names = names_in(text)
-    if key == "sampling":  # also a task, of which it is the first section
-        names = names[: len(SECTIONS[section])]
-    else:
-        assert len(text.split("\n")) < 40
-    assert names == list(SECTIONS[section])
-    assert f"\n{section[1]}, in {section[0]}\n" in text
-    assert help.text(section[1].upper(), FILES) == text or key == "sampling"  # which says more by its key
+def test_a_section_fits_a_screen():
+    for key, (title, file) in zip(KEYS, SECTIONS):
+        text = help.text(key, FILES)
+        names = names_in(text)
+        if key == "sampling":  # also a task, and this section is its first one
+            names = names[: len(SECTIONS[title, file])]
+        else:
+            assert len(text.split("\n")) < 40 and help.text(title.upper(), FILES) == text
+        assert names == list(SECTIONS[title, file])
+        assert f"\n{title}, in {file}\n" in text
 
 
 def test_training_and_sampling_are_apart():
@@ -76,38 +98,44 @@ def test_training_and_sampling_are_apart():
     assert also.rstrip(".").split(", ") == list(help.ALSO_SAMPLING)
 
 
-@pytest.mark.parametrize("name", schema.ALL)
-def test_every_setting_with_comment_value_and_choices(name):
-    (entry,) = [entries[name] for entries in FILES.values() if name in entries]
-    rule, value = schema.ALL[name], "''" if entry.value == "" else entry.value
-    expected = f"--{name} {value} [{rule.choices}] {entry.comment}"
-    assert expected in words_of(help.text("all", FILES))
-    for topic in (name, name.upper().replace("_", "-")):
-        text = help.text(topic, FILES)
-        assert words_of(text).endswith(expected) and names_in(text) == [name] and entry.section in text
+def test_settings_of_training_that_sampling_also_uses(settings):
+    """The list in help.py agrees with the declarations of the tasks."""
+    used = {name for task in TASKS for name in task.used(settings.run) if name}
+    assert [name for name, rule in schema.ALL.items() if name in used and not rule.sampling] == [
+        name for name in schema.ALL if name in help.ALSO_SAMPLING
+    ]
 
 
-@pytest.mark.parametrize("columns", (20, 40, 60, 100, 300))
+def test_every_setting_with_comment_value_and_choices():
+    everything = words_of(help.text("all", FILES))
+    for (title, _), entries in SECTIONS.items():
+        for name, entry in entries.items():
+            value = "''" if entry.value == "" else entry.value
+            expected = f"--{name} {value} [{schema.ALL[name].choices}] {entry.comment}"
+            text = help.text(name.upper().replace("_", "-"), FILES)
+            assert words_of(text).endswith(expected) and names_in(text) == [name] and title in text
+            assert expected in everything
+
+
+@pytest.mark.parametrize("columns", (20, 60, 300))
 def test_texts_are_wrapped_to_the_terminal(terminal, columns):
     terminal(columns)
     limit = min(max(columns, 40), 100)
-    for topic in ("", *TASKS, *KEYS):
-        for line in help.text(topic, FILES).split("\n"):
+    texts = {topic: help.text(topic, FILES).split("\n") for topic in ("", "all")}
+    for topic, lines in texts.items():
+        for line in lines:
             assert len(line) <= limit or len(line.split()) <= 2 or (line.startswith("  --") and topic == ""), line
-    longest = max(map(len, help.text("all", FILES).split("\n")))
-    assert longest > limit - 10
+    assert max(map(len, texts["all"])) > limit - 10
 
 
-def test_the_current_value_is_that_of_the_file(tmp_path):
-    copy = Copy(tmp_path)
+def test_the_current_value_is_that_of_the_file(copy):
     copy.edit("batch_size = 8", "batch_size = 48")
     files = settings.read_files(copy.root)
     assert "  --batch_size 48 [a whole number, from 1 to 1048576]" in help.text("algorithm", files)
     assert "  --batch_size 48 " in help.text("", files)
 
 
-def test_files_without_titles_comments_or_short_values(tmp_path):
-    copy = Copy(tmp_path)
+def test_files_without_titles_comments_or_short_values(copy):
     for file in settings.FILES:
         lines = (copy.folder / file).read_text().split("\n")
         (copy.folder / file).write_text("\n".join(line for line in lines if not line.startswith("#")))
@@ -115,7 +143,7 @@ def test_files_without_titles_comments_or_short_values(tmp_path):
     copy.edit('pics_dir = "pics"', f'pics_dir = "{long}"')
     files = settings.read_files(copy.root)
     assert names_in(help.text("all", files)) == list(schema.ALL) and long in help.text("pics_dir", files)
-    assert "params.py\n  --isTrain 1 [0 or 1]\n  --pics_dir" in help.text("training", files)
+    assert "\nSettings, in params.py\n  --isTrain 1 [0 or 1]\n  --pics_dir" in help.text("all", files)
     assert names_in(help.text("", files)) == [*help.TRAINING, *help.SAMPLING]
 
 

@@ -1,4 +1,4 @@
-"""A new setting is one commented line in a params file and one rule: tried in a copy of the program."""
+"""A new setting takes one commented line in a params file and one rule; tested in a copy of the program."""
 
 import json
 import os
@@ -10,14 +10,12 @@ import pytest
 from conftest import ROOT
 from params_copy import Copy
 
-# What a contributor writes ...
+# The lines of a contributor ...
 PARAMS = ("mirror = 0\n", "mirror = 0\n\n# Standard deviation of the blur, in pixels. 0: none.\nblur = 0.0\n")
-RULE = (
-    '    "mirror": changeable_on_resume(switch()),\n',
-    '    "mirror": changeable_on_resume(switch()),\n    "blur": changeable_on_resume(zero_or_more()),\n',
-)
+MIRROR = '    "mirror": changeable_on_resume(rules.switch(0)),\n'
+RULE = (MIRROR, MIRROR + '    "blur": changeable_on_resume(rules.number(0.0, lowest=0, highest=100)),\n')
 
-# ... and what must follow from it.
+# ... and the expected effects.
 SCRIPT = """
 import contextlib, io, json, types
 from utils.checkpoints import manifest
@@ -51,10 +49,11 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    """What the changed copy does."""
+    """The output of the changed copy."""
     folder = tmp_path_factory.mktemp("copy")
     program = Copy(folder)
     shutil.copytree(os.path.join(ROOT, "utils"), str(folder / "utils"), ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(os.path.join(ROOT, "model", "shapes.py"), str(folder / "model"))
     program.edit(*PARAMS)
     program.edit(*RULE, file="utils/config/schema.py")
     command = [sys.executable, "-c", SCRIPT]
@@ -65,14 +64,12 @@ def seen(tmp_path_factory):
 
 def test_it_is_read_and_checked(seen):
     assert seen["values"] == [0.0, 1.5]
-    expected = "command line: blur = -1.0 is invalid; expected a number, 0 or more, at most 1000000"
+    expected = "command line: blur = -1.0 is invalid; expected a number, from 0 to 100"
     assert seen["refusal"] == expected
 
 
 def test_it_is_in_help(seen):
-    expected = (
-        "  --blur 0.0 [a number, 0 or more, at most 1000000]\n      Standard deviation of the blur, in pixels. 0: none."
-    )
+    expected = "  --blur 0.0 [a number, from 0 to 100]\n      Standard deviation of the blur, in pixels. 0: none."
     assert expected in seen["help"]
 
 
@@ -83,5 +80,5 @@ def test_it_is_printed_at_the_start(seen):
 
 def test_a_resumed_run_is_compared(seen):
     refused, changed = seen["resumed"]
-    assert refused == [] and len(changed) == 1 and changed[0].startswith("blur was 0.0 ")
+    assert refused == [] and len(changed) == 1 and changed[0].startswith("blur changed from 0.0 ")
     assert seen["resumed from before"] == [[], []]

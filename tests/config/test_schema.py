@@ -1,4 +1,4 @@
-"""The rules: every kind, every setting, and the message for each invalid value. No TensorFlow here."""
+"""The rules: all kinds, all settings, and the message for each invalid value. No TensorFlow here."""
 
 import os
 
@@ -7,8 +7,7 @@ import pytest
 from utils.config import rules, schema, settings, sizes, suggestions
 from utils.errors import UserError
 
-# For each setting: a valid value, as a params file may have it; an invalid one of the right type; the choices in words.
-# With another type, such as a list, no setting is valid: see the test.
+# For each setting: a valid value, as in a params file; an invalid value of the right type; the choices in words.
 WHOLE_1, WHOLE_0 = (1, 0, "a whole number, 1 or more"), (0, -1, "a whole number, 0 or more")
 BELOW_1 = (0, 1.0, "a number, from 0 to less than 1")
 ABOVE_0 = (1e6, 0.0, "a number, above 0, at most 1000000")
@@ -30,7 +29,7 @@ EXAMPLES = {
         "#10203040",
         "a color without transparency, such as white, #ffffff or rgb(255, 255, 255)",
     ),
-    "white_level": (2**32, 2**32 + 1, "a number, 0 or more, at most 4294967296"),
+    "white_level": (2**32, 2**32 + 1, "a number, from 0 to 4294967296"),
     "mirror": SWITCH,
     "max_bad": (0, 1.01, "a number, from 0 to 1"),
     "epochs": WHOLE_1,
@@ -45,13 +44,13 @@ EXAMPLES = {
     "augment": (
         "color, cutout",
         "color,color",
-        "adaptive, auto, none, or some of color, translation, cutout with commas between them",
+        "adaptive, auto, none or some of color, translation, cutout with commas between them",
     ),
     "ema_decay": BELOW_1,
     "optimizer": ("sgd", "Adam", "adam, rmsprop, momentum, sgd or adagrad"),
     "learning_rate": ABOVE_0,
-    "d_learning_rate": (0, -1e-9, "a number, 0 or more, at most 1000000"),
-    "g_learning_rate": (0, 1000001.0, "a number, 0 or more, at most 1000000"),
+    "d_learning_rate": (0, -1e-9, "a number, from 0 to 1000000"),
+    "g_learning_rate": (0, 1000001.0, "a number, from 0 to 1000000"),
     "rate_decay_from": (1, float("nan"), "a number, from 0 to 1"),
     "beta1": BELOW_1,
     "beta2": BELOW_1,
@@ -112,7 +111,7 @@ EXAMPLES = {
     "init_stddev": ABOVE_0,
     "d_norm": ("layer", "instance", "batch, spectral, layer or none"),
     "bn_momentum": BELOW_1,
-    "bn_epsilon": (2e-5, 1.9e-5, "a number, from 0.00002 to 1"),
+    "bn_epsilon": (2e-5, 1.9e-5, "a number, from 2e-05 to 1"),
     "sync_batch_norm": SWITCH,
 }
 
@@ -130,37 +129,41 @@ def test_every_setting_has_an_example_here():
     assert len(schema.ALL) == len(schema.RUN) + len(schema.NETWORK)  # no name is in both files
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_every_rule_accepts_and_refuses(name):
-    valid, invalid, choices = EXAMPLES[name]
-    rule = schema.ALL[name]
-    value = schema.check(name, valid, rule, "here")
-    assert value == rule.kind(valid) and type(value) is type(rule.kind(valid))
-    for wrong in (invalid, [valid], None, b"x", 1j, *([] if bool in rule.types else [True])):
-        expected = f"here: {name} = {wrong!r} is invalid; expected {choices}"
-        assert error_of(schema.check, name, wrong, rule, "here") == expected
+def test_every_rule_accepts_and_refuses():
+    for name, (valid, invalid, choices) in EXAMPLES.items():
+        rule = schema.ALL[name]
+        value = schema.check(name, valid, rule, "here")
+        assert value == rule.kind(valid) and type(value) is type(rule.kind(valid))
+        for wrong in (invalid, [valid], None, b"x", 1j, *([] if bool in rule.types else [True])):
+            expected = f"here: {name} = {wrong!r} is invalid; expected {choices}"
+            assert error_of(schema.check, name, wrong, rule, "here") == expected
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_every_rule_reads_text(name):
-    valid, invalid, choices = EXAMPLES[name]
-    rule = schema.ALL[name]
-    text = str(int(valid)) if isinstance(valid, bool) else str(valid)
-    assert schema.parse(name, text, rule, "here") == rule.kind(valid)
-    message = error_of(schema.parse, name, str(invalid), rule, "here")
-    assert message == f"here: {name} = {rule.kind(invalid)!r} is invalid; expected {choices}"
-    if rule.kind is not str:
-        message = error_of(schema.parse, name, "many", rule, "here")
-        assert message == f"here: {name} = 'many' is invalid; expected {choices}"
+def test_every_rule_reads_text():
+    for name, (valid, invalid, choices) in EXAMPLES.items():
+        rule = schema.ALL[name]
+        text = str(int(valid)) if isinstance(valid, bool) else str(valid)
+        assert schema.parse(name, text, rule, "here") == rule.kind(valid)
+        message = error_of(schema.parse, name, str(invalid), rule, "here")
+        assert message == f"here: {name} = {rule.kind(invalid)!r} is invalid; expected {choices}"
+        if str not in rule.types:
+            message = error_of(schema.parse, name, "many", rule, "here")
+            assert message == f"here: {name} = 'many' is invalid; expected {choices}"
 
 
-@pytest.mark.parametrize("name", ("k", "learning_rate", "loss"))
-def test_values_too_long_to_show_are_cut(name):
-    place = schema.ALL[name], "here"
-    assert len(error_of(schema.check, name, 10**400, *place)) < 200
-    assert len(error_of(schema.parse, name, "9" * 5000, *place)) < 200
-    assert len(error_of(schema.check, name, "x" * 5000, *place)) < 200
-    assert len(error_of(schema.check, name, 2**20000, *place)) < 200
+def test_every_default_is_valid():
+    for name, rule in schema.ALL.items():
+        value = schema.check(name, rule.default, rule, "here")
+        assert value == rule.default and type(value) is type(rule.default), name
+
+
+def test_values_too_long_to_show_are_cut():
+    for name in ("k", "learning_rate", "loss"):
+        place = schema.ALL[name], "here"
+        assert len(error_of(schema.check, name, 10**400, *place)) < 200
+        assert len(error_of(schema.parse, name, "9" * 5000, *place)) < 200
+        assert len(error_of(schema.check, name, "x" * 5000, *place)) < 200
+        assert len(error_of(schema.check, name, 2**20000, *place)) < 200
 
 
 @pytest.mark.parametrize(
@@ -170,7 +173,7 @@ def test_values_too_long_to_show_are_cut(name):
         (
             "augment",
             ("none", "adaptive", "cutout", "color,translation,cutout", "translation , color"),
-            ("", "colors", "color,", "auto,color", "color;cutout", "color color"),
+            ("", "colors", "color,", "auto,color", "color;cutout", "color color", "co lor", "color,\tcutout"),
         ),
         ("checkpoint", ("best", "latest", "0", "2000"), ("", "Best", "-1", "1.5", "dcgan-5")),
         ("samples_dir", (".", "a b/c"), ("", "\t", "a\0")),
@@ -196,20 +199,20 @@ def test_a_step_without_quotes():
     assert "is invalid" in error_of(schema.check, "checkpoint", 2**20000, schema.RUN["checkpoint"], "here")
 
 
-def test_a_whole_number_serves_where_a_fraction_is_expected():
+def test_integers_are_accepted_as_fractions():
     assert type(schema.check("leak", 0, schema.NETWORK["leak"], "here")) is float
     assert "batch_size = 8.0 is invalid" in error_of(schema.check, "batch_size", 8.0, schema.RUN["batch_size"], "here")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="names of Windows may be halves of surrogate pairs")
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows unpaired surrogates in names")
 @pytest.mark.parametrize("name", ("pics_dir", "init_from"))
-def test_a_name_that_no_file_can_have(name):
+def test_a_path_that_no_file_can_have(name):
     assert "is invalid" in error_of(schema.check, name, "\ud800", schema.RUN[name], "here")
     assert schema.check(name, "\udcff", schema.RUN[name], "here")  # a byte that is not UTF-8, as Python reads it
 
 
 def test_what_a_resumed_run_may_change():
-    """A setting that affects what is learned must not be changed silently."""
+    """A resumed run must not silently change a setting that affects training."""
     free = [name for name, rule in schema.ALL.items() if rule.on_resume == "free"]
     sampling = [name for name, rule in schema.ALL.items() if rule.sampling]
     folders = ["isTrain", "pics_dir", "samples_dir", "checkpoints_dir", "cache_dir", "init_from"]
@@ -226,9 +229,9 @@ def test_values_of_runs_saved_before_a_setting_existed_are_valid():
 
 
 def test_marks_add_up():
-    rule = rules.fixed_on_resume(rules.integer(0), legacy_value=1, old_defaults=(2, 3))
-    assert (rule.sampling, rule.on_resume, rule.legacy_value, rule.old_defaults) == (False, "keep", 1, (2, 3, 1))
-    assert rules.sampling(rules.changeable_on_resume(rules.integer(1)))[-4:] == (True, "change", None, ())
+    rule = rules.fixed_on_resume(rules.integer(5, lowest=0), legacy_value=1, old_defaults=(2, 3))
+    assert (rule.default, rule.on_resume, rule.legacy_value, rule.old_defaults) == (5, "keep", 1, (2, 3, 1))
+    assert rules.sampling(rules.changeable_on_resume(rules.switch(1)))[-4:] == (True, "change", None, ())
     assert settings.Run._fields == tuple(schema.RUN) and settings.Network._fields == tuple(schema.NETWORK)
 
 

@@ -1,28 +1,18 @@
-"""image_size: squares and rectangles, which of them are possible, and which are named in place of others."""
+"""image_size: its text, and the hint for impossible sizes."""
 
 import pytest
 
+from model import shapes
 from utils.config import schema, settings, sizes
 from utils.errors import UserError
 
 
 @pytest.mark.parametrize("text, size", (("64", 64), ("64x64", 64), ("64x96", "64x96"), (" 64 X 96 ", "64x96")))
-def test_a_size_has_one_form(text, size):
+def test_a_size_has_only_one_form(text, size):
     resolved = settings.resolve(["--image_size", text]).network
     assert resolved.image_size == size and type(resolved.image_size) is type(size)
-    assert (resolved.height, resolved.width) == sizes.sides(size) and sizes.size_of(*sizes.sides(size)) == size
+    assert (resolved.height, resolved.width) == shapes.sides(size) and shapes.format_size(*shapes.sides(size)) == size
     assert resolved._replace(filters=3).width == resolved.width
-
-
-def test_which_sizes_are_possible():
-    squares = [size for size in range(2000) if sizes.is_possible(size)]
-    assert squares[:12] == [8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56] and squares[-2:] == [896, 1024]
-    assert {8, 16, 32, 64, 128, 256, 512, 1024} <= set(squares)  # those of earlier versions
-    for size in ("64x96", "96x64", "48x80", "16x64", "256x1024", "80x112", "896x1024"):
-        assert sizes.is_possible(size), size
-    for size in ("64x72", "60x96", "16x72", "8x6", "512x2048", "65x65", "0x64", "100x200"):
-        assert not sizes.is_possible(size), size
-    assert all(map(sizes.is_possible, (sizes.size_of(*pair) for pair in sizes._possible())))
 
 
 @pytest.mark.parametrize(
@@ -42,13 +32,13 @@ def test_which_sizes_are_possible():
         ("wide", ""),
     ),
 )
-def test_an_impossible_size_is_refused_with_the_nearest(value, hint):
+def test_error_of_an_impossible_size_names_the_nearest(value, hint):
     with pytest.raises(UserError) as raised:
         schema.check("image_size", value, schema.ALL["image_size"], "here")
     assert str(raised.value) == f"here: image_size = {value!r} is invalid; expected {sizes.CHOICES}{hint}"
 
 
-def test_windows_of_a_rectangle_need_its_shorter_side():
+def test_load_size_is_at_least_the_shorter_side():
     with pytest.raises(UserError) as raised:
         settings.resolve(["--crop", "random", "--load_size", "63", "--image_size", "96x64"])
     assert "load_size = 63 is less than the shorter side of image_size = 96x64" in str(raised.value)

@@ -1,19 +1,14 @@
-"""What is printed first. No TensorFlow here."""
+"""The lines printed at the start. No TensorFlow here."""
 
 import os
 
 import pytest
-from params_copy import Copy
+from params_copy import edited_copy, untouched_copy  # noqa: F401  (fixtures)
 
 from utils.config import help, schema, settings, startup
 from utils.tasks import find_task
 
 DEFAULTS = "  Settings:      all at their defaults; --show_settings lists them"
-
-
-@pytest.fixture
-def copy(tmp_path):
-    return Copy(tmp_path)
 
 
 def lines_of(copy, *argv):
@@ -25,12 +20,12 @@ def lines_of(copy, *argv):
 
 
 def unwrapped(lines):
-    """Return lines as one, for where they are broken depends on the length of paths."""
+    """Join lines: the length of paths determines where they are wrapped."""
     return " ".join(" ".join(lines).split())
 
 
-def test_training(copy):
-    assert lines_of(copy) == [
+def test_training(untouched):
+    assert lines_of(untouched) == [
         "Training for 300 epochs on the images in /pics",
         "  Sample grids:  /samples/train_<step>.png, every 100 steps",
         "  Checkpoints:   /checkpoints, with history.csv and report.html",
@@ -40,24 +35,23 @@ def test_training(copy):
     ]
 
 
-def test_sampling(copy):
-    assert lines_of(copy, "--isTrain", "0") == [
+def test_sampling(untouched):
+    assert lines_of(untouched, "--isTrain", "0") == [
         "Generating 64 samples with the best checkpoint in /checkpoints",
         "  Grid:          /samples/sample_<step>_seed0_run<id>_n64.png",
         DEFAULTS,
     ]
     argv = ["--isTrain", "0", "--num_samples", "1", "--single", "1", "--sample_seed", "7", "--checkpoint", "2000"]
-    assert lines_of(copy, *argv) == [
+    assert lines_of(untouched, *argv) == [
         "Generating 1 sample with step 2000 in /checkpoints",
         "  Grid:          /samples/sample_<step>_seed7_run<id>_n1.png",
         "  Single files:  /samples/sample_<step>_seed7_run<id>_n1/",
-        "  Command line:  checkpoint = 2000, num_samples = 1, single = 1,",
-        "                 sample_seed = 7",
+        "  Command line:  checkpoint = 2000, num_samples = 1, single = 1, sample_seed = 7",
     ]
 
 
-def test_evaluating(copy):
-    assert lines_of(copy, "--isTrain", "0", "--evaluate", "1", "--checkpoint", "latest") == [
+def test_evaluating(untouched):
+    assert lines_of(untouched, "--isTrain", "0", "--evaluate", "1", "--checkpoint", "latest") == [
         "Evaluating the latest checkpoint in /checkpoints",
         "  Images:        /pics",
         "  Comparison:    /samples/nearest_<step>_run<id>.png",
@@ -79,10 +73,10 @@ def test_evaluating(copy):
         (["--cache_dir", "d"], "  Image cache:   /d"),
     ),
 )
-def test_what_happens_and_where(copy, argv, expected):
-    lines = lines_of(copy, *argv)
+def test_what_happens_and_where(untouched, argv, expected):
+    lines = lines_of(untouched, *argv)
     assert expected in lines
-    # A folder is said once, other settings by their names, too.
+    # The first lines show folders; the names of other settings are also listed.
     assert len(lines) == 6 and lines[5] == (
         DEFAULTS if "dir" in argv[0] else f"  Command line:  {argv[0][2:]} = {argv[1]}"
     )
@@ -105,8 +99,20 @@ def test_settings_of_the_command_line_and_changed_ones(copy):
     assert unwrapped(lines[2:]) == "Changed in params.py: num_samples = 9"
 
 
-def test_settings_without_effect_are_named(copy):
-    assert lines_of(copy, "--isTrain", "0", "--filters", "8", "--epochs", "2", "--pics_dir", "x")[2:] == [
+def test_missing_settings_are_named_with_their_defaults(copy):
+    copy.edit("freeze_d = 0\n", "")
+    copy.edit('on_lost_game = "warn"\n', "")
+    copy.edit("channels = 3\n", "", "model/params.py")
+    lines = lines_of(copy, "--channels", "1")
+    line = "params.py lacks freeze_d, on_lost_game; using their defaults: freeze_d = 0, on_lost_game = warn"
+    assert lines[5:] == ["  Command line:  channels = 1", line]
+    lines = lines_of(copy, "--show_settings")
+    assert lines[5:8] == [DEFAULTS, line, "model/params.py lacks channels; using their defaults: channels = 3"]
+    assert "freeze_d = 0" in "".join(lines[8:])
+
+
+def test_settings_without_effect_are_named(untouched):
+    assert lines_of(untouched, "--isTrain", "0", "--filters", "8", "--epochs", "2", "--pics_dir", "x")[2:] == [
         DEFAULTS,
         "  Ignored (no effect with plain samples): epochs = 2, filters = 8",
     ]
@@ -131,20 +137,20 @@ def test_settings_without_effect_on_what_is_asked_for_are_named(copy):
 
 
 @pytest.mark.parametrize("argv", ([], ["--isTrain", "0"], ["--isTrain", "0", "--evaluate", "1"]))
-def test_show_settings_lists_all_in_the_sections_of_the_files(copy, argv):
-    lines = lines_of(copy, *argv, "--show_settings")
-    plain = lines_of(copy, *argv)
+def test_show_settings_lists_all_in_the_sections_of_the_files(untouched, argv):
+    lines = lines_of(untouched, *argv, "--show_settings")
+    plain = lines_of(untouched, *argv)
     assert lines[: len(plain)] == plain
     text = "\n".join(lines[len(plain) :])
     position = -1
-    for (file, title), entries in help.sections_of(settings.read_files()).items():
+    for (title, file), entries in help.group_by_section(settings.read_files()).items():
         is_unused = "--isTrain" not in argv and all(schema.ALL[name].sampling for name in entries)
         assert text.index(f"{title}, in {file}{' (only for sampling)' if is_unused else ''}\n") > position
         for name in entries:
             position = text.index(f" {name} = ", position + 1)
-    values = dict(copy.resolve(*argv).run._asdict(), **copy.resolve(*argv).network._asdict())
+    values = dict(untouched.resolve(*argv).run._asdict(), **untouched.resolve(*argv).network._asdict())
     for name, value in values.items():
-        shown = "''" if value == "" else str(value).replace(copy.root + os.sep, "/").replace(os.sep, "/")
+        shown = "''" if value == "" else str(value).replace(untouched.root + os.sep, "/").replace(os.sep, "/")
         assert f"{name} = {shown}," in text + "," or f"{name} = {shown}\n" in text
     assert max(map(len, lines)) <= 80
 
@@ -157,25 +163,20 @@ def test_lines_fit_80_columns_where_paths_allow_it():
         "timelapse",
         "classes",
         "export",
-    )  # tasks of sampling that exclude each other
-    every, of_training = ([
-        word
-        for name, rule in schema.ALL.items()
-        if not rule.is_path and (with_sampling or not rule.sampling) and name not in alone
-        for word in ("--" + name, _example(name))
-    ] for with_sampling in (True, False))  # fmt: skip
-    for argv in (of_training, [*every, "--isTrain", "0"], [*every, "--isTrain", "0", "--evaluate", "0"]):
+    )  # tasks that are mutually exclusive, and settings that need one
+    for options in ((), ("--isTrain", "0"), ("--isTrain", "0", "--evaluate", "0")):
+        argv = []
+        for name, rule in schema.ALL.items():
+            if not rule.is_path and name not in alone and (options or not rule.sampling):
+                argv += ["--" + name, str(rule.default or 0)]
+        argv += options
         resolved = settings.resolve([*argv, "--show_settings"])
         task = None if resolved.run.isTrain else find_task(resolved.run)
-        lines = startup.describe(resolved, argv, task).split("\n")
-        for line in lines:
+        for line in startup.describe(resolved, argv, task).split("\n"):
             assert len(line) <= 80 or settings.ROOT in line, line
     long = os.sep + "long" * 30
     lines = startup.describe(settings.resolve(["--init_from", long]), ["--init_from", long]).split("\n")
     assert f"  Command line:  init_from = {os.path.abspath(long)}" in lines
-    assert startup._joined(["a" * 40, "b" * 35], "  ", 2) == ["  " + "a" * 40 + ", " + "b" * 35]  # with a comma, 80
-    assert startup._joined(["a" * 40, "b" * 36], "  ", 2) == ["  " + "a" * 40 + ",", "  " + "b" * 36]
-
-
-def _example(name):
-    return str(getattr(settings.resolve([]).run, name, None) or getattr(settings.resolve([]).network, name, 0))
+    assert startup._list("  ", ["a" * 40, "b" * 36]) == ["  " + "a" * 40 + ", " + "b" * 36]  # 80
+    assert startup._list("  ", ["a" * 40, "b" * 35 + " c"]) == ["  " + "a" * 40 + ",\n  " + "b" * 35 + " c"]
+    assert startup._list("  ", []) == []

@@ -35,6 +35,7 @@ def run_batches(batches, start, count):
         session.run(batches.initializer, {batches.start: start})
         taken = [session.run([batches.images, batches.labels]) for _ in range(count)]
     images, labels = zip(*taken)
+    assert np.min(images) >= -1 and np.max(images) <= 1
     return np.round(np.array(images) * 127.5 + 127.5).astype(int), np.array(labels)
 
 
@@ -61,6 +62,7 @@ def test_batches_are_scaled_labelled_and_start_anywhere(graph, choose):
     assert batches.images.shape.as_list() == [5, 16, 16, 3] and batches.images.dtype == tf.float32
     assert batches.labels.shape.as_list() == [5] and batches.labels.dtype == tf.int32
     images, labels = run_batches(batches, 0, 6)
+    assert (images.min(), images.max()) == (array.min(), array.max()) == (0, 255)
     indices = EpochShuffle(12, 3).take(0, 30).reshape(6, 5)
     assert np.array_equal(images, array[indices]) and np.array_equal(labels, dataset.labels[indices])
     images, labels = run_batches(batches, 20, 1)
@@ -79,22 +81,12 @@ def test_windows_and_mirrors_are_those_of_earlier_versions(graph, choose):
     assert images[0, :, 0, 0].tolist() == [[181, 188, 42], [95, 45, 6], [163, 192, 95], [95, 108, 139]]
 
 
-@pytest.mark.parametrize("n", (1, 2))
-def test_fewer_images_than_a_batch_are_repeated(graph, choose, n):
-    dataset, array = some_images(n=n)
+def test_fewer_images_than_a_batch_are_repeated(graph, choose):
+    dataset, array = some_images(n=2)
     images, _ = run_batches(build_batches(dataset, choose(), 4), 0, 3)
     assert images.shape[:2] == (3, 4)
     for i, image in enumerate(array):
-        assert [(drawn == image).all() for drawn in images.reshape(12, 16, 16, 3)].count(True) == 12 // n, i
-
-
-def test_images_are_between_minus_one_and_one(graph, choose):
-    dataset, array = some_images()
-    batches = build_batches(dataset, choose(seed=3), 12)
-    with tf.Session() as session:
-        session.run(batches.initializer, {batches.start: 0})
-        images = session.run(batches.images)
-    assert (array.min(), array.max()) == (0, 255) and (images.min(), images.max()) == (-1.0, 1.0)
+        assert [(drawn == image).all() for drawn in images.reshape(12, 16, 16, 3)].count(True) == 6, i
 
 
 def place_of(window, image):
@@ -107,9 +99,9 @@ def place_of(window, image):
 
 def test_windows_are_drawn_from_everywhere_and_depend_on_the_place_in_the_data_only(graph, choose):
     dataset, array = some_images(n=8, size=12)
-    batches = build_batches(dataset, choose(image_size=8), 4)
-    assert batches.images.shape.as_list() == [4, 8, 8, 3]
-    images, _ = run_batches(batches, 0, 100)
+    batches = build_batches(dataset, choose(image_size=8), 100)
+    assert batches.images.shape.as_list() == [100, 8, 8, 3]
+    images, _ = run_batches(batches, 0, 4)
     order = EpochShuffle(8, 1).take(0, 400)
     places = [place_of(window, array[i]) for window, i in zip(images.reshape(-1, 8, 8, 3), order)]
     assert None not in places
@@ -118,16 +110,16 @@ def test_windows_are_drawn_from_everywhere_and_depend_on_the_place_in_the_data_o
         counts[y, x] += 1
     assert counts.min() >= 3 and counts.max() <= 35  # 16 each, give or take
     assert len(set(places[:4])) > 1  # not one for a whole batch
-    later, _ = run_batches(batches, 200, 3)
-    assert np.array_equal(later, images[50:53])
+    later, _ = run_batches(batches, 200, 2)
+    assert np.array_equal(later, images[2:])
 
 
 def test_windows_that_are_not_square(graph, choose):
     array = np.random.RandomState(0).randint(0, 256, (4, 12, 15, 3)).astype(np.uint8)
     dataset = ImageDataset(InMemory(array), np.zeros(4, np.int32), ["a"], "", None)
-    batches = build_batches(dataset, choose(image_size="8x12", mirror=1), 4)
-    assert batches.images.shape.as_list() == [4, 8, 12, 3]
-    images, _ = run_batches(batches, 0, 100)
+    batches = build_batches(dataset, choose(image_size="8x12", mirror=1), 100)
+    assert batches.images.shape.as_list() == [100, 8, 12, 3]
+    images, _ = run_batches(batches, 0, 4)
     seen = set()
     for window, i in zip(images.reshape(-1, 8, 12, 3), EpochShuffle(4, 1).take(0, 400)):
         places = [(y, x, turn) for y in range(5) for x in range(4) for turn in (1, -1)]
@@ -141,24 +133,24 @@ def test_workers_get_the_rows_of_the_same_batches(graph, choose):
     dataset, _ = some_images(n=8, size=12)
     settings = choose(image_size=8, mirror=1)
     whole, labels = run_batches(build_batches(dataset, settings, 6), 5, 9)
-    for rows in (slice(0, 2), slice(2, 6)):
-        batches = build_batches(dataset, settings, 6, rows)
-        assert batches.size == 6 and batches.images.shape[0] == batches.labels.shape[0] == rows.stop - rows.start
-        images, labels_of_rows = run_batches(batches, 5, 9)
-        assert np.array_equal(images, whole[:, rows]) and np.array_equal(labels_of_rows, labels[:, rows])
+    rows = slice(2, 6)
+    batches = build_batches(dataset, settings, 6, rows)
+    assert batches.size == 6 and batches.images.shape[0] == batches.labels.shape[0] == 4
+    local_images, local_labels = run_batches(batches, 5, 9)
+    assert np.array_equal(local_images, whole[:, rows]) and np.array_equal(local_labels, labels[:, rows])
 
 
 def test_half_of_the_images_are_mirrored_at_random(graph, choose):
     dataset, array = some_images(n=8)
-    batches = build_batches(dataset, choose(mirror=1), 4)
-    images, _ = run_batches(batches, 0, 100)
+    batches = build_batches(dataset, choose(mirror=1), 100)
+    images, _ = run_batches(batches, 0, 4)
     expected = array[EpochShuffle(8, 1).take(0, 400)]
     images = images.reshape(expected.shape)
     same = (images == expected).all((1, 2, 3))
     mirrored = (images == expected[:, :, ::-1]).all((1, 2, 3))
     assert (same ^ mirrored).all() and 150 < mirrored.sum() < 250
-    later, _ = run_batches(batches, 200, 3)
-    assert np.array_equal(later.reshape(12, 16, 16, 3), images[200:212])
+    later, _ = run_batches(batches, 200, 1)
+    assert np.array_equal(later[0], images[200:300])
 
 
 def test_window_and_mirror_are_drawn_independently(graph, choose):
@@ -184,7 +176,7 @@ def test_waiting_is_measured(graph, choose):
     with tf.Session() as session:
         session.run(batches.initializer, {batches.start: 0})
         assert 0.1 < session.run(batches.wait_seconds) < 2
-        time.sleep(1)
+        time.sleep(0.7)
         assert session.run(batches.wait_seconds) == 0  # it was ready before it was asked for
 
 

@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import gradient
+from conftest import failing, gradient
 from PIL import Image
 from preparing import RECIPE, decode_here, in_cache, load, own_folders
 
@@ -34,13 +34,13 @@ def in_this_process(monkeypatch):
 
 
 @pytest.mark.parametrize("length", (0, 1, 5 * RECORD + 100))
-def test_truncated_records_are_decoded_again(run, length):
+def test_truncated_records_are_decoded_again(run, length, capsys):
     before, _ = load(run)
     os.truncate(in_cache(run, ".records"), length)
     after, summary = load(run)
     assert np.array_equal(before, after)
     assert summary.decoded == 12 - length // RECORD
-    assert summary.damage.endswith(f"was truncated; decoding {summary.decoded} images again")
+    assert f".records was truncated; decoding {summary.decoded} images again.\n" in capsys.readouterr().out
 
 
 def test_overwritten_records_are_never_used(run, capsys):
@@ -71,13 +71,14 @@ def test_a_damaged_record_whose_image_is_gone_is_one_line(run, pics):
 @pytest.mark.parametrize(
     "rubbish", (b"rubbish" * 1000, b"", b"SQLite format 3\0" + b"\xff" * 5000), ids=("text", "empty", "a header")
 )
-def test_an_overwritten_index_is_made_again(run, rubbish):
+def test_an_overwritten_index_is_made_again(run, rubbish, capsys):
     before, _ = load(run)
     with open(in_cache(run, ".sqlite"), "wb") as file:
         file.write(rubbish)
     after, summary = load(run)
     assert summary.decoded == 12 and np.array_equal(before, after)
-    assert ("is damaged" in summary.damage) == bool(rubbish)
+    assert summary.decoded == 12
+    assert ("Cache repaired: " in capsys.readouterr().out) == bool(rubbish)
 
 
 def test_an_index_damaged_inside_never_gives_a_wrong_image(run):
@@ -114,16 +115,16 @@ def test_a_damaged_record_is_one_line_even_without_the_index(run):
     os.remove(in_cache(run, ".sqlite"))
     with pytest.raises(UserError, match="is damaged, and an image to rebuild it from was removed or changed"):
         dataset.records.take(np.arange(12))
-    assert dataset.paths_of(0) == [] and len(load(run)[0]) == 12
+    assert dataset.find_paths(0) == [] and len(load(run)[0]) == 12
 
 
-def test_an_index_of_a_later_version_is_replaced(run):
+def test_an_index_of_a_later_version_is_replaced(run, capsys):
     load(run)
     with sqlite3.connect(in_cache(run, ".sqlite")) as database:
         database.execute("PRAGMA user_version = 77")
     database.close()
     _, summary = load(run)
-    assert summary.decoded == 12 and "another version" in summary.damage
+    assert summary.decoded == 12 and "another version of this program wrote it" in capsys.readouterr().out
 
 
 def test_a_cache_folder_that_is_not_a_folder_is_one_line(run, tmp_path):
@@ -141,7 +142,7 @@ def test_an_index_that_is_not_damaged_is_kept(run, monkeypatch, message):
         raise sqlite3.OperationalError(f"{message} (5)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache.Index, "compare", fail)
+        patch.setattr(cache.Cache, "compare", fail)
         with pytest.raises(UserError, match=r"cannot be written \(.*\); free some space or choose another folder"):
             load(run)
     assert load(run)[1].decoded == 0
@@ -170,21 +171,26 @@ def test_unused_records_are_removed_in_the_end(run, pics, monkeypatch):
         assert np.array_equal(records, before[[0, 2, 3, 4, 5, 6, 8, 9, 10, 11]])
     size = os.path.getsize(in_cache(run, ".records"))
     assert len(paths) > 1 and size <= (2 * 10 + 10 + 10) * RECORD
-    monkeypatch.setattr(dataset.records, "_rebuild", None)  # which would be called for an overwritten record
+    monkeypatch.setattr(dataset.records, "_rebuild", None)  # an overwritten record would call it
     assert np.array_equal(dataset.records.take(np.arange(12)), before)
 
 
 def test_a_cache_that_cannot_be_compacted_is_used_as_it_is(run, pics, monkeypatch):
     monkeypatch.setattr(cache, "SLACK", 0)
     load(run)
-    for path in list(pics.rglob("*.jpg"))[:8]:
+    for path in sorted(pics.rglob("*.jpg"))[:8]:
         path.unlink()
 
-    def full(*arguments):
-        raise OSError(28, "No space left on device")
+    def full(path, mode):
+        return failing(28)() if mode == "wb" else open(path, mode)
 
-    monkeypatch.setattr(cache.Cache, "_copy", full)
-    assert len(load(run)[0]) == 4
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "open", full, raising=False)
+        before = load(run)[0]
+    assert len(before) == 4 and os.path.getsize(in_cache(run, ".records")) == 12 * RECORD
+    after, summary = load(run)  # there is space again
+    assert np.array_equal(before, after) and summary.decoded == 0
+    assert os.path.getsize(in_cache(run, ".records")) == 4 * RECORD
 
 
 # --- Several runs ----------------------------------------------------------------------------------------------------
@@ -220,7 +226,7 @@ def test_a_reader_is_not_disturbed_by_the_next_run(run, pics, monkeypatch):
     for path in pics.rglob("*.jpg"):
         Image.fromarray(gradient(20, 20, (0.1, 0.1, 0.1))).save(str(path))
     assert load(run)[1].decoded == 12
-    monkeypatch.setattr(dataset.records, "_rebuild", None)  # which would be called for an overwritten record
+    monkeypatch.setattr(dataset.records, "_rebuild", None)  # an overwritten record would call it
     assert np.array_equal(dataset.records.take(np.arange(12)), before)
 
 
@@ -258,7 +264,7 @@ def test_compacting_under_a_reader_on_windows(run, pics, monkeypatch, open_elsew
     assert np.array_equal(load(run)[0], before) and in_cache(run, ".records") != old
 
 
-def test_a_damaged_index_under_a_reader_on_windows(run, monkeypatch, open_elsewhere):
+def test_a_damaged_index_under_a_reader_on_windows(run, monkeypatch, open_elsewhere, capsys):
     """The next run starts a new index, and does not overwrite the records that it could not remove."""
     dataset, _ = prepare.prepare_images(run, RECIPE)
     before, path = dataset.records.take(np.arange(12)), in_cache(run, ".records")
@@ -268,7 +274,7 @@ def test_a_damaged_index_under_a_reader_on_windows(run, monkeypatch, open_elsewh
     with open(path, "r+b") as file:
         content = file.read()
     records, summary = load(run)
-    assert summary.decoded == 12 and "is damaged" in summary.damage and np.array_equal(records, before)
+    assert summary.decoded == 12 and "cannot be used" in capsys.readouterr().out and np.array_equal(records, before)
     with open(path, "rb") as file:
         assert file.read(len(content)) == content
     monkeypatch.setattr(dataset.records, "_rebuild", None)

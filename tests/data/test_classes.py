@@ -5,7 +5,7 @@ import pytest
 from conftest import InMemory
 
 from utils import data
-from utils.data.classes import Labels
+from utils.data.classes import label_images
 from utils.errors import UserError
 
 
@@ -21,12 +21,9 @@ def refused(dataset, run, trained=None):
 
 def test_labels_are_indices_into_the_sorted_names():
     paths = [b"a-b/1.jpg", b"a/1.jpg", b"a/a-b/1.jpg", b"lone.jpg", b"z\xff/1.jpg"]  # as sorted by the index
-    labels = Labels(len(paths))
-    for i, path in enumerate(paths):
-        labels.add(i, path)
-    numbers, names = labels.sorted()
-    assert names == ["a", "a-b", "z\udcff"] and numbers.dtype == np.int32
-    assert numbers.tolist() == [1, 0, 0, -1, 2]
+    labels, names = label_images(paths)
+    assert names == ["a", "a-b", "z\udcff"] and labels.dtype == np.int32
+    assert labels.tolist() == [1, 0, 0, -1, 2]
 
 
 def test_classes_that_can_be_learnt_or_are_the_same(tiny):

@@ -42,7 +42,7 @@ def test_images_are_in_path_order_with_their_labels(run, pics):
     assert dataset.classes == ["blue", "red"]
     assert dataset.labels.tolist() == [0] * 7 + [-1] + [1] * 7
     # Three files with the same content: each path of a record is named.
-    assert set(dataset.paths_of(7)) == {"lone.png", "blue/0.jpg.png", "red/deep/er/x.png"}
+    assert set(dataset.find_paths(7)) == {"lone.png", "blue/0.jpg.png", "red/deep/er/x.png"}
 
 
 def test_load_prints_what_was_found_and_returns_the_images(tiny, run, capsys):
@@ -106,7 +106,7 @@ def test_each_file_is_decoded_once(run, pics):
     assert np.array_equal(after[2], decode_alone(str(pics / "blue" / "2.jpg"), RECIPE))
     assert np.array_equal(after[6], decode_alone(str(pics / "blue" / "9.jpg"), RECIPE))
     assert np.array_equal(after[7:], before[6:11])
-    # A file of which only the modification time has changed counts as changed, too.
+    # A new modification time alone counts as a change.
     os.utime(str(pics / "red" / "0.jpg"), (1, 1))
     assert load(run)[1].decoded == 1
 
@@ -141,6 +141,16 @@ def test_an_image_in_the_place_of_another_is_noticed(run, pics, how):
         assert (os.path.getsize(path), os.stat(path).st_mtime_ns) == (status.st_size, status.st_mtime_ns)
     assert load(run)[1].decoded == (2 if how == "exchanged" else 1)
     assert load(run)[1].decoded == 0
+
+
+def test_images_with_alpha_are_composited_on_a_background(run, pics):
+    Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(str(pics / "blue" / "0.png"))
+    dataset, _ = prepare.prepare_images(run, RECIPE._replace(channels=4, background=()))
+    shown = dataset.composite_on("red")
+    assert dataset.records.shape == (13, 16, 16, 4) and shown.records.shape == (13, 16, 16, 3)
+    assert (shown.records.take(np.array([1])) == [255, 0, 0]).all() and dataset.class_counts() == (7, 6)
+    opaque, _ = prepare.prepare_images(run, RECIPE)
+    assert opaque.composite_on("red") is opaque
 
 
 def test_every_recipe_has_a_cache_of_its_own(run):
@@ -180,7 +190,7 @@ def test_caches_of_earlier_versions_stay_valid(run):
     # They stored the path of this file; the folder may have been moved since.
     with index.sqlite3.connect(in_cache(run, ".sqlite")) as database:
         database.execute("UPDATE facts SET value = '/elsewhere/' || value WHERE name = 'records'")
-        database.execute("DROP TABLE changes")  # which they did not have
+        database.execute("DROP TABLE changes")  # they did not have it
     database.close()
     assert load(run)[1].decoded == 0
 
@@ -214,7 +224,7 @@ def test_a_cache_folder_with_an_odd_name(run, name):
     folder = os.fsdecode(os.path.join(os.fsencode(run.cache_dir), name))
     os.mkdir(folder)
     dataset, _ = prepare.prepare_images(run._replace(cache_dir=folder), RECIPE)
-    assert dataset.paths_of(7) == ["red/1.jpg"]
+    assert dataset.find_paths(7) == ["red/1.jpg"]
 
 
 @pytest.mark.parametrize(

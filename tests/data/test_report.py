@@ -27,7 +27,7 @@ def images_of(labels, classes):
     return ImageDataset(InMemory(noise), np.int32(labels), classes, "", None)
 
 
-NOTHING = report.Summary([], collections.Counter(), 0, 0, 0.0, "", collections.Counter())
+NOTHING = report.Summary([], collections.Counter(), 0, 0, 0.0, collections.Counter())
 
 
 def test_everything_that_is_left_out_is_said(run):
@@ -37,7 +37,6 @@ def test_everything_that_is_left_out_is_said(run):
         hidden=7,
         decoded=1,
         seconds=1.25,
-        damage="it was damaged",
         high_bit_depth=collections.Counter(
             {("16-bit PNG", (0.0, 4095.0)): 2, ("32-bit TIFF", (-1024.0, 16777215.0)): 1}
         ),
@@ -49,7 +48,6 @@ def test_everything_that_is_left_out_is_said(run):
         "Unusable, left out: 6",
         *[f"  {i}.jpg: why" for i in range(5)],
         f"  ... all are listed in {os.path.join(run.checkpoints_dir, 'skipped.csv')}",
-        "Cache repaired: it was damaged.",
         f"Prepared 1 file in 1.2 s; the cache is in {run.cache_dir}.",
         "More than 8 bits: 2 16-bit PNG files with white at 4095, 1 32-bit TIFF file with black at -1024 and white at "
         "16777215; if that is wrong, set white_level.",

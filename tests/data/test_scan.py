@@ -1,11 +1,13 @@
 """What a scan of pics_dir finds: odd names, links, loops, and what it ignores."""
 
+import errno
 import os
 import subprocess
 import sys
 import types
 
 import pytest
+from conftest import failing
 
 from utils.data.scan import Scan
 from utils.errors import UserError
@@ -88,7 +90,7 @@ def test_a_pipe_is_not_opened(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="folders are opened as on Unix")
 def test_folders_nested_deeper_than_the_recursion_limit(tmp_path):
     folder = os.open(str(tmp_path), os.O_RDONLY)
-    for _ in range(1500):
+    for _ in range(1050):
         os.mkdir("d", dir_fd=folder)
         inner = os.open("d", os.O_RDONLY, dir_fd=folder)
         os.close(folder)
@@ -96,7 +98,7 @@ def test_folders_nested_deeper_than_the_recursion_limit(tmp_path):
     os.close(os.open("x.jpg", os.O_CREAT, dir_fd=folder))
     os.close(folder)
     try:
-        assert scanned(tmp_path)[0] == [b"d/" * 1500 + b"x.jpg"]
+        assert scanned(tmp_path)[0] == [b"d/" * 1050 + b"x.jpg"]
     finally:  # pytest removes folders recursively, and so does Python
         subprocess.check_call(["rm", "-rf", str(tmp_path / "d")])
 
@@ -141,11 +143,14 @@ def test_nested_folders_on_windows(tmp_path, monkeypatch):
         def __exit__(self, *error):
             return self._entries.__exit__(*error)
 
+        def close(self):
+            self._entries.close()
+
     monkeypatch.setattr(os, "scandir", Entries)
     assert scanned(tmp_path)[0] == [b"a/b/c/1.jpg"]
 
 
-def test_no_folder_is_one_line(tmp_path):
+def test_no_folder_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"gone does not exist; it should hold images as <class>/<n>\.jpg"):
         Scan(str(tmp_path / "gone"))
     os.symlink("nowhere", str(tmp_path / "link"))
@@ -154,3 +159,6 @@ def test_no_folder_is_one_line(tmp_path):
     write(tmp_path / "file")
     with pytest.raises(UserError, match=r"file is not a folder; it should hold"):
         Scan(str(tmp_path / "file"))
+    monkeypatch.setattr(os, "scandir", failing(errno.EACCES))
+    with pytest.raises(UserError, match=r"cannot be read \(Permission denied\); change its permissions"):
+        Scan(str(tmp_path))

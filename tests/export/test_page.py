@@ -1,4 +1,4 @@
-"""The page in a real browser: its images are the program's, every control works, and nothing is asked of anybody."""
+"""The page in a real browser: its images are the program's, every control works, and it requests nothing."""
 
 import pathlib
 import re
@@ -6,34 +6,10 @@ import time
 
 import numpy as np
 import pytest
-from conftest import Program
+from exported import CLASSES, exported  # noqa: F401  (fixture)
 from PIL import Image
 
 pytest.importorskip("py_mini_racer")
-
-CLASSES = ("<img src=x onerror=alert(1)>", "b & c")
-
-
-@pytest.fixture(scope="module", params=["color", "gray, classes, not square"])
-def exported(request, tmp_path_factory):
-    """A program that was trained for two steps, with its page and some of its picks."""
-    folder = tmp_path_factory.mktemp("page")
-    for i in range(12):
-        (folder / "pics" / CLASSES[i % 2]).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.full((16, 16, 3), 20 * i, np.uint8)).save(str(folder / "pics" / CLASSES[i % 2] / f"{i}.png"))
-    program = Program(folder / "a copy", folder / "pics")
-    options, names, sides = [], ["0", "1", "2"], (16, 16)
-    if request.param != "color":
-        options = ["--conditional", "1", "--channels", "1", "--upsample", "transposed", "--kernel", "5"]
-        options, sides = [*options, "--image_size", "16x24"], (16, 24)
-        names = [f"{CLASSES[0]}:0", f"{CLASSES[0]}:1", f"{CLASSES[1]}:7"]
-    program.train("--max_steps", "2", "--metrics_every", "0", "--filters", "8", "--output_filters", "4", *options)
-    picks = ["--picks", ",".join(names)]
-    program.train("--isTrain", "0", "--export", "page", *picks)
-    program.train("--isTrain", "0", *picks)
-    (page,) = program.samples.glob("export_00000002_run*/generator.html")
-    program.page, program.names, program.sides = pathlib.Path(str(page)), names, sides
-    return program
 
 
 def wait_for(browser, condition):
@@ -45,16 +21,21 @@ def wait_for(browser, condition):
     raise AssertionError(f"never: {condition}")
 
 
-@pytest.fixture
-def page(exported, browser):
-    """The page, with all its images."""
-    browser.open(exported.page)
+def open_page(browser, program, **window):
+    """Open the page of a program and wait for all its images."""
+    browser.open(pathlib.Path(str(program.exported)) / "generator.html", **window)
     wait_for(browser, IDLE)
+
+
+@pytest.fixture
+def page(exported, browser):  # noqa: F811
+    """The page with all its images."""
+    open_page(browser, exported)
     return browser
 
 
 IDLE = "!painter.current && !painter.waiting.size"
-# Out of a copy: Chromium warns of a canvas that is read often.
+# It reads a copy: Chromium warns about a canvas that is read often.
 COPY = """
 const pixelsIn = (canvas) => {
   const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
@@ -72,16 +53,17 @@ def large(page):
 
 
 @pytest.mark.slow
-def test_images_are_those_of_the_program(exported, page):
+def test_images_match_the_program(exported, page):  # noqa: F811
+    exported.train("--isTrain", "0", "--picks", ",".join(exported.picks))
     shown = page.run(COPY + "return [...document.querySelectorAll('#grid canvas')].map(pixelsIn)")
     drawn = sorted(map(str, exported.samples.glob("*picks*/*.png")))
     assert len(shown) == len(drawn) == 3
     expected = [np.int32(Image.open(path).convert("RGBA")) for path in drawn]
-    for name, pixels in zip(exported.names, shown):
-        differences = [np.abs(np.reshape(pixels, (*exported.sides, 4)) - each).max() for each in expected]
+    for name, pixels in zip(exported.picks, shown):
+        differences = [np.abs(np.reshape(pixels, (*exported.shape[:2], 4)) - each).max() for each in expected]
         assert min(differences) <= 2, name
     buttons = page.driver.find_elements("css selector", "#grid button")
-    assert [button.text.strip() for button in buttons] == exported.names
+    assert [button.text.strip() for button in buttons] == exported.picks
     assert not page.find("#background").is_displayed()
     assert page.find("h1").text == "pics" and not page.driver.find_elements("css selector", "img")
 
@@ -101,8 +83,8 @@ def set_value(page, selector, value, event="input"):
 
 
 @pytest.mark.slow
-def test_every_control_changes_the_image(exported, page, tmp_path):
-    names, previous = exported.names, large(page)
+def test_every_control_changes_the_image(exported, page, tmp_path):  # noqa: F811
+    names, previous = exported.picks, large(page)
     assert previous[1] == names[0]
 
     def changes(name, action, *arguments, pixels=True):
@@ -119,7 +101,7 @@ def test_every_control_changes_the_image(exported, page, tmp_path):
     changes("new 1", set_value, "#truncation", 1)
     changes("new 1, changed", set_value, "#sliders label:nth-child(3) input", 1)
     changes("new 1", press, "#reset")
-    changes("walk at 1.50", set_value, "#place", 1.5)
+    changes("walk at 1.50", set_value, "#position", 1.5)
     changes(r"plane at 0.\d\d, 0.\d\d", lambda page: page.find("#map").click())
     for key in "\ue012\ue013\ue014\ue015":  # the arrows
         changes(r"plane at 0.\d\d, 0.\d\d", lambda page, key=key: page.find("#map").send_keys(key), pixels=False)
@@ -141,7 +123,7 @@ def test_every_control_changes_the_image(exported, page, tmp_path):
     press(page, "#play")
     wait_for(page, "position > 1 && byId('name').value.startsWith('walk at')")
     press(page, "#play")
-    assert page.run("return playing === null && unchanged === large")
+    assert page.run("return lastFrame === null && unchanged === large")
 
     page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     set_value(page, "#scale", 4, "change")
@@ -152,7 +134,7 @@ def test_every_control_changes_the_image(exported, page, tmp_path):
 
 
 def downloads(folder):
-    """Return the paths of the images in a folder, as soon as there is one."""
+    """Wait for images in a folder; return their paths."""
     for _ in range(100):
         paths = [path for path in folder.iterdir() if path.suffix == ".png"]
         if paths:
@@ -162,8 +144,8 @@ def downloads(folder):
 
 
 @pytest.mark.slow
-def test_images_are_computed_in_their_order(exported, page):
-    """The newest request of a place counts, and a walk does not keep the others waiting."""
+def test_images_are_computed_in_the_order_of_their_ranks(page):
+    """The newest request of a key counts, and a walk does not starve the others."""
     order = page.run(
         """
         const order = [], done = arguments[0];
@@ -199,38 +181,37 @@ def test_an_image_is_saved_under_its_own_name(page, tmp_path):
 
 @pytest.mark.slow
 def test_classes_on_the_plane(page):
-    shares = page.run(
+    fractions = page.run(
         """
         if (!model.classes.length) return null;
-        corners = [0, 1, 1].map((label) => ({ ...large, classes: sharesOf(label) }));
+        corners = [0, 1, 1].map((label) => ({ ...large, classes: oneHot(label) }));
         return [[0, 0], [0.5, 0], [1, 0], [1, 1]].map(([x, y]) => planePoint(x, y).classes);
         """
     )
-    assert shares is None or shares == [[1, 0], [0.5, 0.5], [0, 1], [0, 1]]
+    assert fractions is None or fractions == [[1, 0], [0.5, 0.5], [0, 1], [0, 1]]
 
 
 @pytest.mark.slow
-def test_a_worker_that_fails_is_reported(exported, browser):
-    browser.open(exported.page)
-    wait_for(browser, IDLE)
+def test_a_worker_that_fails_is_reported(exported, browser):  # noqa: F811
+    open_page(browser, exported)
     browser.run("painter.request('bad', LARGE, { z: [], classes: [] }, () => 0)")
     wait_for(browser, "byId('problem').textContent.startsWith('This browser cannot compute the images: ')")
     assert browser.complaints()  # the error itself
 
 
 @pytest.mark.slow
-def test_paths_keep_the_law_of_z(page):
-    """Along a walk and on the plane, as at its ends: the mean is 0 and the variance that of the uniform, 1/3."""
+def test_paths_keep_the_distribution_of_z(page):
+    """Along a walk and on the plane the mean is 0 and the variance 1/3, as of the uniform distribution."""
     moments = page.run(
         """
         const point = () => ({ z: Array.from({ length: 20000 }, () => 2 * Math.random() - 1), classes: [1, 0] });
         const points = [point(), point(), { ...point(), classes: [0, 1] }];
-        const halfway = between(points[0], points[1], 0.5), quarter = between(points[1], points[2], 0.25);
-        const mixed = [halfway.z, quarter.z, mixedZ(points, [0.2, 0.3, 0.5]), mixedZ(points, [-1, 1, 1])];
+        const halfway = interpolate(points[0], points[1], 0.5), quarter = interpolate(points[1], points[2], 0.25);
+        const mixed = [halfway.z, quarter.z, mixZ(points, [0.2, 0.3, 0.5]), mixZ(points, [-1, 1, 1])];
         const mean = (values) => values.reduce((a, b) => a + b) / values.length;
         const errors = [-0.999, -0.5, 0, 0.3, 0.99].map((z) => Math.abs(toUniform(toGaussian(z)) - z));
         return [mixed.map((z) => [mean(z), mean(z.map((each) => each * each))]), [halfway.classes, quarter.classes],
-          Math.max(...errors), between(points[0], points[1], 1) === points[1]];
+          Math.max(...errors), interpolate(points[0], points[1], 1) === points[1]];
         """
     )
     for mean, square in moments[0]:
@@ -241,13 +222,12 @@ def test_paths_keep_the_law_of_z(page):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", (1200, 390))
-def test_everything_fits_the_window(exported, browser, width):
-    browser.open(exported.page, width=width, dark=width < 600)
-    wait_for(browser, IDLE)
+def test_everything_fits_the_window(exported, browser, width):  # noqa: F811
+    open_page(browser, exported, width=width, dark=width < 600)
     assert browser.run("return document.documentElement.scrollWidth") <= width
     boxes = browser.run(
         "const canvases = [...document.querySelectorAll('#image, #grid canvas, .corner canvas, #map')];"
         "return canvases.map((canvas) => [canvas.clientHeight, canvas.clientWidth])"
     )
-    height, width = exported.sides
+    height, width, _ = exported.shape
     assert len(boxes) == 8 and all(shown * width / of == pytest.approx(height, rel=0.03) for shown, of in boxes)

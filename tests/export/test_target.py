@@ -1,4 +1,4 @@
-"""The folder of an export: model.json is right whoever else exports, and whenever it ends."""
+"""The folder of an export: model.json is correct during concurrent exports and after an interrupt."""
 
 import hashlib
 import json
@@ -14,9 +14,16 @@ from utils.export import target as module
 
 @pytest.fixture
 def target(tiny, tmp_path):
-    """Return a function that opens the folder of an export, as each command does."""
+    """A function that opens the folder of an export as each command does."""
     selected = SimpleNamespace(manifest=SimpleNamespace(network=tiny.network))
-    facts = {"step": 12, "run_id": "0123456789abcdef", "weights": "0123456789ab", "classes": (), "z_dim": 5}
+    facts = {
+        "step": 12,
+        "run_id": "0123456789abcdef",
+        "weights": "0123456789ab",
+        "classes": (),
+        "z_dim": 5,
+        "image_shape": (4, 4, 3),
+    }
     return lambda: module.Target(str(tmp_path / "s"), SimpleNamespace(selected=selected, **facts))
 
 
@@ -36,10 +43,10 @@ def test_two_commands_describe_the_files_of_both(target, tmp_path):
     (tmp_path / "b" / "1").mkdir(parents=True)
     (tmp_path / "b" / "1" / "c").write_text("c")
     first, second = target(), target()
-    first.publish(str(tmp_path / "a"), "a", {})
+    first.publish(tmp_path / "a", {})
     assert described(first) == ["a"]
-    second.publish(str(tmp_path / "b"), "b", {})
-    first.publish(str(tmp_path / "a"), "a", {})
+    second.publish(tmp_path / "b", {})
+    first.publish(tmp_path / "a", {})
     assert described(first) == ["a", "b/1/c"]
     assert sorted(os.listdir(os.path.dirname(first.json))) == ["a", "b", "model.json"]
 
@@ -48,31 +55,31 @@ def test_two_commands_describe_the_files_of_both(target, tmp_path):
 def test_an_interrupt_leaves_no_wrong_checksum(target, tmp_path, monkeypatch, call):
     (tmp_path / "a").write_text("a")
     opened = target()
-    opened.publish(str(tmp_path / "a"), "a", {})
+    opened.publish(tmp_path / "a", {})
     (tmp_path / "a").write_text("changed")
     where = os if call == "replace" else shutil
     work = getattr(where, call)
 
     def interrupted(source, place):
         work(source, place)
-        if call == "copyfile" or place.endswith("a"):
+        if call == "copyfile" or str(place).endswith("a"):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(where, call, interrupted)
     with pytest.raises(KeyboardInterrupt):
-        opened.publish(str(tmp_path / "a"), "a", {})
+        opened.publish(tmp_path / "a", {})
     assert described(opened) == ([] if call == "replace" else ["a"])
     assert sorted(os.listdir(os.path.dirname(opened.json))) == ["a", "model.json"]
     monkeypatch.undo()
-    opened.publish(str(tmp_path / "a"), "a", {})
+    opened.publish(tmp_path / "a", {})
     assert described(opened) == ["a"]
 
 
 @pytest.mark.parametrize("content", ("", '{"weights": "0123', "[]", '{"weights": "0123456789ab", "files": [1]}'))
-def test_a_damaged_description_is_named(target, tmp_path, content):
+def test_the_error_of_a_damaged_description(target, tmp_path, content):
     (tmp_path / "a").write_text("a")
     first = target()
-    first.publish(str(tmp_path / "a"), "a", {})
+    first.publish(tmp_path / "a", {})
     with open(first.json, "w") as file:
         file.write(content)
     with pytest.raises(UserError, match=r"model\.json is damaged; remove it, or choose another --samples_dir$"):

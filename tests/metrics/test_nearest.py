@@ -8,7 +8,7 @@ from small import blocky
 from utils.metrics import nearest
 
 
-def test_the_nearest_images():
+def test_nearest_in_pixels():
     reals = blocky()
     samples = np.uint8(np.clip(reals[[7, 3, 30]] * 0.95 + 2.0, 0, 255))
     indices, distances = nearest.nearest_in_pixels(samples, InMemory(reals))
@@ -27,7 +27,7 @@ def test_rectangles_in_larger_records():
     samples = np.ascontiguousarray(reals[[7, 3], 4:60, 12:96])  # the centers, [2, 56, 84, 3]
     indices, distances = nearest.nearest_in_pixels(samples, InMemory(reals))
     assert indices[:, 0].tolist() == [7, 3] and distances[:, 0] == pytest.approx(0, abs=1e-2)
-    assert nearest.CopyDetector(InMemory(reals)).share(samples) == 1
+    assert nearest.CopyDetector(InMemory(reals), (56, 84)).fraction(samples) == 1
     sheet = nearest.sheet(samples, InMemory(reals), [indices[:, :2]])
     assert sheet.shape == (56, 2 * (3 * 84 + 21), 3) and np.array_equal(sheet[:, 84 + 21 : 2 * 84 + 21], samples[0])
 
@@ -37,45 +37,43 @@ def test_a_memorized_image_is_at_distance_zero():
     assert distances[:, 0] == pytest.approx(0, abs=1e-3) and (distances[:, 1] > 10).all()
 
 
-def test_chunks_give_the_same_images(monkeypatch):
-    reals = blocky()
+def test_nearest_images_do_not_depend_on_chunks(monkeypatch):
+    reals, taken = blocky(), []
     whole = nearest.nearest_in_pixels(reals[:5], InMemory(reals))
     monkeypatch.setattr(nearest, "_CHUNK", 16 * 16 * 3 * 7)
+    take = InMemory.take
+    monkeypatch.setattr(InMemory, "take", lambda self, indices: taken.append(len(indices)) or take(self, indices))
     pieces = nearest.nearest_in_pixels(reals[:5], InMemory(reals))
     assert np.array_equal(whole[0], pieces[0]) and whole[1] == pytest.approx(pieces[1])
-    assert [len(rows) for rows in nearest._chunks(np.arange(15), InMemory(reals))] == [5, 5, 5]
+    assert sum(taken) == 40 and max(taken) <= 7
     few = nearest.nearest_in_pixels(reals[:5], InMemory(reals[:2]))
     assert few[0].shape == (5, 2)
 
 
-def test_the_nearest_images_in_features():
-    """Features that are the mean color: of the same image in other places, the distance is 0."""
+def means(images):
+    """Return the mean color of each image."""
+    return images.mean(axis=(1, 2))
+
+
+def test_nearest_in_features():
+    """The distance between mean colors is 0 for the same image with its blocks in different places."""
     reals = blocky()
     samples = np.concatenate([reals[[7, 3]][:, ::-1], 255 - reals[:1]])
-
-    def means(*sets):
-        return [images.mean(axis=(1, 2)) for images in sets]
-
-    indices, distances = nearest.nearest_in_features(samples, InMemory(reals), means)
+    indices, distances = nearest.nearest_in_features(samples, InMemory(reals), means, means)
     assert indices.shape == distances.shape == (3, nearest.NEAREST) and indices[:2, 0].tolist() == [7, 3]
     assert distances[:2, 0] == pytest.approx(0, abs=1e-6) and (np.diff(distances, axis=1) >= 0).all()
-    of_reals = [np.sort(np.linalg.norm(means(reals)[0] - means(reals)[0][i], axis=1))[1] for i in range(len(reals))]
-    (of_samples,) = means(samples)
-    expected = np.linalg.norm(of_samples[2] - means(reals)[0][indices[2, 0]]) / np.median(of_reals)
+    neighbors = [np.sort(np.linalg.norm(means(reals) - mean, axis=1))[1] for mean in means(reals)]
+    expected = np.linalg.norm(means(samples)[2] - means(reals)[indices[2, 0]]) / np.median(neighbors)
     assert distances[2, 0] == pytest.approx(expected)
     two = nearest.sheet(samples, InMemory(reals), [indices, indices[:, :1]])
     assert two.shape == (2 * 16, 2 * (16 * 6 + 8), 3)
     assert np.array_equal(two[:16, 88:104], reals[7]) and (two[:16, 84:88] == 255).all()
 
 
-def test_few_images_are_searched_by_features(monkeypatch):
+def test_features_are_searched_among_some_of_many_images(monkeypatch):
     reals = blocky()
-    monkeypatch.setattr(nearest, "FEATURES_OF", 10)
-    indices, _ = nearest.nearest_in_features(
-        reals[:5], InMemory(reals), lambda *sets: [x.mean(axis=(1, 2)) for x in sets], 10
-    )
-    assert len(np.unique(indices)) == 10  # in random order, which are those of ten images anywhere
-    one, distances = nearest.nearest_in_features(
-        reals[:1], InMemory(reals[:1]), lambda *sets: [x.mean(axis=(1, 2)) for x in sets]
-    )
+    monkeypatch.setattr(nearest, "MAX_FEATURE_IMAGES", 10)
+    indices, _ = nearest.nearest_in_features(reals[:5], InMemory(reals), means, means, 10)
+    assert len(np.unique(indices)) == 10 and indices.max() >= 10  # ten images anywhere, in random order
+    one, distances = nearest.nearest_in_features(reals[:1], InMemory(reals[:1]), means, means)
     assert one.shape == distances.shape == (1, 1) and distances[0, 0] == pytest.approx(0, abs=1e-6)

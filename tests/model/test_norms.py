@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 from conftest import read
-from graphs import built
+from graphs import EVERYTHING, started
 
 from model import norms
 from model.discriminator import discriminator
 from model.generator import generator
+from model.graph_mode import tf
 
 
 def test_batch_norm_by_the_batch_and_by_the_averages(graph, tiny):
@@ -46,13 +46,13 @@ def test_batch_norm_settings_reach_the_graph(graph, tiny):
         assert read(session, "generator/4x4/batch_norm/moving_mean") == pytest.approx(0.75 * batch_mean, rel=1e-4)
 
 
-def test_layer_norm_is_each_images_own(graph):
+def test_layer_norm_normalizes_each_image(graph):
     values = np.random.RandomState(0).normal(3, 2, (2, 4, 4, 3)).astype(np.float32)
     normalized = norms.layer_norm(tf.constant(values), 1e-5)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        found = session.run(normalized)
-    for image, value in zip(found, values):
+        images = session.run(normalized)
+    for image, value in zip(images, values):
         assert image == pytest.approx((value - value.mean()) / value.std(), abs=1e-3)
 
 
@@ -62,25 +62,23 @@ def test_spectral_norm_divides_by_the_largest_singular_value(graph):
     with tf.variable_scope("x"):
         normalized = norms.spectral_norm(tf.constant(values))
     ((u, next_u),) = tf.get_collection(norms.POWER_ITERATIONS)
+    iteration = u.assign(next_u)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for _ in range(100):
-            session.run(u.assign(next_u))
+            session.run(iteration)
         assert session.run(normalized) == pytest.approx(values / largest, rel=1e-3, abs=1e-6)
 
 
-def test_the_power_iteration_moves_once_a_d_update_and_is_saved(graph, tiny):
-    ends, _, _ = built(tiny, d_norm="spectral")
-    vectors = [v for v in tf.global_variables() if v.op.name.endswith("/u")]
-    assert [v.op.name for v in vectors] == ["discriminator/%s/u" % n for n in ("16x16/conv", "8x8/conv", "logit/dense")]
-    name = "discriminator/8x8/conv"
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        u, kernel = read(session, name + "/u"), read(session, name + "/kernel")
-        matrix = kernel.reshape(-1, kernel.shape[-1])
-        session.run(ends.g_update)
-        assert np.array_equal(read(session, name + "/u"), u)
-        session.run(ends.d_updates[0])
-        v = u @ matrix.T
+def test_the_power_iteration_moves_once_per_update_of_d(tiny):
+    name, layers = "discriminator/8x8/conv", ("16x16/conv", "8x8/conv", "logit/dense", "logit/classes")
+    with started(tiny, **EVERYTHING) as training:
+        start = training.read()
+        assert {n for n in start if n.endswith("/u")} == {f"discriminator/{layer}/u" for layer in layers}
+        training.session.run(training.ends.g_update)
+        assert np.array_equal(training.read()[name + "/u"], start[name + "/u"])
+        training.session.run(training.ends.d_updates[0])
+        matrix = start[name + "/kernel"].reshape(-1, 4)
+        v = start[name + "/u"] @ matrix.T
         expected = v / np.linalg.norm(v) @ matrix
-        assert read(session, name + "/u") == pytest.approx(expected / np.linalg.norm(expected), abs=1e-4)
+        assert training.read()[name + "/u"] == pytest.approx(expected / np.linalg.norm(expected), abs=1e-4)

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
-from conftest import read
-from graphs import built, moved, numbered_batches, values_of
+from graphs import EVERYTHING, moved, started
 
 from model import optimizers
-from model.train_graph import Reals, build_train_graph
+from model.graph_mode import tf
+from model.train_graph import Counters
+from model.variables import counter
 
 
 def optimizer_by_hand(run, gradients):
-    """Return where a variable ends that starts at 1 and sees these gradients, by the optimizers' papers."""
+    """Return the final value, by the optimizers' papers, of a variable that starts at 1 and has these gradients."""
     x, m, v, lr = 1.0, 0.0, 0.0, run.learning_rate
     v = {"adagrad": run.initial_accumulator, "rmsprop": 1.0}.get(run.optimizer, 0.0)
     for t, g in enumerate(gradients, 1):
@@ -48,7 +48,7 @@ def test_each_optimizer_and_its_settings(graph, tiny, name):
     gradients = [0.5, -0.2, 0.9, 0.1]
     x = tf.get_variable("x", [], initializer=tf.ones_initializer())
     g = tf.placeholder(tf.float32, [])
-    update = optimizers.build_optimizer(run, run.learning_rate, "test").minimize(x * g, var_list=[x])
+    update = optimizers.OPTIMIZERS[name](run, run.learning_rate, "test").minimize(x * g, var_list=[x])
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for gradient in gradients:
@@ -57,59 +57,54 @@ def test_each_optimizer_and_its_settings(graph, tiny, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ("adam", "rmsprop", "momentum", "sgd", "adagrad"))
-@pytest.mark.parametrize("size, channels", ((16, 3), (32, 1)))
-def test_every_optimizer_trains(graph, tiny, name, size, channels):
-    network = tiny.network._replace(image_size=size, channels=channels)
-    run = tiny.run._replace(optimizer=name)
-    ends = build_train_graph(Reals(numbered_batches(run, network)[0], 40), network, run)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        before = values_of(session, tf.trainable_variables())
+@pytest.mark.parametrize(
+    "name, size, channels",
+    (("adam", 16, 3), ("rmsprop", 32, 1), ("momentum", 16, 3), ("sgd", 32, 1), ("adagrad", 16, 3)),
+)
+def test_every_optimizer_trains(tiny, name, size, channels):
+    with started(tiny, optimizer=name, image_size=size, channels=channels) as training:
+        before = training.read()
         for _ in range(2):
-            session.run(ends.d_updates[0])
-            session.run(ends.g_update)
-        after = values_of(session, tf.trainable_variables())
-        assert moved(before, after) == set(before)
+            training.step()
+        after = training.read()
+        assert moved(before, after) >= training.trainables()
         assert all(np.isfinite(value).all() for value in after.values())
 
 
-def test_one_optimizer_serves_all_updates_of_d(graph, tiny):
-    built(tiny, gradient_penalty="r1", penalty_every=3, optimizer="adam")
-    slots = [v.op.name for v in tf.global_variables() if v.op.name.startswith("d_optimizer/")]
-    trainables = tf.trainable_variables("discriminator/")
-    assert len(slots) == 2 * len(trainables) + 2  # two slots each, and the two powers of beta
+def test_one_optimizer_serves_all_updates_of_d(tiny):
+    with started(tiny, **EVERYTHING) as training:
+        slots = training.read("d_optimizer/")
+        trained = training.trainables("discriminator/") - training.trainables("discriminator/16x16/")
+        assert len(slots) == 2 * len(trained) + 2  # two slots for each, and the two powers of beta
+
+
+def rates(run, monkeypatch, **counts):
+    """Return the learning rates of D and of G with 40 images and these values of the counters."""
+    tensors = {}
+    monkeypatch.setitem(optimizers.OPTIMIZERS, run.optimizer, lambda run, rate, name: tensors.update({name: rate}))
+    with tf.variable_scope("rates", reuse=tf.AUTO_REUSE):
+        counters = Counters(*map(counter, Counters._fields))
+    optimizers.build_optimizers(run, 40, counters)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for name, count in counts.items():
+            getattr(counters, name).load(count, session)
+        return session.run([tensors["d_optimizer"], tensors["g_optimizer"]])
 
 
 @pytest.mark.parametrize(
-    "which, expected", (({"d_learning_rate": 0.5}, (0.5, 0.1)), ({"g_learning_rate": 0.5}, (0.1, 0.5)))
+    "changes, expected", (({"d_learning_rate": 0.5}, [0.5, 0.1]), ({"g_learning_rate": 0.5}, [0.1, 0.5]))
 )
-def test_each_network_has_its_rate(graph, tiny, monkeypatch, which, expected):
-    rates = {}
-    build = optimizers.build_optimizer
-    monkeypatch.setattr(
-        optimizers, "build_optimizer", lambda run, rate, name: rates.update({name: rate}) or build(run, rate, name)
-    )
-    built(tiny, learning_rate=0.1, **which)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        found = session.run([rates["d_optimizer"], rates["g_optimizer"]])
-    assert found == pytest.approx(list(expected))
+def test_each_network_has_its_learning_rate(graph, tiny, monkeypatch, changes, expected):
+    run = tiny.run._replace(learning_rate=0.1, **changes)
+    assert rates(run, monkeypatch) == pytest.approx(expected)
+    assert rates(run, monkeypatch, rollbacks=2) == pytest.approx([rate / 4 for rate in expected])
 
 
-def test_rates_fall_to_nothing_at_the_end(graph, tiny):
-    """sgd moves by rate times gradient, and without augmentation that is the same whatever the counters say."""
-    for changes, counter, end in (({"max_steps": 100}, "step", 100), ({"epochs": 5}, "pictures_seen", 200)):
-        with tf.Graph().as_default():
-            tf.set_random_seed(1)
-            ends, _, _ = built(tiny, optimizer="sgd", learning_rate=1.0, rate_decay_from=0.5, augment="none", **changes)
-            name, moves = "discriminator/logit/dense/kernel", []
-            for done in (0.0, 0.5, 0.75, 1.0, 1.5):
-                with tf.Session() as session:
-                    session.run(tf.global_variables_initializer())
-                    getattr(ends.counters, counter).load(int(done * end), session)
-                    before = read(session, name)
-                    session.run(ends.d_updates[0])
-                    moves.append(np.abs(read(session, name) - before).max())
-        assert moves[2] == pytest.approx(0.5 * moves[0], rel=1e-3) and moves[1] == pytest.approx(moves[0], rel=1e-3)
-        assert moves[0] > 0 and moves[3:] == [0, 0]
+@pytest.mark.parametrize(
+    "changes, name, end", (({"max_steps": 100}, "step", 100), ({"epochs": 5}, "pictures_seen", 200))
+)
+def test_learning_rates_decay_to_zero_at_the_end(graph, tiny, monkeypatch, changes, name, end):
+    run = tiny.run._replace(learning_rate=1.0, rate_decay_from=0.5, **changes)
+    for done, rate in ((0.0, 1.0), (0.5, 1.0), (0.75, 0.5), (1.0, 0.0), (1.5, 0.0)):
+        assert rates(run, monkeypatch, **{name: int(done * end)}) == pytest.approx([rate, rate])

@@ -1,135 +1,103 @@
-"""What an update draws: keys, noise, classes and augmentation."""
+"""Random streams of an update: seeds, noise, classes and augmentation."""
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
-from graphs import built
+from graphs import EVERYTHING, started
 
-from model import augment, random_streams, train_graph
-from model.discriminator import discriminator
-from model.generator import generator
+from model import augment, random_streams
+from model.adaptive_augment import AdaptiveAugment
+from model.graph_mode import tf
 from model.random_streams import RandomStreams
 from model.train_graph import Counters, Reals
 from model.variables import counter
 
 
-def drawn_from(key):
-    return tf.random.stateless_uniform([3, 5], seed=key, minval=-1.0)
+def streams(settings, ada=None, augment="none", batch_size=4):
+    """Return the RandomStreams of an update with 40 images of three classes."""
+    counters = Counters(*map(counter, Counters._fields))
+    run = settings.run._replace(augment=augment, batch_size=batch_size)
+    return RandomStreams(run, Reals(None, 40, None, (5, 5, 10)), counters, ada)
 
 
-def draws_of(settings):
-    """Return the RandomStreams of an update at the start of a run with 40 images."""
-    counters = Counters(*[counter(name) for name in Counters._fields])
-    return RandomStreams(settings.run._replace(augment="none"), Reals(None, 40), counters)
-
-
-def test_no_two_draws_share_their_noise(graph):
-    drawn = [
-        drawn_from(random_streams.stateless_seed(seed, use, tf.constant(draw, tf.int64)))
-        for seed in (0, 1)
-        for use in ("z of D's update", "z of G's update")
-        for draw in (0, 1, 2**33)
-    ]
-    again = drawn_from(random_streams.stateless_seed(0, "z of D's update", tf.constant(0, tf.int64)))
+def evaluate(tensor, **values):
+    """Return a tensor's value in a new session, with these values of variables."""
     with tf.Session() as session:
-        drawn, again = session.run([drawn, again])
-    assert np.array_equal(drawn[0], again)
-    assert len({draw.tobytes() for draw in drawn}) == len(drawn)
+        session.run(tf.global_variables_initializer())
+        for variable in tf.global_variables():
+            if variable.op.name in values:
+                variable.load(values[variable.op.name], session)
+        return session.run(tensor)
+
+
+def test_all_draws_differ(graph):
+    def noise(seed, use, draw):
+        key = random_streams.stateless_seed(seed, use, tf.constant(draw, tf.int64))
+        return tf.random.stateless_uniform([3, 5], seed=key, minval=-1.0)
+
+    keys = [(s, use, draw) for s in (0, 1) for use in ("z of D's update", "z of G's update") for draw in (0, 1, 2**33)]
+    draws, again = evaluate([[noise(*key) for key in keys], noise(*keys[0])])
+    assert np.array_equal(draws[0], again)
+    assert len({draw.tobytes() for draw in draws}) == len(draws)
     assert again.shape == (3, 5) and again.dtype == np.float32
 
 
-def test_noise_is_uniform_in_minus_one_to_one(graph, tiny):
-    z = draws_of(tiny._replace(run=tiny.run._replace(batch_size=1000))).z(100, "D's update")
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        z = session.run(z)
+def test_z_is_uniform_in_minus_one_to_one(graph, tiny):
+    z = evaluate(streams(tiny, batch_size=1000).z(100, "D's update"))
     assert -1 <= z.min() < -0.999 and 0.999 < z.max() <= 1
     assert z.mean() == pytest.approx(0, abs=0.01) and z.var() == pytest.approx(1 / 3, abs=0.01)
 
 
-def test_every_use_of_noise_has_a_name_of_its_own(graph, tiny, monkeypatch):
-    uses, key = [], random_streams.stateless_seed
-
-    def recorded(seed, use, *rest):
-        uses.append(use)
-        return key(seed, use, *rest)
-
-    monkeypatch.setattr(random_streams, "stateless_seed", recorded)
-    built(tiny, conditional=1, augment="auto", gradient_penalty="wgan-gp", d_norm="layer")
-    assert len(uses) == len(set(uses))
-    for what in ("z", "classes", "brightness", "translation down", "cutout left"):
-        assert {"%s of D's update" % what, "%s of G's update" % what} <= set(uses)
-    assert "brightness of real pictures" in uses and "z of real pictures" not in uses
+def test_every_use_has_its_own_name(tiny):
+    with started(tiny, **EVERYTHING) as training:
+        uses = training.uses
+        assert len(uses) == len(set(uses))
+        for what in ("z", "classes", "brightness", "translation down", "cutout left"):
+            assert {f"{what} of D's update", f"{what} of G's update"} <= set(uses)
+        assert "brightness of real pictures" in uses and "z of real pictures" not in uses
+        assert "share of real pictures" in uses  # for wgan-gp; renaming it would change the random numbers
 
 
-def test_classes_are_drawn_as_often_as_there_are_images_of_them(graph, tiny, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        train_graph,
-        "generator",
-        lambda z, network, classes=None, **rest: seen.append(classes) or generator(z, network, classes, **rest),
-    )
-    built(tiny, conditional=1)
-    (draw_index,) = [v for v in tf.global_variables() if v.op.name == "draw_index"]
-    total = np.zeros(3)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        for draw in range(500):
-            draw_index.load(draw, session)
-            total += session.run(seen[0]).sum(axis=0)
-    assert total / total.sum() == pytest.approx([0.25, 0.25, 0.5], abs=0.03)
+def test_classes_are_as_frequent_as_in_the_data_set(graph, tiny):
+    classes = evaluate(streams(tiny, batch_size=2000).classes("D's update"))
+    assert set(classes.sum(axis=1)) == {1.0} and classes.mean(axis=0) == pytest.approx([0.25, 0.25, 0.5], abs=0.03)
 
 
-def test_augmentation_of_few_images():
-    assert augment.kinds_of("auto", augment.FEW_IMAGES - 1) == augment.KINDS
-    assert augment.kinds_of("auto", augment.FEW_IMAGES) == ()
-    assert augment.kinds_of("adaptive", 10**6) == augment.KINDS
-    assert augment.kinds_of("none", 10) == ()
-    assert augment.kinds_of("cutout, color", 10**6) == ("cutout", "color")
-
-
-def changed_images(ends, images, session):
-    """Return which of the real images that D sees in 100 draws are augmented."""
-    (draw_index,) = [v for v in tf.global_variables() if v.op.name == "draw_index"]
-    plain = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
-    changed = []
-    for draw in range(100):
-        draw_index.load(draw, session)
-        real, plainly = session.run([images, plain])
-        changed += [not np.allclose(a, b, atol=1e-6) for a, b in zip(real, plainly)]
-    return changed
+def test_kinds_of_augmentation():
+    assert augment.select_kinds("auto", augment.FEW_IMAGES - 1) == augment.KINDS
+    assert augment.select_kinds("auto", augment.FEW_IMAGES) == ()
+    assert augment.select_kinds("adaptive", 10**6) == augment.KINDS
+    assert augment.select_kinds("none", 10) == ()
+    assert augment.select_kinds("cutout, color", 10**6) == ("cutout", "color")
 
 
 @pytest.mark.parametrize("setting", ("auto", "adaptive"))
-@pytest.mark.parametrize("epochs, share", ((0, 0.0), (25, 0.4), (50, 0.8), (500, 0.8)))
-def test_a_share_of_the_images_is_augmented(graph, tiny, monkeypatch, setting, epochs, share):
-    """It rises with the epochs for 'auto', and is a variable for 'adaptive'."""
-    seen = []
-    monkeypatch.setattr(
-        train_graph, "discriminator", lambda images, *rest: seen.append(images) or discriminator(images, *rest)
-    )
-    ends, run, _ = built(tiny, augment=setting, batch_size=4)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        if setting == "auto":
-            ends.counters.pictures_seen.load(40 * epochs, session)
-        else:
-            ends.optional[0].load(share, session)
-        changed = changed_images(ends, seen[0], session)
-    assert np.mean(changed) == pytest.approx(share, abs=0.07) and len(changed) == 100 * run.batch_size
-    if share == 0:
-        assert not any(changed)
+def test_images_are_augmented_with_probability_p(graph, tiny, setting):
+    """p rises with the epochs for 'auto', and is a variable for 'adaptive'."""
+    ada = AdaptiveAugment(augment.MAX_P) if setting == "adaptive" else None
+    update = streams(tiny, ada, augment=setting, batch_size=400)
+    images = tf.random.stateless_uniform([400, 16, 16, 3], [3, 4], minval=-1.0)
+    ends = [images, update.augmented(images, "real pictures"), update.augment_p]
+    for epochs, p in ((0, 0.0), (25, 0.4), (50, 0.8), (500, 0.8)):
+        plain, augmented, augment_p = evaluate(ends, pictures_seen=40 * epochs, **{"balance/augmented": p})
+        changed = (np.abs(augmented - plain) > 1e-6).any(axis=(1, 2, 3))
+        assert augment_p == pytest.approx(p) and changed.mean() == pytest.approx(p, abs=0.07)
+        assert changed.any() == (p > 0)
 
 
-def test_augmentation_reaches_real_and_fake_alike(graph, tiny, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        train_graph, "discriminator", lambda images, *rest: seen.append(images) or discriminator(images, *rest)
-    )
-    built(tiny, augment="cutout")
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        for images in seen:  # real images, fakes for D, fakes for G
-            values = session.run(images)
-            assert all(0.05 < (image == 0).all(axis=2).mean() < 0.3 for image in values)
-    assert len(seen) == 3
+@pytest.mark.parametrize("setting, p", (("none", 0.0), ("cutout", 1.0)))
+def test_fixed_augmentation_is_for_all_images_or_none(graph, tiny, setting, p):
+    update = streams(tiny, augment=setting)
+    images = tf.ones([4, 16, 16, 3])
+    augmented, augment_p = evaluate([update.augmented(images, "real pictures"), update.augment_p])
+    assert augment_p == p and (augmented == 0).any(axis=(1, 2, 3)).tolist() == [p == 1] * 4
+
+
+def test_augmentation_reaches_real_and_fake_images_alike(tiny):
+    with started(tiny) as training:
+        assert len(training.d_calls) == 3  # real images, fakes for D, fakes for G
+        for images, *_ in training.d_calls:
+            for p in (0.0, 1.0):
+                training.load("balance/augmented", p)
+                # Cutout and translation set pixels to 0.
+                zeros = (training.session.run(images) == 0).all(axis=3).mean(axis=(1, 2))
+                assert ((zeros > 0.05) & (zeros < 0.6)).all() if p else not zeros.any()

@@ -1,20 +1,19 @@
-"""G and D of every size: both sides are halved equally often, and layers are named by their resolution."""
+"""G and D of different image sizes: shapes of the layers, which are named by their resolution."""
 
 import pytest
-import tensorflow.compat.v1 as tf
 
-from model import layers
+from model import shapes
 from model.discriminator import discriminator
 from model.generator import generator
+from model.graph_mode import tf
 
 NETWORKS = ({}, {"upsample": "transposed", "downsample": "stride", "output_filters": 0, "kernel": 5})
 SIZES = (
     (8, ["4x4", "8x8"]),
-    (64, ["4x4", "8x8", "16x16", "32x32", "64x64"]),
-    (96, ["6x6", "12x12", "24x24", "48x48", "96x96"]),
+    (24, ["6x6", "12x12", "24x24"]),
     ("64x96", ["4x6", "8x12", "16x24", "32x48", "64x96"]),
-    ("96x64", ["6x4", "12x8", "24x16", "48x32", "96x64"]),
-    ("80x48", ["10x6", "20x12", "40x24", "80x48"]),
+    ("24x16", ["6x4", "12x8", "24x16"]),
+    ("20x12", ["10x6", "20x12"]),
     ("16x64", ["4x16", "8x32", "16x64"]),
 )
 
@@ -29,12 +28,12 @@ def test_shapes_and_names(graph, settings, size, resolutions, changes):
     assert images.shape.as_list()[1:] == [height, width, 3]
     assert discriminator(images, network, classes).shape.as_list() == [3, 1]
     variables = {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
-    layers_of = {
+    layers = {
         scope: list(dict.fromkeys(name.split("/")[1] for name in variables if name.startswith(scope)))
         for scope in ("generator", "discriminator")
     }
-    assert layers_of["generator"] == resolutions + ["output"] * (network.output_filters > 0)
-    assert layers_of["discriminator"] == [*reversed(resolutions[1:]), "logit"]
-    base, maps = layers.base_resolution(network), layers.feature_maps(network, network.d_width)
+    assert layers["generator"] == resolutions + ["output"] * (network.output_filters > 0)
+    assert layers["discriminator"] == [*reversed(resolutions[1:]), "logit"]
+    base, maps = shapes.base_resolution(network), shapes.feature_maps(network, network.d_width)
     assert "{}x{}".format(*base) == resolutions[0] and len(maps) == len(resolutions) - 1
     assert variables["discriminator/logit/dense/kernel"] == [base[0] * base[1] * maps[0], 1]

@@ -1,4 +1,4 @@
-"""Alpha: colors are multiplied and divided by it without loss, and laid on a background."""
+"""Alpha: colors are multiplied and divided by it without loss, and composited on a background."""
 
 import io
 
@@ -9,30 +9,30 @@ from PIL import Image
 from utils.output import alpha
 from utils.output.images import png
 
-# Every color with every alpha: also those of a network that exceed their alpha.
+# Every color with every alpha, also colors above their alpha, which a network can draw.
 PAIRS = np.stack(np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2), axis=-1)
 ALL = np.stack([PAIRS[..., 0], PAIRS[..., 0], PAIRS[..., 0], PAIRS[..., 1]], axis=-1)  # [256, 256, 4]
 
 
-def test_straight_colors_are_the_premultiplied_ones_divided_by_alpha():
+def test_unpremultiply_divides_colors_by_alpha():
     straight = alpha.unpremultiply(ALL)
     bounded = np.float64(np.minimum(ALL[..., :3], ALL[..., 3:]))
     expected = 255 * bounded / np.maximum(ALL[..., 3:], 1)
     assert np.abs(straight[..., :3] - expected).max() <= 0.5
-    assert np.array_equal(straight[..., 3], ALL[..., 3]) and not straight[0].any()  # no color where all is transparent
+    assert np.array_equal(straight[..., 3], ALL[..., 3]) and not straight[0].any()  # transparent pixels have no color
     assert np.array_equal(alpha.premultiply(straight)[..., :3], bounded)
 
 
 @pytest.mark.parametrize("name, color", (("white", 255), ("black", 0), ("#0a0a0a", 10)))
 def test_on_a_background(name, color):
-    share = ALL[..., 3:] / 255.0
-    expected = np.minimum(ALL[..., :3], ALL[..., 3:]) + (1 - share) * color
+    opacity = ALL[..., 3:] / 255.0
+    expected = np.minimum(ALL[..., :3], ALL[..., 3:]) + (1 - opacity) * color
     shown = alpha.composite(ALL, name)
     assert shown.shape == (256, 256, 3) and shown.dtype == np.uint8
     assert np.abs(shown - expected).max() <= 0.5
 
 
-def test_images_without_alpha_stay():
+def test_images_without_alpha_are_unchanged():
     for channels in (1, 3):
         images = np.zeros((2, 4, 4, channels), np.uint8)
         for function in (alpha.unpremultiply, alpha.premultiply, lambda each: alpha.composite(each, "red")):

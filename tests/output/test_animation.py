@@ -18,7 +18,7 @@ def frames(count, channels=3, size=16):
 @pytest.mark.parametrize("channels", (1, 3))
 def test_animations_have_every_frame(format, channels):
     images = frames(7, channels)
-    with Image.open(io.BytesIO(animation.animated(images, format, 40))) as film:
+    with Image.open(io.BytesIO(animation.animate(images, format, 40))) as film:
         assert film.format == format and film.n_frames == 7 and film.info["loop"] == 0
         for i, image in enumerate(images):
             film.seek(i)
@@ -29,16 +29,16 @@ def test_animations_have_every_frame(format, channels):
 def test_a_format_that_pillow_lacks(monkeypatch):
     Image.init()
     monkeypatch.delitem(Image.SAVE_ALL, "WEBP")
-    assert animation.animated(frames(2), "WEBP", 40) == b""
+    assert animation.animate(frames(2), "WEBP", 40) == b""
 
 
-@pytest.mark.parametrize("size", (8, 16, 64))
+@pytest.mark.parametrize("size", (8, 64))
 def test_mp4(tmp_path, size):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     path = str(tmp_path / "a.mp4")
-    assert animation.write_mp4(path, frames(9, 3, size), 40)
+    assert animation.write_mp4(path, frames(5, 3, size), 40)
     count, seconds = imageio_ffmpeg.count_frames_and_secs(path)
-    assert count == 9 and seconds == pytest.approx(0.36, abs=0.05)
+    assert count == 5 and seconds == pytest.approx(0.2, abs=0.05)
     assert next(imageio_ffmpeg.read_frames(path))["size"] == (size, size)
 
 

@@ -13,22 +13,22 @@ from utils.errors import UserError
 from utils.output import files
 from utils.runtime import filesystem
 
-unix = pytest.mark.skipif(sys.platform == "win32", reason="limits are those of Unix")
+unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
 
 
 def test_write_replaces_the_whole_file(tmp_path):
     path = tmp_path / "a.txt"
     files.write(str(path), b"long before")
-    files.write(str(path), b"now")
+    files.write(str(path), b"now", sync=True)
     assert path.read_bytes() == b"now" and os.listdir(str(tmp_path)) == ["a.txt"]
 
 
-def test_one_path_is_written_by_many_at_once(tmp_path):
+def test_several_threads_write_one_path_at_once(tmp_path):
     path, failures = str(tmp_path / "a.txt"), []
 
     def write(data):
         try:
-            for _ in range(200):
+            for _ in range(50):
                 files.write(path, data)
         except OSError as error:
             failures.append(error)
@@ -57,7 +57,7 @@ def test_a_full_disk_leaves_the_file_as_it_was_and_no_part_of_the_new_one(tmp_pa
     assert (tmp_path / "a.txt").read_bytes() == b"before" and os.listdir(str(tmp_path)) == ["a.txt"]
 
 
-def test_a_file_that_another_program_has_open_on_windows_stays_as_it_was(tmp_path, monkeypatch):
+def test_a_file_that_windows_does_not_replace_stays_as_it_was(tmp_path, monkeypatch):
     def replace(*_):
         raise PermissionError(errno.EACCES, "The process cannot access the file")
 
@@ -108,7 +108,7 @@ def test_fsync_opens_a_file_for_writing_as_windows_needs(tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
     synced = []
 
-    def fsync(descriptor):  # as on Windows
+    def fsync(descriptor):  # fails as on Windows
         if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         synced.append(os.path.samestat(os.fstat(descriptor), os.stat(str(tmp_path / "a.txt"))))
@@ -119,7 +119,7 @@ def test_fsync_opens_a_file_for_writing_as_windows_needs(tmp_path, monkeypatch):
     assert synced == [True] and (tmp_path / "a.txt").read_bytes() == b"text"
 
 
-def test_fsync_of_a_folder_is_left_out_on_windows_which_opens_none(tmp_path, monkeypatch):
+def test_fsync_skips_a_folder_that_cannot_be_opened_as_on_windows(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -143,7 +143,7 @@ def test_a_file_system_without_fsync_is_no_failure_but_a_broken_disk_is(tmp_path
 def test_a_folder_that_cannot_be_synced_is_a_warning(tmp_path, monkeypatch, capsys, number):
     monkeypatch.setattr(os, "fsync", failing(number))
     monkeypatch.setattr(filesystem, "_warned", set())
-    for _ in range(2):  # it is told once
+    for _ in range(2):  # only the first one prints it
         files.fsync_folder(str(tmp_path))
     assert capsys.readouterr().err == (
         f"main.py: {tmp_path} is on a file system without a sync of folders ({os.strerror(number)}); a power failure "

@@ -10,6 +10,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
+from utils.metrics import registry
 from utils.output import images
 from utils.output.history import STEP_COLUMNS, History, rows_up_to, spread
 
@@ -83,6 +84,20 @@ def test_a_file_with_other_columns_is_kept_by_their_names(graph, tmp_path):
         ("10", "10.5", "", "1.5", "2.5"),
         ("20", "20.5", "3.5", "4.5", ""),
     ]
+
+
+def test_a_file_with_swd_is_continued(graph, tmp_path):
+    """Versions before 0.12 measured it, in the first column after STEP_COLUMNS."""
+    old = (*STEP_COLUMNS, "swd", *registry.columns())
+    values = ",".join(str(i) for i in range(10, 10 + len(old)))
+    (tmp_path / "history.csv").write_text(f"{','.join(old)}\n{values}\n")
+    written = history(tmp_path, 10, registry.columns())
+    written.write_row(dict({name: row(20)[name] for name in STEP_COLUMNS}, patch_distance=1.5))
+    written.close()
+    first, second = rows(tmp_path)
+    assert list(first) == [*STEP_COLUMNS, *registry.columns(), "swd"]
+    assert ",".join(first[name] for name in old) == values
+    assert (second["step"], second["patch_distance"], second["swd"]) == ("20", "1.5", "")
 
 
 @pytest.mark.parametrize("header", ("", "5tep,\x00,d loss\n", "step,step,step\n"))

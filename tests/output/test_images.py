@@ -10,7 +10,7 @@ from utils.output import images
 
 
 def numbered(count, height=2, width=3, channels=3):
-    """Images of one color each, their number."""
+    """Return images of one color each: the number of the image."""
     return np.uint8(np.arange(count).reshape(-1, 1, 1, 1) * np.ones((1, height, width, channels)))
 
 
@@ -29,7 +29,7 @@ def test_a_grid_runs_row_by_row():
 
 @pytest.mark.parametrize("count, rows, columns", ((1, 1, 1), (2, 1, 2), (3, 2, 2), (5, 2, 3), (64, 8, 8), (65, 8, 9)))
 @pytest.mark.parametrize("channels", (1, 3))
-def test_any_number_makes_a_grid(count, rows, columns, channels):
+def test_a_grid_of_any_number_of_images(count, rows, columns, channels):
     sheet = images.grid(numbered(count, channels=channels))
     assert sheet.shape == (2 * rows, 3 * columns, channels)
     cells = sheet[::2, ::3, 0].ravel()
@@ -41,7 +41,7 @@ def test_more_columns_than_images():
 
 
 @pytest.mark.parametrize("height, width", ((4, 6), (5, 7)))
-def test_the_centre_of_images(height, width):
+def test_the_center_of_images(height, width):
     whole = np.random.RandomState(0).randint(0, 256, (2, height, width, 3)).astype(np.uint8)
     assert np.array_equal(images.center_crop(whole, 4, 4), whole[:, :4, 1:5])
     assert images.center_crop(whole, 4, 4).shape == (2, 4, 4, 3)
@@ -55,7 +55,7 @@ def test_png_keeps_every_pixel(channels):
     assert np.array_equal(back, image)
 
 
-def test_a_note_is_kept_in_the_file(tmp_path):
+def test_metadata_is_kept_in_the_file(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(images.png(numbered(1)[0], {"run": "3f", "step": 7}))
     assert images.read_metadata(str(path)) == {"run": "3f", "step": 7}
@@ -63,12 +63,12 @@ def test_a_note_is_kept_in_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("data", (b"", b"text", images.png(numbered(1)[0]), images.png(numbered(1)[0])[:40]))
-def test_files_without_a_note(tmp_path, data):
+def test_files_without_metadata(tmp_path, data):
     (tmp_path / "a.png").write_bytes(data)
     assert images.read_metadata(str(tmp_path / "a.png")) == {} == images.read_metadata(str(tmp_path / "none.png"))
 
 
-def test_the_note_of_an_image_larger_than_pillow_opens(tmp_path, monkeypatch):
+def test_the_metadata_of_an_image_larger_than_pillow_opens(tmp_path, monkeypatch):
     (tmp_path / "a.png").write_bytes(images.png(numbered(1)[0], {"run": "3f"}))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
     assert images.read_metadata(str(tmp_path / "a.png")) == {"run": "3f"}

@@ -1,14 +1,18 @@
 """Output streams that never raise."""
 
+import contextlib
 import io
 import os
+import select
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 
 from utils.output import terminal
+from utils.output.progress import Progress
 
 PRINT = """
 import sys
@@ -31,14 +35,11 @@ def program(body):
 
 @pytest.mark.parametrize("encoding, seen", (("cp1252", b"caf\xe9 \\u65e5"), ("ascii", b"caf\\xe9 \\u65e5")))
 def test_a_console_with_few_characters_shows_escapes(encoding, seen):
-    done = run("print('caf\\u00e9 \\u65e5')\nwarn('\\u65e5')", env={"PYTHONIOENCODING": encoding})
-    assert (done.returncode, done.stdout.strip()) == (0, seen)
+    """So does any console for the name of a file that is no text."""
+    body = "import os; print('caf\\u00e9 \\u65e5', os.fsdecode(b'a\\xff.jpg'))\nwarn('\\u65e5')"
+    done = run(body, env={"PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stdout.strip()) == (0, seen + b" a\\udcff.jpg")
     assert done.stderr.strip() == b"main.py: \\u65e5"
-
-
-def test_a_file_name_that_is_no_text_can_be_printed():
-    done = run("import os; print(os.fsdecode(b'a\\xff.jpg'))")
-    assert (done.returncode, done.stdout.strip()) == (0, b"a\\udcff.jpg")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes are closed as on Unix")
@@ -53,7 +54,7 @@ def test_a_reader_that_has_gone_ends_nothing():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="descriptors are closed as on Unix")
 def test_a_program_without_standard_streams_runs(tmp_path):
-    """As started with `>&- 2>&-`, or by pythonw.exe, where sys.stdout and sys.stderr are None."""
+    """Without them, as after `>&- 2>&-` or in pythonw.exe, sys.stdout and sys.stderr are None."""
     path = str(tmp_path / "done")
     body = f"print('x'); warn('y'); sys.stdout.flush(); open({path!r}, 'w').close()"
     subprocess.check_call(
@@ -95,46 +96,39 @@ def test_a_warning_names_the_program_and_can_start_below_a_bar(capsys):
     "columns, kind, bar",
     ((80, "xterm", True), (20, "xterm", True), (19, "xterm", False), (0, "xterm", False), (80, "dumb", False)),
 )
-def test_a_terminal_without_a_usable_width_gets_plain_lines(columns, kind, bar):
-    """Such as those of docker, of `script` and of continuous integration, which have 0 columns."""
+def test_a_terminal_without_a_usable_width_gets_plain_lines(monkeypatch, columns, kind, bar):
+    """Terminals of docker, of `script` and of continuous integration have 0 columns."""
     import fcntl
     import struct
     import termios
 
+    monkeypatch.setenv("TERM", kind)
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    row = {"epoch": 1.0, "seconds": 1.0, "d_loss": 1, "g_loss": 1, "d_real": 1, "d_fake": 0, "pictures_per_second": 8}
+    row["data_wait"] = 0.0
+    state = SimpleNamespace(total=100, step=0, first_step=0, measured="", measured_at=0, row=row)
     outer, inner = os.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    body = """
-from types import SimpleNamespace
-from utils.output.progress import Progress
-row = {"epoch": 1.0, "seconds": 1.0, "d_loss": 1, "g_loss": 1, "d_real": 1, "d_fake": 0, "pictures_per_second": 8}
-row["data_wait"] = 0.0
-state = SimpleNamespace(total=100, step=0, first_step=0, measured="", measured_at=0, row=row)
-progress = Progress(state, log_every=10)
-progress.start(state)
-for state.step in range(1, 31):
-    progress.show(state)
-progress.close()
-"""
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    done = run(body, stdout=inner, env=dict(environment, TERM=kind))
-    os.close(inner)
     shown = b""
-    while True:
-        try:
-            chunk = os.read(outer, 1 << 16)
-        except OSError:  # the end of a pseudo-terminal
-            break
-        if not chunk:
-            break
-        shown += chunk
+    with os.fdopen(inner, "w") as stdout, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stdout)
+        with contextlib.closing(Progress(state, log_every=10)) as progress:
+            progress.start(state)
+            for state.step in range(1, 31):
+                progress.show(state)
+            progress.roll_back(state)
+        stdout.flush()
+        while select.select([outer], [], [], 0)[0]:
+            shown += os.read(outer, 1 << 16)
     os.close(outer)
-    assert done.returncode == 0, done.stderr
-    lines = [line for line in shown.decode().splitlines() if line.startswith("epoch 1 step")]
+    text = shown.decode()
+    lines = [line for line in text.splitlines() if line.startswith("epoch 1 step")]
     assert [int(line.split()[3].rstrip(":")) for line in lines] == ([] if bar else [10, 20, 30])
-    assert bar == ("|" in shown.decode())
+    assert bar == ("|" in text)
 
 
-def test_warnings_are_remembered_until_the_next_call(capsys):
+def test_warnings_are_recorded_until_the_next_call(capsys):
     with terminal.non_raising_streams():
         terminal.warn("a")
         terminal.record_warning("b")

@@ -1,4 +1,4 @@
-"""Read the files of a run, wait for them, and change or copy a run."""
+"""What a run of the program leaves behind, and how to wait for it."""
 
 import csv
 import json
@@ -11,26 +11,21 @@ from PIL import Image
 
 
 def folders(name):
-    """Return the arguments for separate folders of a run, below the program's."""
+    """Return arguments that give a run folders of its own, below the program's."""
     return ["--samples_dir", f"{name}/s", "--checkpoints_dir", f"{name}/c"]
 
 
-def replace_measured(monkeypatch, metric, values):
-    """Replace a metric's value in each measurement of this process by the next of `values`."""
-    from utils.metrics.measure import Measurer
+def script_metric(monkeypatch, values):
+    """Give runs in this process a metric `scripted`, lower is better: each measurement has the next one of `values`."""
+    from utils.metrics import registry
 
-    measure, values = Measurer.__call__, iter(values)
-
-    def replaced(self, generator):
-        measured = measure(self, generator)
-        measured.values[metric] = next(values)
-        return measured
-
-    monkeypatch.setattr(Measurer, "__call__", replaced)
+    values = iter(values)
+    scripted = registry.Metric("scripted", lambda *_: next(values), registry.LOWER, tolerance=0.25)
+    monkeypatch.setattr(registry, "METRICS", (scripted, *registry.METRICS))
 
 
 def copy_until(program, source, target, step):
-    """Copy a run with its `folders`, without checkpoints after `step`, as if it was killed after saving that step."""
+    """Copy a run with its `folders` as it was after it had saved a step, as if it was killed later."""
     shutil.copytree(str(program.folder / source), str(program.folder / target))
     checkpoints = program.folder / target / "c"
     for later in steps_of(checkpoints):
@@ -96,7 +91,7 @@ def untimed(folder):
 
 
 def assert_same_run(program, one, two, step):
-    """Check that two runs, each in its `folders`, have equal variables, bit for bit, histories and grids."""
+    """Two runs, each in its `folders`, ended alike: every variable bit for bit, history, and grids."""
     one, two = program.folder / one, program.folder / two
     first, second = variables(one / "c", step), variables(two / "c", step)
     assert set(first) == set(second)
@@ -108,6 +103,6 @@ def assert_same_run(program, one, two, step):
 
 
 def pixels(folder):
-    """Return {name: pixels} of the PNGs in a folder; their metadata differs between runs."""
+    """Return {name: pixels} of the PNGs in a folder; the files of two runs differ in the identity that they note."""
     images = {path.name: Image.open(str(path)) for path in folder.glob("*.png")}
     return {name: (image.mode, image.size, image.tobytes()) for name, image in images.items()}

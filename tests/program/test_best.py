@@ -1,4 +1,4 @@
-"""Runs that are measured: the best checkpoint, sampling and evaluation by class, and runs from other weights."""
+"""The program as a user runs it: measured while it trains, sampled from the best, evaluated, by class, from weights."""
 
 import csv
 import itertools
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from conftest import CalledProgram
 from PIL import Image
-from runs import replace_measured, state_of, variables
+from runs import script_metric, state_of, variables
 
 from utils.checkpoints import store
 from utils.metrics.measure import Measurer
-from utils.training.game import DiscriminatorMonitor
+from utils.training import health
 
 pytestmark = pytest.mark.slow
 
@@ -34,8 +34,8 @@ def trained(tmp_path_factory):
             colors[..., 2 - c] = 200
             Image.fromarray(colors).save(str(folder / "some pics" / name / ("%d.png" % i)))
     program = CalledProgram(folder / "a copy", folder / "some pics")
-    with pytest.MonkeyPatch.context() as monkeypatch:  # the second of three measurements is the best
-        replace_measured(monkeypatch, "swd", [9.0, 7.0, 9.0])
+    with pytest.MonkeyPatch.context() as monkeypatch:  # of the three measurements, the second one is the best
+        script_metric(monkeypatch, [9.0, 7.0, 9.0])
         program.output = program.train(*OPTIONS)
     return program
 
@@ -43,12 +43,12 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def worse(monkeypatch):
     """Let every measurement be worse than the best of `trained`."""
-    replace_measured(monkeypatch, "swd", itertools.repeat(9.0))
+    script_metric(monkeypatch, itertools.repeat(9.0))
 
 
 @pytest.fixture(scope="module")
 def frozen(trained):
-    """The output of a run in frozen/: one step from the weights of `trained`, with a layer of D frozen."""
+    """The output of a run of one step from the weights of `trained`, with a layer of D frozen, in frozen/."""
     return trained.train(*FROZEN, "--max_steps", "1", "--keep_checkpoints", "2")
 
 
@@ -56,25 +56,25 @@ def test_what_was_measured_is_written(trained):
     with open(str(trained.checkpoints / "history.csv"), newline="") as file:
         rows = {row["step"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["4", "6", "8", "12"]
-    assert [rows[step]["swd"] for step in rows] == ["9", "", "7", "9"]
+    assert [rows[step]["scripted"] for step in rows] == ["9", "", "7", "9"]
     assert 0 < float(rows["4"]["ms_ssim"]) <= 1 and rows["4"]["fid"] == ""
     assert (
         "step 6: " in trained.output
-        and "quality at step 4: swd 9\n" in trained.output
-        and "Finished at step 12 (swd 9)." in trained.output
+        and "quality at step 4: scripted 9\n" in trained.output
+        and "Finished at step 12 (scripted 9)." in trained.output
     )
     best = state_of(trained, 12)["best"]
-    assert (best["step"], best["metric"], best["value"], best["least"], best["least_step"]) == (8, "swd", 7, 7, 8)
+    assert (best["step"], best["metric"], best["value"], best["least"], best["least_step"]) == (8, "scripted", 7, 7, 8)
     left = {int(path.stem.split("-")[1]) for path in trained.checkpoints.glob("dcgan-*.json")}
     assert left == {8, 12}  # the newest, as keep_checkpoints = 1 says, and the best, of a step at which none was due
     assert state_of(trained, 12)["classes"] == ["blue", "green", "red"]
 
 
 def test_films(trained):
-    """Test the time-lapse of training, at its end and later, a walk from class to class, and arithmetic."""
+    """Of the training, at its end and later, and from class to class."""
     assert f"The course of training: {trained.samples / 'timelapse.gif'}" in trained.output
-    with Image.open(str(trained.samples / "timelapse.gif")) as timelapse:
-        assert timelapse.n_frames >= 2 and timelapse.size[1] == 3 * 16 + 12
+    with Image.open(str(trained.samples / "timelapse.gif")) as film:
+        assert film.n_frames >= 2 and film.size[1] == 3 * 16 + 12
     output = trained.train("--isTrain", "0", "--timelapse", "1")
     assert "The course of training: " in output
     output = trained.train("--isTrain", "0", "--walk", "3", "--picks", "red:1,green:1,blue:2")
@@ -106,7 +106,7 @@ def test_classes_choose(trained):
     every = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n12.png")))))
     assert np.array_equal(every[32:], both[:16]) and np.array_equal(every[:16], both[16:])
     assert not np.array_equal(every[:16], every[32:])
-    # A class and a number always identify the same sample.
+    # A pick is the image of its class and number, whatever is asked for beside it.
     trained.train("--isTrain", "0", "--picks", "red:3,blue:1")
     (folder,) = [path for path in trained.samples.glob("sample_00000008_*_picks_red_3*") if path.is_dir()]
     names = {path.name.split("_")[-2]: np.asarray(Image.open(str(path))) for path in folder.iterdir()}
@@ -117,12 +117,12 @@ def test_classes_choose(trained):
 
 def test_which_checkpoint(trained):
     output = trained.train("--isTrain", "0", "--num_samples", "3")
-    assert "Sampling from step 8 (the best by swd, 7; the latest is step 12)" in output
+    assert "Sampling from step 8 (the best by scripted, 7; the latest is step 12)" in output
     output = trained.train("--isTrain", "0", "--checkpoint", "latest", "--num_samples", "3")
     assert "Sampling from step 12 (the latest)" in output
     output = trained.train("--isTrain", "0", "--checkpoint", "12", "--num_samples", "3")
     assert "Sampling from step 12 (as requested)" in output
-    assert "has none of that step; it has 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
+    assert "has no such step; it has 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
     assert "expected best, latest, or a step" in trained.refuse("--isTrain", "0", "--checkpoint", "last")
 
 
@@ -142,7 +142,7 @@ def test_if_the_best_is_damaged_it_is_the_latest(trained):
 def test_evaluate(trained, worse):
     output = trained.train("--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "10")
     assert "N = 10 samples against 10 images, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale" in output
-    assert "swd                  9.0000   (lower is better; at N = 5 it is" in output and "ms_ssim" in output
+    assert "scripted             9.0000   (lower is better)" in output and "ms_ssim" in output
     assert "inception_graph must name the file" in output and "nothing is downloaded" in output
     assert "These are not the images" not in output
     with Image.open(str(next(trained.samples.glob("nearest_00000008_run*.png")))) as sheet:
@@ -177,7 +177,7 @@ def test_a_run_from_the_weights_of_another(trained, frozen, called):
     line = called.refuse(*source, "--activation", "elu", "--filters", "6")
     assert "has a different network: activation is leaky_relu in init_from and elu in this run; set" in line
     assert "no checkpoint in init_from = " in called.refuse("--init_from", str(called.folder / "pics"))
-    assert "New run, from the weights of step 8 (the best by swd, 7; the latest is step 12)" in frozen
+    assert "New run, from the weights of step 8 (the best by scripted, 7; the latest is step 12)" in frozen
     theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "frozen" / "c", 0)
     for name in ("generator/8x8/conv/kernel", "generator/4x4/batch_norm/moving_mean", "discriminator/8x8/conv/kernel"):
         assert np.array_equal(theirs[name], ours[name])
@@ -193,10 +193,10 @@ def test_frozen_layers_keep_the_weights_of_another_run(trained, frozen):
     for name, is_frozen in (("16x16/conv/kernel", True), ("16x16/conv/bias", True), ("8x8/conv/kernel", False)):
         assert np.array_equal(ours["discriminator/" + name], theirs["discriminator/" + name]) == is_frozen
     line = trained.refuse(*FROZEN, "--max_steps", "3", "--freeze_d", "0")
-    assert "freeze_d was 1 and is 0 now" in line
+    assert "freeze_d changed from 1 to 0" in line
     none = ["--samples_dir", "none/s", "--checkpoints_dir", "none/c"]
     line = trained.refuse(*FROZEN, *none, "--channels", "1")
-    assert "freeze_d = 1 keeps D 16x16, which cannot be taken from init_from = " in line
+    assert "freeze_d = 1 freezes D 16x16, which cannot be copied from init_from = " in line
 
 
 def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
@@ -209,8 +209,8 @@ def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
     new_run += ["--samples_dir", "gray/s", "--checkpoints_dir", "gray/c"]
     done = trained.train(*OPTIONS, *new_run, "--keep_checkpoints", "2")
     assert (
-        "Taken from it: G 4x4, G 8x8, G 16x16, D 8x8, D logit. "
-        "Not in it, or of another shape, so starting fresh: G output, D 16x16, class teal.\n" in done
+        "Copied: G 4x4, G 8x8, G 16x16, D 8x8, D logit. "
+        "Initialized, since missing or of a different shape: G output, D 16x16, class teal.\n" in done
     )
     theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "gray" / "c", 0)
     for name in ("generator/8x8/batch_norm/gamma", "discriminator/logit/classes/kernel"):
@@ -228,19 +228,21 @@ def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
 
 
 def test_a_metric_that_fails_ends_nothing_and_what_goes_wrong_is_said(called, monkeypatch):
-    """Replace functions so that measuring fails and D wins."""
+    """Measuring fails, and D has won after three steps."""
 
     def fail(*_):
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr(Measurer, "__call__", fail)
-    monkeypatch.setattr(DiscriminatorMonitor, "is_won", lambda self: len(self._rows) > 2)
+    monkeypatch.setattr(health, "WINDOW", 3)
+    for threshold in ("WON_FROM", "OVER_BELOW"):
+        monkeypatch.setattr(health, threshold, -1.0)
     done = called.run("--max_steps", "6", "--metrics_every", "4", "--metrics_samples", "8")
     assert done.returncode == 0 and "Finished at step 6." in done.stdout
     assert [line for line in done.stderr.split("\n") if line] == [
         "main.py: the quality at step %d cannot be measured (out of luck); training continues" % step for step in (4, 6)
     ]
-    assert done.stdout.count("D has won: in the last 250 steps D(x) was ") == 1
+    assert done.stdout.count("D has won: in the last 3 steps D(x) was ") == 1
 
 
 def test_a_best_that_is_gone_is_chosen_anew(trained, worse):
@@ -248,8 +250,8 @@ def test_a_best_that_is_gone_is_chosen_anew(trained, worse):
     shutil.copytree(str(trained.checkpoints), str(copy))
     for path in copy.glob("dcgan-8.*"):
         path.unlink()
-    dirs = ["--checkpoints_dir", "without best", "--samples_dir", "samples without"]
-    done = trained.run(*OPTIONS, *dirs, "--max_steps", "16")
+    there = ["--checkpoints_dir", "without best", "--samples_dir", "samples without"]
+    done = trained.run(*OPTIONS, *there, "--max_steps", "16")
     assert done.returncode == 0 and "choosing a new one" in done.stderr
     state = json.loads((copy / "dcgan-16.json").read_text())["state"]
     assert (state["best"]["step"], state["best"]["value"]) == (16, 9)
@@ -258,8 +260,8 @@ def test_a_best_that_is_gone_is_chosen_anew(trained, worse):
 def test_another_comparison_takes_nothing_from_the_best_so_far(trained, worse):
     copy = trained.folder / "another"
     shutil.copytree(str(trained.checkpoints), str(copy))
-    dirs = ["--checkpoints_dir", "another", "--samples_dir", "another samples"]
-    trained.train(*OPTIONS, *dirs, "--max_steps", "16", "--metrics_samples", "6")
+    there = ["--checkpoints_dir", "another", "--samples_dir", "another samples"]
+    trained.train(*OPTIONS, *there, "--max_steps", "16", "--metrics_samples", "6")
     state = json.loads((copy / "dcgan-16.json").read_text())["state"]
     assert state["best"]["step"] == 16 and state["former"] == [8]
     assert sorted(int(path.stem.split("-")[1]) for path in copy.glob("dcgan-*.json")) == [8, 16]
@@ -277,9 +279,9 @@ def test_a_best_that_cannot_be_saved_is_not_the_best(trained, monkeypatch):
         publish(temporary, checkpoint)
 
     monkeypatch.setattr(store, "_publish", fail_at_16)
-    replace_measured(monkeypatch, "swd", [1.0, 9.0])
-    dirs = ["--checkpoints_dir", "full", "--samples_dir", "full samples"]
-    done = trained.run(*OPTIONS, *dirs, "--max_steps", "20")
+    script_metric(monkeypatch, [1.0, 9.0])
+    there = ["--checkpoints_dir", "full", "--samples_dir", "full samples"]
+    done = trained.run(*OPTIONS, *there, "--max_steps", "20")
     assert done.returncode == 0 and "the checkpoint of step 16 cannot be written (no room)" in done.stderr
     assert json.loads((copy / "dcgan-20.json").read_text())["state"]["best"]["step"] == 8
     assert (copy / "dcgan-8.json").exists()

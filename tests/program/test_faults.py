@@ -70,7 +70,7 @@ def test_a_full_disk_while_training(program):
     assert len(others) == 2 and "finishing this step, then saving" in others[0]
     found = select.newest_good(str(program.checkpoints))
     assert process.returncode == 1 and found.checkpoint.step > saved and found.damaged == ()
-    assert "the checkpoint of step %d is good, in %s" % (found.checkpoint.step, program.checkpoints) in others[1]
+    assert "last good checkpoint: step %d, in %s" % (found.checkpoint.step, program.checkpoints) in others[1]
     step = found.checkpoint.step + 1
     assert "Finished at step %d" % step in in_this_process(program).train("--max_steps", str(step))
 

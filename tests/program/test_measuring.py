@@ -1,10 +1,10 @@
-"""Runs that a network measures: resumed, without the network, and ended when stale."""
+"""Measured by a network while it trains, as a user runs it: resumed, without the network, and ended when stale."""
 
 import csv
 import json
 
 import pytest
-from runs import copy_until, folders, replace_measured, steps_of
+from runs import copy_until, folders, script_metric, steps_of
 
 from utils.metrics import efficientnet
 
@@ -15,7 +15,7 @@ installed = pytest.mark.skipif(not efficientnet.path(), reason=f"needs {efficien
 
 
 def history(program, name):
-    """Return the rows of the history.csv of a run with its `folders` by step, without columns of time."""
+    """Return the rows of the history.csv of a run with its `folders` by step, without what depends on the clock."""
     with open(str(program.folder / name / "c" / "history.csv"), newline="") as file:
         rows = {int(row["step"]): row for row in csv.DictReader(file)}
     for row in rows.values():
@@ -37,17 +37,18 @@ def test_a_resumed_run_measures_the_same(called):
     assert best["metric"] == "frechet_distance" and "579344248a93e230" in best["of"]
     assert all(float(whole[step]["frechet_distance"]) > 0 and whole[step]["fid"] == "" for step in (4, 8, 12))
 
-    # The run is killed after step 8, and an earlier version has written its history.csv, with fewer columns.
+    # Killed after step 8, with a history.csv of a version without lead, augmented and these columns, but with swd.
     copy_until(called, "whole", "parts", 8)
     path = called.folder / "parts" / "c" / "history.csv"
     columns = [line.split(",") for line in path.read_text().splitlines()]
-    lines = [",".join(line[:10] + line[12:14]) for line in columns]  # also without lead and augmented
+    lines = [",".join([*line[:10], line[12], "9" if i else "swd"]) for i, line in enumerate(columns)]
     path.write_text("\n".join([*lines, ""]))
     called.train(*network, *folders("parts"))
     rows = history(called, "parts")
-    assert rows[12] == whole[12] and best_of(called, "parts", 12) == best
+    assert dict(rows[12], swd="") == dict(whole[12], swd="") and best_of(called, "parts", 12) == best
     assert [rows[step]["frechet_distance"] == "" for step in (4, 8)] == [True, True]
-    assert [rows[step]["swd"] for step in (4, 8)] == [whole[step]["swd"] for step in (4, 8)]
+    assert [rows[step]["swd"] for step in (4, 8, 12)] == ["9", "9", ""]
+    assert [rows[step]["ms_ssim"] for step in (4, 8)] == [whole[step]["ms_ssim"] for step in (4, 8)]
 
     evaluate = ["--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "8", "--metrics_network", "auto"]
     output = called.train(*evaluate, *folders("whole"))
@@ -72,7 +73,7 @@ def test_training_goes_on_without_a_network_that_is_damaged(called, tmp_path, mo
     assert line.endswith("; the run is measured by patch_distance")
     assert "Finished at step 4 (patch_distance " in done.stdout
     line = called.refuse(*MEASURED, "--max_steps", "8", "--metrics_network", "auto", "--best_metric", "kernel_distance")
-    assert "best_metric = 'kernel_distance' needs a network that is not installed" in line
+    assert "best_metric = 'kernel_distance' needs metrics_network = 'efficientnet', but 'patches' is used" in line
     line = called.refuse("--isTrain", "0", "--evaluate", "1", "--metrics_network", "auto")
     assert f"{path} is damaged" in line
 
@@ -85,13 +86,15 @@ def test_a_graph_that_is_not_inception_is_done_without(called):
 
 
 def test_a_stale_run_ends_saved(called, monkeypatch):
-    replace_measured(monkeypatch, "swd", [9.0, 9.0, 9.0, 5.0, 9.0, 9.0, 9.0])
+    script_metric(monkeypatch, [9.0, 9.0, 9.0, 5.0, 9.0, 9.0, 9.0])
     stale = [*MEASURED, "--checkpoint_every", "10", "--stop_when_stale", "2"]
     output = called.train(*stale, "--max_steps", "40")
-    end = "No improvement in 2 measurements: swd was best at step 4, 9. stop_when_stale ends the run here; raise it, or"
-    assert end in output and "Finished at step 12 (swd 9)." in output
+    end = (
+        "No improvement in 2 measurements: scripted was best at step 4, 9. stop_when_stale ends the run here; raise it"
+    )
+    assert end in output and "Finished at step 12 (scripted 9)." in output
     assert (called.samples / "train_00000012.png").exists() and steps_of(called.checkpoints)[-1] == 12
-    output = called.train(*stale, "--max_steps", "40")  # it remains ended
+    output = called.train(*stale, "--max_steps", "40")  # it stays ended
     assert end in output and "step 16" not in output and steps_of(called.checkpoints)[-1] == 12
     output = called.train(*stale, "--max_steps", "40", "--stop_when_stale", "3")  # 5 is an improvement, at step 16
-    assert "swd was best at step 16, 5." in output and "Finished at step 28 (swd 9)." in output
+    assert "scripted was best at step 16, 5." in output and "Finished at step 28 (scripted 9)." in output

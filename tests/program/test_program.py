@@ -46,8 +46,8 @@ def test_train_resume_and_sample(program):
     assert "This run is finished: step 6, max_steps = 6." in program.train("--max_steps", "6")
     output = program.train("--max_steps", "8", "--log_every", "2", "--learning_rate", "0.001")
     assert "Resuming from step 6, %s" % (program.checkpoints / "dcgan-6") in output
-    assert "other --checkpoints_dir and --samples_dir start a new run" in output
-    assert "learning_rate was 0.0003 and is 0.001 now" in output
+    assert "to start a new run, set a different --checkpoints_dir and --samples_dir" in output
+    assert "learning_rate changed from 0.0003 to 0.001" in output
     assert "images have changed" not in output
     assert [row["step"] for row in rows(program.checkpoints)] == ["2", "4", "6", "8"]
     late = contents(program.samples)
@@ -56,7 +56,7 @@ def test_train_resume_and_sample(program):
     # A different network or algorithm is refused before any file is written.
     before = sorted(os.listdir(str(program.checkpoints)))
     line = program.refuse("--max_steps", "9", "--filters", "8", "--k", "2")
-    assert "k was 1 and is 2 now, filters was 4 and is 8 now" in line and "start a new run" in line
+    assert "k changed from 1 to 2, filters changed from 4 to 8" in line and "start a new run" in line
     assert sorted(os.listdir(str(program.checkpoints))) == before
 
     # Sampling uses the network of the checkpoint, not of the settings.
@@ -87,7 +87,7 @@ def test_epochs_decide_and_can_be_raised(called):
     finished = "This run is finished: step 3, epochs = 2 of 12 images are 24, and it has seen 24. Increase epochs to"
     assert finished in called.train("--epochs", "2", "--k", "2")
     output = called.train("--epochs", "4", "--k", "2", "--batch_size", "6")
-    assert "batch_size was 4 and is 6 now" in output and "Finished at step 5" in output
+    assert "batch_size changed from 4 to 6" in output and "Finished at step 5" in output
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")

@@ -54,8 +54,8 @@ def test_training(trained):
 
 
 def test_a_resumed_run_keeps_its_size(trained):
-    assert "image_size was 16x24 and is 24x16 now" in trained.refuse(*MEASURED, "--image_size", "24x16")
-    assert "image_size was 16x24 and is 16 now" in trained.refuse(*MEASURED, "--image_size", "16x16")
+    assert "image_size changed from 16x24 to 24x16" in trained.refuse(*MEASURED, "--image_size", "24x16")
+    assert "image_size changed from 16x24 to 16" in trained.refuse(*MEASURED, "--image_size", "16x16")
 
 
 def test_samples_films_and_arithmetic(trained):

@@ -140,11 +140,11 @@ def test_a_run_keeps_the_defaults_that_it_began_with(called):
     called.train("--max_steps", "4", "--checkpoint_every", "2", *before, *folders("whole"))
     copy_until(called, "whole", "parts", 2)
     done = called.train("--max_steps", "4", "--checkpoint_every", "2", "--log_every", "1", *folders("parts"))
-    kept = "These defaults have changed since that run began; its own are kept: "
+    kept = "These defaults have changed since that run began; keeping its values: "
     assert kept + "augment = auto, d_width = 1.0, output_filters = 0." in done.split("\n")
     assert_same_run(called, "whole", "parts", 4)
     line = called.refuse("--max_steps", "9", "--output_filters", "16", *folders("parts"))
-    assert "output_filters was 0 and is 16 now" in line and "augment" not in line
+    assert "output_filters changed from 0 to 16" in line and "augment" not in line
     tuned = called.train("--init_from", "parts/c", "--max_steps", "1", *folders("tuned"))
     assert kept + "d_width = 1.0, output_filters = 0." in tuned.split("\n")
     assert "Sampling from step 4" in called.train("--isTrain", "0", *folders("parts"))
@@ -158,5 +158,5 @@ def test_adaptive_augmentation_can_be_taken_up_and_given_up(trained):
     trained.train("--max_steps", "3", "--augment", "cutout", *folders("adaptive"))
     assert "balance/augmented" not in variables(checkpoints, 3)
     done = trained.train("--max_steps", "4", "--augment", "adaptive", *folders("adaptive"))
-    assert "Changed: max_steps was 3 and is 4 now, augment was cutout and is adaptive now" in done
+    assert "max_steps changed from 3 to 4, augment changed from cutout to adaptive" in done
     assert "balance/augmented" in variables(checkpoints, 4)

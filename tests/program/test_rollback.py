@@ -10,7 +10,7 @@ from runs import assert_same_run, copy_until, folders, rows, variables
 
 from model import losses
 from utils.checkpoints import select
-from utils.training import game
+from utils.training import health
 
 pytestmark = pytest.mark.slow
 
@@ -20,8 +20,8 @@ WILD = ["--optimizer", "sgd", "--learning_rate", "1000000", "--checkpoint_every"
 def test_on_nan_stop_ends_the_run(called):
     done = called.run("--max_steps", "300", "--on_nan", "stop", *WILD)
     found = re.fullmatch(
-        r"main.py: step (\d+): losses or weights are NaN or infinite; nothing was saved of it, and the checkpoint of "
-        r"step (\d+) is good. See \S.*post-mortem.txt; lower learning_rate = 1e\+06 in params.py\n",
+        r"main.py: step (\d+): losses or weights are NaN or infinite; not saved; last good checkpoint: step (\d+). "
+        r"See \S.*post-mortem.txt; lower learning_rate = 1e\+06 in params.py\n",
         done.stderr,
     )
     assert done.returncode == 1 and found, done.stderr
@@ -41,7 +41,7 @@ def test_three_rollbacks_and_no_more_however_often_it_is_started(called):
     )
     assert done.returncode == 1
     assert [(rate, number) for _, _, rate, number in back] == [("500000", "1"), ("250000", "2"), ("125000", "3")]
-    assert "NaN or infinite, after 3 rollbacks; nothing was saved of it" in done.stderr.split("\n")[-2]
+    assert "NaN or infinite, after 3 rollbacks; not saved; last" in done.stderr.split("\n")[-2]
     text = (called.checkpoints / "post-mortem.txt").read_text()
     assert "learning_rate = 125000" in text and "rollback 3: from step %s, learning_rate = 250000" % back[2][0] in text
     assert "step, d_loss, g_loss, D(x), D(G(z))" in text
@@ -52,14 +52,14 @@ def test_three_rollbacks_and_no_more_however_often_it_is_started(called):
 
 def nan_at_step_8(monkeypatch):
     """Let the loss be NaN at step 8, as long as there was no rollback."""
-    d_loss = losses.d_loss
+    loss = losses.LOSSES["non_saturating"]
 
-    def replaced(*arguments):
+    def d(*arguments):
         counters = {variable.op.name: variable for variable in tf.global_variables()}
         fault = tf.equal(counters["rollbacks"], 0) & tf.equal(counters["step"], 7)
-        return d_loss(*arguments) + tf.where(fault, float("nan"), 0.0)
+        return loss.d(*arguments) + tf.where(fault, float("nan"), 0.0)
 
-    monkeypatch.setattr(losses, "d_loss", replaced)
+    monkeypatch.setitem(losses.LOSSES, "non_saturating", loss._replace(d=d))
 
 
 def test_after_a_rollback_the_run_continues_and_resumes_exactly(called, monkeypatch):
@@ -80,12 +80,13 @@ def test_after_a_rollback_the_run_continues_and_resumes_exactly(called, monkeypa
 
 def test_rollback_when_d_has_won(called, monkeypatch):
     """A G that hardly learns loses soon; the run returns twice, prints it each time, and continues to its end."""
-    monkeypatch.setattr(game, "WINDOW", 40)
+    monkeypatch.setattr(health, "WINDOW", 40)
     options = ["--g_learning_rate", "0.000001", "--d_learning_rate", "0.01", "--augment", "none"]
     options += ["--checkpoint_every", "0", "--log_every", "1"]
     done = called.run("--max_steps", "200", "--on_lost_game", "rollback", *options)
     assert done.returncode == 0 and "Finished at step 200." in done.stdout, done.stderr
-    assert "D has won: in the last 40 steps D(x) was " in done.stdout
+    warnings = done.stdout.count("D has won: in the last 40 steps D(x) was ")
+    assert warnings == 3  # before each of the two rollbacks, and once after them
     back = re.findall(r"step (\d+): D has won; back to step 0, .*\(rollback (\d) of at most 3\)", done.stderr)
     assert [number for _, number in back] == ["1", "2"] and all(40 <= int(step) < 200 for step, _ in back)
     assert [row["step"] for row in rows(called.checkpoints)] == [str(step) for step in range(1, 201)]

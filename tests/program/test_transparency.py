@@ -1,4 +1,4 @@
-"""channels = 4: PNG files with alpha in; samples, animations and exports with alpha out."""
+"""channels = 4: from PNG files with alpha to samples, films and exports with it."""
 
 import importlib.util
 import json
@@ -33,7 +33,7 @@ def trained(tmp_path_factory):
 def test_from_transparent_images_to_transparent_samples(trained):
     program, output, one, samples = trained, trained.output, folders("one"), trained.folder / "one" / "s"
     assert "12 of 12 images looked at have transparency." in output
-    assert [row["step"] for row in rows(program.folder / "one" / "c") if row["swd"]] == ["2", "4"]
+    assert [row["step"] for row in rows(program.folder / "one" / "c") if row["ms_ssim"]] == ["2", "4"]
     reals = np.asarray(Image.open(str(samples / "reals.png")))
     assert (reals[0, 0] == [255, 0, 0]).all() and not reals[..., 1].any()  # on the background, and no green in it
     assert Image.open(str(samples / "train_00000004.png")).mode == "RGB" and (samples / "timelapse.gif").exists()
@@ -43,7 +43,7 @@ def test_from_transparent_images_to_transparent_samples(trained):
     program.train(*ALPHA, "--max_steps", "4", *folders("two"))
     assert_same_run(program, "one", "two", 4)
 
-    # Grids and animations are on the background of the training; single files have alpha.
+    # Samples: grids and films on the background of the training, and single files with alpha.
     program.train("--isTrain", "0", "--num_samples", "4", "--single", "1", *one)
     singles = sorted(samples.glob("*_n4/*.png"))
     assert len(singles) == 4 and all(Image.open(str(path)).mode == "RGBA" for path in singles)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import forked
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -21,10 +22,18 @@ NEEDS_TF2 = pytest.mark.skipif(tf.__version__.startswith("1."), reason="several 
 slow = pytest.mark.slow
 
 FOLDERS = ("samples", "checkpoints", "cache")
+SMALL = ("--image_size", "8", "--augment", "none")  # for a graph that is built in half the time
 
-# Runs the program, and keeps the values of all variables at the end of its session.
+# Each script writes its output into the file of its first argument.
+REDIRECT = """
+import os, sys
+for descriptor in (1, 2):
+    os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
+"""
+
+# Runs the program, and saves the values of all variables at the end of its session.
 RECORDED = """
-import contextlib, sys
+import contextlib
 import numpy
 from utils.runtime import cluster
 session_of = cluster.Workers.session
@@ -34,22 +43,23 @@ def recorded(workers, config):
     with session_of(workers, config) as session:
         yield session
         variables = tf.global_variables()
-        numpy.savez(sys.argv[1], **{v.op.name: value for v, value in zip(variables, session.run(variables))})
+        numpy.savez(sys.argv[2], **{v.op.name: value for v, value in zip(variables, session.run(variables))})
 cluster.Workers.session = recorded
 import main
-sys.exit(main.main(sys.argv[2:]))
+sys.exit(main.main(sys.argv[3:]))
 """
 
-# Exchanges everything that workers exchange, and then waits for the others in a loop.
+# Exchanges everything that workers exchange, and then waits for the others in a loop. Its arguments: the folder of the
+# program, a timeout, a precision, and a file whose creation starts the exchange.
 EXCHANGE = """
-import os, sys
+import time
+sys.path.insert(0, sys.argv[2])
 from utils.runtime.start import import_tensorflow
 import_tensorflow()
-import tensorflow.compat.v1 as tf
-import model
+from model.graph_mode import tf
 from utils.errors import RunError, UserError
 from utils.runtime import cluster, devices, tf_config
-workers = cluster.Workers(tf_config.parse_task(os.environ), int(sys.argv[1]))
+workers = cluster.Workers(tf_config.parse_task(os.environ), int(sys.argv[3]))
 workers.build_gather()
 with workers.scope():
     values = [tf.get_variable("values", initializer=[workers.index + 0.5, 5.0])]
@@ -58,9 +68,10 @@ with workers.scope():
     maps = tf.nn.leaky_relu(tf.nn.bias_add(tf.nn.conv2d(images, kernel, 1, "SAME"), tf.Variable(tf.zeros([8]))))
 workers.build_broadcast(values)
 print("ready", flush=True)
-sys.stdin.readline()
+while not os.path.exists(sys.argv[5]):
+    time.sleep(0.02)
 try:
-    with workers.translate_worker_errors(), workers.session(devices.session_config(sys.argv[2])) as session:
+    with workers.translate_worker_errors(), workers.session(devices.session_config(sys.argv[4])) as session:
         session.run(tf.global_variables_initializer())
         print("maps", session.run(maps)[0, 4, 4, 0])
         print("gathered", workers.gather(2**63 - 1 - workers.index), workers.all_reduce_max(7 - workers.index))
@@ -73,53 +84,56 @@ try:
         print("values", [value.tolist() for value in session.run(values)], flush=True)
         while True:
             workers.barrier()
+            time.sleep(0.01)
 except RunError as error:
-    print(error)
+    print(error, flush=True)
     sys.exit(1)
 """
 
 
-def task(number, *addresses):
+def task(index, *addresses):
     """Return TF_CONFIG for this worker among workers at these addresses."""
-    return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}})
+    return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
 
 
 class Pair:
-    """Two workers on this machine that run these two commands."""
+    """Two workers on this machine that run a script: forks (see forked.py) where possible."""
 
-    def __init__(self, folder, commands):
+    def __init__(self, folder, script, arguments):
+        """arguments: of each worker, after the file of its output."""
+        self.processes, self._outputs, self._folder = [], [folder / f"out{i}.txt" for i in range(2)], folder
+        (folder / "script.py").write_text(REDIRECT + script)
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-        self.processes, self._folder = [], folder
-        for number, command in enumerate(commands):
-            environment = dict(ENVIRONMENT, PYTHONPATH=ROOT, TF_CONFIG=task(number, *addresses))
-            if command[1] == "-c" and command[2] == RECORDED:
-                del environment["PYTHONPATH"]  # the copy's own modules
-            with open(str(folder / f"out{number}.txt"), "w") as out:
-                pipes = {"stdin": subprocess.PIPE, "stdout": out, "stderr": subprocess.STDOUT}
-                self.processes.append(subprocess.Popen(command, cwd=str(folder), env=environment, **pipes))
+        for index, output in enumerate(self._outputs):
+            output.write_text("")
+            environment = dict(ENVIRONMENT, TF_CONFIG=task(index, *addresses))
+            command = [str(folder / "script.py"), str(output), *arguments[index]]
+            if forked.IS_POSSIBLE:
+                self.processes.append(forked.ForkedProcess(command, str(folder), environment))
+            else:
+                self.processes.append(subprocess.Popen([sys.executable, *command], cwd=str(folder), env=environment))
 
-    def out(self, number):
-        return (self._folder / f"out{number}.txt").read_text()
+    def out(self, index):
+        return self._outputs[index].read_text()
 
-    def wait_for(self, text, number=0):
+    def wait_for(self, text, index=0):
         """Wait until a worker has printed this."""
         started = time.time()
-        while text not in self.out(number):
-            assert time.time() - started < 300 and self.processes[number].poll() is None, self.out(0) + self.out(1)
-            time.sleep(0.1)
+        while text not in self.out(index):
+            assert time.time() - started < 300 and self.processes[index].poll() is None, self.out(0) + self.out(1)
+            time.sleep(0.05)
 
     def codes(self):
         return [process.wait(timeout=300) for process in self.processes]
 
-    def variables(self, number):
-        with np.load(str(self._folder / f"variables{number}.npz")) as file:
+    def variables(self, index):
+        with np.load(str(self._folder / f"variables{index}.npz")) as file:
             return {name: file[name] for name in file.files}
 
     def end(self):
         for process in self.processes:
             process.kill()
             process.wait()
-            process.stdin.close()
 
 
 @pytest.fixture
@@ -136,12 +150,9 @@ def pair(program, started):
     """Given arguments, starts two workers of the program on this machine, with its folders in common."""
 
     def start(*arguments, of_second=()):
-        commands = []
-        for number in range(2):
-            command = program.command(*arguments, *(of_second if number else ()))
-            variables = str(program.folder / f"variables{number}.npz")
-            commands.append([command[0], "-c", RECORDED, variables, *command[2:]])
-        started.append(Pair(program.folder, commands))
+        commands = [program.command(*arguments)[2:], program.command(*arguments, *of_second)[2:]]
+        commands = [[str(program.folder / f"variables{i}.npz"), *command] for i, command in enumerate(commands)]
+        started.append(Pair(program.folder, RECORDED, commands))
         return started[-1]
 
     return start
@@ -149,20 +160,19 @@ def pair(program, started):
 
 @pytest.fixture
 def exchanging(tmp_path, started):
-    """Given seconds, starts two workers, and returns when they wait for each other, for as many seconds at most."""
+    """Given a timeout in seconds, starts two workers, and returns when they wait for each other."""
 
     def start(timeout):
         # TensorFlow fuses bfloat16 convolutions only on such a processor.
         precision = "bfloat16" if "avx512f" in devices.processor_flags() else "float32"
-        two = Pair(tmp_path, [[sys.executable, "-c", EXCHANGE, str(timeout), precision]] * 2)
-        started.append(two)
-        for text, go in (("ready", b"\n"), ("values", b"")):
-            for number in range(2):
-                two.wait_for(text, number)
-            for process in two.processes:
-                process.stdin.write(go)
-                process.stdin.flush()
-        return two
+        arguments = [ROOT, str(timeout), precision, str(tmp_path / "start")]
+        started.append(Pair(tmp_path, EXCHANGE, [arguments] * 2))
+        for index in range(2):
+            started[-1].wait_for("ready", index)
+        (tmp_path / "start").write_text("")
+        for index in range(2):
+            started[-1].wait_for("values", index)
+        return started[-1]
 
     return start
 
@@ -291,7 +301,7 @@ def last_row(program):
 
 
 def assert_alike(two):
-    """All variables are the same in both processes; return those of the first."""
+    """Check that all variables are the same in both processes; return those of the first."""
     first, second = two.variables(0), two.variables(1)
     assert set(first) == set(second)
     assert [name for name in first if not np.array_equal(first[name], second[name])] == []
@@ -302,26 +312,28 @@ def assert_alike(two):
 @slow
 def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_kill(program, pair):
     of_second = [(f"--{name}_dir", str(program.folder / f"second {name}")) for name in FOLDERS]
-    options = ["--max_steps", "12", "--checkpoint_every", "5", "--conditional", "1", "--metrics_every", "6"]
+    options = ["--max_steps", "6", "--checkpoint_every", "5", "--conditional", "1", "--log_every", "5"]
+    options += ["--metrics_every", "3", "--metrics_samples", "8"]
     two = pair(*options, of_second=sum(of_second, ()))
     assert two.codes() == [0, 0], two.out(0) + two.out(1)
     variables = assert_alike(two)
-    assert variables["step"] == 12 and variables["pictures_seen"] == 12 * 8
+    assert variables["step"] == 6 and variables["pictures_seen"] == 6 * 8
     assert "Global batch: 8 images, 4 on each of 2 workers; this is worker 1 (127.0.0.1" in two.out(1)
     # Only the chief writes, except that each worker prepares its own images.
     assert [name for name in FOLDERS if (program.folder / f"second {name}").exists()] == ["cache"]
-    assert "step 10:" in two.out(0) and "step 10:" not in two.out(1)
-    assert last_row(program) == ["12", "8", "96"]  # 12 images, all of them seen 8 times
-    grids = ["classes.csv", "reals.png", "timelapse.gif", "timelapse.webp", "train_00000000.png", "train_00000012.png"]
+    assert "step 5:" in two.out(0) and "step 5:" not in two.out(1)
+    assert last_row(program) == ["6", "4", "48"]  # 12 images, each seen 4 times
+    grids = ["classes.csv", "reals.png", "timelapse.gif", "timelapse.webp", "train_00000000.png", "train_00000006.png"]
     assert sorted(p.name for p in program.samples.iterdir()) == grids
 
-    program.train("--max_steps", "20", "--batch_size", "8", "--conditional", "1")
-    assert last_row(program) == ["20", "13.3333", "160"]
+    program.train("--max_steps", "10", "--batch_size", "8", "--conditional", "1", "--augment", "none")
+    assert last_row(program) == ["10", "6.66667", "80"]
 
-    endless = ["--max_steps", "100000", "--checkpoint_every", "10", "--conditional", "1"]
+    endless = ["--max_steps", "100000", "--checkpoint_every", "2", "--log_every", "2", "--conditional", "1"]
+    endless += ["--augment", "none"]
     two = pair(*endless)
-    two.wait_for("left\n")  # of the first line of steps
-    assert "from step 20" in two.out(0)
+    two.wait_for("left\n")  # ends the first line of steps
+    assert "from step 10" in two.out(0)
     two.processes[1].kill()
     assert two.processes[0].wait(timeout=120) == 1
     line = two.out(0).strip().split("\n")[-1]
@@ -330,22 +342,21 @@ def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_
 
     two = pair(*endless)
     two.wait_for("left\n")
-    assert re.search(r"from step \d+0", two.out(0))
-    two.processes[1].send_signal(signal.SIGTERM)  # which stops both
+    assert re.search(r"from step \d*[02468],", two.out(0))
+    two.processes[1].send_signal(signal.SIGTERM)  # stops both
     assert two.codes() == [143, 143], two.out(0) + two.out(1)
     assert "Stopped at step" in two.out(0) and "Stopped at step" in two.out(1)
     step = int(assert_alike(two)["step"])
     assert two.variables(0)["pictures_seen"] == step * 8
     assert (program.checkpoints / f"dcgan-{step}.json").exists()
-    assert program.run("--isTrain", "0", "--checkpoint", "latest").returncode == 0
 
 
 @NEEDS_TF2
 @slow
 def test_workers_with_different_settings_refuse_to_start(pair):
-    """A rate and a network: the graphs differ, too, so that only `build_gather` stands at the same place in both."""
+    """The graphs also differ, so that only the operation of `build_gather` has the same place in both."""
     different = ("--learning_rate", "0.1", "--filters", "8", "--d_norm", "layer")
-    two = pair("--max_steps", "10", of_second=different)
+    two = pair(*SMALL, "--max_steps", "10", of_second=different)
     assert two.codes() == [2, 2], two.out(0) + two.out(1)
     for number in range(2):
         last = two.out(number).strip().split("\n")[-1]
@@ -355,7 +366,7 @@ def test_workers_with_different_settings_refuse_to_start(pair):
 @NEEDS_TF2
 @slow
 def test_two_workers_roll_back_together(pair):
-    two = pair("--optimizer", "sgd", "--learning_rate", "1000000", "--max_steps", "40")
+    two = pair(*SMALL, "--optimizer", "sgd", "--learning_rate", "1000000", "--max_steps", "40")
     assert two.codes() == [1, 1], two.out(0) + two.out(1)
     for number in range(2):
         assert "(rollback 3 of at most 3)" in two.out(number) and "Traceback" not in two.out(number)

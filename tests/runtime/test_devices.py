@@ -1,12 +1,15 @@
 """The precision of convolutions, chosen by what the machine has, while all else stays float32; memory."""
 
+import functools
 import os
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from conftest import TINY
 
 from model.train_graph import Reals, build_train_graph
+from utils.config.settings import resolve
 from utils.errors import UserError
 from utils.runtime import devices
 
@@ -14,31 +17,48 @@ IS_OLD = tf.__version__.startswith("1.")
 NATIVE = {"avx512f", "avx512_bf16"}
 
 
+@pytest.fixture
+def machine(monkeypatch):
+    """Imitates a machine with or without a GPU, whose processor has some instruction sets."""
+
+    def imitate(has_gpu, flags):
+        monkeypatch.setattr(devices, "gpus", lambda: ["/gpu:0"] * has_gpu)
+        monkeypatch.setattr(devices, "processor_flags", lambda: flags)
+
+    return imitate
+
+
 @pytest.mark.parametrize(
     "wanted, has_gpu, flags, chosen",
     [
         ("auto", False, {"avx512f"}, "float32"),
-        ("auto", False, NATIVE, "float32"),  # slower there
+        ("auto", False, NATIVE, "float32"),  # bfloat16 is slower there
         ("auto", False, {"avx512f", "amx_bf16"}, "bfloat16"),
         ("auto", True, NATIVE, "float16"),
         ("float32", True, NATIVE, "float32"),
         ("bfloat16", False, {"avx512f"}, "bfloat16"),
     ],
 )
-def test_the_choice(wanted, has_gpu, flags, chosen):
+def test_the_choice(machine, wanted, has_gpu, flags, chosen):
     if IS_OLD:
         wanted, chosen = ("auto", "float32") if wanted == "auto" else ("float32", "float32")
-    assert devices.choose_precision(wanted, has_gpu, flags) == chosen
+    machine(has_gpu, flags)
+    assert devices.choose_precision(wanted) == chosen
 
 
 @pytest.mark.parametrize(
-    "has_gpu, flags, reason",
-    [(True, NATIVE, "is for CPUs"), (False, {"avx2"}, "requires a processor with AVX-512")],
+    "precision, has_gpu, flags, reason",
+    [
+        ("bfloat16", True, NATIVE, "is for CPUs"),
+        ("bfloat16", False, {"avx2"}, "requires a processor with AVX-512"),
+        ("float16", False, NATIVE, "requires a GPU"),
+    ],
 )
-def test_bfloat16_is_refused_where_it_does_not_work(has_gpu, flags, reason):
+def test_a_precision_that_the_machine_does_not_support_is_refused(machine, precision, has_gpu, flags, reason):
     reason = "requires TensorFlow 2.12 or later; this is 1.15" if IS_OLD else reason
-    with pytest.raises(UserError, match=f"precision = 'bfloat16' {reason}") as caught:
-        devices.choose_precision("bfloat16", has_gpu, flags)
+    machine(has_gpu, flags)
+    with pytest.raises(UserError, match=f"precision = '{precision}' {reason}") as caught:
+        devices.choose_precision(precision)
     assert str(caught.value).endswith("set it to 'auto' or 'float32' in params.py")
 
 
@@ -47,9 +67,15 @@ def test_the_flags_of_a_processor(tmp_path):
     path.write_text("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16\nbugs\t\t: spectre_v1\n")
     assert devices.processor_flags(str(path)) == {"fpu", "avx512f", "avx512_bf16"}
     assert devices.processor_flags(str(tmp_path / "none")) == set()
+
+
+def test_the_precision_is_described(machine):
+    machine(False, NATIVE)
     slow = "Convolutions are computed in bfloat16; float32 is faster on this CPU."
-    assert devices.describe_precision("bfloat16", NATIVE) == slow
-    assert devices.describe_precision("bfloat16", {"amx_bf16"}) == "Convolutions are computed in bfloat16."
+    assert devices.describe_precision("bfloat16") == slow
+    machine(False, {"amx_bf16"})
+    assert devices.describe_precision("bfloat16") == "Convolutions are computed in bfloat16."
+    assert devices.describe_precision("float16") == "Convolutions are computed in float16, with scaled losses."
 
 
 @pytest.mark.parametrize("error", (MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")))
@@ -61,60 +87,62 @@ def test_a_lack_of_memory_names_the_setting_to_lower(error):
         raise KeyError("another error")
 
 
-def losses_and_types(kind, tiny):
-    """Return D's and G's losses of three steps, and the types of all variables and of what convolutions get."""
+@functools.lru_cache(maxsize=None)
+def train(precision):
+    """Return D's and G's losses of three steps, and the types of all variables and of the inputs of convolutions."""
+    settings = resolve(TINY)
     with tf.Graph().as_default():
         tf.set_random_seed(1)
         images = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
-        network = tiny.network._replace(init="glorot")
-        ends = build_train_graph(Reals(images, 40), network, tiny.run, devices.LOSS_SCALE[kind])
-        with tf.Session(config=devices.session_config(kind)) as session:
+        network = settings.network._replace(init="glorot")
+        graph = build_train_graph(Reals(images, 40), network, settings.run, devices.LOSS_SCALE[precision])
+        with tf.Session(config=devices.session_config(precision)) as session:
             session.run(tf.global_variables_initializer())
             weights = np.random.RandomState(0)
-            for variable in tf.trainable_variables():  # whose initial values differ between graphs
+            for variable in tf.trainable_variables():  # their initial values differ between graphs
                 variable.load(weights.normal(0.0, 0.1, variable.shape.as_list()), session)
             losses, types = [], set()
-            for _ in range(3):
+            for step in range(3):
                 metadata = tf.RunMetadata()
                 options = tf.RunOptions(output_partition_graphs=True)
-                d = session.run(ends.d_updates[0], options=options, run_metadata=metadata)
+                d = session.run(graph.d_update(step), options=options, run_metadata=metadata)
                 losses.append(float(d["d_loss"]))
-                for graph in metadata.partition_graphs:
-                    types |= {node.attr["T"].type for node in graph.node if "Conv2D" in node.op}
-                losses.append(float(session.run(ends.g_update)["g_loss"]))
+                for part in metadata.partition_graphs:
+                    types |= {node.attr["T"].type for node in part.node if "Conv2D" in node.op}
+                losses.append(float(session.run(graph.g_update)["g_loss"]))
             return losses, {v.op.name: v.dtype.base_dtype for v in tf.global_variables()}, types
 
 
 @pytest.mark.skipif(IS_OLD, reason="bfloat16 needs TensorFlow 2")
 @pytest.mark.slow
 @pytest.mark.skipif("avx512f" not in devices.processor_flags(), reason="bfloat16 needs AVX-512")
-def test_bfloat16_reaches_the_convolutions_and_no_variables(tiny):
-    exact, _, types = losses_and_types("float32", tiny)
+def test_bfloat16_reaches_the_convolutions_and_no_variables():
+    exact, _, types = train("float32")
     assert types == {tf.float32.as_datatype_enum}
-    rounded, variables, types = losses_and_types("bfloat16", tiny)
+    rounded, variables, types = train("bfloat16")
     assert tf.bfloat16.as_datatype_enum in types
     assert set(variables.values()) == {tf.float32, tf.int64}
     assert rounded != exact and rounded == pytest.approx(exact, rel=0.05)
 
 
 @pytest.mark.slow
-def test_scaled_losses_make_the_same_steps(tiny):
-    exact, names, _ = losses_and_types("float32", tiny)
-    scaled, names_of_scaled, _ = losses_and_types("float16", tiny)  # on a processor nothing becomes float16
+def test_scaled_losses_make_the_same_steps():
+    exact, names, _ = train("float32")
+    scaled, names_of_scaled, _ = train("float16")  # on a processor nothing becomes float16
     assert scaled == pytest.approx(exact, rel=1e-4)
-    assert names_of_scaled == names  # so either can resume from the other's checkpoint
+    assert names_of_scaled == names  # so that either can resume from the other's checkpoint
 
 
 @pytest.mark.slow
 def test_the_precision_is_printed_and_may_change_on_resume(program):
-    out = program.train("--max_steps", "2", "--precision", "float32")
+    out = program.train("--max_steps", "1", "--precision", "float32")
     assert "Convolutions are computed in float32." in out
-    assert '"precision": "float32"' in (program.checkpoints / "dcgan-2.json").read_text()
+    assert '"precision": "float32"' in (program.checkpoints / "dcgan-1.json").read_text()
     if IS_OLD:
-        assert "requires TensorFlow 2.12 or later" in program.refuse("--max_steps", "4", "--precision", "bfloat16")
+        assert "requires TensorFlow 2.12 or later" in program.refuse("--max_steps", "2", "--precision", "bfloat16")
     elif "avx512f" in devices.processor_flags():
-        out = program.train("--max_steps", "4", "--precision", "bfloat16")
-        assert "Convolutions are computed in bfloat16" in out and "precision was float32 and is bfloat16 now" in out
+        out = program.train("--max_steps", "2", "--precision", "bfloat16")
+        assert "Convolutions are computed in bfloat16" in out and "precision changed from float32 to bfloat16" in out
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="Linux only")

@@ -1,4 +1,4 @@
-"""Signals as a flag: by the watching thread, and by a plain handler where no sockets can be connected."""
+"""Signals as a flag: by the watching thread, and by a plain handler if no sockets can be connected."""
 
 import os
 import signal
@@ -15,66 +15,59 @@ from utils.runtime import signals
 FIRST = b"finishing this step, then saving; interrupt again to quit without saving"
 SECOND = b"stopped without saving this step; the last checkpoint is intact"
 
-WAIT = """
-import os, signal, socket, sys, time
+# Sends itself SIGINT, then SIGTERM while the main thread does not return to Python, as during a session run.
+INTERRUPTED = """
+import hashlib, os, signal, threading, time
 from utils.runtime import signals
-if sys.argv[1] == "no sockets":  # as on Windows behind a firewall
-    def refuse(*_):
-        raise OSError(10061, "refused")
-    socket.socketpair = refuse
 with signals.StopSignals() as stop:
-    for number in map(int, sys.argv[2:]):
-        os.kill(os.getpid(), number)
-        while not stop.received:
-            time.sleep(0.01)
-    time.sleep(10 if len(sys.argv) > 3 else 0)  # a second signal ends it from another thread
-    print(stop.received)
+    os.kill(os.getpid(), signal.SIGINT)
+    while not stop.received:
+        time.sleep(0.001)
+    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
 """
 
 
-def run(*arguments):
-    command = [sys.executable, "-c", WAIT, *map(str, arguments)]
-    environment = dict(os.environ, PYTHONPATH=ROOT)
+def test_a_second_signal_ends_the_process_at_once():
+    command = [sys.executable, "-c", INTERRUPTED]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    done = subprocess.run(command, env=environment, timeout=60, **pipes)
-    return done.returncode, done.stdout.strip(), done.stderr
+    done = subprocess.run(command, env=dict(os.environ, PYTHONPATH=ROOT), timeout=60, **pipes)
+    assert done.returncode == 128 + signal.SIGTERM and done.stdout == b""
+    assert done.stderr == b"\nmain.py: " + FIRST + b"\n\nmain.py: " + SECOND + b"\n"
 
 
-@pytest.mark.parametrize("sockets", ("sockets", "no sockets"))
 @pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))
-def test_one_signal_is_a_flag(sockets, number):
-    assert run(sockets, int(number)) == (0, str(int(number)).encode(), b"\nmain.py: " + FIRST + b"\n")
-
-
-@pytest.mark.parametrize("sockets", ("sockets", "no sockets"))
-def test_a_second_signal_ends_the_process(sockets):
-    code, out, error = run(sockets, int(signal.SIGINT), int(signal.SIGTERM))
-    assert code == 128 + signal.SIGTERM and out == b""
-    assert error == b"\nmain.py: " + FIRST + b"\n\nmain.py: " + SECOND + b"\n"
-
-
 @pytest.mark.parametrize("broken", (None, "socketpair", "set_wakeup_fd"))
-def test_the_former_handlers_come_back(monkeypatch, broken):
-    def refuse(*_):
+def test_one_signal_is_a_flag_and_handlers_are_restored(monkeypatch, capfd, broken, number):
+    def refuse(*_):  # as on Windows behind a firewall
         raise OSError(10061, "refused")
 
-    monkeypatch.setattr(signals, "_say", lambda _: None)
+    def end(code):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", end)
     if broken:
         monkeypatch.setattr(socket if broken == "socketpair" else signal, broken, refuse)
-    former = signal.getsignal(signal.SIGTERM)
+    former = signal.getsignal(number)
     with signals.StopSignals() as stop:
         assert stop.received == 0
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         began = time.time()
         while not stop.received:
             assert time.time() - began < 10
             time.sleep(0.001)
-    assert stop.received == signal.SIGTERM and signal.getsignal(signal.SIGTERM) is former
+        if broken:  # then a second signal takes effect between two instructions of Python
+            with pytest.raises(SystemExit, match=str(128 + number)):
+                os.kill(os.getpid(), number)
+                time.sleep(10)
+    assert stop.received == number and signal.getsignal(number) is former
+    lines = [FIRST, SECOND] if broken else [FIRST]
+    assert capfd.readouterr().err.encode() == b"".join(b"\nmain.py: " + line + b"\n" for line in lines)
     monkeypatch.undo()
     assert signal.set_wakeup_fd(-1) == -1
 
 
-def test_a_closed_terminal_is_ignored_where_the_system_has_that_signal(monkeypatch):
+def test_a_closed_terminal_is_ignored_if_the_system_has_that_signal(monkeypatch):
     if hasattr(signal, "SIGHUP"):
         former = signal.getsignal(signal.SIGHUP)
         signals.ignore_hangup()

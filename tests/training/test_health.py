@@ -1,24 +1,155 @@
-"""Each warning is given once where its case is forced, and not otherwise."""
+"""Health: the checks of a step, each warning if and only if its problem is forced, and the reset at a rollback."""
+
+import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from utils.checkpoints.manifest import Best
-from utils.metrics.image_set import ImageSet
-from utils.metrics.measure import Measured
-from utils.training.game import WINDOW
-from utils.training.health import COLLAPSE_FROM, STALE, Diagnosis, saturated
+from utils.checkpoints.manifest import Best, SavedState
+from utils.metrics.measure import ImageSet, Measured
+from utils.training import health as health_module
+from utils.training.health import COLLAPSE_FROM, STALE, WINDOW, Health, format_rates, saturation
+from utils.training.state import Due, Pace, RunState
+
+NOTHING = Due(row=False, grid=False, measure=False, save=False)
+GRAY = np.full((4, 8, 8, 3), 120, np.uint8)
 
 
-def row(d_real=0.7, d_fake=0.3, d_loss=0.9):
-    return {"d_real": d_real, "d_fake": d_fake, "d_loss": d_loss}
+class Fake:
+    """The session and the LiveGenerator, whose weights are finite or not."""
+
+    def __init__(self, weights=True, average=True):
+        self.weights, self.average, self.checked, self.session = weights, average, [], self
+
+    def run(self, fetch):
+        assert fetch == "is_finite"
+        self.checked.append("weights")
+        return self.weights
+
+    def is_finite(self, step):
+        self.checked.append(f"average at {step}")
+        return self.average
 
 
-def of_steps(diagnosis, rows):
-    return [line for each in rows for line in diagnosis.check_losses(each)]
+@pytest.fixture
+def warnings(monkeypatch):
+    """The warnings that were printed so far."""
+    printed = []
+    monkeypatch.setattr(health_module, "print_above_bar", printed.append)
+    return printed
 
 
-GREY = np.full((4, 8, 8, 3), 120, np.uint8)
+def health_of(run, fake=None, is_chief=True):
+    parts = SimpleNamespace(
+        graph=SimpleNamespace(is_finite="is_finite"),
+        settings=SimpleNamespace(run=run),
+        workers=SimpleNamespace(is_chief=is_chief),
+    )
+    return Health(fake, parts)
+
+
+def state_at(step, d_real=0.7, d_fake=0.3, d_loss=0.9, g_loss=2.0):
+    state = RunState(step, 8 * step, 10**6, SavedState(), Pace(40, 8, 10))
+    state.row = {"step": step, "d_loss": d_loss, "g_loss": g_loss, "d_real": d_real, "d_fake": d_fake}
+    return state
+
+
+def play(health, steps, *losses):
+    """Check the same losses at a number of further steps."""
+    for step in range(steps):
+        health.check_losses(state_at(step, *losses))
+
+
+WON = (0.97, 0.02)
+
+
+@pytest.mark.parametrize("d_loss, g_loss", ((math.nan, 1.0), (1.0, math.inf), (-math.inf, 1.0)))
+def test_losses_are_checked_at_every_step(settings, d_loss, g_loss):
+    state = state_at(7, d_loss=d_loss, g_loss=g_loss)
+    assert not health_of(settings.run, Fake()).is_finite(state, NOTHING)
+
+
+@pytest.mark.parametrize(
+    "due, checked",
+    (
+        (NOTHING, []),
+        (NOTHING._replace(grid=True), []),
+        (NOTHING._replace(row=True), ["weights"]),
+        (NOTHING._replace(measure=True), ["weights", "average at 7"]),
+        (NOTHING._replace(save=True), ["weights", "average at 7"]),
+    ),
+)
+def test_weights_are_checked_before_anything_depends_on_them(settings, due, checked):
+    fake = Fake()
+    assert health_of(settings.run, fake).is_finite(state_at(7), due) and fake.checked == checked
+    for fake in (Fake(weights=False), Fake(average=False)):
+        expected = len(checked) < (1 if not fake.weights else 2)
+        assert health_of(settings.run, fake).is_finite(state_at(7), due) == expected
+
+
+def test_a_post_mortem_lists_the_last_steps_and_the_rollbacks(settings):
+    health = health_of(settings.run)
+    for step in range(1, 30):
+        health.check_losses(state_at(step))
+    state = state_at(30, d_loss=math.nan)
+    state.saved = SavedState(rollbacks=(12, 25))
+    lines = health.post_mortem(state)
+    assert lines[0] == "step 30: losses or weights are NaN or infinite"
+    assert lines[1:4] == [
+        format_rates(settings.run, 2),
+        f"rollback 1: from step 12, {format_rates(settings.run)}",
+        f"rollback 2: from step 25, {format_rates(settings.run, 1)}",
+    ]
+    assert lines[-20:] == [f"{step}, {'nan' if step == 30 else 0.9}, 2, 0.7, 0.3" for step in range(11, 31)]
+
+
+@pytest.mark.parametrize("rollbacks, on_lost_game, expected", ((0, "rollback", 1), (2, "rollback", 0), (0, "warn", 0)))
+def test_rollback_when_d_has_won(settings, warnings, rollbacks, on_lost_game, expected):
+    """Once the window is full; then it is filled again. One rollback is left for a divergence. All workers agree."""
+    run = settings.run._replace(on_lost_game=on_lost_game)
+    for is_chief in (True, False):
+        health, lost = health_of(run, is_chief=is_chief), []
+        for step in range(1, 2 * WINDOW):
+            state = state_at(step, *WON)
+            state.saved = SavedState(rollbacks=(5,) * rollbacks)
+            health.check_losses(state)
+            if health.should_roll_back(state):
+                lost.append(step)
+                health.reset(0)
+        assert lost == [WINDOW] * expected
+    assert len(warnings) == 1  # the chief's
+
+
+def test_after_a_rollback_d_wins_anew(settings, warnings):
+    """Neither the losses of the undone steps nor the warning about them are remembered."""
+    health = health_of(settings.run)
+    play(health, WINDOW, *WON)
+    health.reset(0)
+    play(health, WINDOW - 1, *WON)
+    assert len(warnings) == 1
+    play(health, 1, *WON)
+    assert len(warnings) == 2
+
+
+def test_a_rollback_forgets_the_measurements_of_undone_steps_only(settings, warnings):
+    health = health_of(settings.run)
+    for step in (2000, 2200):
+        measure(health, step, ms_ssim=0.9)
+    assert len(warnings) == 1
+    health.reset(2200)  # nothing measured was undone
+    measure(health, 2400, ms_ssim=0.9)
+    assert len(warnings) == 1
+    health.reset(2100)  # the second of two measurements in a row was
+    measure(health, 2200, ms_ssim=0.9)
+    assert len(warnings) == 2
+    health.reset(1900)
+    measure(health, 2000, ms_ssim=0.9, distinct=0.9)
+    assert len(warnings) == 2
+    health.reset(1900)
+    for step in (2000, 2200, 2400):
+        measure(health, step, distinct=0.5)  # no less than before, now that 0.9 is undone
+    assert len(warnings) == 2
 
 
 class FakeCopies:
@@ -27,119 +158,149 @@ class FakeCopies:
     searched = 1.0
 
 
-def check_metrics(diagnosis, step, ms_ssim=0.3, real=0.25, samples=GREY, reals=GREY, best=None, shares=(), **values):
-    of_reals = ImageSet(reals, lambda _: real, None, FakeCopies())
-    values = {"swd": 10.0, "ms_ssim": ms_ssim, "copies": 0.0, **values}
-    measured = Measured(values, of_reals, ImageSet(samples, None, None), dict(shares))
-    return diagnosis.check_metrics(step, measured, best or Best(step, "swd", "these", 10.0, 9.5, step))
+def measure(health, step, ms_ssim=0.3, real=0.25, samples=GRAY, reals=GRAY, best=None, shares=(), **values):
+    """Check a measurement in which `values` and the arguments differ from a healthy one."""
+    measured = Measured(
+        {"fid": 12.0, "ms_ssim": ms_ssim, "copies": 0.0, **values},
+        ImageSet(reals, real, None, FakeCopies()),
+        ImageSet(samples, ms_ssim),
+        dict(shares),
+    )
+    state = state_at(step)
+    state.saved = SavedState(best=best or Best(step, "fid", "these", 10.0, 9.5, step))
+    health.check_metrics(state, measured)
 
 
-def test_a_run_that_goes_well_is_silent(settings):
-    diagnosis = Diagnosis(settings.run)
-    rows = [row()] * 2000 + [row(0.999, 0.001, 0.001)] * (WINDOW // 2) + [row()] * 2000
-    assert of_steps(diagnosis, rows) == []
-    assert [check_metrics(diagnosis, step) for step in range(200, 20000, 200)] == [[]] * 99
+def measure_each(health, warnings, steps, courses):
+    """Check a measurement at each step; return the number of warnings at each."""
+    counts = []
+    for step, values in zip(steps, courses):
+        before = len(warnings)
+        measure(health, step, **values)
+        counts.append(len(warnings) - before)
+    return counts
+
+
+LATE = range(COLLAPSE_FROM, 10**6, 500)  # steps at which samples are no longer similar blurs
+
+
+def test_a_healthy_run_is_silent(settings, warnings):
+    health = health_of(settings.run)
+    play(health, 2 * WINDOW)
+    play(health, WINDOW // 2, 0.999, 0.001, 0.001)
+    play(health, 2 * WINDOW)
+    for step in range(200, 20000, 1000):
+        measure(health, step)
+    assert warnings == []
 
 
 @pytest.mark.parametrize(
-    "loss, won, shown",
+    "loss, won, evidence",
     (
-        ("non_saturating", row(0.97, 0.02), "in the last 250 steps D(x) was 0.97 and D(G(z)) 0.02 on average"),
-        ("hinge", row(0.75, 0.25, 0.001), "its loss was below 0.01 in nearly all of the last 250 steps"),
-        ("least_squares", row(0.73, 0.5, 0.001), "its loss was below 0.01 in nearly all of the last 250 steps"),
+        ("non_saturating", (0.97, 0.02), "in the last 250 steps D(x) was 0.97 and D(G(z)) 0.02 on average"),
+        ("hinge", (0.75, 0.25, 0.001), "its loss was below 0.01 in nearly all of the last 250 steps"),
+        ("least_squares", (0.73, 0.5, 0.001), "its loss was below 0.01 in nearly all of the last 250 steps"),
+        ("wasserstein", (0.97, 0.02, 0.001), None),
     ),
 )
-def test_d_has_won(settings, loss, won, shown):
-    diagnosis = Diagnosis(settings.run._replace(loss=loss))
-    lines = of_steps(diagnosis, [won] * (3 * WINDOW))
-    assert len(lines) == 1 and lines[0].startswith(f"D has won: {shown}, so G gets no useful gradient.")
-    assert "d_learning_rate = %g" % (settings.run.learning_rate / 2) in lines[0] and "params.py" in lines[0]
-    assert len(of_steps(diagnosis, [row()] * WINDOW + [won] * WINDOW)) == 1  # it was over, and came again
-    assert of_steps(Diagnosis(settings.run._replace(loss="wasserstein")), [won] * 1000) == []
+def test_d_has_won(settings, warnings, loss, won, evidence):
+    health = health_of(settings.run._replace(loss=loss))
+    play(health, 2 * WINDOW, *won)
+    assert len(warnings) == (evidence is not None)
+    if evidence:
+        assert warnings[0].startswith(f"D has won: {evidence}, so G gets no useful gradient.")
+        assert f"d_learning_rate = {settings.run.learning_rate / 2:g}" in warnings[0] and "params.py" in warnings[0]
+        play(health, WINDOW)
+        play(health, WINDOW, *won)
+        assert len(warnings) == 2  # it was over, and came again
 
 
-def test_d_that_wins_now_and_then_is_reported_once(settings):
+def test_d_that_wins_again_and_again_is_reported_once(settings, warnings):
     """The average of the last steps crosses its threshold many times."""
-    rows = ([row(0.97, 0.02)] * WINDOW + [row(0.8, 0.1)] * (WINDOW // 4)) * 5
-    assert len(of_steps(Diagnosis(settings.run), rows)) == 1
+    health = health_of(settings.run)
+    for _ in range(4):
+        play(health, WINDOW, *WON)
+        play(health, WINDOW // 4, 0.8, 0.1)
+    assert len(warnings) == 1
 
 
-def test_what_is_proposed_against_d_is_not_what_is_set_already(settings):
-    run = settings.run._replace(augment="none")
-    line = of_steps(Diagnosis(run), [row(1, 0)] * WINDOW)[0]
-    assert "augment = 'adaptive' or d_learning_rate" in line
+def test_cures_against_d_are_not_what_is_set_already(settings, warnings):
+    play(health_of(settings.run._replace(augment="none")), WINDOW, 0.97, 0.0)
+    assert "augment = 'adaptive' or d_learning_rate" in warnings[0]
     run = settings.run._replace(label_smoothing=0.1, d_learning_rate=0.0004)
-    line = of_steps(Diagnosis(run), [row(0.88, 0)] * WINDOW)[0]
+    play(health_of(run), WINDOW, 0.88, 0.0)
+    line = warnings[1]
     assert "adaptive" not in line and "label_smoothing" not in line and "d_learning_rate = 0.0002" in line
 
 
-def test_samples_have_collapsed(settings):
-    diagnosis = Diagnosis(settings.run)
-    assert check_metrics(diagnosis, COLLAPSE_FROM - 1, ms_ssim=0.9) == []  # blurs are alike
-    assert check_metrics(diagnosis, COLLAPSE_FROM, ms_ssim=0.9) == []
-    (line,) = check_metrics(diagnosis, COLLAPSE_FROM + 200, ms_ssim=0.9)
-    assert "Mode collapse: the MS-SSIM of samples is 0.90, that of real images 0.25" in line and "params.py" in line
-    assert check_metrics(diagnosis, COLLAPSE_FROM + 400, ms_ssim=0.9) == []
-    # Where real images are as alike, it is no collapse.
-    assert not [check_metrics(Diagnosis(settings.run), s, ms_ssim=0.9, real=0.85) for s in (5000, 5200)][1]
+def test_samples_have_collapsed(settings, warnings):
+    steps = [COLLAPSE_FROM - 1, *LATE[:3]]  # before, blurs are alike
+    counts = measure_each(health_of(settings.run), warnings, steps, [{"ms_ssim": 0.9}] * 4)
+    assert counts == [0, 0, 1, 0]
+    assert "Mode collapse: the MS-SSIM of samples is 0.90, of real images 0.25" in warnings[0]
+    assert "params.py" in warnings[0]
+    # If real images are equally alike, it is no collapse.
+    counts = measure_each(health_of(settings.run), warnings, LATE, [{"ms_ssim": 0.9, "real": 0.85}] * 2)
+    assert counts == [0, 0]
 
 
-def test_samples_saturate(settings):
+def test_samples_saturate(settings, warnings):
     black_and_white = np.where(np.arange(8)[:, None] % 2, 0, 255).astype(np.uint8) * np.ones((4, 8, 8, 3), np.uint8)
-    assert (saturated(black_and_white), saturated(GREY)) == (1, 0)
-    diagnosis = Diagnosis(settings.run)
-    lines = [check_metrics(diagnosis, step, samples=black_and_white) for step in (200, 400, 600)]
-    assert [len(each) for each in lines] == [0, 1, 0]
-    assert (
-        "saturate: 100% of their values" in lines[1][0]
-        and "learning_rate = %g" % settings.run.learning_rate in lines[1][0]
-    )
-    # Drawings in black and white are to be like that.
-    diagnosis = Diagnosis(settings.run)
-    assert [check_metrics(diagnosis, s, samples=black_and_white, reals=black_and_white) for s in (1, 2)] == [[], []]
+    assert (saturation(black_and_white), saturation(GRAY)) == (1, 0)
+    counts = measure_each(health_of(settings.run), warnings, (1, 2, 3), [{"samples": black_and_white}] * 3)
+    assert counts == [0, 1, 0]
+    assert "saturate: 100% of their values are at the ends of the range, in real images 0%" in warnings[0]
+    assert f"learning_rate = {settings.run.learning_rate:g}" in warnings[0]
+    # Drawings in black and white look like that.
+    drawings = {"samples": black_and_white, "reals": black_and_white}
+    assert measure_each(health_of(settings.run), warnings, (1, 2), [drawings] * 2) == [0, 0]
 
 
-@pytest.mark.parametrize(
-    "metric, best_step, least_step, words",
-    (
-        ("fid", 8, 5, "No improvement for {} steps: fid was lowest at step {}, 9.5. "),
-        ("swd", 5, 2, "Samples have been worse for {} steps: swd was 9.9 at step {} and is 10 now. "),
-    ),
-)
-def test_nothing_has_improved_for_long(settings, metric, best_step, least_step, words):
+def test_no_improvement_for_long(settings, warnings):
     every = settings.run.metrics_every
-    best = Best(best_step * every, metric, "these", 9.9, 9.5, least_step * every)
-    diagnosis = Diagnosis(settings.run)
-    assert check_metrics(diagnosis, (STALE + 4) * every, best=best) == []
-    (line,) = check_metrics(diagnosis, (STALE + 5) * every, best=best)
-    assert line.startswith(words.format(STALE * every, 5 * every))
-    assert "rate_decay_from = 0.5" in line
-    assert check_metrics(diagnosis, (STALE + 6) * every, best=best) == []
-    late = best._replace(step=80 * every, lowest_step=80 * every)  # after a long rise, that is not long
-    assert check_metrics(Diagnosis(settings.run), 100 * every, best=late) == []
+    best = Best(8 * every, "fid", "these", 9.9, 9.5, 5 * every)
+    steps = [(STALE + i) * every for i in (4, 5, 6)]
+    assert measure_each(health_of(settings.run), warnings, steps, [{"best": best}] * 3) == [0, 1, 0]
+    line = f"No improvement for {STALE * every} steps: fid was 9.5 at step {5 * every} and is 12 now. Sampling uses the"
+    assert warnings[0].startswith(line) and "rate_decay_from = 0.5" in warnings[0]
+    late = best._replace(step=80 * every, lowest_step=80 * every)  # 20 measurements are not long after 80
+    measure(health_of(settings.run), 100 * every, best=late)
+    assert len(warnings) == 1
 
 
-def test_samples_are_less_varied_than_they_were(settings):
-    diagnosis = Diagnosis(settings.run)
-    course = [0.3, 0.6, 0.9, 1.2, 0.9, 0.79, 0.95, 0.79, 0.79, 0.79, 0.96, 0.79, 0.79]
-    lines = [check_metrics(diagnosis, COLLAPSE_FROM + 500 * i, distinct=value) for i, value in enumerate(course)]
-    assert [len(each) for each in lines] == [0] * 8 + [1, 0, 0, 0, 1]
-    assert lines[8][0].startswith("Samples are less varied than they were: 79% as many are distinct as of real")
-    assert check_metrics(diagnosis, 20000, distinct=np.nan) == []
+def test_without_a_best_checkpoint_the_other_warnings_remain(settings, warnings):
+    health = health_of(settings.run)
+    measured = Measured(
+        {"ms_ssim": 0.9, "copies": 0.0}, ImageSet(GRAY, 0.25, None, FakeCopies()), ImageSet(GRAY, 0.9), {}
+    )
+    for step in range(10000, 60000, 1000):
+        health.check_metrics(state_at(step), measured)
+    assert len(warnings) == 1 and warnings[0].startswith("Mode collapse: ")
 
 
-def test_a_class_is_missing(settings):
-    diagnosis = Diagnosis(settings.run)
+def test_samples_are_less_diverse_than_they_were(settings, warnings):
+    course = [0.3, 0.6, 0.9, 1.2, 0.9, 0.79, 0.95, 0.79, 0.79, 0.79, 0.96, 0.79, 0.79, np.nan]
+    counts = measure_each(health_of(settings.run), warnings, LATE, [{"distinct": value} for value in course])
+    assert counts == [0] * 8 + [1, 0, 0, 0, 1, 0]
+    assert warnings[0].startswith("Sample diversity fell from 100% to 79% of the real images'. ")
+
+
+def test_a_class_is_missing(settings, warnings):
     healthy, gone = {"cat": (0.02, 0.1), "dog": (0.9, 0.8)}, {"cat": (0.0, 0.1), "dog": (0.95, 0.8)}
-    course = [healthy, gone, healthy, gone, gone, gone]
-    lines = [check_metrics(diagnosis, COLLAPSE_FROM + 500 * i, shares=shares) for i, shares in enumerate(course)]
-    assert [len(each) for each in lines] == [0, 0, 0, 0, 1, 0]
-    assert lines[4][0].startswith("Hardly any sample looks like the images of cat. ")
-    assert [check_metrics(Diagnosis(settings.run), step, shares=gone) for step in (1, 2, 3)] == [[]] * 3  # too early
+    course = [{"shares": shares} for shares in (healthy, gone, healthy, gone, gone, gone)]
+    assert measure_each(health_of(settings.run), warnings, LATE, course) == [0, 0, 0, 0, 1, 0]
+    assert warnings[0].startswith("Hardly any sample shows these classes: cat. ")
+    assert measure_each(health_of(settings.run), warnings, (1, 2, 3), [{"shares": gone}] * 3) == [0] * 3  # too early
 
 
-def test_samples_are_training_images(settings):
-    diagnosis = Diagnosis(settings.run)
-    lines = [check_metrics(diagnosis, step, copies=copies) for step, copies in enumerate((0.2, 0.3, 0.2, 0.3, 0.3))]
-    assert [len(each) for each in lines] == [0, 0, 0, 0, 1]
-    assert lines[4][0].startswith("Samples are training images: 30% are nearer to one than images are to each")
+def test_samples_are_training_images(settings, warnings):
+    course = [{"copies": copies} for copies in (0.2, 0.3, 0.2, 0.3, 0.3)]
+    assert measure_each(health_of(settings.run), warnings, range(5), course) == [0, 0, 0, 0, 1]
+    assert warnings[0].startswith("Memorization: 30% of the samples nearly copy a training image. ")
+
+
+def test_rates_are_halved_by_each_rollback(settings):
+    run = settings.run._replace(learning_rate=0.1)
+    assert format_rates(run) == "learning_rate = 0.1" and format_rates(run, 2) == "learning_rate = 0.025"
+    run = run._replace(g_learning_rate=0.4)
+    assert format_rates(run, 1) == "d_learning_rate = 0.05 and g_learning_rate = 0.2"

@@ -1,19 +1,19 @@
-"""Outputs: a failed save is retried and is not the best, and a worker that is not the chief writes nothing."""
+"""Outputs: a failed save is retried and is not the best, and only the chief writes."""
 
-import inspect
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from utils.checkpoints.manifest import Best, SavedState
-from utils.training import outputs, starting_point
-from utils.training.quality import NoQuality, Quality
+from utils.training import outputs
 from utils.training.state import Pace, RunState
 
 
 class FakeGenerator:
     """A LiveGenerator that remembers when it was refreshed."""
+
+    session = None
 
     def __init__(self):
         self.refreshed = []
@@ -38,30 +38,37 @@ def saved(monkeypatch):
 
 
 @pytest.fixture
-def parts(tiny, tmp_path):
-    """The Outputs of a new run, and its state."""
-    run = tiny.run._replace(checkpoints_dir=str(tmp_path), samples_dir=str(tmp_path))
-    state = RunState(0, 0, 100, SavedState(), Pace(40, 4, 10))
-    lock = SimpleNamespace(hold=lambda: None)
-    place = SimpleNamespace(newest=None, saver=None, lock=lock, saved=SavedState(run_id="3f"))
-    dataset = SimpleNamespace(n=1, labels=np.int32([0]), classes=["a"])
-    made_of = SimpleNamespace(settings=tiny._replace(run=run), start=place, dataset=dataset)
-    return outputs.Outputs(None, FakeGenerator(), made_of, state), state
+def open_outputs(tiny, tmp_path):
+    """A function that returns the Outputs of a new run, and its state."""
+
+    def open_outputs(is_chief=True):
+        run = tiny.run._replace(checkpoints_dir=str(tmp_path), samples_dir=str(tmp_path))
+        state = RunState(0, 0, 100, SavedState(), Pace(40, 4, 10))
+        lock = SimpleNamespace(hold=lambda: None)
+        parts = SimpleNamespace(
+            settings=tiny._replace(run=run),
+            workers=SimpleNamespace(is_chief=is_chief),
+            start=SimpleNamespace(newest=None, saver=None, lock=lock, saved=SavedState(run_id="3f")),
+            dataset=SimpleNamespace(n=1, labels=np.int32([0]), classes=["a"]),
+        )
+        return outputs.Outputs(FakeGenerator(), parts, state, state.saved), state
+
+    return open_outputs
 
 
 def best(step):
-    return Best(step, "swd", "these", 1.0, 1.0, step)
+    return Best(step, "fid", "these", 1.0, 1.0, step)
 
 
-def test_a_step_is_saved_once(parts, saved):
-    written, state = parts
+def test_a_step_is_saved_once(open_outputs, saved):
+    written, state = open_outputs()
     assert written.save(state) and written.save(state) and saved.steps == [(0, ())]
     state.saved = state.saved._replace(rollbacks=(3,))  # only the JSON has changed
     assert written.save(state) and saved.steps == [(0, ()), "rewritten"]
 
 
-def test_a_failed_save_is_retried_and_is_not_the_best(parts, saved, capsys):
-    written, state = parts
+def test_a_failed_save_is_retried_and_is_not_the_best(open_outputs, saved, capsys):
+    written, state = open_outputs()
     state.saved = state.saved._replace(best=best(0))
     written.save(state)
     saved.failing.add(5)
@@ -74,20 +81,21 @@ def test_a_failed_save_is_retried_and_is_not_the_best(parts, saved, capsys):
     assert written.save(state) and saved.steps == [(0, (0,)), (5, (0,))]
 
 
-def test_a_failed_grid_ends_nothing(parts, saved, capsys, tmp_path, monkeypatch):
-    written, _ = parts
+def test_a_failed_grid_does_not_end_the_run(open_outputs, saved, capsys, tmp_path, monkeypatch):
+    written, state = open_outputs()
 
     def fail(path, data):
         raise OSError("no room")
 
     monkeypatch.setattr(outputs.files, "write", fail)
-    written.write_reals(np.zeros([4, 16, 16, 3], np.float32))
-    assert "main.py: reals.png cannot be written (no room); training continues" in capsys.readouterr().err
+    written.write_reals(state, np.zeros([4, 16, 16, 3], np.float32))
+    line = "main.py: the grid of real images cannot be written (no room); training continues"
+    assert line in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", (OSError("no room"), IndexError("no room")))
-def test_a_failed_report_ends_nothing(parts, capsys, monkeypatch, error):
-    written, state = parts
+def test_a_failed_report_does_not_end_the_run(open_outputs, capsys, monkeypatch, error):
+    written, state = open_outputs()
 
     def fail(*_):
         raise error
@@ -99,16 +107,13 @@ def test_a_failed_report_ends_nothing(parts, capsys, monkeypatch, error):
     )
 
 
-def test_a_worker_that_is_not_the_chief_has_the_same_methods_and_writes_nothing():
-    """Whatever the loop and `Run` ask of the chief's objects, a worker's objects answer."""
-    for full, empty in (
-        (outputs.Outputs, outputs.NoOutputs),
-        (Quality, NoQuality),
-        (starting_point.FromScratch, starting_point.NonChief),
-    ):
-        public = {name for name, _ in inspect.getmembers(full, inspect.isfunction) if not name.startswith("_")}
-        missing = {name for name in public - {"write_reals"} if not hasattr(empty, name)}
-        assert missing == set(), empty
-    generator = FakeGenerator()
-    written, state = outputs.NoOutputs(generator), RunState(5, 20, 100, SavedState(), Pace(40, 4, 10))
-    assert written.save(state) and written.saved_step == 5 and generator.refreshed == [5]
+def test_only_the_chief_writes(open_outputs, saved, tmp_path):
+    """The EMA of the other workers gets the same statistics."""
+    written, state = open_outputs(is_chief=False)
+    state.step = 5
+    assert written.save(state) and written.saved_step == 5 and written._generator.refreshed == [5]
+    written.write_reals(state, np.zeros([4, 16, 16, 3], np.float32))
+    for write in (written.write_grid, written.write_row, written.write_report, written.write_timelapse, written.close):
+        write(state)
+    written.write_post_mortem(state, [])
+    assert saved.steps == [] and list(tmp_path.iterdir()) == []

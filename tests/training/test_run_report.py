@@ -30,7 +30,7 @@ def write_grid(folder, step, run_id="3f", value=None):
 
 
 def write_history(folder, steps, **columns):
-    """Write history.csv; columns: {name: {step: value}}; the others are 0.5."""
+    """Write history.csv; columns: {name: {step: value}}. All other columns are 0.5."""
     names = [*STEP_COLUMNS, *registry.columns()]
     lines = [",".join(names)]
     for step in steps:
@@ -42,7 +42,7 @@ def write_history(folder, steps, **columns):
 
 @pytest.fixture
 def written(tmp_path):
-    """Return what writes the report of a run at a step, into a folder with an odd name, and returns its path."""
+    """A function that writes the report of a run at a step into a folder with an odd name and returns its path."""
     folder = tmp_path / "<b>&" / "'c'"
     folder.mkdir(parents=True)
     (folder / "reals.png").write_bytes(png(np.zeros((32, 32, 3), np.uint8), {"run": "3f", "step": 0}))
@@ -63,17 +63,17 @@ def written(tmp_path):
 
 @pytest.fixture
 def full(written):
-    """The path of a report with all that there can be."""
+    """The path of a report with everything that a report can have."""
     for step in range(0, 400, 100):
         write_grid(written.folder, step)
     measured = {100: 0.2, 200: 0.1, 300: float("nan")}
-    write_history(written.folder, range(1, 301), swd=measured, copies={100: 0, 200: 0}, ms_ssim=measured)
+    write_history(written.folder, range(1, 301), ms_ssim=measured, fid=measured, copies={100: 0, 200: 0})
     with terminal.non_raising_streams():
         terminal.record_warning(f"step 7: {ODD}")
-        return written(rollbacks=(7, 9), best=Best(200, "swd", "", 0.1, 0.1, 200), classes=(ODD, "b\udcff"))
+        return written(rollbacks=(7, 9), best=Best(200, "fid", "", 0.1, 0.1, 200), classes=(ODD, "b\udcff"))
 
 
-def charts_of(path):
+def read_charts(path):
     """Return the charts in a report, by title."""
     text = re.search('<script type="application/json" id="curves">(.*?)</script>', path.read_text("utf-8")).group(1)
     return {chart["title"]: chart for chart in json.loads(text)["charts"]}
@@ -86,7 +86,7 @@ def grid_steps(path):
 def test_a_report_before_the_first_step(written):
     with terminal.non_raising_streams():
         text = written(0).read_text("utf-8")
-    assert "No grid" in text and "None since this process was started." in text and '"charts":[]' in text
+    assert "No grid" in text and "Since this process was started: none<" in text and '"charts":[]' in text
 
 
 def test_what_is_in_a_report(full):
@@ -95,40 +95,40 @@ def test_what_is_in_a_report(full):
         "Step 300 of 600 ",
         "Images seen 1,200 (epoch 1.5) ",
         "Time left 01:00 ",
-        "Best checkpoint step 200: swd 0.1 ",
+        "Best checkpoint step 200: fid 0.1 ",
         "Rollbacks from step 7, 9 ",
-        "step 7: &lt;img src=x onerror=alert(1)&gt; ",
+        "Since this process was started: 1 step 7: &lt;img src=x onerror=alert(1)&gt; ",
         "Classes from the top: &lt;img src=x onerror=alert(1)&gt;, b\\udcff; ",
         "Changed in a params file, or given on the command line samples_dir /",
         "batch_size 4 All settings of training params.py isTrain 1 ",
         "model/params.py image_size 64 ",
-        "4 images in 2 classes, 1 of them in none &lt;img src=x onerror=alert(1)&gt; 2 b\\udcff 1 ",
+        "4 images in 2 classes, 1 of them without a class &lt;img src=x onerror=alert(1)&gt; 2 b\\udcff 1 ",
         "Run 3f. Written by version",
     ):
         assert part in text
-    assert "num_samples" not in text  # which is of sampling
+    assert "num_samples" not in text  # a setting of sampling
     assert grid_steps(full) == [0, 100, 200, 300]
 
 
 def test_the_best_of_a_measure(full):
-    charts = charts_of(full)
-    assert charts["swd"]["steps"] == [100, 200, 300] and charts["swd"]["lines"][0]["values"] == [0.2, 0.1, None]
-    assert charts["swd"]["best"] == {"step": 200, "value": 0.1}
+    charts = read_charts(full)
+    assert charts["fid"]["steps"] == [100, 200, 300] and charts["fid"]["lines"][0]["values"] == [0.2, 0.1, None]
+    assert charts["fid"]["best"] == {"step": 200, "value": 0.1}
     assert charts["copies"]["best"]["step"] == 200  # the latest of equal ones
     assert charts["ms_ssim"]["best"] is None and charts["Losses"]["best"] is None
     assert curves._best([1, 2], [0.1, 0.2], registry.HIGHER) == {"step": 2, "value": 0.2}
-    assert "fid" not in charts
+    assert "kid" not in charts
 
 
 def test_long_curves_are_thinned(written):
-    write_history(written.folder, range(1, 9001), swd={4567: 0.1})
-    steps = charts_of(written(8999))["Losses"]["steps"]
+    write_history(written.folder, range(1, 9001), fid={4567: 0.1})
+    steps = read_charts(written(8999))["Losses"]["steps"]
     assert 1900 < len(steps) <= 2001 and {1, 4567, 8999} < set(steps) and 9000 not in steps
 
 
 def test_many_grids_are_thinned_and_read_once(tmp_path, monkeypatch):
-    read, uri_of = [], grids.uri_of
-    monkeypatch.setattr(grids, "uri_of", lambda path: read.append(path) or uri_of(path))
+    read, grid_uri = [], grids.grid_uri
+    monkeypatch.setattr(grids, "grid_uri", lambda path: read.append(path) or grid_uri(path))
     run = Grids(str(tmp_path), "3f")
     for step in range(0, 9900, 100):
         write_grid(tmp_path, step)
@@ -138,6 +138,7 @@ def test_many_grids_are_thinned_and_read_once(tmp_path, monkeypatch):
     write_grid(tmp_path, 400, value=7)
     uris = dict(run.up_to(9700))
     assert len(read) == 28 and uris[400] != uris[0] and uris[400].startswith("data:image/webp;base64,")
+    assert [step for step, _ in run.up_to(300)] == [0, 100, 200, 300]  # after a restart
 
 
 def test_grids_of_another_run_and_damaged_ones_are_left_out(tmp_path):
@@ -154,12 +155,12 @@ def test_large_grids_are_made_small_and_fewer(tmp_path, monkeypatch):
         (tmp_path / f"train_{step:08d}.png").write_bytes(png(sheet))
     run = Grids(str(tmp_path), "3f")
     size = sum(len(uri) for _, uri in run.up_to(4))
-    monkeypatch.setattr(grids, "_BYTES", size - 1)
+    monkeypatch.setattr(grids, "_MAX_BYTES", size - 1)
     assert [step for step, _ in run.up_to(3)] == [0, 1, 2, 3]
     assert [step for step, _ in run.up_to(4)] == [0, 2, 4]
-    monkeypatch.setattr(grids, "uri_of", None)  # none is read again
+    monkeypatch.setattr(grids, "grid_uri", None)  # no grid is read again
     assert [step for step, _ in run.up_to(4)] == [0, 2, 4]
-    monkeypatch.setattr(grids, "_BYTES", 1)
+    monkeypatch.setattr(grids, "_MAX_BYTES", 1)
     assert [step for step, _ in run.up_to(4)] == [0, 4]
     assert grids.read_grid(str(tmp_path / "train_00000000.png"), 1024).size == (51, 1024)
 
@@ -173,7 +174,7 @@ def test_without_webp_grids_are_jpegs(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_resumed_run_shows_what_was_before(program):
+def test_a_resumed_run_shows_earlier_grids_and_rows(program):
     options = ["--sample_every", "2", "--log_every", "1", "--checkpoint_every", "2", "--conditional", "1"]
     (program.folder / "pics" / "blue").rename(program.folder / "pics" / ODD)
     program.train("--max_steps", "4", *options)
@@ -181,7 +182,7 @@ def test_a_resumed_run_shows_what_was_before(program):
     assert "Step</dt><dd>4 of 4" in path.read_text("utf-8") and grid_steps(path) == [0, 2, 4]
     os.remove(str(path))
     program.train("--max_steps", "6", *options)
-    assert grid_steps(path) == [0, 2, 4, 6] and charts_of(path)["Losses"]["steps"] == [1, 2, 3, 4, 5, 6]
+    assert grid_steps(path) == [0, 2, 4, 6] and read_charts(path)["Losses"]["steps"] == [1, 2, 3, 4, 5, 6]
     text = path.read_text("utf-8")
     assert f"Classes from the top: {html.escape(ODD)}, red;" in text and ODD not in text
     assert "12 images in 2 classes" in text
@@ -192,7 +193,7 @@ def test_a_resumed_run_shows_what_was_before(program):
 
 
 def shown(browser):
-    """Return the step of the one grid that is shown, and the text beside the slider."""
+    """Return the step of the visible grid and the text next to the slider."""
     steps = browser.run("return [...document.querySelectorAll('#grids img')].filter(i => i.offsetWidth)")
     assert len(steps) == 1
     return int(steps[0].get_attribute("data-step")), browser.find("#grid-step").text
@@ -223,16 +224,27 @@ def test_grids_by_slider_keys_and_button(browser, full):
 
 
 def drawn(browser):
-    """Return what all curves look like."""
+    """Return all curves as images in one string."""
     return browser.run("return [...document.querySelectorAll('#charts canvas')].map(c => c.toDataURL()).join()")
+
+
+def fits(browser, width):
+    """Return whether the page needs no horizontal scrolling, with all details open."""
+    browser.run("document.querySelectorAll('details').forEach(d => (d.open = true))")
+    return browser.run("return document.documentElement.scrollWidth") <= width
+
+
+def background(browser):
+    return browser.run("return getComputedStyle(document.body).backgroundColor")
 
 
 def test_curves_and_their_controls(browser, full):
     from selenium.webdriver import ActionChains
 
     browser.open(full)
+    assert background(browser) == "rgb(255, 255, 255)"
     labels = [e.get_attribute("aria-label") for e in browser.driver.find_elements("css selector", ".plot")]
-    assert labels[2] == "swd up to step 300: last swd none. Best: 0.1 at step 200" and len(labels) == 7
+    assert labels[3] == "fid up to step 300: last fid none. Best: 0.1 at step 200" and len(labels) == 7
     assert labels[1] == "D(x) and D(G(z)) up to step 300: last D(x) 0.5, D(G(z)) 0.5"
     seen = [drawn(browser)]
     over = browser.driver.find_elements("css selector", ".u-over")[1]
@@ -247,19 +259,13 @@ def test_curves_and_their_controls(browser, full):
     browser.driver.find_elements("css selector", ".u-legend .u-series")[1].click()
     seen.append(drawn(browser))
     assert len(set(seen)) == len(seen)
-    for details in browser.driver.find_elements("css selector", "summary"):
-        details.click()
-    assert browser.find("h1").text == "Training in <b>&/'c'"
+    assert fits(browser, 1200) and browser.find("h1").text == "Training in <b>&/'c'"
 
 
-@pytest.mark.parametrize("width, dark", ((360, False), (360, True), (1200, True)))
-def test_no_width_needs_scrolling_sideways(browser, full, width, dark):
-    browser.open(full, width=width, dark=dark)
-    assert browser.run("return document.documentElement.scrollWidth") <= width
-    background = browser.run("return getComputedStyle(document.body).backgroundColor")
-    assert background == ("rgb(20, 23, 27)" if dark else "rgb(255, 255, 255)")
-    browser.run("document.querySelectorAll('details').forEach(d => (d.open = true))")
-    assert browser.run("return document.documentElement.scrollWidth") <= width
+def test_a_narrow_dark_window(browser, full):
+    browser.open(full, width=360, dark=True)
+    assert browser.run("return document.documentElement.scrollWidth") <= 360
+    assert fits(browser, 360) and background(browser) == "rgb(20, 23, 27)"
 
 
 def test_a_report_before_the_first_step_in_a_browser(browser, written):

@@ -1,10 +1,10 @@
-"""Where a run is, and what is due at a step."""
+"""The state of a run, and what is due at a step."""
 
 import pytest
 
 from utils.checkpoints.manifest import SavedState
 from utils.training import state as states
-from utils.training.state import Due, Pace, RunState, Schedule
+from utils.training.state import Due, Pace, RunState, due_at
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_a_step_makes_a_row(state):
 TIMES = ("pictures_per_second", "seconds", "data_wait")
 
 
-def test_throughput_is_that_of_the_last_logged_steps(state, monkeypatch):
+def test_throughput_of_the_last_logged_steps(state, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(states.time, "time", lambda: now[0])
     state.restart_clock()
@@ -45,11 +45,12 @@ def test_throughput_is_that_of_the_last_logged_steps(state, monkeypatch):
     assert rows[-1]["seconds"] == 20 * 0.5 + 10 * 0.25
 
 
-def test_a_rollback_restarts_the_clock(state, monkeypatch):
+def test_a_restarted_clock(state, monkeypatch):
+    """After a rollback from step 10 to step 6."""
     monkeypatch.setattr(states.time, "time", lambda: 5000.0)
-    saved = SavedState(rollbacks=(10,))
-    state.roll_back(6, 48, saved)
-    assert (state.step, state.pictures_seen, state.first_step, state.saved) == (6, 48, 6, saved)
+    state.step, state.pictures_seen = 6, 48
+    state.restart_clock()
+    assert state.first_step == 6
     monkeypatch.setattr(states.time, "time", lambda: 5002.0)
     state.advance(*results(7))
     assert state.row["seconds"] == 2 and state.row["pictures_per_second"] == 4
@@ -73,12 +74,12 @@ NOTHING = Due(row=False, grid=False, measure=False, save=False)
 def test_what_is_due(settings, state, step, stop, expected):
     run = settings.run._replace(log_every=4, sample_every=5, checkpoint_every=25, metrics_every=7)
     state.step, state.total = step, 101
-    assert Schedule(run).at(state, stop) == expected
+    assert due_at(run, state, stop) == expected
 
 
-def test_what_is_switched_off_is_due_at_the_end_alone(settings, state):
+def test_what_is_switched_off_is_due_only_at_the_end(settings, state):
     run = settings.run._replace(sample_every=0, checkpoint_every=0, metrics_every=0)
     state.step = 51
-    assert Schedule(run).at(state, 0) == NOTHING
+    assert due_at(run, state, 0) == NOTHING
     state.step = state.total
-    assert Schedule(run).at(state, 0) == Due(row=True, grid=True, measure=False, save=True)
+    assert due_at(run, state, 0) == Due(row=True, grid=True, measure=False, save=True)

@@ -1,4 +1,7 @@
-"""What a run takes from the weights of one with another size, other colors or other classes."""
+"""The weights that a run copies from a run with a different size, different colors or different classes."""
+
+import functools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,8 +9,9 @@ import tensorflow.compat.v1 as tf
 
 from model.discriminator import discriminator
 from model.generator import generator
-from utils.checkpoints import store
-from utils.training.transfer import Transfer, plan
+from utils.checkpoints import manifest, store
+from utils.training.starting_point import FromPretrained
+from utils.training.transfer import plan
 
 
 def build(network, classes=()):
@@ -19,7 +23,9 @@ def build(network, classes=()):
     return tf.global_variables()
 
 
+@functools.lru_cache(maxsize=None)
 def shapes(network, classes=()):
+    """Return {name: shape} of the weights of G and D."""
     with tf.Graph().as_default():
         return {v.op.name: v.shape.as_list() for v in build(network, classes)}
 
@@ -33,38 +39,38 @@ def network(settings):
     return settings.network
 
 
-def test_the_same_network_is_taken_whole(network):
+def test_the_same_network_is_copied_whole(network):
     result = plan_between(network, network)
     assert result.whole == list(shapes(network)) and not result.by_row and not result.fresh
 
 
-def test_a_doubled_size_with_half_the_filters_takes_all_resolutions_but_the_largest(network):
+def test_a_doubled_size_with_half_the_filters_copies_all_resolutions_but_the_largest(network):
     result = plan_between(network._replace(filters=16), network._replace(image_size=32))
-    assert result.taken == ["G 4x4", "G 8x8", "G 16x16", "G 32x32", "G output", "D 16x16", "D 8x8", "D logit"]
+    assert result.copied == ["G 4x4", "G 8x8", "G 16x16", "G 32x32", "G output", "D 16x16", "D 8x8", "D logit"]
     assert result.fresh == ["G 64x64", "D 64x64", "D 32x32"]
 
 
-def test_a_halved_size_with_doubled_filters_takes_all_resolutions_but_the_largest(network):
+def test_a_halved_size_with_doubled_filters_copies_all_resolutions_but_the_largest(network):
     result = plan_between(network._replace(image_size=32, filters=64), network)
-    assert result.taken == ["G 4x4", "G 8x8", "G 16x16", "G output", "D 16x16", "D 8x8", "D logit"]
+    assert result.copied == ["G 4x4", "G 8x8", "G 16x16", "G output", "D 16x16", "D 8x8", "D logit"]
     assert result.fresh == ["G 32x32", "D 32x32"]
 
 
-def test_another_size_with_the_same_filters_takes_the_output_alone(network):
+def test_a_different_size_with_the_same_filters_copies_only_the_output(network):
     small = network._replace(image_size=32)
-    assert plan_between(small, network).taken == plan_between(network, small).taken == ["G output"]
+    assert plan_between(small, network).copied == plan_between(network, small).copied == ["G output"]
 
 
-def test_the_logit_of_a_rectangle_is_not_that_of_the_turned_one(network):
+def test_the_logit_of_a_rectangle_does_not_fit_the_turned_one(network):
     wide, high = network._replace(image_size="64x96"), network._replace(image_size="96x64")
-    assert "D logit" in plan_between(wide, wide).taken and "D logit" in plan_between(wide, high).fresh
+    assert "D logit" in plan_between(wide, wide).copied and "D logit" in plan_between(wide, high).fresh
 
 
-def test_color_from_grey_takes_all_but_the_layers_of_the_image(network):
+def test_color_from_gray_copies_all_but_the_layers_of_the_image(network):
     gray = network._replace(channels=1)
     result = plan_between(network, gray)
     assert result.fresh == plan_between(gray, network).fresh == ["G output", "D 64x64"]
-    assert "discriminator/64x64/conv/bias" not in result.whole  # a layer is taken whole or not at all
+    assert "discriminator/64x64/conv/bias" not in result.whole  # a layer is copied whole or not at all
 
 
 def test_classes_from_none_and_none_from_classes(network):
@@ -86,49 +92,52 @@ def test_classes_from_none_and_none_from_classes(network):
         (("cats", "dogs", "owls"), ("blue", "red"), [], ["class cats", "class dogs", "class owls"]),
     ],
 )
-def test_classes_are_found_by_their_names(network, classes, theirs, rows, fresh):
+def test_classes_are_matched_by_name(network, classes, theirs, rows, fresh):
     result = plan_between(network, network, classes, theirs)
     assert (result.rows, result.fresh) == (rows, fresh)
 
 
 def test_nothing_fits_twice_as_many_filters(network):
-    assert not plan_between(network._replace(filters=48, output_filters=24), network).taken
+    assert not plan_between(network._replace(filters=48, output_filters=24), network).copied
 
 
-def saved(folder, network, classes):
-    """Save random weights of a network; return their checkpoint and values."""
-    with tf.Graph().as_default(), tf.Session() as session:
-        variables = build(network, classes)
-        random = np.random.RandomState(0)
-        values = {v.op.name: random.uniform(size=v.shape.as_list()).astype(np.float32) for v in variables}
-        session.run(tf.global_variables_initializer())
-        for variable in variables:
-            variable.load(values[variable.op.name], session)
-        checkpoint = store.checkpoint_at(str(folder), 7)
-        tf.train.Saver(variables).save(session, checkpoint.path, write_meta_graph=False)
-    return checkpoint, values
-
-
-@pytest.mark.parametrize("d_norm", ("batch", "spectral"))
-def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, d_norm):
-    network, theirs = tiny.network._replace(d_norm=d_norm), ("blue", "green", "red")
-    checkpoint, values = saved(tmp_path, network, theirs)
-    variables = build(network, ("amber", "blue", "red", "teal"))
-    transfer = Transfer(variables, checkpoint, ("amber", "blue", "red", "teal"), theirs)
+def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, capsys):
+    network, theirs = tiny.network._replace(d_norm="spectral", conditional=1), ("blue", "green", "red")
+    values = save(tmp_path, tiny._replace(network=network), theirs)
+    run = tiny.run._replace(init_from=str(tmp_path))
+    start = FromPretrained(tiny._replace(run=run, network=network), lock=None)
+    start.saved = start.saved._replace(classes=("amber", "blue", "red", "teal"))
+    variables = build(network, start.saved.classes)
+    start.build(SimpleNamespace(counters=SimpleNamespace(rollbacks=None), optional=[], init_ema=tf.no_op()))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         initial = dict(zip([v.op.name for v in variables], session.run(variables)))
-        transfer.restore(session)
+        start.start(session)
         restored = dict(zip(initial, session.run(variables)))
     tables = [name for name in restored if restored[name].shape != values[name].shape]
-    assert tables == transfer.plan.by_row and "discriminator/logit/classes/kernel" in tables
+    assert "discriminator/logit/classes/kernel" in tables
     for name in restored:
         if name not in tables:
             assert np.array_equal(restored[name], values[name])
             continue
         assert np.array_equal(restored[name][[1, 2]], values[name][[0, 2]])
         assert np.array_equal(restored[name][[0, 3]], initial[name][[0, 3]])
-    assert transfer.describe() == (
-        "Taken from it: G 4x4, G 8x8, G 16x16, G output, D 16x16, D 8x8, D logit. "
-        "Not in it, or of another shape, so starting fresh: class amber, class teal."
-    )
+    assert (
+        "dcgan-7. Copied: G 4x4, G 8x8, G 16x16, G output, D 16x16, D 8x8, D logit. "
+        "Initialized, since missing or of a different shape: class amber, class teal.\n"
+    ) in capsys.readouterr().out
+
+
+def save(folder, settings, classes):
+    """Save a checkpoint of random weights at step 7; return their values by name."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        variables = build(settings.network, classes)
+        random = np.random.RandomState(0)
+        values = {v.op.name: random.uniform(size=v.shape.as_list()).astype(np.float32) for v in variables}
+        session.run(tf.global_variables_initializer())
+        for variable in variables:
+            variable.load(values[variable.op.name], session)
+        text = manifest.dumps(settings, 7, tf.__version__, manifest.SavedState(classes=classes))
+        saver, keep = tf.train.Saver(variables), store.RetentionPolicy(1)
+        store.save(session, saver, store.checkpoint_at(str(folder), 7), text, keep)
+    return values

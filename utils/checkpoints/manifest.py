@@ -1,6 +1,6 @@
-"""The JSON beside each checkpoint: the settings it was made with, and what the run has been through.
+"""The JSON beside each checkpoint: the settings of the run, and its history so far.
 
-Its keys are a file format: they stay as they are.
+The keys are a file format and must not change.
 """
 
 import hashlib
@@ -12,9 +12,10 @@ from utils.config.settings import Network
 from utils.config.version import VERSION
 from utils.errors import UserError
 
-# Of the JSON; raised when an older program could no longer read it correctly. 2: state and checksum. 3: settings of
-# networks and losses, classes, the best checkpoint. 4, 5: a setting of networks each.
+# The version of the JSON, raised whenever older programs can no longer read it correctly. 2: state and checksum.
+# 3: settings of networks and losses, classes, the best checkpoint. 4, 5: one more setting of networks each.
 FORMAT = 5
+_RULES = {"run": schema.RUN, "network": schema.NETWORK}
 
 
 class LaterVersionError(UserError):
@@ -26,30 +27,51 @@ class Best(NamedTuple):
 
     step: int
     metric: str  # the column of history.csv by which it was chosen; lower is better
-    comparison: str  # what was compared: values of different comparisons must not be compared
-    value: float  # of this checkpoint
-    lowest: float  # the lowest value so far; `value` is at most a little higher, see the tolerance of the metric
+    comparison: str  # features, images and samples of the metric; only values of equal comparisons can be compared
+    value: float  # the metric's value at this checkpoint
+    lowest: float  # the lowest value so far; `value` is higher by the tolerance of the metric at most
     lowest_step: int  # the step of the lowest value
 
 
 class SavedState(NamedTuple):
-    """What a run has been through, beside its steps: the `state` of the JSON."""
+    """The history of a run beside its steps: the `state` of the JSON."""
 
-    rollbacks: Tuple[int, ...] = ()  # the steps at which it diverged and returned to a checkpoint
-    fingerprint: str = ""  # of the training images
-    classes: Tuple[str, ...] = ()  # their names, in the order of the labels
+    rollbacks: Tuple[int, ...] = ()  # the steps at which the run diverged and returned to a checkpoint
+    fingerprint: str = ""  # identifies the training images
+    classes: Tuple[str, ...] = ()  # names of the classes, in the order of the labels
     best: Optional[Best] = None
-    past_bests: Tuple[int, ...] = ()  # steps that were the best by another comparison; their checkpoints are kept
-    run_id: str = ""  # the identity of the run, see run_id.py; up to version 0.8 there is none
+    past_bests: Tuple[int, ...] = ()  # steps of the best by earlier comparisons; their checkpoints are kept
+    run_id: str = ""  # the identity of the run, see run_id.py; empty up to version 0.8
 
 
 class Manifest(NamedTuple):
     """The content of a checkpoint's JSON."""
 
     step: int
-    run: dict  # those of its run settings that this version has
+    run: dict  # the run settings that this version also has
     network: Network
     saved: SavedState
+
+
+# Fields of SavedState and Best that have another name in the JSON.
+_KEYS = {
+    "fingerprint": "pictures",
+    "past_bests": "former",
+    "comparison": "of",
+    "lowest": "least",
+    "lowest_step": "least_step",
+}
+
+
+def _to_json(record):
+    """Return a SavedState or a Best as a dict with the keys of the JSON."""
+    return {_KEYS.get(name, name): value for name, value in record._asdict().items()}
+
+
+def _from_json(kind, data):
+    """Return the SavedState or Best, whichever `kind` is, in a dict of the JSON; keys that it lacks have defaults."""
+    keys = {_KEYS.get(name, name): name for name in kind._fields}
+    return kind(**{keys[key]: value for key, value in data.items() if key in keys})
 
 
 def dumps(settings, step, tensorflow_version, saved):
@@ -62,20 +84,9 @@ def dumps(settings, step, tensorflow_version, saved):
             "tensorflow": tensorflow_version,
             "run": settings.run._asdict(),
             "network": settings.network._asdict(),
-            "state": _state(saved),
+            "state": _to_json(saved._replace(best=saved.best and _to_json(saved.best))),
         }
     )
-
-
-# Fields that have another name in the JSON.
-_STATE_KEYS = {"fingerprint": "pictures", "past_bests": "former"}
-_BEST_KEYS = {"comparison": "of", "lowest": "least", "lowest_step": "least_step"}
-
-
-def _state(saved):
-    """Return the `state` of the JSON."""
-    best = saved.best and {_BEST_KEYS.get(name, name): value for name, value in saved.best._asdict().items()}
-    return {_STATE_KEYS.get(name, name): value for name, value in saved._replace(best=best)._asdict().items()}
 
 
 def add_checksum(data):
@@ -91,14 +102,18 @@ def _checksum(data):
 def read(path):
     """Return the Manifest in the JSON file `path`; raise UserError if it is damaged, or of a later version."""
     data = _read_json(path)
-    run, network = data.get("run"), data.get("network")
-    if isinstance(run, dict) and isinstance(network, dict):
-        run, network = _with_earlier(run, schema.RUN), _with_earlier(network, schema.NETWORK)
-    if not isinstance(run, dict) or not isinstance(network, dict) or set(network) != set(schema.NETWORK):
-        raise UserError(f"{path}: its settings are not those of this version ({VERSION})")
+    run, network = (_with_legacy(data.get(part), rules) for part, rules in _RULES.items())
+    if not run or set(network) != set(schema.NETWORK):
+        raise UserError(f"{path}: its settings differ from those of this version ({VERSION})")
     run = {name: schema.check(name, run[name], rule, path) for name, rule in schema.RUN.items() if name in run}
     network = {name: schema.check(name, network[name], rule, path) for name, rule in schema.NETWORK.items()}
-    return Manifest(data["step"], run, Network(**network), _saved(data.get("state", {}), path))
+    return Manifest(data["step"], run, Network(**network), _read_state(data.get("state", {}), path))
+
+
+def _with_legacy(values, rules):
+    """Add the settings that an earlier version lacked, with the values that it used; {} if `values` is not a dict."""
+    legacy = {name: rule.legacy_value for name, rule in rules.items() if rule.legacy_value is not None}
+    return dict(legacy, **values) if isinstance(values, dict) else {}
 
 
 def _read_json(path):
@@ -120,42 +135,24 @@ def _read_json(path):
     return data
 
 
-def _with_earlier(values, rules):
-    """Add the settings that the JSON of an earlier version does not have, with the values that it worked by."""
-    earlier = {name: rule.legacy_value for name, rule in rules.items() if rule.legacy_value is not None}
-    return dict(earlier, **values)
-
-
-def _saved(data, path):
+def _read_state(data, path):
     """Return the SavedState in `data`, the `state` of the JSON `path`."""
     try:
-        stored = data.keys()
-        values = {name: data[key] for name, key in _fields(SavedState, _STATE_KEYS) if key in stored}
-        best = values.get("best")
-        values["best"] = Best(**{name: best[key] for name, key in _fields(Best, _BEST_KEYS)}) if best else None
-        values.update((name, tuple(values.get(name, ()))) for name in ("rollbacks", "classes", "past_bests"))
-        saved = SavedState(**values)
-        if _has_right_types(saved):
-            return saved
-    except (AttributeError, KeyError, TypeError):
-        pass
-    raise UserError(f"{path}: its state is not one that this version ({VERSION}) can read")
-
-
-def _fields(kind, keys):
-    """Return (field, its key in the JSON) of each field of a NamedTuple."""
-    return [(name, keys.get(name, name)) for name in kind._fields]
-
-
-def _has_right_types(saved):
-    best = saved.best
-    steps = saved.rollbacks + saved.past_bests + ((best.step, best.lowest_step) if best else ())
-    texts = (saved.fingerprint, saved.run_id, *saved.classes, *((best.metric, best.comparison) if best else ()))
-    return all(isinstance(text, str) for text in texts) and all(type(step) is int for step in steps)
+        saved = _from_json(SavedState, data)
+        best = _from_json(Best, saved.best) if saved.best else None
+        rollbacks, classes, past_bests = map(tuple, (saved.rollbacks, saved.classes, saved.past_bests))
+        steps = (*rollbacks, *past_bests, *((best.step, best.lowest_step) if best else ()))
+        texts = (saved.fingerprint, saved.run_id, *classes, *((best.metric, best.comparison) if best else ()))
+        is_valid = all(type(step) is int for step in steps) and all(isinstance(text, str) for text in texts)
+    except (AttributeError, TypeError):
+        is_valid = False
+    if not is_valid:
+        raise UserError(f"{path}: this version ({VERSION}) cannot read its state")
+    return saved._replace(rollbacks=rollbacks, classes=classes, best=best, past_bests=past_bests)
 
 
 def fingerprint(settings, images):
-    """Return an integer of 63 bits, equal for workers about to do the same; images: the fingerprint of theirs."""
+    """Return an integer of 63 bits, equal for workers of one run; images: the fingerprint of the training images."""
     run, network = settings.run, settings.network
     relevant = {name: value for name, value in run._asdict().items() if schema.RUN[name].on_resume != "free"}
     text = json.dumps([VERSION, images, relevant, network], sort_keys=True)
@@ -163,51 +160,47 @@ def fingerprint(settings, images):
 
 
 def keep_defaults(manifest, settings):
-    """Return (settings, kept): those whose default has changed since the run began have the value it began with.
+    """Return (settings, kept): defaults that have changed since the run began are replaced by the former ones.
 
-    A setting that was chosen now, in a params file or on the command line, is left as it is. kept: {name: value}.
+    A setting that is given now, in a params file or on the command line, is not replaced. kept: {name: former value}.
     """
-    kept = {}
-    for part, recorded, rules in (
-        ("run", manifest.run, schema.RUN),
-        ("network", manifest.network._asdict(), schema.NETWORK),
-    ):
-        values = getattr(settings, part)
-        for name, rule in rules.items():
-            was_default = recorded.get(name) in rule.old_defaults
-            if was_default and name not in settings.explicit and recorded[name] != getattr(values, name):
-                kept[name] = recorded[name]
-                values = values._replace(**{name: recorded[name]})
-        settings = settings._replace(**{part: values})
-    return settings, kept
+    kept = {
+        name: before
+        for name, before, now in _differences(manifest, settings)
+        if before in schema.ALL[name].old_defaults and name not in settings.explicit
+    }
+    run = {name: value for name, value in kept.items() if name in schema.RUN}
+    network = {name: value for name, value in kept.items() if name in schema.NETWORK}
+    return settings._replace(run=settings.run._replace(**run), network=settings.network._replace(**network)), kept
+
+
+def _differences(manifest, settings):
+    """Return (name, value in the manifest, value now) of the settings that differ, without those new since then."""
+    before = dict(manifest.run, **manifest.network._asdict())
+    now = dict(settings.run._asdict(), **settings.network._asdict())
+    return [(name, before[name], now[name]) for name in now if name in before and before[name] != now[name]]
 
 
 def compare(manifest, settings):
-    """Return (differences that forbid resuming, differences that are allowed), such as 'k was 1 and is 2 now'."""
-    refused, changed = [], []
-    for then, now, rules in (
-        (manifest.run, settings.run._asdict(), schema.RUN),
-        (manifest.network._asdict(), settings.network._asdict(), schema.NETWORK),
-    ):
-        for name, rule in rules.items():
-            if name in then and then[name] != now[name] and rule.on_resume != "free":
-                difference = f"{name} was {then[name]} and is {now[name]} now"
-                (refused if rule.on_resume == "keep" else changed).append(difference)
-    return refused, changed
+    """Return (differences that forbid resuming, differences that are allowed), such as 'k changed from 1 to 2'."""
+    changes = {"keep": [], "change": [], "free": []}
+    for name, before, now in _differences(manifest, settings):
+        changes[schema.ALL[name].on_resume].append(f"{name} changed from {before} to {now}")
+    return changes["keep"], changes["change"]
 
 
 def check_same_run(manifest, checkpoint_path, settings):
-    """Return the line that announces that the run of `manifest` is resumed; raise UserError if it is another run."""
+    """Return the line that announces the resumed run of `manifest`; raise UserError if the settings forbid resuming."""
     refused, changed = compare(manifest, settings)
-    new_run = "other --checkpoints_dir and --samples_dir start a new run"
+    new_run = "to start a new run, set a different --checkpoints_dir and --samples_dir"
     if refused:
         raise UserError(
-            f"{checkpoint_path} belongs to a run with different settings: {', '.join(refused)}. Restore them "
-            f"to resume it; {new_run}"
+            f"{checkpoint_path} belongs to a run with different settings: {', '.join(refused)}. Restore them to resume "
+            f"it; {new_run}"
         )
     line = f"Resuming from step {manifest.step}, {checkpoint_path} ({new_run})."
     rollbacks = manifest.saved.rollbacks
     if rollbacks:
         steps = ", ".join(map(str, rollbacks))
         line += f" It diverged at step {steps}; learning rates are now scaled by {0.5 ** len(rollbacks):g}."
-    return line + (f" Changed: {', '.join(changed)}." if changed else "")
+    return line + (f" {', '.join(changed)}." if changed else "")

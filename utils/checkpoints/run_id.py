@@ -1,4 +1,4 @@
-"""Which run a checkpoint or an image belongs to, wherever its folders are now: an identity of the run's own."""
+"""The identity of a run, which its checkpoints and images keep wherever their folders are."""
 
 import hashlib
 import json
@@ -8,14 +8,15 @@ from utils.config import schema
 
 
 def new_run_id():
-    """Return the identity of a run that begins: 32 hexadecimal digits at random."""
+    """Return the identity of a new run: 32 random hexadecimal digits."""
     return uuid.uuid4().hex
 
 
 def get_run_id(manifest):
     """Return the identity of the run that a Manifest belongs to, 32 hexadecimal digits.
 
-    Versions up to 0.8 recorded none. Theirs is made of what cannot change during a run, and the folder it began in.
+    Versions up to 0.8 recorded none. For them it is a hash of what cannot change during a run, and of the folder where
+    the run began.
     """
     if manifest.saved.run_id:
         return manifest.saved.run_id
@@ -26,14 +27,14 @@ def get_run_id(manifest):
 
 
 def short_run_id(run_id):
-    """Return the part of an identity that file names have."""
+    """Return the part of an identity that file names contain."""
     return run_id[:6]
 
 
 def weights_digest(checkpoint):
-    """Return 12 hexadecimal digits that differ where the weights of a store.Checkpoint differ.
+    """Return 12 hexadecimal digits that identify the weights of a store.Checkpoint.
 
-    They come from its index, which has a checksum of each tensor.
+    They are a hash of its index, which has a checksum of each tensor.
     """
     with open(checkpoint.path + ".index", "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()[:12]

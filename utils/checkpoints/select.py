@@ -1,4 +1,4 @@
-"""Which checkpoint to use: the newest good one, the best one, or that of a step."""
+"""The choice of a checkpoint: the newest good one, the best one, or the one of a given step."""
 
 import os
 from typing import NamedTuple, Tuple
@@ -15,7 +15,7 @@ class Damaged(NamedTuple):
     """A checkpoint that cannot be used."""
 
     checkpoint: store.Checkpoint
-    reason: str  # which one, and what is wrong with it
+    reason: str  # the path, and what is wrong
 
 
 class Selected(NamedTuple):
@@ -24,14 +24,14 @@ class Selected(NamedTuple):
     checkpoint: store.Checkpoint
     manifest: Manifest
     description: str  # why this one
-    damaged: Tuple[Damaged, ...] = ()  # newer ones that were skipped
-    weights: str = ""  # their fingerprint, see run_id.weights_digest; only what `restore_selected` returns has it
+    damaged: Tuple[Damaged, ...] = ()  # newer checkpoints that were skipped
+    weights: str = ""  # digest of the weights, see run_id.weights_digest; `restore_selected` adds it
 
 
 def newest_good(folder):
-    """Return the newest good checkpoint in `folder`, a Selected; None where there is no checkpoint at all.
+    """Return the newest good checkpoint in `folder`, a Selected; None if there is no checkpoint at all.
 
-    Raise UserError if there are some, but none is good.
+    Raise UserError if there are checkpoints, but none is good.
     """
     plain_paths.check("checkpoints_dir", folder)
     checkpoints, damaged = store.find(folder), []
@@ -43,26 +43,22 @@ def newest_good(folder):
         except UserError as error:
             damaged.append(Damaged(checkpoint, str(error)))
         else:
-            return Selected(checkpoint, manifest, "the latest", _still_existing(damaged, folder))
+            existing = store.find(folder)  # a training run in progress may have removed some meanwhile
+            damaged = tuple(each for each in damaged if each.checkpoint in existing)
+            return Selected(checkpoint, manifest, "the latest", damaged)
     if store.find(folder) != checkpoints:  # a training run in progress has saved some and removed others meanwhile
         return newest_good(folder)
     if not any(os.path.exists(checkpoint.json) for checkpoint in checkpoints) and len(checkpoints) <= 1:
-        return None  # the remains of the very first save, when it was killed: nothing is lost
+        return None  # the very first save was killed: nothing is lost
     reasons = ", ".join(each.reason for each in damaged[:3])
     raise UserError(
         f"none of the {len(damaged)} checkpoints in checkpoints_dir = {folder} is good: {reasons}; restore one from a "
-        "backup, or start a new run with other --checkpoints_dir and --samples_dir"
+        "backup, or start a new run with a different --checkpoints_dir and --samples_dir"
     )
 
 
-def _still_existing(damaged, folder):
-    """Return those that a training run in progress has not removed meanwhile."""
-    existing = store.find(folder)
-    return tuple(each for each in damaged if each.checkpoint in existing)
-
-
 def warn_damaged(selected):
-    """Say which newer checkpoints are skipped, and why."""
+    """Warn of the newer checkpoints that are skipped, with the reason."""
     for each in selected.damaged:
         warn(f"{each.reason}; going back to {selected.checkpoint.path}")
 
@@ -76,26 +72,22 @@ def require_newest_good(folder):
         problem = f"none of its {len(os.listdir(folder))} files is a {store.PREFIX}-<step>.json"
     else:
         problem = "it is not a folder" if os.path.exists(folder) else "it does not exist"
-    near = _nearby_checkpoints(folder)
-    cure = (
-        f"there are some in {', '.join(near)}: give that folder"
-        if near
-        else "train first: isTrain = 1, then python main.py"
-    )
+    near = " or ".join(_nearby_checkpoints(folder))
+    cure = f"set checkpoints_dir to {near}" if near else "train first: isTrain = 1, then python main.py"
     raise UserError(f"no checkpoint in checkpoints_dir = {folder} ({problem}); {cure}")
 
 
 def _nearby_checkpoints(folder):
-    """Return up to three folders with checkpoints right inside `folder`, or the one around it: that of a file."""
+    """Return up to three folders with checkpoints: subfolders of `folder`, and its parent."""
     inside = [os.path.join(folder, name) for name in sorted(os.listdir(folder))] if os.path.isdir(folder) else []
     readable = [each for each in (*inside, os.path.dirname(folder)) if os.access(each, os.R_OK)]
     return [each for each in readable if store.find(each)][:3]
 
 
-def best_of(selected):
-    """Return the manifest.Best recorded in a Selected; None where its checkpoint is gone or damaged."""
+def verify_best(selected):
+    """Return the manifest.Best recorded in a Selected; None if the best checkpoint is gone or damaged."""
     best = selected.manifest.saved.best
-    if best and best.step != selected.checkpoint.step:  # which has just been verified
+    if best and best.step != selected.checkpoint.step:  # the selected one is already verified
         try:
             store.verify(store.checkpoint_at(selected.checkpoint.folder, best.step))
         except UserError as error:
@@ -107,10 +99,10 @@ def best_of(selected):
 def select(folder, wanted):
     """Return the checkpoint `wanted` in `folder`, a Selected; raise UserError if there is none.
 
-    wanted: 'best', 'latest' or a step. Without a best one, or where that is damaged, it is the latest.
+    wanted: 'best', 'latest' or a step. If the best is unknown or damaged, return the latest.
     """
     if wanted not in ("best", "latest"):
-        return _of_step(folder, int(wanted))
+        return _select_step(folder, int(wanted))
     latest = require_newest_good(folder)
     warn_damaged(latest)
     best = latest.manifest.saved.best
@@ -130,30 +122,25 @@ def select(folder, wanted):
     return latest
 
 
-def _of_step(folder, step):
+def _select_step(folder, step):
     plain_paths.check("checkpoints_dir", folder)
-    checkpoint = store.checkpoint_at(folder, step)
-    try:
-        return Selected(checkpoint, store.verify(checkpoint), "as requested")
-    except UserError as error:
-        steps = [existing.step for existing in store.find(folder)]
-        if step in steps:
-            raise
+    steps = [existing.step for existing in store.find(folder)]
+    if step not in steps:
         if not steps:
-            require_newest_good(folder)  # which says what is in the folder instead
+            require_newest_good(folder)  # raises UserError, which names what is in the folder instead
         listed = ", ".join(map(str, steps[-10:]))
-        raise UserError(
-            f"checkpoint = {step}, but checkpoints_dir = {folder} has none of that step; it has {listed}"
-        ) from error
+        raise UserError(f"checkpoint = {step}, but checkpoints_dir = {folder} has no such step; it has {listed}")
+    checkpoint = store.checkpoint_at(folder, step)
+    return Selected(checkpoint, store.verify(checkpoint), "as requested")
 
 
 def restore_selected(session, saver, variables, selected, wanted):
-    """Restore a Selected; return it, or what `wanted` means now if a training run has removed it meanwhile."""
+    """Restore a Selected and return it; if a training run has removed it meanwhile, restore what is `wanted` now."""
     while True:
         try:
             store.restore(session, saver, selected.checkpoint, variables)
             return selected._replace(weights=weights_digest(selected.checkpoint))
         except (UserError, FileNotFoundError):
-            if os.path.exists(selected.checkpoint.json):  # which is the first file to be removed
+            if os.path.exists(selected.checkpoint.json):  # the JSON is the first file that is removed
                 raise
         selected = select(selected.checkpoint.folder, wanted)

@@ -1,8 +1,8 @@
 """Checkpoints on disk: dcgan-<step>.index, .data-* and .json in one folder; saved, verified, pruned and restored.
 
 A checkpoint is written in a temporary folder, read back there, and moved into place file by file, its JSON last. Only
-then are older ones removed. So a checkpoint with a JSON is complete, at whatever moment the process was killed; and
-later damage is noticed, because every byte of a checkpoint is under a checksum and is read before it is used.
+then are older ones removed. So a checkpoint with a JSON is complete, whenever the process was killed. Later damage is
+noticed, because checksums cover every byte of a checkpoint, and all of them are read before it is used.
 """
 
 import contextlib
@@ -41,12 +41,12 @@ class Checkpoint(NamedTuple):
 
 
 class RetentionPolicy(NamedTuple):
-    """Which checkpoints are kept when another one is saved."""
+    """The rule by which older checkpoints are kept when a new one is saved."""
 
-    newest: int  # this many of the newest
-    every: int = 0  # those whose step is a multiple of it; 0: none
-    best: Tuple[int, ...] = ()  # steps of the best ones
-    damaged: Tuple[int, ...] = ()  # steps of those that are damaged, which are removed
+    newest: int  # number of the newest checkpoints that are kept
+    every: int = 0  # checkpoints whose step is a multiple of this are kept; 0: none
+    best: Tuple[int, ...] = ()  # steps of the best checkpoints
+    damaged: Tuple[int, ...] = ()  # steps of damaged checkpoints, which are removed
 
 
 def checkpoint_at(folder, step):
@@ -57,8 +57,7 @@ def checkpoint_at(folder, step):
 def find(folder):
     """Return the Checkpoints in `folder`, oldest first, complete or not."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    steps = {_step_of(name) for name in names} - {None}
-    return [checkpoint_at(folder, step) for step in sorted(steps)]
+    return [checkpoint_at(folder, step) for step in sorted({_parse_step(name) for name in names} - {None})]
 
 
 def verify(checkpoint):
@@ -68,19 +67,35 @@ def verify(checkpoint):
     manifest = manifests.read(checkpoint.json)
     if manifest.step != checkpoint.step:
         raise UserError(f"{checkpoint.json} belongs to step {manifest.step}")
-    with _translate_damage(checkpoint.path):
-        _read_back(checkpoint.path)
+    with _reading(checkpoint) as prefix:
+        _read_back(prefix)
     return manifest
 
 
 @contextlib.contextmanager
-def _translate_damage(path):
+def _reading(checkpoint):
+    """Yield the path of a checkpoint as TensorFlow takes it; turn damage into a UserError."""
     try:
-        yield
+        with _plain(checkpoint.path) as prefix:
+            yield prefix
     except (UserError, MemoryError, tf.errors.ResourceExhaustedError):  # out of memory is not damage
         raise
-    except Exception as error:  # OpError, ValueError, IndexError ...: that depends on TensorFlow's version
-        raise UserError(f"{path} is damaged ({reason_of(error)})")
+    except Exception as error:  # OpError, ValueError, IndexError ..., depending on TensorFlow's version
+        raise UserError(f"{checkpoint.path} is damaged ({reason_of(error)})")
+
+
+@contextlib.contextmanager
+def _plain(path):
+    """Yield the path of a checkpoint as TensorFlow takes it, valid inside the context."""
+    with plain_folder(os.path.dirname(path)) as folder:
+        yield os.path.join(folder, os.path.basename(path))
+
+
+def _read_back(prefix):
+    """Read every tensor of a checkpoint, which verifies their checksums."""
+    reader = tf.train.load_checkpoint(prefix)
+    for name in reader.get_variable_to_shape_map():
+        reader.get_tensor(name)
 
 
 def save(session, saver, checkpoint, manifest_text, keep):
@@ -90,18 +105,17 @@ def save(session, saver, checkpoint, manifest_text, keep):
     the older checkpoints are then untouched.
     """
     temporary = os.path.join(checkpoint.folder, _SAVING)
-    shutil.rmtree(temporary, ignore_errors=True)  # of a save that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a killed save
     os.makedirs(temporary)
     path = os.path.join(temporary, os.path.basename(checkpoint.path))
     try:
         with _plain(path) as prefix:
             saver.save(session, prefix, write_meta_graph=False, write_state=False)
-        _read_back(path)
-        with open(path + ".json", "w", encoding="utf-8") as file:
-            file.write(manifest_text)
+            _read_back(prefix)
+        files.write(path + ".json", manifest_text.encode())
         for name in os.listdir(temporary):
             files.fsync_file(os.path.join(temporary, name))
-    except Exception as error:  # such as a full disk, which TensorFlow reports as an exhausted resource
+    except Exception as error:  # TensorFlow reports a full disk as an exhausted resource
         shutil.rmtree(temporary, ignore_errors=True)  # its space is needed
         raise OSError(f"checkpoint {path}: {reason_of(error)}")
     _publish(temporary, checkpoint)
@@ -110,14 +124,14 @@ def save(session, saver, checkpoint, manifest_text, keep):
     except OSError as error:
         problem = f"older ones cannot be removed ({reason_of(error)})"
         warn(f"the checkpoint of step {checkpoint.step} is saved, but {problem}", fresh_line=True)
-    # For TensorFlow's own tools only; this program goes by the files.
+    # Only TensorFlow's own tools need this; the program lists the files instead.
     with contextlib.suppress(OSError, tf.errors.OpError), plain_folder(checkpoint.folder) as folder:
         tf.train.update_checkpoint_state(folder, os.path.basename(checkpoint.path))
 
 
 def _publish(temporary, checkpoint):
     """Move the files of a checkpoint into place; its JSON last, because that makes them a checkpoint."""
-    with contextlib.suppress(FileNotFoundError):  # of a damaged one, or of steps that a rollback has undone
+    with contextlib.suppress(FileNotFoundError):  # a damaged checkpoint, or one that a rollback has undone, has a JSON
         os.remove(checkpoint.json)
     for name in sorted(os.listdir(temporary)):  # .data-*, .index, .json
         os.replace(os.path.join(temporary, name), os.path.join(checkpoint.folder, name))
@@ -127,45 +141,25 @@ def _publish(temporary, checkpoint):
 
 def rewrite_manifest(checkpoint, manifest_text):
     """Replace a checkpoint's JSON; at every moment the old or the new one is in place."""
-    temporary = os.path.join(checkpoint.folder, _SAVING + ".json")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(manifest_text)
-    files.fsync_file(temporary)
-    os.replace(temporary, checkpoint.json)
-
-
-def _read_back(path):
-    """Read every tensor of a checkpoint, which verifies their checksums."""
-    with _plain(path) as prefix:
-        reader = tf.train.load_checkpoint(prefix)
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
-
-
-@contextlib.contextmanager
-def _plain(path):
-    """Yield the path of a checkpoint as TensorFlow takes it, valid inside the block."""
-    with plain_folder(os.path.dirname(path)) as folder:
-        yield os.path.join(folder, os.path.basename(path))
+    files.write(checkpoint.json, manifest_text.encode(), sync=True)
 
 
 def _prune(checkpoint, keep):
     """Remove the older checkpoints that are not to be kept, and what a kill has left of an earlier removal.
 
-    Later ones, which are damaged or were undone by a rollback, are left alone.
+    Later checkpoints, which are damaged or were undone by a rollback, stay.
     """
-    damaged = [step for step in keep.damaged if step < checkpoint.step]
-    steps = [older.step for older in find(checkpoint.folder) if older.step <= checkpoint.step]
-    good = [step for step in steps if step not in damaged]
-    is_kept = {step: step in keep.best or (keep.every > 0 and step % keep.every == 0) for step in good}
-    old = [step for step in good[: -keep.newest] if not is_kept[step]]
-    names = [name for name in os.listdir(checkpoint.folder) if _step_of(name) in damaged + old]
+    damaged = {step for step in keep.damaged if step < checkpoint.step}
+    good = [each.step for each in find(checkpoint.folder) if each.step <= checkpoint.step and each.step not in damaged]
+    kept = {*keep.best, *(step for step in good if keep.every and step % keep.every == 0), *good[-keep.newest :]}
+    removed = damaged | (set(good) - kept)
+    names = [name for name in os.listdir(checkpoint.folder) if _parse_step(name) in removed]
     # A JSON goes first, so that no kill leaves a checkpoint that seems complete.
     for name in sorted(names, key=lambda name: not name.endswith(".json")):
         os.remove(os.path.join(checkpoint.folder, name))
 
 
-def _step_of(name):
+def _parse_step(name):
     """Return the step in the name of a checkpoint's file, or None for any other name."""
     match = re.match(rf"{PREFIX}-(\d+)\.(json|index|data-\d+-of-\d+)$", name)
     return int(match.group(1)) if match else None
@@ -173,23 +167,23 @@ def _step_of(name):
 
 def shapes(checkpoint):
     """Return {name: shape} of the variables in a checkpoint; raise UserError if it is damaged."""
-    with _translate_damage(checkpoint.path), _plain(checkpoint.path) as prefix:
+    with _reading(checkpoint) as prefix:
         return dict(tf.train.list_variables(prefix))
 
 
 def values(checkpoint, names):
     """Return the values of these variables in a checkpoint; raise UserError if it is damaged."""
-    with _translate_damage(checkpoint.path), _plain(checkpoint.path) as prefix:
+    with _reading(checkpoint) as prefix:
         reader = tf.train.load_checkpoint(prefix)
         return [reader.get_tensor(name) for name in names]
 
 
 def restore(session, saver, checkpoint, variables):
-    """Load `variables` from a checkpoint; raise UserError if one is missing or has another shape.
+    """Load `variables` from a checkpoint; raise UserError if one is missing or has a different shape.
 
     `Saver.restore` accepts a wrong shape of a resource variable silently, so shapes are compared first.
     """
-    with _translate_damage(checkpoint.path), _plain(checkpoint.path) as prefix:
+    with _reading(checkpoint) as prefix:
         stored = dict(tf.train.list_variables(prefix))
         for variable in variables:
             name, shape = variable.op.name, variable.shape.as_list()

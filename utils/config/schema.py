@@ -1,148 +1,129 @@
-"""The rule of each setting: what the params files, the command line and saved runs are checked against.
+"""The rule of each setting; params files, the command line and saved runs are checked against it.
 
 A new setting is one line here and one commented line at the same place of a params file.
 """
 
-from typing import Dict
+import contextlib
 
-from utils.config.rules import (
-    SWITCH_CHOICES,
-    Rule,
-    above_zero,
-    augmentation,
-    below_one,
-    changeable_on_resume,
-    color,
-    comma_list,
-    fixed_on_resume,
-    folder,
-    fraction,
-    image_size,
-    integer,
-    number,
-    one_of,
-    path_or_none,
-    sampling,
-    step_or,
-    string,
-    switch,
-    zero_or_more,
-)
+from utils.config import rules
+from utils.config.rules import changeable_on_resume, fixed_on_resume, sampling
 from utils.errors import UserError
 
 # Settings of a run, in the order of params.py.
-RUN: Dict[str, Rule] = {
+RUN = {
     # Task and folders
-    "isTrain": switch(),
-    "pics_dir": folder(),
-    "samples_dir": folder(),
-    "checkpoints_dir": folder(),
-    "cache_dir": folder(),
-    "init_from": path_or_none(),
-    "freeze_d": fixed_on_resume(integer(0, 8), legacy_value=0),
+    "isTrain": rules.switch(1),
+    "pics_dir": rules.folder("pics"),
+    "samples_dir": rules.folder("samples"),
+    "checkpoints_dir": rules.folder("checkpoints"),
+    "cache_dir": rules.folder("checkpoints/cache"),
+    "init_from": rules.path_or_none(),
+    "freeze_d": fixed_on_resume(rules.integer(0, lowest=0, highest=8), legacy_value=0),
     # Pictures
-    "crop": changeable_on_resume(one_of("center", "random", "pad", "stretch")),
-    "load_size": changeable_on_resume(integer(0, 2**12)),
-    "background": changeable_on_resume(color()),
-    "white_level": changeable_on_resume(zero_or_more(2**32), legacy_value=0.0),
-    "mirror": changeable_on_resume(switch()),
-    "max_bad": fraction(),
+    "crop": changeable_on_resume(rules.one_of("center", "random", "pad", "stretch")),
+    "load_size": changeable_on_resume(rules.integer(0, lowest=0, highest=2**12)),
+    "background": changeable_on_resume(rules.color("white")),
+    "white_level": changeable_on_resume(rules.number(0.0, lowest=0, highest=2**32), legacy_value=0.0),
+    "mirror": changeable_on_resume(rules.switch(0)),
+    "max_bad": rules.number(0.5, lowest=0, highest=1),
     # Length of training
-    "epochs": changeable_on_resume(integer(1)),
-    "max_steps": changeable_on_resume(integer(0)),
+    "epochs": changeable_on_resume(rules.integer(300, lowest=1)),
+    "max_steps": changeable_on_resume(rules.integer(0, lowest=0)),
     # Algorithm
-    "batch_size": changeable_on_resume(integer(1, 2**20)),
-    "k": fixed_on_resume(integer(1)),
+    "batch_size": changeable_on_resume(rules.integer(8, lowest=1, highest=2**20)),
+    "k": fixed_on_resume(rules.integer(1, lowest=1)),
     "loss": fixed_on_resume(
-        one_of("non_saturating", "hinge", "least_squares", "wasserstein"), legacy_value="non_saturating"
+        rules.one_of("non_saturating", "hinge", "least_squares", "wasserstein"), legacy_value="non_saturating"
     ),
-    "label_smoothing": changeable_on_resume(below_one(), legacy_value=0.0),
-    "gradient_penalty": fixed_on_resume(one_of("none", "r1", "wgan-gp"), legacy_value="none"),
-    "penalty_weight": changeable_on_resume(above_zero()),
-    "penalty_every": fixed_on_resume(integer(1, 1000)),
+    "label_smoothing": changeable_on_resume(rules.below_one(0.0), legacy_value=0.0),
+    "gradient_penalty": fixed_on_resume(rules.one_of("none", "r1", "wgan-gp"), legacy_value="none"),
+    "penalty_weight": changeable_on_resume(rules.above_zero(10.0)),
+    "penalty_every": fixed_on_resume(rules.integer(1, lowest=1, highest=1000)),
     # Augmentation and averaging
-    "augment": changeable_on_resume(augmentation(), legacy_value="none", old_defaults=("auto",)),
-    "ema_decay": fixed_on_resume(below_one(), legacy_value=0.0, old_defaults=(0.999,)),
-    # Optimizers and learning rates
-    "optimizer": fixed_on_resume(one_of("adam", "rmsprop", "momentum", "sgd", "adagrad")),
-    "learning_rate": changeable_on_resume(above_zero()),
-    "d_learning_rate": changeable_on_resume(zero_or_more(), legacy_value=0.0),
-    "g_learning_rate": changeable_on_resume(zero_or_more(), legacy_value=0.0),
-    "rate_decay_from": changeable_on_resume(fraction(), legacy_value=1.0),
-    "beta1": fixed_on_resume(below_one()),
-    "beta2": fixed_on_resume(below_one()),
-    "decay": fixed_on_resume(below_one()),
-    "momentum": fixed_on_resume(below_one()),
-    "initial_accumulator": fixed_on_resume(above_zero()),
-    "epsilon": fixed_on_resume(above_zero()),
-    # Computation
-    "precision": changeable_on_resume(one_of("auto", "float32", "bfloat16", "float16"), legacy_value="float32"),
-    "seed": fixed_on_resume(integer(0, 2**31 - 1)),
-    # Output
-    "sample_every": changeable_on_resume(integer(0)),
-    "train_samples": changeable_on_resume(integer(1, 10000)),
-    "checkpoint_every": changeable_on_resume(integer(0)),
-    "grid_columns": changeable_on_resume(integer(0, 10000)),
-    "keep_checkpoints": changeable_on_resume(integer(1)),
-    "keep_every": changeable_on_resume(integer(0)),
-    "on_nan": changeable_on_resume(one_of("rollback", "stop")),
-    "on_lost_game": changeable_on_resume(one_of("warn", "rollback"), legacy_value="warn"),
-    "log_every": changeable_on_resume(integer(1)),
-    # Workers
-    "worker_timeout": integer(1, 10**6),
-    # Metrics
-    "metrics_every": changeable_on_resume(integer(0)),
-    "metrics_samples": changeable_on_resume(integer(2, 10**6)),
-    "metrics_network": changeable_on_resume(
-        one_of("auto", "inception", "efficientnet", "patches", "none"), legacy_value="auto"
+    "augment": changeable_on_resume(
+        rules.comma_list(("adaptive", "auto", "none"), rules.AUGMENTATIONS), legacy_value="none", old_defaults=("auto",)
     ),
-    "inception_graph": path_or_none(),
-    "best_metric": changeable_on_resume(string("auto, or the name of a metric", bool)),
-    "stop_when_stale": changeable_on_resume(integer(0), legacy_value=0),
+    "ema_decay": fixed_on_resume(rules.below_one(0.9998), legacy_value=0.0, old_defaults=(0.999,)),
+    # Optimizers and learning rates
+    "optimizer": fixed_on_resume(rules.one_of("adam", "rmsprop", "momentum", "sgd", "adagrad")),
+    "learning_rate": changeable_on_resume(rules.above_zero(0.0003)),
+    "d_learning_rate": changeable_on_resume(rules.number(0.0, lowest=0, highest=10**6), legacy_value=0.0),
+    "g_learning_rate": changeable_on_resume(rules.number(0.0, lowest=0, highest=10**6), legacy_value=0.0),
+    "rate_decay_from": changeable_on_resume(rules.number(1.0, lowest=0, highest=1), legacy_value=1.0),
+    "beta1": fixed_on_resume(rules.below_one(0.5)),
+    "beta2": fixed_on_resume(rules.below_one(0.999)),
+    "decay": fixed_on_resume(rules.below_one(0.9)),
+    "momentum": fixed_on_resume(rules.below_one(0.9)),
+    "initial_accumulator": fixed_on_resume(rules.above_zero(0.1)),
+    "epsilon": fixed_on_resume(rules.above_zero(1e-8)),
+    # Computation
+    "precision": changeable_on_resume(rules.one_of("auto", "float32", "bfloat16", "float16"), legacy_value="float32"),
+    "seed": fixed_on_resume(rules.integer(0, lowest=0, highest=2**31 - 1)),
+    # Output
+    "sample_every": changeable_on_resume(rules.integer(100, lowest=0)),
+    "train_samples": changeable_on_resume(rules.integer(64, lowest=1, highest=10000)),
+    "checkpoint_every": changeable_on_resume(rules.integer(500, lowest=0)),
+    "grid_columns": changeable_on_resume(rules.integer(0, lowest=0, highest=10000)),
+    "keep_checkpoints": changeable_on_resume(rules.integer(3, lowest=1)),
+    "keep_every": changeable_on_resume(rules.integer(0, lowest=0)),
+    "on_nan": changeable_on_resume(rules.one_of("rollback", "stop")),
+    "on_lost_game": changeable_on_resume(rules.one_of("warn", "rollback"), legacy_value="warn"),
+    "log_every": changeable_on_resume(rules.integer(10, lowest=1)),
+    # Workers
+    "worker_timeout": rules.integer(1800, lowest=1, highest=10**6),
+    # Metrics
+    "metrics_every": changeable_on_resume(rules.integer(1000, lowest=0)),
+    "metrics_samples": changeable_on_resume(rules.integer(256, lowest=2, highest=10**6)),
+    "metrics_network": changeable_on_resume(
+        rules.one_of("auto", "inception", "efficientnet", "patches", "none"), legacy_value="auto"
+    ),
+    "inception_graph": rules.path_or_none(),
+    "best_metric": changeable_on_resume(rules.string("auto", "auto, or the name of a metric", bool)),
+    "stop_when_stale": changeable_on_resume(rules.integer(0, lowest=0), legacy_value=0),
     # Sampling
-    "checkpoint": sampling(step_or("best", "latest")),
-    "num_samples": sampling(integer(1, 10**6)),
-    "single": sampling(switch()),
-    "sample_seed": sampling(integer(0, 2**31 - 1)),
-    "truncation": sampling(number(lambda value: 0 < value <= 1, "above 0, at most 1")),
-    "classes": sampling(string("'' for all, or names of class folders with commas between them")),
-    "evaluate": sampling(switch()),
-    "evaluate_samples": sampling(integer(2, 10**6)),
+    "checkpoint": sampling(rules.step_or("best", "latest")),
+    "num_samples": sampling(rules.integer(64, lowest=1, highest=10**6)),
+    "single": sampling(rules.switch(0)),
+    "sample_seed": sampling(rules.integer(0, lowest=0, highest=2**31 - 1)),
+    "truncation": sampling(rules.above_zero(1.0, highest=1)),
+    "classes": sampling(rules.string("", "'' for all, or names of class folders with commas between them")),
+    "evaluate": sampling(rules.switch(0)),
+    "evaluate_samples": sampling(rules.integer(2048, lowest=2, highest=10**6)),
     # Films, picks and arithmetic
-    "picks": sampling(string("'' or numbers of samples, such as '3,17,40-43'")),
-    "label_grid": sampling(switch()),
-    "walk": sampling(integer(0, 1000)),
-    "arithmetic": sampling(string("'' or numbers of samples, such as '3,8,11 - 4,9 + 20,21'")),
-    "timelapse": sampling(switch()),
+    "picks": sampling(rules.string("", "'' or numbers of samples, such as '3,17,40-43'")),
+    "label_grid": sampling(rules.switch(0)),
+    "walk": sampling(rules.integer(0, lowest=0, highest=1000)),
+    "arithmetic": sampling(rules.string("", "'' or numbers of samples, such as '3,8,11 - 4,9 + 20,21'")),
+    "timelapse": sampling(rules.switch(0)),
     # Files for other programs
-    "export": sampling(comma_list("saved_model", "frozen", "tflite", "onnx", "page")),
+    "export": sampling(rules.comma_list(("",), ("saved_model", "frozen", "tflite", "onnx", "page"))),
 }
 
 # Settings of the networks, in the order of model/params.py. Sampling reads them from the checkpoint.
-NETWORK: Dict[str, Rule] = {
+NETWORK = {
     # Networks
-    "image_size": fixed_on_resume(image_size()),
-    "channels": fixed_on_resume(one_of(3, 1, 4)),
-    "conditional": fixed_on_resume(switch(), legacy_value=0),
-    "z_dim": fixed_on_resume(integer(1, 2**16)),
-    "filters": fixed_on_resume(integer(1, 2**12)),
-    "max_filters": fixed_on_resume(integer(1, 2**12)),
-    "d_width": fixed_on_resume(number(lambda value: 0 < value <= 4, "above 0, at most 4"), legacy_value=1.0),
-    "output_filters": fixed_on_resume(integer(0, 2**12), legacy_value=0),
+    "image_size": fixed_on_resume(rules.image_size(64)),
+    "channels": fixed_on_resume(rules.one_of(3, 1, 4)),
+    "conditional": fixed_on_resume(rules.switch(0), legacy_value=0),
+    "z_dim": fixed_on_resume(rules.integer(100, lowest=1, highest=2**16)),
+    "filters": fixed_on_resume(rules.integer(32, lowest=1, highest=2**12)),
+    "max_filters": fixed_on_resume(rules.integer(1024, lowest=1, highest=2**12)),
+    "d_width": fixed_on_resume(rules.above_zero(0.5, highest=4), legacy_value=1.0),
+    "output_filters": fixed_on_resume(rules.integer(16, lowest=0, highest=2**12), legacy_value=0),
     # Layers
-    "kernel": fixed_on_resume(integer(2, 15)),
-    "upsample": fixed_on_resume(one_of("smooth", "transposed"), legacy_value="transposed"),
-    "downsample": fixed_on_resume(one_of("average", "stride")),
-    "activation": fixed_on_resume(one_of("leaky_relu", "relu", "elu", "tanh")),
-    "leak": fixed_on_resume(below_one()),
+    "kernel": fixed_on_resume(rules.integer(4, lowest=2, highest=15)),
+    "upsample": fixed_on_resume(rules.one_of("smooth", "transposed"), legacy_value="transposed"),
+    "downsample": fixed_on_resume(rules.one_of("average", "stride")),
+    "activation": fixed_on_resume(rules.one_of("leaky_relu", "relu", "elu", "tanh")),
+    "leak": fixed_on_resume(rules.below_one(0.2)),
     # Initialisation
-    "init": fixed_on_resume(one_of("normal", "truncated_normal", "uniform", "glorot", "he")),
-    "init_stddev": fixed_on_resume(above_zero()),
+    "init": fixed_on_resume(rules.one_of("normal", "truncated_normal", "uniform", "glorot", "he")),
+    "init_stddev": fixed_on_resume(rules.above_zero(0.02)),
     # Normalisation
-    "d_norm": fixed_on_resume(one_of("batch", "spectral", "layer", "none"), legacy_value="batch"),
-    "bn_momentum": fixed_on_resume(below_one()),
-    "bn_epsilon": fixed_on_resume(number(lambda value: 2e-5 <= value <= 1, "from 0.00002 to 1")),
-    "sync_batch_norm": changeable_on_resume(switch(), legacy_value=1),
+    "d_norm": fixed_on_resume(rules.one_of("batch", "spectral", "layer", "none"), legacy_value="batch"),
+    "bn_momentum": fixed_on_resume(rules.below_one(0.9)),
+    "bn_epsilon": fixed_on_resume(rules.number(0.0001, lowest=2e-5, highest=1)),
+    "sync_batch_norm": changeable_on_resume(rules.switch(1), legacy_value=1),
 }
 
 ALL = dict(RUN, **NETWORK)
@@ -150,27 +131,22 @@ ALL = dict(RUN, **NETWORK)
 
 def check(name, value, rule, place):
     """Return `value` converted by the rule; raise UserError with place, setting, value and choices."""
-    invalid = UserError(f"{place}: {name} = {short_repr(value)} is invalid; expected {rule.choices}")
-    if type(value) not in rule.types:
-        raise invalid
-    try:
-        converted = rule.kind(value)
-        allowed = rule.is_valid(converted)
-    except (OverflowError, ValueError):  # a whole number with more digits than a float or a text can have
-        raise invalid
-    if not allowed:
-        raise UserError(f"{invalid}{rule.hint(converted)}")
-    return converted
+    problem = f"{place}: {name} = {short_repr(value)} is invalid; expected {rule.choices}"
+    if type(value) in rule.types:
+        with contextlib.suppress(OverflowError, ValueError):  # OverflowError: an integer too large for a float
+            converted = rule.kind(value)
+            if rule.is_valid(converted):
+                return converted
+            problem += rule.hint(converted)
+    raise UserError(problem)
 
 
 def parse(name, text, rule, place):
-    """Return the command line's text as the type of its rule, checked as by `check`; a switch may be true or false."""
-    if rule.choices == SWITCH_CHOICES:
-        text = {"true": "1", "false": "0"}.get(text.lower(), text)
+    """Return a text from the command line as the type of its rule; raise UserError as `check` does."""
     try:
         value = rule.kind(text)
     except ValueError:
-        raise UserError(f"{place}: {name} = {short_repr(text)} is invalid; expected {rule.choices}")
+        value = text  # `check` refuses it
     return check(name, value, rule, place)
 
 

@@ -1,26 +1,29 @@
-"""What the program prints first: what happens now, where to look, and which settings differ from their defaults."""
+"""The lines that the program prints first: what it does, where its files go, which settings differ from defaults."""
 
 import os
 
 from utils.config import help, schema
-from utils.config.settings import ROOT, read_command_line, read_files
+from utils.config.command_line import read_command_line
+from utils.config.settings import FILES, ROOT, read_files
 
 WIDTH = 80
 _COLUMN = 17  # where the text behind a label starts
-# The first lines say these in words.
-_SAID = ("isTrain", "pics_dir", "samples_dir", "checkpoints_dir", "cache_dir")
+_IN_FIRST_LINES = ("isTrain", "pics_dir", "samples_dir", "checkpoints_dir", "cache_dir")
 
 
 def describe(settings, argv, task=None, root=ROOT):
     """Return the lines to print at the start of a run.
 
-    settings: what `settings.resolve(argv, root)` returned. argv: the command line. task: the tasks.Task, None for
+    settings: the result of `settings.resolve(argv, root)`. argv: the command line. task: the tasks.Task, None for
     training. root: the folder of main.py.
     """
     run, command_line, files = settings.run, read_command_line(argv), read_files(root)
-    lines = (task.describe(run) if task else _training(run)) + _changes(settings, command_line.given, files, task)
+    values = {**run._asdict(), **settings.network._asdict()}
+    values = {name: schema.listed({name: value}) for name, value in values.items()}
+    lines = task.describe(run) if task else _training(run)
+    lines = [*lines, *_changes(values, settings, command_line.given, task), *_missing(command_line.given, files)]
     if command_line.show_settings:
-        lines += _all(settings, files)
+        lines += _all(values, run, files)
     return "\n".join(lines)
 
 
@@ -41,64 +44,49 @@ def counted(number, noun):
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _changes(settings, given, files, task):
-    """Return lines on the settings given on the command line, and on those changed in a params file."""
-    values = _values(settings)
-    used = [name for name in values if name not in _SAID and _has_effect(name, settings.run, task)]
-    lines = _list("Command line", [values[name] for name in used if name in given])
-    for file, entries in files.items():
-        changed = [name for name in entries if name in settings.explicit and name in used and name not in given]
-        lines += _list(f"Changed in {file}", [values[name] for name in changed])
-    if not lines:
-        lines = [entry("Settings", "all at their defaults; --show_settings lists them")]
-    if not task:
-        return lines
-    without_effect = [name for name in values if name not in _SAID and name not in used]
-    asked = {*given, *(name for name in settings.explicit if schema.ALL[name].sampling)}
-    ignored = [values[name] for name in without_effect if name in asked]
-    return lines + _list(f"Ignored (no effect with {task.name})", ignored)
-
-
-def _has_effect(name, run, task):
-    return name in task.used(run) if task else not schema.ALL[name].sampling
-
-
-def _all(settings, files):
-    """Return lines with all settings, grouped as in the params files."""
-    values, lines = _values(settings), []
-    for (file, title), entries in help.sections_of(files).items():
-        only_sampling = all(schema.ALL[name].sampling for name in entries)
-        lines.append(help.heading(file, title) + " (only for sampling)" * (only_sampling and settings.run.isTrain))
-        lines += _joined([values[name] for name in entries], "  ", 2)
-    return lines
-
-
-def _values(settings):
-    """Return {name: 'name = value'} of all settings."""
-    values = dict(settings.run._asdict(), **settings.network._asdict())
-    return {name: f"{name} = {schema.format_value(value)}" for name, value in values.items()}
-
-
-def entry(label, text):
-    """Return a line of the start: a label, and what it is about."""
+def entry(label, text=""):
+    """Return a line of the start: a label and its text."""
     return f"  {label}: ".ljust(_COLUMN) + text
 
 
-def _list(label, items):
-    """Return lines of items behind a label; none without items."""
-    return _joined(items, entry(label, ""), _COLUMN) if items else []
-
-
-def _joined(items, start, indent):
-    """Return lines of items with commas between them, behind `start`; later lines are indented.
-
-    An item is never broken, however long the path in it.
-    """
-    lines = [start + items[0]]
-    for item in items[1:]:
-        if len(lines[-1]) + len(item) + 3 <= WIDTH:
-            lines[-1] += f", {item}"
-        else:
-            lines[-1] += ","
-            lines.append(" " * indent + item)
+def _changes(values, settings, given, task):
+    """Return lines on the settings that differ from their defaults; values: {name: 'name = value'} of all settings."""
+    used = task.used(settings.run) if task else [name for name, rule in schema.ALL.items() if not rule.sampling]
+    explicit = [name for name in values if name in settings.explicit and name not in _IN_FIRST_LINES]
+    lines = _list(entry("Command line"), [values[name] for name in explicit if name in used and name in given])
+    for file, rules in FILES.items():
+        edited = [name for name in explicit if name in used and name in rules and name not in given]
+        lines += _list(entry(f"Changed in {file}"), [values[name] for name in edited])
+    lines = lines or [entry("Settings", "all at their defaults; --show_settings lists them")]
+    if task:
+        unused = [name for name in explicit if name not in used and (name in given or schema.ALL[name].sampling)]
+        lines += _list(entry(f"Ignored (no effect with {task.name})"), [values[name] for name in unused])
     return lines
+
+
+def _missing(given, files):
+    """Return a line for each params file that lacks settings, as one of an earlier version does."""
+    lines = []
+    for file, entries in files.items():
+        missing = {name: entry.value for name, entry in entries.items() if not entry.line and name not in given}
+        if missing:
+            lines.append(f"{file} lacks {', '.join(missing)}; using their defaults: {schema.listed(missing)}")
+    return lines
+
+
+def _all(values, run, files):
+    """Return lines with all settings, grouped as in the params files."""
+    lines = []
+    for (title, file), entries in help.group_by_section(files).items():
+        is_unused = run.isTrain and help.is_only_sampling(entries)
+        lines.append(f"{title}, in {file}" + " (only for sampling)" * is_unused)
+        lines += _list("  ", [values[name] for name in entries])
+    return lines
+
+
+def _list(start, items):
+    """Return a line of items with commas between them, wrapped, but never inside an item; no line without items."""
+    text = ", ".join(item.replace(" ", "\0") for item in items)
+    indent = " " * min(len(start), _COLUMN)
+    lines = help.wrap(text, WIDTH, initial_indent=start, subsequent_indent=indent).replace("\0", " ")
+    return [lines] if items else []

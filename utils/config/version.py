@@ -1,3 +1,6 @@
-"""The version of this program, which checkpoints name and --version prints."""
+"""The version of this program, which checkpoints record, and its folder."""
 
-VERSION = "0.11.0"
+import os
+
+VERSION = "0.12.0"
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -1,21 +1,9 @@
-"""The images of a run: `load` is the way in; batches.build_batches makes a TensorFlow stream of its result.
+"""The images of a run: `load` returns them; batches.build_batches turns them into a TensorFlow stream.
 
-No TensorFlow is imported here, because the decoding processes import this package, too.
+This package imports no TensorFlow, except in batches, because the decoding processes also import it.
 """
 
-from utils.data import prepare, report
 from utils.data.classes import require_classes
-from utils.data.prepare import ImageDataset
+from utils.data.prepare import ImageDataset, load
 
 __all__ = ["ImageDataset", "load", "require_classes"]
-
-
-def load(settings, listing=True):
-    """Return the ImageDataset in pics_dir, decoded for these settings as far as necessary; print what was found.
-
-    listing: whether to list the unusable files in skipped.csv. Raise UserError if no images are usable, if more than
-    max_bad are not, or if the cache cannot be written.
-    """
-    dataset, summary = prepare.prepare_images(settings.run, prepare.decode_options(settings), listing)
-    print(report.describe(dataset, summary, settings.run), flush=True)
-    return dataset

@@ -5,6 +5,7 @@ number of images seen before it: a resumed run gets the same batches as one that
 """
 
 import contextlib
+import functools
 import time
 import zlib
 from typing import Any, List, NamedTuple
@@ -12,7 +13,7 @@ from typing import Any, List, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-# Mixed with the seed, one name for each use of random numbers, so that no two uses share a key.
+# These names are mixed with the seed, one for each use of random numbers, so that no two uses have the same key.
 WINDOW = "window of a picture"
 LEFT = "left of the window of a picture that is not square"
 MIRROR = "mirroring of a picture"
@@ -36,23 +37,18 @@ class EpochShuffle:
 
     def __init__(self, n, seed):
         self.n, self.seed = n, seed
-        self._last = None, None  # (epoch, its permutation)
+        self._last_permutation = functools.lru_cache(maxsize=1)(self._permutation)
 
     def _permutation(self, epoch):
-        last_epoch, permutation = self._last
-        if last_epoch != epoch:
-            key = [self.seed, epoch % 2**32, epoch >> 32]
-            permutation = np.arange(self.n, dtype=np.int32)
-            np.random.RandomState(key).shuffle(permutation)
-            self._last = epoch, permutation  # one assignment, because a thread of an old iterator may still read it
-        return permutation
+        random = np.random.RandomState([self.seed, epoch % 2**32, epoch >> 32])
+        return random.permutation(np.arange(self.n, dtype=np.int32))
 
     def take(self, start, count):
         """Return the indices of `count` images after the first `start` ones, [count] int32."""
         epoch, offset = divmod(start, self.n)
         pieces = []
         while count > 0:
-            pieces.append(self._permutation(epoch)[offset : offset + count])
+            pieces.append(self._last_permutation(epoch)[offset : offset + count])
             epoch, offset, count = epoch + 1, 0, count - len(pieces[-1])
         return np.concatenate(pieces)
 
@@ -60,15 +56,15 @@ class EpochShuffle:
 def build_batches(dataset, settings, size, rows=slice(None)):
     """Add an endless stream of batches of `dataset`, a prepare.ImageDataset, to the graph; return its Batches.
 
-    size: images in a batch; one at the end of an epoch continues with the next epoch. rows: the rows of each batch
-    to read, with several workers those of this one. Of settings, image_size, mirror and seed count: of records larger
-    than image_size a random window is cut, and with mirror = 1 half of the images, at random, are mirrored.
+    size: number of images in a batch; a batch at the end of an epoch continues with the next epoch. rows: the rows of
+    each batch to read; with several workers, the rows of this one. settings: image_size, mirror and seed are used. A
+    random window is cut from records larger than image_size; mirror = 1 mirrors half of the images at random.
     """
     reader = _Reader(dataset, settings, size, rows)
     with tf.name_scope("batches"):  # so that its operations do not take names of counters, such as "step"
         start = tf.placeholder(tf.int64, [], name="pictures_seen_before")
         # One batch after the other: the order is fixed, and reading is much faster than a step. Two are kept ready.
-        # AutoGraph would find nothing to convert, and fails on sources in a folder whose name is not UTF-8.
+        # AutoGraph has nothing to convert, and fails on sources in a folder whose name is not UTF-8.
         build_batch = tf.autograph.experimental.do_not_convert(reader.build_batch)
         stream = tf.data.Dataset.range(start, tf.int64.max, size).map(build_batch).prefetch(2)
         iterator = tf.data.make_initializable_iterator(stream)
@@ -85,48 +81,52 @@ class _Reader:
 
     def __init__(self, dataset, settings, size, rows):
         """See build_batches."""
-        run, network = settings.run, settings.network
-        self.order, self.errors = EpochShuffle(dataset.n, run.seed), []
-        self._records, self._labels = dataset.records, dataset.labels
-        self._size, self._rows, self._count = size, rows, len(range(size)[rows])
-        self._height, self._width, self._seed = network.height, network.width, run.seed
-        self._mirrored_share = 0.5 if run.mirror else 0.0
+        self.order, self.errors = EpochShuffle(dataset.n, settings.run.seed), []
+        self._dataset, self._network, self._run = dataset, settings.network, settings.run
+        self._size, self._rows = size, rows
 
     def build_batch(self, start):
         """Add the operations for the batch after `start` images, an int64 scalar: images, labels, time when ready."""
-        places = self._places(start)
-        mirrored = tf.random.stateless_uniform([self._size], _key(self._seed, MIRROR, start)) < self._mirrored_share
-        # Cutting and mirroring are done in numpy: TensorFlow's kernels for them took longer than the rest of the batch.
-        images, labels = tf.numpy_function(self._read, [start, places, mirrored], [tf.uint8, tf.int32])
-        images.set_shape([self._count, self._height, self._width, self._records.shape[3]])
-        labels.set_shape([self._count])
+        uniform = tf.random.stateless_uniform([self._size], self._key(MIRROR, start))
+        # Numpy cuts and mirrors: TensorFlow's kernels for that took longer than the rest of the batch.
+        inputs = [start, self._windows(start), uniform < 0.5 * self._run.mirror]
+        images, labels = tf.numpy_function(self._read, inputs, [tf.uint8, tf.int32])
+        labels.set_shape([len(range(self._size)[self._rows])])
+        images.set_shape([*labels.shape, self._network.height, self._network.width, self._network.channels])
         images = tf.cast(images, tf.float32) / 127.5 - 1.0
         with tf.control_dependencies([images]):
             return images, labels, _now()
 
-    def _places(self, start):
+    def _windows(self, start):
         """Return the top and the left of each window, [size, 2] int32."""
-        tops, lefts = self._records.shape[1] - self._height + 1, self._records.shape[2] - self._width + 1
-        key = _key(self._seed, WINDOW, start)
+        _, height, width, _ = self._dataset.records.shape
+        tops, lefts = height - self._network.height + 1, width - self._network.width + 1
         if tops == lefts:
+            key = self._key(WINDOW, start)
             return tf.random.stateless_uniform([self._size, 2], key, maxval=tops, dtype=tf.int32)
-        keys = key, _key(self._seed, LEFT, start)  # each by itself: a draw has one limit for all its numbers
-        places = [
-            tf.random.stateless_uniform([self._size], key, maxval=limit, dtype=tf.int32)
-            for key, limit in zip(keys, (tops, lefts))
+        draws = [  # two draws, because a draw has one limit for all its numbers
+            tf.random.stateless_uniform([self._size], self._key(use, start), maxval=limit, dtype=tf.int32)
+            for use, limit in ((WINDOW, tops), (LEFT, lefts))
         ]
-        return tf.stack(places, axis=1)
+        return tf.stack(draws, axis=1)
 
-    def _read(self, start, places, mirrored):
+    def _key(self, use, start):
+        """Return the key of a stateless draw, [2] int64, different for each use and each batch."""
+        return tf.stack([tf.constant(zlib.crc32(f"{self._run.seed} {use}".encode()), tf.int64), start])
+
+    def _read(self, start, windows, mirrored):
         """Return images, [N, height, width, C] uint8, and labels, [N] int32, of the selected rows."""
         indices = self.order.take(int(start), self._size)[self._rows]
+        height, width, mirrored = self._network.height, self._network.width, mirrored[self._rows]
         try:
-            images = crop_windows(self._records.take(indices), self._height, self._width, places[self._rows])
+            images = self._dataset.records.take(indices)
         except Exception as error:  # TensorFlow would keep only its text
             self.errors.append(error)
             raise
-        images[mirrored[self._rows]] = images[mirrored[self._rows], :, ::-1]
-        return images, self._labels[indices]
+        windows = zip(images, windows[self._rows])
+        images = np.stack([image[top : top + height, left : left + width] for image, (top, left) in windows])
+        images[mirrored] = images[mirrored, :, ::-1]
+        return images, self._dataset.labels[indices]
 
 
 def _now():
@@ -134,27 +134,6 @@ def _now():
     now = tf.numpy_function(time.time, [], tf.float64)
     now.set_shape([])
     return now
-
-
-def _key(seed, use, start):
-    """Return the key of a stateless draw, [2] int64, different for each use and each batch."""
-    return tf.stack([tf.constant(zlib.crc32(f"{seed} {use}".encode()), tf.int64), start])
-
-
-def crop_windows(images, height, width, places):
-    """Cut a window out of each image: [N, H, W, C] to [N, height, width, C].
-
-    places: [N, 2] int32, the top and the left of each window.
-    """
-    n, whole_height, whole_width, channels = images.shape
-    by_image, by_row, by_column, by_channel = images.strides
-    all_windows = np.lib.stride_tricks.as_strided(  # a view of every possible window, by its top and left
-        images,
-        (n, whole_height - height + 1, whole_width - width + 1, height, width, channels),
-        (by_image, by_row, by_column, by_row, by_column, by_channel),
-        writeable=False,
-    )
-    return all_windows[np.arange(n), places[:, 0], places[:, 1]]
 
 
 @contextlib.contextmanager

@@ -5,170 +5,171 @@ a different one, so that a run can read the file while the next run prepares.
 """
 
 import contextlib
+import functools
+import glob
 import hashlib
 import json
 import os
 import sqlite3
 
+from utils.data import index
+from utils.data.decoder import Task
 from utils.data.depths import Note
-from utils.data.index import Index, OtherVersionError
 from utils.data.records import record_bytes
 from utils.errors import UserError
 from utils.runtime.lock import locked
 
 SLACK = 1000  # unused records that do not justify a new file
-# SQLite's messages for errors that do not mean damage; it has no exception class of their own for them.
+# SQLite's messages for errors other than damage; they have no exception class of their own.
 _NO_DAMAGE = ("disk is full", "unable to open", "is locked", "disk I/O error")
 
 
-def use_cache(folder, pics_dir, options, on_wait, work):
-    """Return work(cache) of the Cache in `folder` for these images and this options, locked during the call.
+def use_cache(folder, pics_dir, options, work):
+    """Return work(cache) for the Cache in `folder` of these images and options, which is locked during the call.
 
-    on_wait: called if another run has locked it. A damaged cache is removed, and work is called again with an empty
-    one. Raise UserError if the cache cannot be written.
+    A damaged cache is removed, and work is called again with an empty one. Raise UserError if the cache cannot be
+    written.
     """
-    key = _key(folder, pics_dir, options)
+    path, start = os.path.realpath(pics_dir), os.path.realpath(folder)
+    with contextlib.suppress(ValueError):  # on Windows they may be on different drives
+        path = os.path.relpath(path, start)  # so that both folders can be moved together
+    key = json.dumps([path, options])
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     stem = os.path.join(folder, f"{'x'.join(map(str, options.shape))}-{digest}")
+    on_wait = functools.partial(print, "Another run is preparing these images; waiting for it.", flush=True)
     try:
         with locked(stem + ".lock", on_wait):
-            return _work_undamaged(stem, key, options, work)
+            try:
+                return _work_once(stem, key, options, work)
+            except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+                if any(text in str(error) for text in _NO_DAMAGE):
+                    raise
+                for path in glob.glob(glob.escape(stem) + ".sqlite*"):
+                    os.remove(path)
+                _remove_records(stem)
+                print(f"Cache repaired: {stem}.sqlite cannot be used ({error}); decoding all images again.", flush=True)
+                return _work_once(stem, key, options, work)
     except (sqlite3.Error, OSError) as error:
-        raise_unwritable(folder, getattr(error, "strerror", None) or error)
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cache_dir = {folder} cannot be written ({reason}); free some space or choose another folder")
 
 
-def _key(folder, pics_dir, options):
-    """Return the text that identifies the image folder and the options."""
-    path, start = os.path.realpath(pics_dir), os.path.realpath(folder)
-    # Relative, so that both folders can be moved together; on Windows they may be on different drives.
-    with contextlib.suppress(ValueError):
-        path = os.path.relpath(path, start)
-    return json.dumps([path, options])
+def _work_once(stem, key, options, work):
+    with index.open_index(stem + ".sqlite", key, os.path.basename(stem) + "-0.records") as db:
+        return work(Cache(db, stem, options.shape))
 
 
-def _work_undamaged(stem, key, options, work):
-    """Return work(cache); if the index turns out damaged, once more with an empty cache."""
-    try:
-        return _work_open(Cache(stem, key, options), work)
-    except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
-        if any(text in str(error) for text in _NO_DAMAGE):
-            raise
-        cache = Cache(stem, key, options)
-        cache.remove()
-        what = error if isinstance(error, OtherVersionError) else f"is damaged ({error})"
-        cache.damage = f"{cache.index.path} {what}; decoding all images again"
-        return _work_open(cache, work)
-
-
-def _work_open(cache, work):
-    try:
-        cache.open()
-        return work(cache)
-    finally:
-        cache.index.close()
-
-
-def raise_unwritable(folder, reason):
-    """Raise the UserError for a cache that cannot be written."""
-    raise UserError(f"cache_dir = {folder} cannot be written ({reason}); free some space or choose another folder")
+def _remove_records(stem, keep=""):
+    """Remove the files of records, except for the file `keep`."""
+    for path in glob.glob(glob.escape(stem) + "-*"):
+        if os.path.basename(path) != os.path.basename(keep):
+            with contextlib.suppress(PermissionError):  # Windows: another run reads it; a later run removes it
+                os.remove(path)
 
 
 class Cache:
-    """A file of records and its index, an Index."""
+    """A file of records and its index. All methods raise sqlite3.Error if the index turns out damaged."""
 
-    def __init__(self, stem, key, options):
-        """stem: the path that the names of all its files begin with. key: see Index.open."""
-        self._stem, self._key, self._next_slot = stem, key, 0
-        self.shape = options.shape
-        self.record_bytes = record_bytes(self.shape)
-        self.damage = ""  # what was wrong with the files, and is repaired
-        self.index = Index(stem + ".sqlite")
+    def __init__(self, db, stem, shape):
+        """Remove damaged entries, and print their number.
 
-    def remove(self):
-        """Remove its files. Records that another run has open stay on Windows, and are not overwritten."""
-        for path in self._files(".sqlite"):
-            os.remove(path)
-        self._remove_records()
-
-    def open(self):
-        """Open the index, and remove from it what is damaged."""
-        self.index.open(self._key, os.path.basename(self._stem) + "-0.records")
-        self._remove_records(keep=self.records_path)  # left by a killed run, or in use when they were to be removed
+        db: see index.open_index. stem: the path that the names of all files begin with. shape: [H, W, C] of an image.
+        """
+        self._db, self._stem, self.index_path = db, stem, stem + ".sqlite"
+        self.shape, self.record_bytes = shape, record_bytes(shape)
+        name = index.fetch(db, "SELECT value FROM facts WHERE name = 'records'")  # earlier versions stored the path
+        self.records_path = os.path.join(os.path.dirname(stem), os.path.basename(name))
+        _remove_records(stem, keep=self.records_path)  # left by a killed run, or in use when they were to be removed
         with open(self.records_path, "ab") as file:
-            whole = os.fstat(file.fileno()).st_size // self.record_bytes
-        damaged = self.index.remove_damaged()
+            self._next_slot = os.fstat(file.fileno()).st_size // self.record_bytes
+        damaged = db.execute(f"DELETE FROM files WHERE seal IS NOT {index.SEAL}").rowcount
         if damaged > 0:
-            self.damage = f"{self.index.path} was damaged; decoding {damaged} files again"
-        lost = self.index.remove_from(whole)
+            print(f"Cache repaired: {self.index_path} was damaged; decoding {damaged} files again.", flush=True)
+        lost = db.execute("DELETE FROM files WHERE slot >= ?", [self._next_slot]).rowcount
         if lost > 0:
-            self.damage = f"{self.records_path} was truncated; decoding {lost} images again"
-        self._next_slot = whole
+            print(f"Cache repaired: {self.records_path} was truncated; decoding {lost} images again.", flush=True)
 
-    @property
-    def records_path(self):
-        """The file of records."""
-        return os.path.join(os.path.dirname(self._stem), self.index.records_name)
-
-    def _files(self, ending):
-        """Return the paths of the files whose names begin with the stem and `ending`."""
-        folder, name = os.path.split(self._stem)
-        return [os.path.join(folder, each) for each in os.listdir(folder) if each.startswith(name + ending)]
-
-    def _remove_records(self, keep=None):
-        for path in self._files("-"):
-            if path != keep:
-                with contextlib.suppress(PermissionError):  # Windows: another run reads it; removed by a later run
-                    os.remove(path)
+    def commit(self):
+        """Keep all changes so far, even if the process is killed."""
+        self._db.commit()
 
     def compare(self, files):
-        """Compare the index with the Files of the folder; return how many are to be decoded."""
-        self.index.compare(files)
-        self._compact()
-        self.index.commit()
-        return self.index.count_new()
+        """Compare the index with all Files of the folder, and remove outdated entries; return the number of new files.
 
-    def with_slots(self, files):
-        """Yield (path, slot for its record, size, mtime_ns) for each (path, size, mtime_ns) of a file to decode."""
+        New files are added, or changed, or could not be read before.
+        """
+        db = self._db
+        columns = "path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER"
+        db.execute(f"CREATE TEMP TABLE scanned ({columns}) WITHOUT ROWID")
+        db.executemany("INSERT INTO scanned VALUES (?, ?, ?, ?)", files)
+        # Unread files are tried again: a change of permissions alters neither size nor mtime. The table of changes is
+        # empty in caches of earlier versions.
+        db.execute(
+            "DELETE FROM files WHERE kind = 'unread' OR NOT EXISTS ("
+            "SELECT 1 FROM scanned s LEFT JOIN changes c ON c.path = s.path WHERE s.path = files.path "
+            "AND s.size = files.size AND s.mtime_ns = files.mtime_ns AND s.ctime_ns = ifnull(c.ctime_ns, s.ctime_ns))"
+        )
+        db.execute("DELETE FROM changes")
+        db.execute("INSERT INTO changes SELECT path, ctime_ns FROM scanned")
+        query = "SELECT path, size, mtime_ns FROM scanned WHERE path NOT IN (SELECT path FROM files) ORDER BY path"
+        db.execute(f"CREATE TEMP TABLE new AS {query}")
+        self._compact()
+        self.commit()
+        return index.fetch(db, "SELECT COUNT(*) FROM new")
+
+    def new_files(self):
+        """Return an iterator over (path, size, mtime_ns) of the new files that `compare` found, in path order."""
+        return self._db.execute("SELECT * FROM new ORDER BY rowid")
+
+    def tasks(self, files):
+        """Yield a decoder.Task with a free slot for each (path, size, mtime_ns) of a file to decode."""
         for path, size, mtime_ns in files:
-            yield path, self._next_slot, size, mtime_ns
+            yield Task(path, self._next_slot, size, mtime_ns)
             self._next_slot += 1
 
-    def add(self, file, outcome):
-        """Add the Outcome of a file, as `with_slots` yields it, to the index."""
-        path, slot, size, mtime_ns = file
-        slot = slot if outcome.kind == "picture" else None
-        # Decoders' messages may have several lines, or be invalid as text.
+    def add(self, task, outcome):
+        """Add the Outcome of a decoder.Task to the index."""
+        slot = task.slot if outcome.kind == "picture" else None
+        # Messages of decoders may have several lines, or be invalid text.
         reason = " ".join(outcome.reason.split()).encode("utf-8", "backslashreplace").decode("utf-8")
-        self.index.add(path, size, mtime_ns, outcome.kind, slot, outcome.checksum, reason)
+        row = (task.path, task.size, task.mtime_ns, outcome.kind, slot, outcome.checksum, reason)
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, index.seal(*row)))
+
+    def count_images(self):
+        """Return the number of images."""
+        return index.fetch(self._db, "SELECT COUNT(*) FROM files WHERE kind = 'picture'")
+
+    def select(self, columns, *kinds):
+        """Return an iterator over rows of these columns of the files of these kinds, in path order."""
+        marks = ", ".join("?" * len(kinds))
+        return self._db.execute(f"SELECT {columns} FROM files WHERE kind IN ({marks}) ORDER BY path", kinds)
 
     def notes(self):
         """Return ((path, size, mtime_ns), depths.Note) of all images of more than 8 bits."""
-        return [(row[:3], Note.from_text(row[3])) for row in self.index.noted()]
+        query = "SELECT path, size, mtime_ns, reason FROM files WHERE kind IN ('picture', 'deep') AND reason != ''"
+        return [(row[:3], Note.from_text(row[3])) for row in self._db.execute(query + " ORDER BY path")]
 
     def _compact(self):
         """Copy the records to a new file if most of the old one is unused.
 
         The old file is removed; a run that is reading it can continue to do so.
         """
-        if self._next_slot <= 2 * self.index.count("picture") + SLACK:
+        if self._next_slot <= 2 * self.count_images() + SLACK:
             return
-        rows = sorted((slot, path) for path, slot, _, _ in self.index.rows("picture"))
-        old = self.records_path
-        new = f"{self._stem}-{1 + int(old.split('-')[-1].split('.')[0])}.records"
+        rows = sorted(self.select("slot, path", "picture"))
+        number = 1 + int(os.path.splitext(self.records_path)[0].split("-")[-1])
+        new = f"{self._stem}-{number}.records"
         try:
-            self._copy(old, new, [slot for slot, _ in rows])
-        except OSError:  # such as a full disk: left for another time
-            with contextlib.suppress(OSError):
-                os.remove(new)
+            with open(self.records_path, "rb") as source, open(new, "wb") as target:
+                for slot, _ in rows:
+                    source.seek(slot * self.record_bytes)
+                    target.write(source.read(self.record_bytes))
+        except OSError:  # probably a full disk; a later run tries again
+            _remove_records(self._stem, keep=self.records_path)
             return
-        self.index.move([path for _, path in rows], os.path.basename(new))
-        self.index.commit()
-        with contextlib.suppress(PermissionError):  # Windows: another run reads it; removed by a later run
-            os.remove(old)
-        self._next_slot = len(rows)
-
-    def _copy(self, old, new, slots):
-        with open(old, "rb") as source, open(new, "wb") as target:
-            for slot in slots:
-                source.seek(slot * self.record_bytes)
-                target.write(source.read(self.record_bytes))
+        self._db.executemany("UPDATE files SET slot = ? WHERE path = ?", enumerate(path for _, path in rows))
+        self._db.execute(f"UPDATE files SET seal = {index.SEAL}")
+        self._db.execute("UPDATE facts SET value = ? WHERE name = 'records'", [os.path.basename(new)])
+        self.commit()
+        _remove_records(self._stem, keep=new)
+        self.records_path, self._next_slot = new, len(rows)

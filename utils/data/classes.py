@@ -1,4 +1,4 @@
-"""Classes: the first-level folders of pics_dir that hold images."""
+"""Classes: the first-level folders of pics_dir that contain images."""
 
 import os
 
@@ -10,28 +10,17 @@ NONE = -1  # the label of an image that is directly in pics_dir
 _SEPARATOR = os.fsencode(os.sep)
 
 
-class Labels:
-    """Collects the class of each image."""
+def label_images(paths):
+    """Return the labels of images, [n] int32, and the sorted names of the classes.
 
-    def __init__(self, count):
-        """count: of the images."""
-        self._numbers = np.empty(count, np.int32)  # of the classes, in the order of their appearance
-        self._folders = {}  # their numbers, by name
-
-    def add(self, i, path):
-        """Add image number i, whose path, bytes, is relative to pics_dir."""
-        folder, separator, _ = path.partition(_SEPARATOR)
-        self._numbers[i] = self._folders.setdefault(folder, len(self._folders)) if separator else NONE
-
-    def sorted(self):
-        """Return (labels, names): [n] int32, an index into the sorted names of the classes or NONE; list of str.
-
-        In the order of paths, in which images are added, "a-b/" comes before "a/"; in that of names, after it.
-        """
-        names = sorted(self._folders)
-        rank = {name: i for i, name in enumerate(names)}
-        labels = np.array([rank[name] for name in self._folders] + [NONE], np.int32)[self._numbers]
-        return labels, [os.fsdecode(name) for name in names]
+    paths: of the images, bytes, relative to pics_dir. The order of names is not the order of paths, in which "a-b/"
+    comes before "a/".
+    """
+    parts = (path.partition(_SEPARATOR) for path in paths)
+    folders = [folder if separator else None for folder, separator, _ in parts]
+    names = sorted({*folders} - {None})
+    labels = {None: NONE, **{name: i for i, name in enumerate(names)}}
+    return np.array([labels[folder] for folder in folders], np.int32), [os.fsdecode(name) for name in names]
 
 
 def require_classes(dataset, run, trained=None):

@@ -1,9 +1,10 @@
 """Decode an image file to a record: an array of pixels whose shape is the same for all images.
 
 Pillow decodes; this module decides how each kind of image is shown: crop, orientation, transparency, depth. It
-imports neither TensorFlow nor the settings, because it also runs in the decoding processes.
+imports neither TensorFlow nor the settings, because the decoding processes also run it.
 """
 
+import contextlib
 import errno
 import math
 import warnings
@@ -13,85 +14,84 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps
 
-from utils.config import sizes
+from model import shapes
 from utils.data import depths, formats, repair
 
 
 class DecodeOptions(NamedTuple):
-    """Everything that determines the record of a given file."""
+    """All settings that affect the record of a file."""
 
-    size: Union[int, str]  # height and width, as image_size has them; see config/sizes.py
+    size: Union[int, str]  # height and width in the form of image_size; see model/shapes.py
     channels: int  # 3, 1, or 4: colors premultiplied by alpha, and alpha
-    # "center": the largest part, in the center, of the record's proportions; "pad": the whole, with borders; "stretch":
-    # the whole, distorted
+    # "center": the largest central part with the proportions of the record; "pad": the whole image with borders;
+    # "stretch": the whole image, distorted
     crop: str
     background: Tuple[int, ...]  # R, G, B: the color behind transparent images and of borders; () with 4 channels
 
     @property
     def shape(self):
-        """Of a record: [H, W, C]."""
-        return (*sizes.sides(self.size), self.channels)
-
-
-class NotAnImageError(Exception):
-    """The content of the file is not an image format that Pillow reads."""
+        """Shape of a record: [H, W, C]."""
+        return (*shapes.sides(self.size), self.channels)
 
 
 class BadImageError(Exception):
-    """The image is unusable; the text says why."""
+    """The image is unusable; the text states the reason."""
 
 
-ERRORS = (NotAnImageError, BadImageError, depths.UnknownLevelError)  # of `decode`
+class NotAnImageError(BadImageError):
+    """The content of the file is not an image format that Pillow reads."""
+
+
+ERRORS = (BadImageError, depths.UnknownLevelError)  # raised by `decode`
 
 
 def decode(path, options, levels):
     """Return the image in the file `path`, str or bytes, as uint8 of the shape of `options`.
 
-    levels: which values are black and white in images of more than 8 bits; see depths.estimate_levels. Raise
-    depths.UnknownLevelError if they lack this image's; NotAnImageError, BadImageError, or OSError with an `errno`
-    if the file itself cannot be read.
+    levels: black and white in images of more than 8 bits; see depths.estimate_levels. Raise
+    depths.UnknownLevelError if they do not include this image's; NotAnImageError, BadImageError, or OSError with an
+    `errno` if the file itself cannot be read.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's warnings about metadata and large images
-        try:
-            with open(path, "rb") as file:
-                image = depths.to_eight_bits(*_loaded(file, options), levels)
-                image = _to_mode(_upright(image), options)
-                return np.asarray(_fitted(image, options), np.uint8).reshape(options.shape)
-        except (*ERRORS, MemoryError):
+    try:
+        with warnings.catch_warnings(), open(path, "rb") as file:
+            warnings.simplefilter("ignore")  # Pillow's warnings about metadata and large images
+            image = depths.to_eight_bits(*_load(file, options), levels)
+            image = _convert(_upright(image), options)
+            return np.asarray(_fit(image, options), np.uint8).reshape(options.shape)
+    except (*ERRORS, MemoryError):
+        raise
+    except Exception as error:  # Pillow's plugins raise exceptions of any type for a broken file
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):  # EINVAL: an offset before the start of the file
             raise
-        except OSError as error:
-            if error.errno in (None, errno.EINVAL):  # EINVAL: a header that points before the start of the file
-                raise BadImageError(str(error))
-            raise
-        except Exception as error:  # on a broken file, Pillow's plugins raise any type of exception
-            raise BadImageError(f"{type(error).__name__}: {error}")
+        raise BadImageError(str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}")
 
 
-def _loaded(file, options):
-    """Return the image in an open file, loaded at the size that the options needs, and the low bytes of its colors.
+def _load(file, options):
+    """Return the image in an open file, loaded at the size that the options need, and the low bytes of its colors.
 
-    The latter is the same image, or None if colors have 8 bits. Slight damage is overlooked.
+    The low bytes are an image of the same size, or None if colors have 8 bits. Minor damage is tolerated.
     """
     head = file.read(formats.HEAD)
     file.seek(0)
     if not head:
         raise NotAnImageError("an empty file")
-    whole_file = repair.without_bad_chunks(file)
-    image = _open(whole_file, head)
-    if image.format == "TIFF" and formats.is_raw(file.name):
+    repaired = repair.without_bad_chunks(file) if head.startswith(repair.PNG) else file
+    image = _open(repaired, head)
+    if image.format == "TIFF" and formats.extension(file.name) in formats.RAW:
         raise BadImageError("a camera's raw file, of which only the preview is read; convert it to PNG or JPEG")
-    has_low_bytes = depths.has_low_bytes(image)  # before loading: Pillow forgets it then
+    low_byte_tiles, low = depths.low_byte_tiles(image), None  # before loading, which discards the tiles
     try:
-        image = _shrunk(image, options)
-        return image, depths.low_bytes(_open(whole_file, head)) if has_low_bytes else None
+        _load_reduced(image, options)
     except OSError:
-        whole = None
-        if image.format in ("JPEG", "MPO"):
-            whole = repair.load_without_end(file, lambda other: _shrunk(_open(other, head), options))
-        if whole is None:
+        is_jpeg = image.format in ("JPEG", "MPO")
+        image = is_jpeg and repair.load_without_end(file, lambda each: _load_reduced(_open(each, head), options))
+        if not image:
             raise
-        return whole, None
+    if low_byte_tiles:
+        low = _open(repaired, head)
+        low.tile = low_byte_tiles
+        low.load()
+    return image, low
 
 
 def _open(file, head):
@@ -99,18 +99,14 @@ def _open(file, head):
     try:
         image = Image.open(file)
     except Image.UnidentifiedImageError:
-        name, reason = formats.name_of(head), f"not in a format that Pillow {PIL.__version__} reads"
-        if name:
-            raise BadImageError(f"{name}, {reason}")
-        raise NotAnImageError(reason)
-    except Image.DecompressionBombError as error:
-        raise BadImageError(str(error))
+        name, reason = formats.unreadable_format(head), f"not in a format that Pillow {PIL.__version__} reads"
+        raise BadImageError(f"{name}, {reason}") if name else NotAnImageError(reason)
     if image.format in formats.NOT_READ:
         raise NotAnImageError(f"{image.format} is not read as an image format")
     return image
 
 
-def _shrunk(image, options):
+def _load_reduced(image, options):
     """Load the image; a JPEG at 1/2, 1/4 or 1/8 of its size if at least twice the record's size remains."""
     height, width, _ = options.shape
     scales = 2.0 * width / image.width, 2.0 * height / image.height
@@ -122,78 +118,60 @@ def _shrunk(image, options):
 
 
 def _upright(image):
-    """Rotate or mirror an image as its EXIF orientation says; with broken EXIF it is left as stored."""
-    if image.format == "TIFF":  # Pillow has rotated it already, and some versions leave the EXIF tag in place
-        return image
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # of any type; broken metadata is not a reason to lose the image
-        return image
+    """Rotate or mirror an image as its EXIF orientation states; an image with broken EXIF stays as it is stored."""
+    if image.format != "TIFF":  # Pillow has already rotated TIFFs, and some versions keep the EXIF tag
+        with contextlib.suppress(Exception):  # Pillow raises exceptions of any type for broken EXIF
+            return ImageOps.exif_transpose(image)
+    return image
 
 
-def _to_mode(image, options):
+def _convert(image, options):
     """Return the image in mode RGBa, which is premultiplied, if options.channels is 4.
 
-    Otherwise in mode RGB, or L if options.channels is 1, on the background where it is transparent.
+    Otherwise in mode RGB, or L if options.channels is 1, with the background behind transparent pixels.
     """
     mode = "L" if options.channels == 1 else "RGB"
-    if image.mode in ("La", "LA", "PA", "RGBa", "RGBA") or "transparency" in image.info:
-        if image.mode == "La":
-            image = image.convert("LA")
-        image = image.convert("RGBA")
-        if options.channels == 4:
-            return image.convert("RGBa")
-        return Image.alpha_composite(Image.new("RGBA", image.size, options.background), image).convert(mode)
+    has_alpha = image.mode in ("La", "LA", "PA", "RGBa", "RGBA") or "transparency" in image.info
     if image.mode == "LAB":
-        image = _from_lab(image)
-    image = image.convert(mode)
-    return image.convert("RGBA").convert("RGBa") if options.channels == 4 else image
+        from PIL import ImageCms
+
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    elif image.mode == "La":
+        image = image.convert("LA")
+    image = image.convert("RGBA" if has_alpha else mode)
+    if options.channels == 4:
+        return image.convert("RGBA").convert("RGBa")
+    if has_alpha:
+        return Image.alpha_composite(Image.new("RGBA", image.size, options.background), image).convert(mode)
+    return image
 
 
-def _from_lab(image):
-    from PIL import ImageCms
-
-    return ImageCms.profileToProfile(
-        image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
-    )
-
-
-def _fitted(image, options):
+def _fit(image, options):
     """Resize to the size of the record, with antialiasing."""
     (to_height, to_width, _), (width, height) = options.shape, image.size
-    size = to_width, to_height
+    size, box = (to_width, to_height), None
     if options.crop == "pad":
         scale = min(to_width / width, to_height / height)
-        inner = tuple(max(1, round(scale * length)) for length in (width, height))
-        sheet = Image.new(image.mode, size, _border(image.mode, options))
-        sheet.paste(_resize(image, inner, None), ((to_width - inner[0]) // 2, (to_height - inner[1]) // 2))
+        inner = _resize(image, tuple(max(1, round(scale * length)) for length in (width, height)), None)
+        has_alpha = options.channels == 4
+        sheet = Image.new("RGBa", size) if has_alpha else Image.new("RGB", size, options.background).convert(image.mode)
+        sheet.paste(inner, ((to_width - inner.width) // 2, (to_height - inner.height) // 2))
         return sheet
-    if options.crop == "stretch":
-        return _resize(image, size, None)
-    # The largest part of the record's proportions: it has the whole height or the whole width.
-    part_width, part_height = min(width, height * to_width / to_height), min(height, width * to_height / to_width)
-    left, top = (width - part_width) / 2.0, (height - part_height) / 2.0
-    return _resize(image, size, (left, top, left + part_width, top + part_height))
-
-
-def _border(mode, options):
-    """Return the color of borders for an image of this mode: the background, or with 4 channels nothing."""
-    if options.channels == 4:
-        return (0, 0, 0, 0)
-    return Image.new("RGB", (1, 1), options.background).convert(mode).getpixel((0, 0))
+    if options.crop == "center":  # the largest part with the proportions of the record
+        part_width, part_height = min(width, height * to_width / to_height), min(height, width * to_height / to_width)
+        left, top = (width - part_width) / 2.0, (height - part_height) / 2.0
+        box = left, top, left + part_width, top + part_height
+    return _resize(image, size, box)
 
 
 def _resize(image, size, box):
-    if image.mode == "RGBa":
-        return _resize_with_alpha(image, size, box)
-    # Reductions by more than 3 start with a box filter: faster, and visually the same as Lanczos throughout.
-    return image.resize(size, Image.LANCZOS, box=box, reducing_gap=3.0)
-
-
-def _resize_with_alpha(image, size, box):
-    """Resize a premultiplied image. Lanczos overshoots: where alpha is cut at 255, its colors are in proportion."""
+    """Resize the part `box` of an image. With alpha, colors stay in proportion where Lanczos takes alpha beyond 255."""
+    if image.mode != "RGBa":
+        # Reductions by more than 3 start with a box filter: faster, with no visible difference.
+        return image.resize(size, Image.LANCZOS, box=box, reducing_gap=3.0)
     *colors, alpha = (np.asarray(_resize(band.convert("F"), size, box)) for band in image.split())
     opacity = np.clip(alpha, 0, 255)
-    kept = opacity / np.maximum(alpha, 1e-6)
-    bands = [*(np.clip(color * kept, 0, opacity) for color in colors), opacity]
+    scale = opacity / np.maximum(alpha, 1e-6)
+    bands = [*(np.clip(color * scale, 0, opacity) for color in colors), opacity]
     return Image.merge("RGBa", [Image.fromarray(np.uint8(band + 0.5)) for band in bands])

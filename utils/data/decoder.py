@@ -1,4 +1,4 @@
-"""What a decoding process does: decode files, and write the record of each into its slot of the records file."""
+"""The work of a decoding process: decode files, and write the record of each into its slot of the records file."""
 
 import contextlib
 import multiprocessing
@@ -13,77 +13,84 @@ _WINDOWS = os.name == "nt"
 
 
 class Job(NamedTuple):
-    """What is the same for all files."""
+    """The settings that are the same for all files."""
 
     folder: str  # the files' paths are relative to it
-    records_path: str  # the file that records are written to
+    records_path: str  # the file of the records
     options: decode.DecodeOptions
-    levels: dict  # see depths.estimate_levels; without that of an image its outcome is "deep"
+    levels: dict  # see depths.estimate_levels; an image whose level is missing has the outcome "deep"
+
+
+class Task(NamedTuple):
+    """A file to decode."""
+
+    path: bytes
+    slot: int  # for its record
+    size: int  # file size in bytes
+    mtime_ns: int
 
 
 class Outcome(NamedTuple):
     """The result for one file."""
 
-    # "picture", "deep" (an image whose white must be judged first), "other" (not an image), "bad" (an unusable
-    # image), "unread", or "disk"
+    # "picture": an image, whose record is written; "deep": an image whose white must be estimated first; "bad": an
+    # unusable image; "other": not an image; "unread": a file that may be readable the next time; "disk": the record
+    # could not be written, which is not the file's fault
     kind: str
-    checksum: Optional[int]  # of the record of a "picture"
-    # Why it is not a "picture"; of one of more than 8 bits, a depths.Note. "unread": the file may be readable the next
-    # time. "disk": the record could not be written, which is not the file's fault.
-    reason: str
+    reason: str = ""  # why it is not a "picture"; a depths.Note for images of more than 8 bits
+    checksum: Optional[int] = None  # checksum of the record of a "picture"
 
 
 def decode_here(tasks, job):
-    """Decode files in this process; tasks and results: as of pool.decode_all."""
+    """Decode files in this process; see pool.decode_all."""
     with open(job.records_path, "r+b", buffering=0) as records:
         for task in tasks:
-            path = os.path.join(os.fsencode(job.folder), task[0])
-            yield task, decode_to_slot(path, task[1], records, job.options, job.levels)
+            yield task, decode_to_slot(task, records, job)
 
 
 def serve(pipe, job):
-    """Decode the files that come through the pipe, until its other end is closed or the parent process is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows, where it could not be blocked
+    """Decode the chunks of Tasks that come through the pipe, until its other end or the parent process is gone.
+
+    Send a list of Outcomes for each, after an empty list for the start.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, which cannot block it
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff and other libraries print to standard error
-    is_orphan, folder = _orphan_check(), os.fsencode(job.folder)
+    is_orphan = _orphan_check()
     with open(job.records_path, "r+b", buffering=0) as records, contextlib.suppress(EOFError, OSError):
-        pipe.send("ready")
+        pipe.send([])
         while True:
             outcomes = []
-            for path, slot in pipe.recv():
-                if is_orphan():  # parent is gone: another run may own the file now
+            for task in pipe.recv():
+                if is_orphan():  # another run may own the file now
                     return
-                outcomes.append(decode_to_slot(os.path.join(folder, path), slot, records, job.options, job.levels))
+                outcomes.append(decode_to_slot(task, records, job))
             pipe.send(outcomes)
 
 
 def _orphan_check():
     """Return a function that returns whether the parent process has exited."""
-    if _WINDOWS and hasattr(multiprocessing, "parent_process"):  # there, getppid() never changes
+    if _WINDOWS and hasattr(multiprocessing, "parent_process"):  # getppid() never changes on Windows
         return lambda: not multiprocessing.parent_process().is_alive()
     parent = os.getppid()
     return lambda: os.getppid() != parent
 
 
-def decode_to_slot(path, slot, records, options, levels):
-    """Decode one file, and write its record into a slot of the open file `records`; return the Outcome."""
+def decode_to_slot(task, records, job):
+    """Decode one file, and write its record into its slot of the open file `records`; return the Outcome."""
     try:
-        record = to_record(decode.decode(path, options, levels))
+        record = to_record(decode.decode(os.path.join(os.fsencode(job.folder), task.path), job.options, job.levels))
     except depths.UnknownLevelError as error:
-        return Outcome("deep", None, depths.Note(error.value_range, ()).to_text())
-    except decode.NotAnImageError as error:
-        return Outcome("bad" if formats.claims_to_be_an_image(path) else "other", None, str(error))
+        return Outcome("deep", depths.Note(error.value_range, ()).to_text())
     except decode.BadImageError as error:
-        return Outcome("bad", None, str(error))
-    except MemoryError:
-        return Outcome("unread", None, "not enough memory to decode it")
-    except OSError as error:
-        return Outcome("unread", None, error.strerror or str(error))
+        is_other = isinstance(error, decode.NotAnImageError) and not formats.has_image_extension(task.path)
+        return Outcome("other" if is_other else "bad", str(error))
+    except (OSError, MemoryError) as error:
+        return Outcome("unread", getattr(error, "strerror", None) or "not enough memory to decode it")
     try:
-        records.seek(slot * len(record))
+        records.seek(task.slot * len(record))
         written = records.write(record)
     except OSError as error:
-        return Outcome("disk", None, error.strerror)
+        return Outcome("disk", error.strerror)
     if written != len(record):
-        return Outcome("disk", None, "no space left on device")
-    return Outcome("picture", int(checksums(record[None])[0]), "")
+        return Outcome("disk", "no space left on device")
+    return Outcome("picture", checksum=int(checksums(record[None])[0]))

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import errno
+import functools
 import hashlib
 import os
 import sys
@@ -13,11 +14,11 @@ import numpy as np
 from PIL import ImageColor
 from tqdm import tqdm
 
-from utils.config import sizes
-from utils.data import decode, decoder, depths, pool, report
+from model import shapes
+from utils.data import decode, decoder, depths, formats, pool, report
 from utils.data.cache import use_cache
-from utils.data.classes import Labels
-from utils.data.index import paths_of
+from utils.data.classes import label_images
+from utils.data.index import find_paths
 from utils.data.records import CompositedRecords, Records
 from utils.data.scan import Scan
 from utils.errors import UserError
@@ -29,13 +30,13 @@ class ImageDataset(NamedTuple):
 
     records: Any  # Records, or CompositedRecords
     labels: Any  # [n] int32: index into classes; -1 for an image that is not in a class folder
-    classes: List[str]  # sorted names of the first-level folders of pics_dir that hold images
+    classes: List[str]  # sorted names of the first-level folders of pics_dir that contain images
     fingerprint: str  # equal for equal records and labels in the same order
-    paths_of: Any  # given the index of an image, returns the paths it has, relative to pics_dir
+    find_paths: Any  # given the index of an image, returns its paths relative to pics_dir
 
     @property
     def n(self):
-        """How many images there are."""
+        """Number of images."""
         return len(self.labels)
 
     def class_counts(self):
@@ -52,19 +53,24 @@ def decode_options(settings):
     """Return the DecodeOptions of the records for these settings."""
     run, network = settings.run, settings.network
     size, crop = network.image_size, run.crop
-    if crop == "random":  # the windows are cut from the records, which are the centers of images
-        size, crop = _load_size(run.load_size, network.height, network.width), "center"
-    # Images with alpha are on a background only where they are shown.
+    if crop == "random":  # windows are cut from the records, which are the centers of images
+        sides, crop = (network.height, network.width), "center"
+        scale = run.load_size / min(sides)  # load_size: the shorter side of the records, or 0 for 9/8 of both
+        size = shapes.format_size(*(round(scale * side) if scale else side + side // 8 for side in sides))
+    # Images with alpha get a background only when they are shown.
     background = () if network.channels == 4 else ImageColor.getrgb(run.background)
     return decode.DecodeOptions(size, network.channels, crop, background)
 
 
-def _load_size(shorter, height, width):
-    """Return the size of the records that windows are cut from; shorter: their shorter side, 0 for 9/8 of both."""
-    if not shorter:
-        return sizes.size_of(height + height // 8, width + width // 8)
-    scale = shorter / min(height, width)
-    return sizes.size_of(round(scale * height), round(scale * width))
+def load(settings, listing=True):
+    """Return the ImageDataset in pics_dir, decoded for these settings as far as necessary; print what was found.
+
+    listing: whether to list the unusable files in skipped.csv. Raise UserError if no images are usable, if more than
+    max_bad are not, or if the cache cannot be written.
+    """
+    dataset, summary = prepare_images(settings.run, decode_options(settings), listing)
+    print(report.describe(dataset, summary, settings.run), flush=True)
+    return dataset
 
 
 def prepare_images(run, options, listing=True):
@@ -73,122 +79,99 @@ def prepare_images(run, options, listing=True):
     listing: whether to write skipped.csv. Raise UserError if no images are usable, or too few.
     """
 
-    def on_wait():
-        print("Another run is preparing these images; waiting for it.", flush=True)
-
-    def work(cache):
+    def prepare(cache):
         scan, started = Scan(run.pics_dir), time.time()
         new = cache.compare(scan)
         job = decoder.Job(run.pics_dir, cache.records_path, options, levels={})
-        if new:
-            _decode(cache, job, cache.index.new(), new, notes={})
-        notes = cache.notes()
-        levels = depths.estimate_levels([note.value_range for _, note in notes], run.white_level)
-        high_bit_depth = _decode_high_bit_depth(cache, job._replace(levels=levels), notes)
+        _decode(cache, job, cache.new_files(), new, texts={})
+        value_ranges = [note.value_range for _, note in cache.notes()]
+        job = job._replace(levels=depths.estimate_levels(value_ranges, run.white_level))
+        high_bit_depth = _decode_high_bit_depth(cache, job)
+        unusable = [*sorted(scan.unreadable), *cache.select("path, reason", "bad", "unread")]
+        extensions = (formats.extension(path) for (path,) in cache.select("path", "other"))
         summary = report.Summary(
-            unusable=_unusable(cache, scan),
-            ignored=collections.Counter(report.extension(path) for path, _, _, _ in cache.index.rows("other")),
+            unusable=[(os.fsdecode(path), reason) for path, reason in unusable],
+            ignored=collections.Counter(extension or "no extension" for extension in extensions),
             hidden=scan.hidden,
             decoded=max(new, high_bit_depth),
             seconds=time.time() - started,
-            damage=cache.damage,
-            high_bit_depth=collections.Counter(
-                (note.value_range.kind, note.level) for _, note in cache.notes() if note.level
-            ),
+            high_bit_depth=collections.Counter((each.kind, job.levels[each.group]) for each in value_ranges),
         )
         if listing:
             report.write_skipped(summary, run.checkpoints_dir)
-        report.check_usable_count(cache.index.count("picture"), summary, run)
-        return _images(cache, run, options, levels), summary
+        report.check_usable_count(cache.count_images(), summary, run)
+        return _dataset(cache, job), summary
 
-    return use_cache(run.cache_dir, run.pics_dir, options, on_wait, work)
+    return use_cache(run.cache_dir, run.pics_dir, options, prepare)
 
 
-def _decode_high_bit_depth(cache, job, notes):
-    """Decode the images of more than 8 bits whose white has changed or was not judged; return how many.
+def _decode_high_bit_depth(cache, job):
+    """Decode the images of more than 8 bits whose white is new or has changed; return their number.
 
-    job: its levels are what they are to be decoded with. notes: see Cache.notes.
+    job: its levels are the ones to decode with.
     """
-    stale = [(file, note) for file, note in notes if note.level != job.levels[note.value_range.group]]
-    new_notes = {file[0]: note._replace(level=job.levels[note.value_range.group]).to_text() for file, note in stale}
-    if stale:
-        _decode(cache, job, [file for file, _ in stale], len(stale), new_notes)
-    return len(stale)
+    files, texts = [], {}
+    for file, note in cache.notes():
+        level = job.levels[note.value_range.group]
+        if note.level != level:
+            files.append(file)
+            texts[file[0]] = note._replace(level=level).to_text()
+    _decode(cache, job, files, len(files), texts)
+    return len(files)
 
 
-def _decode(cache, job, files, count, notes):
-    """Decode `count` files, of (path, size, mtime_ns), and add them to the cache.
+def _decode(cache, job, files, count, texts):
+    """Decode `count` files, given as (path, size, mtime_ns), and add them to the cache.
 
-    It commits every second, so that a killed run loses at most the last one. notes: what the index notes about the
+    It commits every second, so that a killed run loses at most the last one. texts: what the index states about the
     images, by path.
     """
-    processes = pool.processes_for(count)
-    results = pool.decode_all(cache.with_slots(files), job, processes)
-    committed = time.time()
-    with _progress_bar(count, processes) as bar, contextlib.closing(results):
-        for file, outcome in results:
+    if not count:
+        return
+    processes, show_bar = pool.num_processes(count), terminal.can_show_bar()
+    if not show_bar:
+        print(f"Preparing {report.counted(count, 'file')} on {report.counted(processes, 'core')}.", flush=True)
+    results, committed = pool.decode_all(cache.tasks(files), job, processes), time.time()
+    line = "Preparing {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}, {rate_fmt}"
+    bar_options = {"disable": not show_bar, "bar_format": line, "unit": " files", "leave": False}
+    with tqdm(total=count, file=sys.stdout, **bar_options) as bar, contextlib.closing(results):
+        for task, outcome in results:
             if outcome.kind == "disk":
                 raise OSError(errno.EIO, outcome.reason)
             if outcome.kind == "picture":
-                outcome = outcome._replace(reason=notes.get(file[0], ""))
-            cache.add(file, outcome)
+                outcome = outcome._replace(reason=texts.get(task.path, ""))
+            cache.add(task, outcome)
             bar.update()
             if time.time() - committed > 1:
-                cache.index.commit()
+                cache.commit()
                 committed = time.time()
 
 
-def _progress_bar(files, processes):
-    """Return a progress bar; where none can be shown, print a line instead."""
-    line = "Preparing {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}, {rate_fmt}"
-    silent = not terminal.can_show_bar()
-    if silent:
-        files_text, cores_text = report.counted(files, "file"), report.counted(processes, "core")
-        print(f"Preparing {files_text} on {cores_text}.", flush=True)
-    return tqdm(total=files, file=sys.stdout, disable=silent, bar_format=line, unit=" files", leave=False)
+def _dataset(cache, job):
+    """Return the ImageDataset in the cache; job: how to decode images again whose records turn out damaged."""
+    labels, classes = label_images(path for (path,) in cache.select("path", "picture"))
+    columns = [("slot", np.int32), ("checksum", np.uint32)]
+    table = np.fromiter(cache.select("slot, checksum", "picture"), columns, len(labels))
+    slots, checksums = table["slot"].copy(), table["checksum"].copy()
+    fingerprint = f"{len(labels)} {hashlib.sha256(checksums.tobytes() + labels.tobytes()).hexdigest()[:16]}"
+    rebuild = functools.partial(_rebuild, cache.index_path, job)
+    records, index_path = Records(cache.records_path, cache.shape, slots, checksums, rebuild), cache.index_path
+
+    def paths(i):
+        return [os.fsdecode(path) for path in find_paths(index_path, int(checksums[i]))]
+
+    return ImageDataset(records, labels, classes, fingerprint, paths)
 
 
-def _unusable(cache, scan):
-    """Return (path, reason) of everything that cannot be used."""
-    rows = [(os.fsdecode(path), reason) for path, reason in sorted(scan.unreadable)]
-    return rows + [(os.fsdecode(path), reason) for path, _, _, reason in cache.index.rows("bad", "unread")]
-
-
-def _images(cache, run, options, levels):
-    """Return the ImageDataset in the cache."""
-    n = cache.index.count("picture")
-    slots, checksums, labels = np.empty(n, np.int32), np.empty(n, np.uint32), Labels(n)
-    for i, (path, slot, checksum, _) in enumerate(cache.index.rows("picture")):
-        slots[i], checksums[i] = slot, checksum
-        labels.add(i, path)
-    labels, classes = labels.sorted()
-    index_path = cache.index.path
-    rebuild = _Rebuilder(index_path, run.pics_dir, options, levels)
-    fingerprint = f"{n} {hashlib.sha256(checksums.tobytes() + labels.tobytes()).hexdigest()[:16]}"
-    records = Records(cache.records_path, cache.shape, slots, checksums, rebuild)
-
-    def paths_of_image(i):
-        return [os.fsdecode(path) for path in paths_of(index_path, int(checksums[i]))]
-
-    return ImageDataset(records, labels, classes, fingerprint, paths_of_image)
-
-
-class _Rebuilder:
-    """Decodes images again whose records turn out damaged during training."""
-
-    def __init__(self, index_path, pics_dir, options, levels):
-        self._index_path, self._pics_dir, self._options = index_path, os.fsencode(pics_dir), options
-        self._levels, self._warned = levels, False
-
-    def __call__(self, checksum):
-        """Return the image whose record has this checksum; raise UserError if it cannot be decoded again."""
-        if not self._warned:
-            self._warned = True
-            terminal.warn(f"{self._index_path}: damaged records were found; rebuilding them", fresh_line=True)
-        for path in paths_of(self._index_path, checksum):
-            with contextlib.suppress(OSError, *decode.ERRORS):
-                return decode.decode(os.path.join(self._pics_dir, path), self._options, self._levels)
-        raise UserError(
-            f"the cache {self._index_path} is damaged, and an image to rebuild it from was removed or changed; "
-            "run again to repair the cache"
-        )
+def _rebuild(index_path, job, checksum):
+    """Return the image whose record has this checksum, decoded again; raise UserError if that is not possible."""
+    warning = f"{index_path}: damaged records were found; rebuilding them"
+    if warning not in terminal.recorded_warnings():
+        terminal.warn(warning, fresh_line=True)
+    for path in find_paths(index_path, checksum):
+        with contextlib.suppress(OSError, *decode.ERRORS):
+            return decode.decode(os.path.join(os.fsencode(job.folder), path), job.options, job.levels)
+    raise UserError(
+        f"the cache {index_path} is damaged, and an image to rebuild it from was removed or changed; "
+        "run again to repair the cache"
+    )

@@ -1,4 +1,4 @@
-"""Walk pics_dir: which files it holds, their sizes and modification times. Contents are not read here."""
+"""List the files in pics_dir with their sizes and modification times, without reading their contents."""
 
 import os
 import stat
@@ -14,12 +14,12 @@ class File(NamedTuple):
 
     path: bytes  # relative to pics_dir; bytes, because a file name need not be valid text
     size: int
-    mtime_ns: int  # of its content, which tar, rsync and cp -p set back
-    ctime_ns: int  # of its content, name or permissions, which nothing sets back; on Windows that of its creation
+    mtime_ns: int  # time of the last change of its content; tar, rsync and cp -p set it back
+    ctime_ns: int  # time of the last change of its content, name or permissions, or on Windows of its creation
 
 
 class Scan:
-    """The files below a folder; links are followed. Iterate over it once, then read what was ignored."""
+    """The files below a folder; links are followed. Its attributes are complete after one iteration over it."""
 
     def __init__(self, pics_dir):
         """Raise UserError if pics_dir is not a folder or cannot be listed."""
@@ -27,13 +27,12 @@ class Scan:
         self.unreadable = []  # (path, reason) of folders that cannot be listed and of broken links
         self._root = os.fsencode(pics_dir)
         try:
-            with os.scandir(self._root):
-                pass
+            os.scandir(self._root).close()
         except FileNotFoundError:
-            if os.path.islink(self._root):
-                target = os.fsdecode(os.readlink(self._root))
-                raise UserError(f"pics_dir = {pics_dir} is a broken link, to {target}; correct the link; {LAYOUT}")
-            raise UserError(f"pics_dir = {pics_dir} does not exist; {LAYOUT}")
+            reason = "does not exist"
+            if os.path.islink(pics_dir):
+                reason = f"is a broken link, to {os.readlink(pics_dir)}; correct the link"
+            raise UserError(f"pics_dir = {pics_dir} {reason}; {LAYOUT}")
         except NotADirectoryError:
             raise UserError(f"pics_dir = {pics_dir} is not a folder; {LAYOUT}")
         except OSError as error:
@@ -48,40 +47,34 @@ class Scan:
         while folders:
             folder, ancestors = folders.pop()
             for path, status in self._entries(folder):
+                identity = status.st_dev, status.st_ino
                 if stat.S_ISREG(status.st_mode):
                     times = (status.st_mtime_ns % 2**63, status.st_ctime_ns % 2**63)  # the largest integer of SQLite
                     yield File(path, status.st_size, *times)
-                elif (status.st_dev, status.st_ino) not in ancestors:
-                    folders.append((path, ancestors | {(status.st_dev, status.st_ino)}))
+                elif not stat.S_ISDIR(status.st_mode):
+                    self.hidden += 1
+                elif identity not in ancestors:
+                    folders.append((path, ancestors | {identity}))
 
     def _entries(self, folder):
-        """Yield (path, stat) of the files and folders directly in a folder, without the ignored ones."""
+        """Yield (path, stat) of everything in a folder that is neither hidden nor unreadable."""
         try:
             with os.scandir(os.path.join(self._root, folder)) as entries:
                 for entry in entries:
-                    path = os.path.join(folder, entry.name)
-                    status = self._status(entry, path)
-                    if status is not None:
-                        yield path, status
+                    if entry.name.startswith(b"."):
+                        self.hidden += 1
+                    else:
+                        yield from self._stat(entry, os.path.join(folder, entry.name))
         except OSError as error:
             self.unreadable.append((folder, f"folder: {error.strerror}"))
 
-    def _status(self, entry, path):
-        """Return the stat of a file or folder; None for an entry to ignore, which is counted."""
-        if entry.name.startswith(b"."):
-            self.hidden += 1
-            return None
+    def _stat(self, entry, path):
+        """Yield (path, stat) of a file or folder, or nothing if it is unreadable."""
         try:
             status = entry.stat()
             if stat.S_ISDIR(status.st_mode) and not status.st_ino:  # Windows: only os.stat has a folder's identity
                 status = os.stat(os.path.join(self._root, path))
-        except FileNotFoundError:
-            self.unreadable.append((path, "broken link" if entry.is_symlink() else "removed"))
-            return None
-        except OSError as error:  # such as a link to itself
-            self.unreadable.append((path, error.strerror))
-            return None
-        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-            self.hidden += 1
-            return None
-        return status
+            yield path, status
+        except OSError as error:  # for example a link to itself
+            is_broken = isinstance(error, FileNotFoundError) and entry.is_symlink()
+            self.unreadable.append((path, "broken link" if is_broken else error.strerror))

@@ -1,23 +1,18 @@
-"""A frozen graph: one file with the graph and its weights, for TensorFlow 1, 2 and programs that read its format."""
+"""A frozen graph: one file with the graph and its weights, for TensorFlow 1 and 2 and programs that read its format."""
 
-import os
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 OUTPUTS = ("images", "images_float")
 
 
 class Frozen(NamedTuple):
-    """What is exported: the network, its weights, and what is said about it."""
+    """A generator with its weights as constants: every format is written from it."""
 
-    graph_def: Any  # the graph of OUTPUTS with the weights as constants
+    graph_def: Any  # the graph of OUTPUTS
     inputs: Dict[str, Tuple]  # {name: shape}
-    title: str
-    step: int
-    image_shape: Tuple  # height, width, channels
-    classes: Tuple[str, ...]  # () if the network is unconditional
-    picks: List[Any]  # the picks.Pick of the images that are shown first
-    z: Any  # their noise, [N, z_dim] float32
-    background: str  # the color that images with an alpha channel are shown on
+    generator: Any  # the CheckpointGenerator, for its classes, image shape, step and background
+    picks: List[Any]  # the picks.Pick of the samples that a page shows first
+    z: Any  # the noise of these samples, [N, z_dim] float32
 
 
 READER = """
@@ -34,8 +29,7 @@ def read(path, inputs):
 """
 
 
-def write(network, folder):
+def write(frozen, folder):
     """Write generator.pb; see formats.Format."""
-    with open(os.path.join(folder, "generator.pb"), "wb") as file:
-        file.write(network.graph_def.SerializeToString())
+    (folder / "generator.pb").write_bytes(frozen.graph_def.SerializeToString())
     return {"generator.pb": 1}

@@ -1,128 +1,121 @@
 """The frozen generator as a list of operations on one image, for runtimes without TensorFlow.
 
-Convolutions become matrix products of patches. A transposed convolution with stride 2 is four of them, each of which
-makes every second pixel of every second row (Dumoulin & Visin 2016, arXiv 1603.07285, section 4): no product with a
-zero between pixels is computed.
+Convolutions become matrix products of patches. A transposed convolution with stride 2 becomes four of them, one for
+each pixel of a 2x2 square (Dumoulin & Visin 2016, arXiv 1603.07285, section 4), so that no zeros between pixels are
+multiplied.
 """
+
+import itertools
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from utils.errors import RunError
 
-_ELEMENTWISE = {"Add": "add", "AddV2": "add", "BiasAdd": "add", "Sub": "subtract", "Mul": "multiply"}
-_ACTIVATIONS = {"Relu": "relu", "LeakyRelu": "leaky_relu", "Elu": "elu", "Tanh": "tanh"}
+# Operations without attributes: {name in TensorFlow: name in network.js}.
+_ARITHMETIC = {"Add": "add", "AddV2": "add", "BiasAdd": "add", "Sub": "subtract", "Mul": "multiply"}
+_SIMPLE = {**_ARITHMETIC, "Relu": "relu", "Elu": "elu", "Tanh": "tanh"}
 
 
 class Operations:
-    """The operations that compute a tensor of a frozen graph from z and the shares of the classes.
+    """The operations that compute a tensor of a frozen graph from z and the fractions of the classes.
 
-    steps: a list of operations in their order, dictionaries that JSON can hold. Each has the kind of operation, `op`,
-    and what it is given, `inputs`: "z", "classes", the index of a former step, or {"array": index}. arrays: the
-    constants, a list of float32 arrays. RunError if the graph has an operation that is not known here.
+    steps: the operations in order, dictionaries that JSON can hold. `op` is the name of the operation; each of its
+    `inputs` is "z", "classes", the index of an earlier step, or {"array": index}. arrays: the constants, a list of
+    float32 arrays. Raise RunError if the graph has an unknown operation.
     """
 
     def __init__(self, graph_def, output):
         graph_def = tf.graph_util.extract_sub_graph(graph_def, [output])
         self.steps, self.arrays = [], []
         self._nodes = {node.name: node for node in graph_def.node}
-        self._varying = set()
-        for node in graph_def.node:  # in the order of their creation: each after its inputs
-            if node.op == "Placeholder" or any(name in self._varying for name in _inputs(node)):
+        self._varying = set()  # names of the nodes that depend on the inputs of the graph
+        for node in graph_def.node:  # each comes after its inputs
+            if node.op == "Placeholder" or not self._varying.isdisjoint(_inputs(node)):
                 self._varying.add(node.name)
-        self._constants = self._evaluate(graph_def)
-        self._values = {}  # {name of a node: how an input names it}
-        self._value(output)
-
-    def _evaluate(self, graph_def):
-        """Return {name: value} of what does not depend on the inputs and is used by what does."""
-        used = {name for node in map(self._nodes.get, self._varying) for name in _inputs(node)} - self._varying
+        used = {name for varying in self._varying for name in _inputs(self._nodes[varying])} - self._varying
         with tf.Graph().as_default(), tf.Session() as session:
             tf.import_graph_def(graph_def, name="")
-            return session.run({name: name + ":0" for name in used})
+            self._constants = session.run({name: f"{name}:0" for name in used})
+        self._references = {}  # {name of a node: what stands for it in `inputs`}
+        self._reference(output)
 
-    def _value(self, name):
-        """Return how an input names the node `name`, after adding the operations that compute it."""
-        if name not in self._values:
-            varies = name in self._varying
-            self._values[name] = self._compute(self._nodes[name]) if varies else self._array(self._constants[name])
-        return self._values[name]
+    def _reference(self, name):
+        """Return what stands for a node in `inputs`; add the operations that compute it."""
+        if name not in self._references:
+            is_constant = name in self._constants
+            self._references[name] = self._array(self._constants[name]) if is_constant else self._compute(name)
+        return self._references[name]
 
     def _array(self, value):
         self.arrays.append(np.asarray(value, np.float32))
         return {"array": len(self.arrays) - 1}
 
-    def _add(self, op, inputs, **facts):
-        self.steps.append({"op": op, "inputs": inputs, **facts})
+    def _add(self, op, *inputs, **facts):
+        self.steps.append({"op": op, "inputs": list(inputs), **facts})
         return len(self.steps) - 1
 
-    def _compute(self, node):
-        """Add the operations of a node; return how an input names their result."""
-        inputs = _inputs(node)
+    def _compute(self, name):
+        """Add the operations that compute a node; return what stands for it in `inputs`."""
+        node, inputs = self._nodes[name], _inputs(self._nodes[name])
         if node.op == "Placeholder":
-            return node.name
+            return name
         if node.op == "OneHot":
             return "classes"
         if node.op == "Identity" or (node.op == "StridedSlice" and node.attr["new_axis_mask"].i):
-            return self._value(inputs[0])  # amounts of channels, [N, C], as [N, 1, 1, C]
+            return self._reference(inputs[0])  # a slice turns [N, C] into [N, 1, 1, C]
+        if node.op in _SIMPLE:
+            return self._add(_SIMPLE[node.op], *map(self._reference, inputs))
+        if node.op == "LeakyRelu":
+            return self._add("leaky_relu", self._reference(inputs[0]), leak=node.attr["alpha"].f)
         if node.op == "Reshape":
-            height, width, channels = (int(size) for size in self._constants[inputs[1]][1:])
-            return self._add("reshape", [self._value(inputs[0])], height=height, width=width, channels=channels)
+            height, width, channels = map(int, self._constants[inputs[1]][1:])
+            return self._add("reshape", self._reference(inputs[0]), height=height, width=width, channels=channels)
         if node.op == "MatMul":
-            matrix = self._array(self._constants[inputs[1]].T)
-            return self._add("dense", [self._value(inputs[0]), matrix])
-        if node.op == "Conv2D":
-            return self._convolution(self._value(inputs[0]), self._constants[inputs[1]])
-        if node.op == "Conv2DBackpropInput":
-            return self._transposed_convolution(self._value(inputs[2]), self._constants[inputs[1]])
+            return self._add("dense", self._reference(inputs[0]), self._array(self._constants[inputs[1]].T))
         if node.op == "DepthToSpace":
-            return self._add("depth_to_space", [self._value(inputs[0])], size=node.attr["block_size"].i)
+            return self._add("depth_to_space", self._reference(inputs[0]), size=node.attr["block_size"].i)
         if node.op.startswith("FusedBatchNorm"):
-            return self._affine(node, inputs)
-        if node.op in _ELEMENTWISE:
-            return self._add(_ELEMENTWISE[node.op], [self._value(name) for name in inputs])
-        if node.op in _ACTIVATIONS:
-            return self._add(_ACTIVATIONS[node.op], [self._value(inputs[0])], leak=node.attr["alpha"].f)
-        raise RunError(f"utils/export/operations.py does not know {node.op}, the operation of {node.name}")
+            return self._batch_norm(node, inputs)
+        if node.op == "Conv2D":
+            return self._convolution(inputs[0], self._constants[inputs[1]].transpose(0, 1, 3, 2))
+        if node.op == "Conv2DBackpropInput":
+            return self._transposed_convolution(inputs[2], self._constants[inputs[1]])
+        raise RunError(f"utils/export/operations.py does not support {node.op}, the operation of {name}")
 
-    def _affine(self, node, inputs):
-        """Add x * scale + shift, which batch norm by given statistics is."""
+    def _batch_norm(self, node, inputs):
+        """Add batch norm with fixed statistics: x * scale + shift."""
         gamma, beta, mean, variance = (np.float64(self._constants[name]) for name in inputs[1:])
         scale = gamma / np.sqrt(variance + node.attr["epsilon"].f)
-        return self._add("affine", [self._value(inputs[0]), self._array(scale), self._array(beta - mean * scale)])
+        return self._add("affine", self._reference(inputs[0]), self._array(scale), self._array(beta - mean * scale))
 
     def _convolution(self, x, kernel):
-        """Add a convolution with stride 1 by a kernel, [n, n, in, out]."""
-        before = (len(kernel) - 1) // 2  # rows of padding
-        taps = [(i - before, j - before, kernel[i, j].T) for i in range(len(kernel)) for j in range(len(kernel))]
-        return self._add("convolution", [x], stride=1, parts=[self._part(0, 0, taps)])
+        """Add a convolution with stride 1."""
+        padding = (len(kernel) - 1) // 2
+        return self._add_parts(x, kernel, [[(i - padding, i) for i in range(len(kernel))]])
 
     def _transposed_convolution(self, x, kernel):
-        """Add a convolution with stride 1/2 by a kernel, [n, n, out, in]."""
-        before = (len(kernel) - 2) // 2
+        """Add a transposed convolution with stride 2."""
+        n = len(kernel)
+        padding = (n - 2) // 2
+        seen = [[((y + padding - i) // 2, i) for i in range((y + padding) % 2, n, 2)] for y in (0, 1)]
+        return self._add_parts(x, kernel, seen)
 
-        def taps(parity):
-            """Return (offset of a row that pixels of this parity see, its place in the kernel), for each such row."""
-            places = range((parity + before) % 2, len(kernel), 2)
-            return [((parity + before - place) // 2, place) for place in places]
+    def _add_parts(self, x, kernel, seen):
+        """Add a convolution as one matrix product for each pixel of a square of stride x stride pixels.
 
-        parts = []
-        for row in (0, 1):
-            for column in (0, 1):
-                seen = [(dy, dx, kernel[i, j]) for dy, i in taps(row) for dx, j in taps(column)]
-                parts.append(self._part(row, column, seen))
-        return self._add("convolution", [x], stride=2, parts=parts)
-
-    def _part(self, row, column, taps):
-        """Return the part of a convolution that makes the pixels at a row and a column of each square of the stride.
-
-        taps: (dy, dx, [out, in]): by what the pixel at this distance is multiplied.
+        x: the name of its input. kernel: [n, n, out, in]. seen: for each row of the square, the rows that it sees, as
+        (offset from the row of the input, row of the kernel); the same for columns.
         """
-        matrix = np.concatenate([matrix for _, _, matrix in taps], axis=1)  # [out, taps * in]
-        offsets = [[int(dy), int(dx)] for dy, dx, _ in taps]
-        return {"row": row, "column": column, "taps": offsets, **self._array(matrix)}
+        reference, parts = self._reference(x), []
+        for row, column in itertools.product(range(len(seen)), repeat=2):
+            taps = [(dy, dx, kernel[i, j]) for (dy, i), (dx, j) in itertools.product(seen[row], seen[column])]
+            matrix = np.concatenate([weights for _, _, weights in taps], axis=1)  # [out, taps * in]
+            offsets = [[dy, dx] for dy, dx, _ in taps]
+            parts.append({"row": row, "column": column, "taps": offsets, **self._array(matrix)})
+        return self._add("convolution", reference, stride=len(seen), parts=parts)
 
 
 def _inputs(node):
-    """Return the names of the nodes that a node is given."""
+    """Return the names of the nodes that are inputs of a node."""
     return [name.split(":")[0].lstrip("^") for name in node.input]

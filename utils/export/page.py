@@ -1,7 +1,8 @@
-"""A web page that draws images: one file, without requests; G runs in the browser, by the code in web/network.js."""
+"""A web page that draws images: one file without requests; G runs in the browser, by the code in web/network.js."""
 
 import base64
 import os
+import pathlib
 
 import numpy as np
 from PIL import ImageColor
@@ -9,21 +10,21 @@ from PIL import ImageColor
 from utils.export.operations import Operations
 from utils.output import html
 
-_WEB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "web")
-_STYLES = os.path.join(html.SHARED, "base.css"), os.path.join(_WEB, "page.css")
-_SCRIPTS = [os.path.join(_WEB, name) for name in ("painter.js", "paths.js", "page.js", "plane.js", "start.js")]
-NETWORK = os.path.join(_WEB, "network.js")
+_WEB = pathlib.Path(__file__).resolve().parent / "web"
+_STYLES = html.SHARED / "base.css", _WEB / "page.css"
+_SCRIPTS = [_WEB / name for name in ("painter.js", "paths.js", "page.js", "plane.js", "start.js")]
+NETWORK = _WEB / "network.js"
 
-# V8, the JavaScript of Chromium, is given what is in the page.
+# Runs the code and the data of the page in V8, the JavaScript engine of Chromium.
 READER = """
 import json, re
 from py_mini_racer import MiniRacer
 
 CALL = '''
 const generate = createGenerator(model.steps, decode(model.numbers, model.arrays));
-function image(z, classes) {
-    const drawn = generate(Float32Array.from(z), Float32Array.from(classes));
-    return JSON.stringify([Array.from(pixelsOf(drawn)), Array.from(drawn.data)]);
+function draw(z, classes) {
+    const image = generate(Float32Array.from(z), Float32Array.from(classes));
+    return JSON.stringify([Array.from(toPixels(image)), Array.from(image.data)]);
 }
 '''
 
@@ -33,51 +34,48 @@ def read(path, inputs):
     model = json.loads(text)
     engine = MiniRacer()
     engine.eval(model["network"] + "const model = " + text + ";" + CALL)
-    shares = np.eye(len(model["classes"]))[inputs["labels"]] if model["classes"] else np.zeros([len(inputs["z"]), 0])
-    ends = zip(inputs["z"].tolist(), shares.tolist())
-    drawn = [json.loads(engine.call("image", z, classes)) for z, classes in ends]  # V8 cannot return them all at once
-    height, width, channels = model["height"], model["width"], model["channels"]
-    shape = [len(drawn), height, width, channels]
-    images = np.uint8([pixels for pixels, _ in drawn]).reshape([len(drawn), height, width, 4])[..., :channels]
-    return {"images": images, "images_float": np.float32([values for _, values in drawn]).reshape(shape)}
+    z = inputs["z"].tolist()
+    classes = np.eye(len(model["classes"]))[inputs["labels"]].tolist() if model["classes"] else [[]] * len(z)
+    drawn = [json.loads(engine.call("draw", *each)) for each in zip(z, classes)]  # V8 cannot return all at once
+    shape = [len(z), model["height"], model["width"]]
+    images = np.uint8([pixels for pixels, _ in drawn]).reshape(shape + [4])[..., :model["channels"]]
+    return {"images": images, "images_float": np.float32([values for _, values in drawn]).reshape(images.shape)}
 """
 
 
-def write(network, folder):
+def write(frozen, folder):
     """Write generator.html; see formats.Format."""
-    operations = Operations(network.graph_def, "images_float")
-    arrays, numbers = _sixteen_bits([*operations.arrays, network.z])
+    operations, generator = Operations(frozen.graph_def, "images_float"), frozen.generator
+    arrays, numbers = _to_16_bits([*operations.arrays, frozen.z])
+    title = os.path.basename(generator.selected.manifest.run["pics_dir"])
     model = {
-        "title": network.title,
-        "step": network.step,
-        "height": network.image_shape[0],
-        "width": network.image_shape[1],
-        "channels": network.image_shape[2],
-        "background": "#%02x%02x%02x" % ImageColor.getrgb(network.background),
-        "classes": list(network.classes),
-        "images": [{"number": pick.number, "label": pick.label} for pick in network.picks],
+        "title": title,
+        "step": generator.step,
+        **dict(zip(("height", "width", "channels"), generator.image_shape)),
+        "background": "#%02x%02x%02x" % ImageColor.getrgb(generator.background),
+        "classes": generator.classes,
+        "images": [pick._asdict() for pick in frozen.picks],
         "z": len(arrays) - 1,
-        "network": html.read(NETWORK),
+        "network": NETWORK.read_text("utf-8"),
         "steps": operations.steps,
         "arrays": arrays,
         "numbers": numbers,
     }
     text = html.page(
-        network.title,
-        html.joined([html.fill(html.read(os.path.join(_WEB, "page.html")), **model), html.data_block("model", model)]),
-        styles=[html.read(path) for path in _STYLES],
-        scripts=[html.read(path) for path in _SCRIPTS],
-        sources={"worker-src": "blob:"},
+        title,
+        html.join([html.fill((_WEB / "page.html").read_text("utf-8"), **model), html.data_block("model", model)]),
+        styles=[path.read_text("utf-8") for path in _STYLES],
+        scripts=[path.read_text("utf-8") for path in _SCRIPTS],
+        policy={"worker-src": "blob:"},
     )
-    with open(os.path.join(folder, "generator.html"), "w", encoding="utf-8") as file:
-        file.write(text)
+    (folder / "generator.html").write_text(text, "utf-8")
     return {"generator.html": 2}
 
 
-def _sixteen_bits(arrays):
+def _to_16_bits(arrays):
     """Return ([{"length", "scale"} of each array], all arrays as 16-bit integers in base64).
 
-    The integers of an array, times its scale, are its values to within half a scale: 1/65534 of the largest.
+    The integers of an array, times its scale, are its values to within half a scale: 1/65534 of the largest value.
     """
     described, integers = [], []
     for array in arrays:

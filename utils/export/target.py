@@ -1,9 +1,10 @@
-"""The folder that an export is published in, and model.json, which says what is needed to use its files."""
+"""The folder of an export, and its model.json, which describes the files and how to use them."""
 
 import contextlib
 import hashlib
 import json
 import os
+import pathlib
 import secrets
 import shutil
 
@@ -15,113 +16,91 @@ from utils.errors import UserError
 from utils.output import files
 from utils.runtime.lock import locked
 
-_JSON = "model.json"
-
 
 class Target:
-    """The folder that an export is published in. Several commands may export into it at once."""
+    """The folder of an export. Several commands may export into it at once.
+
+    json: the path of its model.json.
+    """
 
     def __init__(self, samples_dir, generator):
-        """generator: a CheckpointGenerator; raise UserError if the folder has an export of other weights."""
+        """generator: a CheckpointGenerator. Raise UserError if the folder has an export of other weights."""
         self._content = _content(generator)
         name = f"export_{generator.step:08d}_run{short_run_id(generator.run_id)}"
-        self._folder, self._lock = os.path.join(samples_dir, name), os.path.join(samples_dir, f".{name}.lock")
-        self.json = os.path.join(self._folder, _JSON)
-        self._described()
+        self._folder, self._lock = pathlib.Path(samples_dir, name), os.path.join(samples_dir, f".{name}.lock")
+        self.json = self._folder / "model.json"
+        self._read_json()
 
-    def publish(self, path, name, facts):
-        """Put a file or folder that was written elsewhere in place of the former one, and describe it in model.json.
+    def publish(self, path, facts):
+        """Copy a file or folder, a pathlib.Path, in place of its earlier version, and describe it in model.json.
 
-        Return its path. facts: what model.json says about it.
+        facts: an entry of model.json for each file, without size and checksum. Return the new path and the size in
+        bytes.
         """
-        os.makedirs(self._folder, exist_ok=True)
-        published = os.path.join(self._folder, name)
-        part = f"{published}.{secrets.token_hex(4)}.part"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        published = self._folder / path.name
+        part = published.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         try:
-            (shutil.copytree if os.path.isdir(path) else shutil.copyfile)(path, part)
-            described = {name + each[len(part) :].replace(os.sep, "/"): _facts(each, facts) for each in _files_of(part)}
+            (shutil.copytree if path.is_dir() else shutil.copyfile)(str(path), str(part))
+            copied = sorted(each for each in part.rglob("*") if each.is_file()) or [part]
+            new = {(path.name / each.relative_to(part)).as_posix(): {**facts, **_checksum(each)} for each in copied}
             with locked(self._lock, lambda: None):
-                others = {each: of for each, of in self._described().items() if each.split("/")[0] != name}
-                self._describe(others)  # first: whatever stops this, no file has the checksum of another one
+                others = {each: value for each, value in self._read_json().items() if each.split("/")[0] != path.name}
+                self._write_json(others)  # first: after an interrupt, no file has the checksum of another
                 _remove(published)
                 os.replace(part, published)
-                self._describe(dict(others, **described))
+                self._write_json({**others, **new})
         finally:
             _remove(part)
-        return published
+        return published, sum(each["bytes"] for each in new.values())
 
-    def _described(self):
-        """Return what model.json says about the files, {} where there is none; raise UserError as above."""
-        with contextlib.suppress(FileNotFoundError):
-            with open(self.json, "rb") as file:
-                content = _read_json(file)
-            if content is None:
-                raise UserError(f"{self.json} is damaged; remove it, or choose another --samples_dir")
-            if content.get("weights") != self._content["weights"]:
-                raise UserError(
-                    f"{self._folder} has an export of other weights; move it away, or choose another --samples_dir"
-                )
-            return content.get("files", {})
-        return {}
+    def _read_json(self):
+        """Return the files of model.json, {} if it does not exist yet; raise UserError if it is of other weights."""
+        try:
+            content = json.loads(self.json.read_text("utf-8"))
+            described, weights = {**content["files"]}, content.get("weights")
+        except FileNotFoundError:
+            return {}
+        except (ValueError, TypeError, KeyError):
+            raise UserError(f"{self.json} is damaged; remove it, or choose another --samples_dir")
+        if weights != self._content["weights"]:
+            raise UserError(
+                f"{self._folder} has an export of other weights; move it away, or choose another --samples_dir"
+            )
+        return described
 
-    def _describe(self, described):
+    def _write_json(self, described):
         content = dict(self._content, files=described)
         files.write(self.json, (json.dumps(content, indent=2) + "\n").encode("ascii"))
 
 
 def _content(generator):
-    """Return what is needed to use the files: the content of model.json, but for the files."""
-    network, classes = generator.selected.manifest.network, generator.classes
+    """Return the content of model.json without the files."""
     inputs = {"z": {"shape": [None, generator.z_dim], "dtype": "float32", "law": "uniform in [-1, 1), independent"}}
-    if classes:
-        inputs["labels"] = {"shape": [None], "dtype": "int32", "classes": list(classes)}
-    shape = [None, network.height, network.width, network.channels]
-    outputs = {
-        "images": {"shape": shape, "dtype": "uint8", "range": [0, 255]},
-        "images_float": {"shape": shape, "dtype": "float32", "range": [-1, 1]},
-    }
-    if network.channels == 4:
-        outputs["images"]["colours"] = "straight"
-        outputs["images_float"]["colours"] = "premultiplied by alpha"
+    if generator.classes:
+        inputs["labels"] = {"shape": [None], "dtype": "int32", "classes": list(generator.classes)}
+    shape = [None, *generator.image_shape]
+    images = {"shape": shape, "dtype": "uint8", "range": [0, 255]}
+    floats = {"shape": shape, "dtype": "float32", "range": [-1, 1]}
+    if shape[-1] == 4:
+        images["colours"], floats["colours"] = "straight", "premultiplied by alpha"
     return {
         "run": generator.run_id,
         "step": generator.step,
         "weights": generator.weights,
         "inputs": inputs,
-        "outputs": outputs,
-        "network": network._asdict(),
+        "outputs": {"images": images, "images_float": floats},
+        "network": generator.selected.manifest.network._asdict(),
         "versions": {"tensorflow": tf.__version__, "numpy": np.__version__},
     }
 
 
-def _facts(path, facts):
-    with open(path, "rb") as file:
-        return dict(facts, bytes=os.path.getsize(path), sha256=hashlib.sha256(file.read()).hexdigest())
+def _checksum(path):
+    data = path.read_bytes()
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _remove(path):
-    """Remove a file or a folder that may be there."""
+    """Remove a file or a folder if it exists."""
     with contextlib.suppress(FileNotFoundError):
-        (shutil.rmtree if os.path.isdir(path) else os.remove)(path)
-
-
-def _read_json(file):
-    """Return the content of a model.json; None if it is damaged."""
-    try:
-        content = json.loads(file.read().decode("utf-8"))
-    except ValueError:
-        return None
-    is_whole = isinstance(content, dict) and isinstance(content.get("files"), dict)
-    return content if is_whole else None
-
-
-def _files_of(path):
-    """Return the files at or below a path."""
-    if os.path.isfile(path):
-        return [path]
-    return sorted(os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
-
-
-def size_of(path):
-    """Return the size of a file or folder, such as '1.2 MB'."""
-    return f"{sum(map(os.path.getsize, _files_of(path))) / 1e6:.1f} MB"
+        (shutil.rmtree if path.is_dir() else os.remove)(str(path))

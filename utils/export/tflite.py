@@ -1,10 +1,9 @@
-"""TensorFlow Lite, now LiteRT: files for phones and small devices, with weights of 32 and of 16 bits."""
-
-import os
+"""TensorFlow Lite files, now LiteRT, for phones and small devices, with weights of 32 and of 16 bits."""
 
 import tensorflow.compat.v1 as tf
 
 from utils.export.frozen import OUTPUTS
+from utils.export.frozen import write as write_frozen
 
 READER = """
 try:
@@ -25,21 +24,13 @@ def read(path, inputs):
 """
 
 
-def write(network, folder):
+def write(frozen, folder):
     """Write generator.tflite and generator_float16.tflite; see formats.Format."""
-    frozen = os.path.join(folder, "to_convert.pb")
-    with open(frozen, "wb") as file:
-        file.write(network.graph_def.SerializeToString())
-    inputs, written = network.inputs, {}
-    for name, types, allowed in (("generator", [], 1), ("generator_float16", [tf.float16], 3)):
-        converter = tf.lite.TFLiteConverter.from_frozen_graph(
-            frozen, list(inputs), list(OUTPUTS), input_shapes={name: list(shape) for name, shape in inputs.items()}
-        )
-        if types:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.target_spec.supported_types = types
-        with open(os.path.join(folder, name + ".tflite"), "wb") as file:
-            file.write(converter.convert())
-        written[name + ".tflite"] = allowed
-    os.remove(frozen)
-    return written
+    (source,) = write_frozen(frozen, folder)
+    shapes = {name: list(shape) for name, shape in frozen.inputs.items()}
+    converter = tf.lite.TFLiteConverter.from_frozen_graph(str(folder / source), list(shapes), OUTPUTS, shapes)
+    (folder / "generator.tflite").write_bytes(converter.convert())
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    (folder / "generator_float16.tflite").write_bytes(converter.convert())
+    return {"generator.tflite": 1, "generator_float16.tflite": 3}

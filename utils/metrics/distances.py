@@ -18,7 +18,7 @@ def frechet_distance(a, b):
         return float("nan")
     a, b = a.astype(np.float64), b.astype(np.float64)
     means = np.square(a.mean(axis=0) - b.mean(axis=0)).sum()
-    # Rows whose products are the covariances: A = a' a, B = b' b.
+    # Scale the rows so that the covariances are A = a' a and B = b' b.
     a, b = ((x - x.mean(axis=0)) / np.sqrt(len(x) - 1) for x in (a, b))
     return float(means + np.square(a).sum() + np.square(b).sum() - 2.0 * _trace_of_root(a, b))
 
@@ -27,15 +27,14 @@ def _trace_of_root(a, b):
     """Return tr((a' a b' b)^(1/2)) for a [N, D], b [M, D]: the sum of the singular values of a b', [N, M]."""
     if min(len(a), len(b)) <= a.shape[1]:
         return np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    # The same from matrices [D, D], if those are smaller. A B has the eigenvalues of A^(1/2) B A^(1/2), which is
-    # symmetric: real and not negative, despite rounding.
+    # If [D, D] is smaller, use it: A B has the eigenvalues of A^(1/2) B A^(1/2), which is symmetric, so they are real.
     values, vectors = np.linalg.eigh(a.T @ a)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # rounding may make eigenvalues negative
     return np.sqrt(np.maximum(np.linalg.eigvalsh(root @ (b.T @ b) @ root), 0.0)).sum()
 
 
 def kernel_distance(a, b):
-    """Return the KID of features [N, D]: the unbiased squared MMD with kernel (x y / D + 1)^3.
+    """Return the KID of features [N, D] and [M, D]: the unbiased squared MMD with kernel (x y / D + 1)^3.
 
     It may be slightly negative. NaN for a single image.
     """
@@ -56,18 +55,18 @@ def _sum_of_kernel(x, y):
 
 
 def _chunks(rows, columns):
-    """Yield pieces of `rows`, so that the matrix of a piece and `columns` columns is not too large."""
+    """Yield `rows` in pieces, each small enough for a matrix with this number of columns."""
     size = max(1, CHUNK // columns)
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
 
-def share_within(points, references, k=3):
-    """Return the share of points that lie within the manifold of the reference points; features [N, D] and [M, D].
+def fraction_within(points, references, k=3):
+    """Return the fraction of points within the manifold of the reference points; features [N, D] and [M, D].
 
-    A point lies within if for some reference it is at most as far away as that one's k-th nearest neighbor among the
-    references. Of fakes within reals this is the precision, of reals within fakes the recall. NaN for k references or
-    fewer.
+    A point is within the manifold if its distance from some reference is at most the distance between this reference
+    and its k-th nearest neighbor among the references. Precision is the fraction of fakes within the reals, recall the
+    fraction of reals within the fakes. NaN for k references or fewer.
     """
     if len(references) <= k:
         return float("nan")
@@ -75,13 +74,13 @@ def share_within(points, references, k=3):
         np.partition(squared_distances(rows, references), k, axis=1)[:, k]  # column 0 is the point itself
         for rows in _chunks(references, len(references))
     ]
-    radius = np.concatenate(radii) + 1e-6  # equal points are at distance 0 only up to rounding
+    radius = np.concatenate(radii) + 1e-6  # rounding may put equal points at a distance slightly above 0
     within = [(squared_distances(rows, references) <= radius).any(axis=1) for rows in _chunks(points, len(references))]
     return float(np.mean(np.concatenate(within)))
 
 
 def squared_distances(x, y):
-    """Return the squared distances of the rows of x, [N, D], from those of y, [M, D]: [N, M] float64."""
+    """Return the squared distances between the rows of x, [N, D], and of y, [M, D]: [N, M] float64."""
     x, y = x.astype(np.float64), y.astype(np.float64)
     products = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2.0 * (x @ y.T)
     return np.maximum(products, 0.0)

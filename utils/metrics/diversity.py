@@ -1,23 +1,23 @@
-"""Whether samples are varied, by features [N, D] of them and of real images.
+"""The diversity of samples, measured by features [N, D] of samples and of real images.
 
-The number of distinct samples is the Vendi score, Friedman & Dieng 2022, arXiv 2210.02410. Classes that samples no
-longer show are counted as "number of statistically different bins" counts bins, Richardson & Weiss 2018, arXiv
-1805.12462: here a bin is a class of the real images, to which a linear classifier assigns the samples.
+The number of distinct samples is the Vendi score, Friedman & Dieng 2022, arXiv 2210.02410. Missing classes are found as
+in "number of statistically different bins", Richardson & Weiss 2018, arXiv 1805.12462: a bin is a class of the real
+images here, and a linear classifier assigns the samples to the classes.
 """
 
 import numpy as np
 
 from utils.metrics.distances import squared_distances
 
-MAX_FEATURES = 1024  # features of a set that are looked at: the time grows with the cube
-MIN_CLASS_IMAGES = 8  # real images of a class for whether samples show it to be told
-RECOGNISED = 0.7  # the share of a class's real images that the classifier must recognize, for the same
-_STIFFNESS = 0.1  # of the classifier: the ridge penalty as a share of the mean squared length of features
+MAX_ROWS = 1024  # rows of features that are used: the time grows with the cube
+MIN_CLASS_IMAGES = 8  # minimum real images per class
+_MIN_RECALL = 0.7  # minimum fraction of a class's real images that the classifier recognizes
+_RIDGE = 0.1  # ridge penalty of the classifier, relative to the mean squared length of features
 
 
 def median_nn_distance(features):
-    """Return the median distance of features from the nearest others; 0 for a single one."""
-    features = features[:MAX_FEATURES]
+    """Return the median distance between features [N, D] and their nearest neighbors; 0 for N = 1."""
+    features = features[:MAX_ROWS]
     if len(features) < 2:
         return 0.0
     distances = squared_distances(features, features)
@@ -26,11 +26,12 @@ def median_nn_distance(features):
 
 
 def vendi_score(features, width):
-    """Return how many of the N features are distinct, 1 to N: those nearer to each other than `width` hardly count.
+    """Return the number of distinct features, 1 to N: features much nearer to each other than `width` count as one.
 
-    It is exp of the entropy of the eigenvalues of K / N, K = exp(-distance^2 / (2 width^2)). NaN without a width.
+    It is exp of the entropy of the eigenvalues of K / N, K = exp(-distance^2 / (2 width^2)). features: [N, D]. NaN if
+    width is 0, or if a feature is NaN or infinite.
     """
-    features = features[:MAX_FEATURES]
+    features = features[:MAX_ROWS]
     if not width or not np.isfinite(features).all():
         return float("nan")
     kernel = np.exp(-squared_distances(features, features) / (2.0 * width**2))
@@ -39,37 +40,37 @@ def vendi_score(features, width):
     return float(np.exp(-(values * np.log(values)).sum()))
 
 
-def shares_of_classes(reals, labels, fakes):
-    """Return {label: (share of the samples, share of the real images)}, for the classes that can be told apart.
+def class_fractions(reals, labels, fakes):
+    """Return {label: (fraction of the samples, fraction of the real images)} for the classes that can be recognized.
 
-    reals, fakes: features, [N, D] and [M, D]. labels: [N] int32, the classes of the real images, -1 for none.
+    reals, fakes: features, [N, D] and [M, D]. labels: [N] int32, the classes of the real images, -1 for none. A class
+    is left out if it has fewer than MIN_CLASS_IMAGES, or if a classifier does not recognize its real images.
     """
-    reals, labels = reals[:MAX_FEATURES], labels[:MAX_FEATURES]
+    reals, labels = reals[:MAX_ROWS], labels[:MAX_ROWS]
     classes, rows = np.unique(labels, return_inverse=True)
     if len(classes) < 2 or not (np.isfinite(reals).all() and np.isfinite(fakes).all() and np.ptp(reals, axis=0).any()):
         return {}
-    reals, fakes = reals.astype(np.float64), fakes.astype(np.float64)
-    of_reals, of_fakes = _classified(reals, rows, fakes)
-    shares = {}
-    for i, label in enumerate(classes):
-        members = rows == i
-        if label >= 0 and members.sum() >= MIN_CLASS_IMAGES and np.mean(of_reals[members] == i) >= RECOGNISED:
-            shares[int(label)] = float(np.mean(of_fakes == i)), float(np.mean(members))
-    return shares
+    predicted_reals, predicted_fakes = _classify(reals.astype(np.float64), rows, fakes.astype(np.float64))
+    is_right = predicted_reals == rows
+    return {
+        int(label): (float(np.mean(predicted_fakes == i)), float(np.mean(rows == i)))
+        for i, label in enumerate(classes)
+        if label >= 0 and np.sum(rows == i) >= MIN_CLASS_IMAGES and np.mean(is_right[rows == i]) >= _MIN_RECALL
+    }
 
 
-def _classified(reals, rows, fakes):
-    """Return the classes of the real images, each by a classifier that was fitted to the others, and of the samples.
+def _classify(reals, rows, fakes):
+    """Return the predicted classes of the real images, by leave-one-out, and of the samples: [N] and [M].
 
     rows: [N], the classes, 0 to C - 1. The classifier is ridge regression to one column per class, classes weighted
-    equally: with a = (K + p I)^-1 t, image i is left out by t - a / diag((K + p I)^-1).
+    equally: with a = (K + p I)^-1 t, the prediction for image i without image i is t - a / diag((K + p I)^-1).
     """
     weights = 1.0 / np.sqrt(np.bincount(rows)[rows])[:, None]
     targets = np.eye(rows.max() + 1)[rows]
     mean = (reals * weights**2).sum(axis=0) / (weights**2).sum()
     weighted = (reals - mean) * weights
     kernel = weighted @ weighted.T
-    penalty = _STIFFNESS * np.trace(kernel) / len(kernel)
+    penalty = _RIDGE * np.trace(kernel) / len(kernel)
     inverse = np.linalg.inv(kernel + penalty * np.eye(len(kernel)))
     centered = targets - 1.0 / targets.shape[1]
     coefficients = inverse @ (centered * weights)

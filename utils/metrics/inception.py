@@ -1,8 +1,8 @@
-"""The Inception network of 2015, from a frozen TensorFlow graph that the user names.
+"""The Inception network of 2015, read from the user's frozen TensorFlow graph.
 
-Published FIDs use this network, Szegedy et al. 2015, arXiv 1512.00567. Its file is called
-classify_image_graph_def.pb in the archive that it was published in, and inception-2015-12-05.pb elsewhere. The features
-are the output of its last pooling layer, pool_3. The graph itself resizes images to 299x299.
+Published FIDs use this network, Szegedy et al. 2015, arXiv 1512.00567. Its file is classify_image_graph_def.pb in the
+archive of its publication, and inception-2015-12-05.pb elsewhere. The features are the output of its last pooling
+layer, pool_3. The graph itself resizes images to 299x299.
 """
 
 import tensorflow.compat.v1 as tf
@@ -10,14 +10,14 @@ import tensorflow.compat.v1 as tf
 from utils.errors import UserError, reason_of
 
 INPUT, OUTPUT = "ExpandDims:0", "pool_3:0"  # [N, H, W, 3] float32 in 0..255; [N, 1, 1, 2048]
-FILE = "classify_image_graph_def.pb (or inception-2015-12-05.pb, as it is also called)"
+FILE = "classify_image_graph_def.pb (also called inception-2015-12-05.pb)"
 WHERE = (
     f"inception_graph must name the file of the Inception network, {FILE}, which is in the archive "
     "inception-2015-12-05.tgz of TensorFlow's image models; nothing is downloaded"
 )
 
-# A graph is a program, which can write files and call Python: only what a network for images consists of is admitted.
-ADMITTED = frozenset((
+# A graph is a program, which can write files and call Python: only operations of image networks are allowed.
+ALLOWED = frozenset((
     "Add", "AddN", "AddV2", "AvgPool", "BatchNormWithGlobalNormalization", "BiasAdd", "Cast", "CheckNumerics",
     "Concat", "ConcatV2", "Const", "Conv2D", "DecodeJpeg", "DepthwiseConv2dNative", "Div", "ExpandDims",
     "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "Identity", "LRN", "MatMul", "Maximum", "MaxPool",
@@ -28,7 +28,7 @@ ADMITTED = frozenset((
 
 
 def read(path):
-    """Return the bytes of the file; raise UserError if that fails."""
+    """Return the bytes of the file; raise UserError if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -37,22 +37,21 @@ def read(path):
 
 
 def features(images, data, path):
-    """Return the network's features of images; raise UserError if `data` is not a graph of such a network.
+    """Return the network's features of images, [N, D] float32; raise UserError if `data` is not a graph of Inception.
 
-    images: [N, H, W, 3] float32 in 0..255. data: the bytes of the file `path`. Returns [N, D] float32.
+    images: [N, H, W, 3] float32 in 0..255. data: the bytes of the file `path`.
     """
     try:
         definition = tf.GraphDef.FromString(data)
         operations = {node.op for node in definition.node}
-        if definition.library.function:
-            operations.add(f"function {definition.library.function[0].signature.name}")
-        refused = sorted(operations - ADMITTED)
+        operations |= {f"function {function.signature.name}" for function in definition.library.function}
+        refused = sorted(operations - ALLOWED)
         if refused:
             raise UserError(
                 f"inception_graph = {path} is refused: it contains the operation {', '.join(refused[:3])}, which a "
                 f"network for images does not need; name the file {FILE}, or set it to ''"
             )
-        # The input tensor is replaced, not fed: its own shape is that of a single image.
+        # Replace the input tensor instead of feeding it: its shape allows only a single image.
         (output,) = tf.import_graph_def(definition, {INPUT: images}, [OUTPUT], name="")
         return tf.reshape(output, [tf.shape(images)[0], -1])
     except UserError:

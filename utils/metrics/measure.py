@@ -1,19 +1,26 @@
-"""Measure a generator: compare its samples with as many real images, by every metric in registry.METRICS."""
+"""Measure a generator: compare its samples with the same number of real images, by every metric in registry.METRICS."""
 
-import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from utils.data.batches import EpochShuffle
 from utils.metrics import diversity, features, ms_ssim, registry
-from utils.metrics.image_set import ImageSet
 from utils.metrics.nearest import CopyDetector
 from utils.output.alpha import composite
 from utils.output.images import center_crop
 from utils.sampling import latents
 
-ENOUGH_FOR_FID = 2048  # images, from which on an FID is comparable with published ones
+MS_SSIM_IMAGES = 64  # images of a set from which its MS-SSIM is computed
+
+
+class ImageSet(NamedTuple):
+    """Images to be compared, and what the metrics derive from them."""
+
+    images: np.ndarray  # [N, H, W, C] uint8
+    ms_ssim: float  # how similar neighboring images are
+    features: Any = None  # [N, D] float32; None without a network
+    copies: Any = None  # the nearest.CopyDetector; only of the real images
 
 
 class Measured(NamedTuple):
@@ -22,70 +29,65 @@ class Measured(NamedTuple):
     values: dict  # {name of a metric: float}
     reals: ImageSet
     fakes: ImageSet
-    shares: dict  # {class: (share of the samples, share of the real images)}, of those classes that can be told apart
+    class_fractions: dict  # {class: (fraction of the samples, fraction of the real images)}, if it can be recognized
 
 
 class Measurer:
-    """Measures samples of the same z each time against the same real images each time."""
+    """Measures samples of the same z against the same real images each time."""
 
     def __init__(self, dataset, settings, count, network=None):
-        """dataset: data.ImageDataset; count: how many to compare, fewer if there are fewer images;
+        """dataset: the data.ImageDataset. count: the number of images to compare; if there are fewer, all of them.
 
-        network: the features.Network that features come from, or None.
+        network: the features.Network or Patches that computes features, or None.
         """
         run, shape = settings.run, settings.network
-        dataset, n = dataset.composite_on(run.background), len(dataset.labels)
-        self.count = min(count, n)
-        # In random order: neighbors in a folder may be alike.
-        self._indices = EpochShuffle(n, run.seed).take(0, self.count)
-        self._dataset, self._run, self._reals = dataset, run, None
+        self._dataset, self._run = dataset.composite_on(run.background), run
+        self.count = min(count, len(dataset.labels))
+        # Random order, because neighbors in a folder may be similar.
+        self._indices = EpochShuffle(len(dataset.labels), run.seed).take(0, self.count)
         self._size = shape.height, shape.width
         self.labels = dataset.labels[self._indices]
         self._z = latents.noise(run.seed, latents.MEASURING, self.count, shape.z_dim)
-        self._ms_ssim = ms_ssim.MsSsim((*self._size, dataset.records.shape[3]))
+        self._ms_ssim = ms_ssim.MsSsim((*self._size, self._dataset.records.shape[3]))
         self.network, self.kind = network, network.kind if network else features.NONE
         self.metrics = registry.available(self.kind)
+        self._reals = None
         recipe = (self.count, run.crop, run.load_size, run.background, network and network.identity)
-        # What is compared: only values of the same comparison rank checkpoints. Checkpoints contain it.
+        # Only values of the same comparison rank checkpoints, which contain this text.
         self.comparison = " ".join([dataset.fingerprint, *map(str, recipe)])
 
     def reals(self):
-        """Return the real images, [N, H, W, C] uint8: the centers, if records are larger; C 1 or 3."""
-        return self._real_set().images
-
-    def _real_set(self):
+        """Return the ImageSet of the real images: their centers, if records are larger; C 1 or 3."""
         if self._reals is None:
             images = center_crop(self._dataset.records.take(self._indices), *self._size)
-            if self.network:
+            if self.kind == features.PATCHES:
                 self.network.fit(images)
-            cached = functools.partial(features.cached, self.network, folder=self._run.cache_dir)
-            self._reals = ImageSet(images, self._ms_ssim, cached, CopyDetector(self._dataset.records))
+            copies = CopyDetector(self._dataset.records, self._size)
+            self._reals = self._image_set(images, self.cached_features)._replace(copies=copies)
         return self._reals
+
+    def cached_features(self, images):
+        """Return the features of real images, [N, H, W, C] uint8, from the cache if it has them: [N, D] float32."""
+        return features.cached(self.network, images, self._run.cache_dir)
+
+    def _image_set(self, images, compute_features):
+        ms_ssim_value = self._ms_ssim(images[:MS_SSIM_IMAGES])
+        return ImageSet(images, ms_ssim_value, compute_features(images) if self.network else None)
 
     def __call__(self, generator):
         """Measure samples of a Generator with its present weights; return the Measured."""
-        labels = np.maximum(self.labels, 0)  # the classes of the real images; ignored by an unconditional network
+        labels = np.maximum(self.labels, 0)  # classes of the real images; an unconditional network ignores them
         batches = generator.batches(self._z, labels)
         samples = np.concatenate([composite(batch, self._run.background) for batch in batches])
-        reals, fakes = self._real_set(), ImageSet(samples, self._ms_ssim, self.network)
+        reals, fakes = self.reals(), self._image_set(samples, self.network)
         values = {metric.name: metric.compute(reals, fakes) for metric in self.metrics}
-        return Measured(values, reals, fakes, self._shares(reals, fakes))
-
-    def _shares(self, reals, fakes):
-        if not self.network:
-            return {}
-        shares = diversity.shares_of_classes(reals.features, self.labels, fakes.features)
-        return {self._dataset.classes[label]: share for label, share in shares.items()}
+        fractions = diversity.class_fractions(reals.features, self.labels, fakes.features) if self.network else {}
+        names = self._dataset.classes
+        return Measured(values, reals, fakes, {names[label]: fraction for label, fraction in fractions.items()})
 
     def protocol(self):
-        """Return the line that says how the values were measured: without it they are not comparable."""
+        """Return one line on how the values were measured: values are comparable only if it is the same."""
         (height, width), run, scales = self._size, self._run, len(ms_ssim.scales(min(self._size)))
         line = f"N = {self.count} samples against {self.count} images, {height}x{width}, crop = {run.crop}, "
         line += f"mirror = {run.mirror}; MS-SSIM over {scales} scale{'' if scales == 1 else 's'}"
-        if self.network:
-            line += f"; {self.network.describe(height, width)}"
-            if self.network.kind == features.INCEPTION and self.count < ENOUGH_FOR_FID:
-                line += f"; with N < {ENOUGH_FOR_FID} FID is biased high: compare it only at the same N"
-            if self.network.kind == features.EFFICIENTNET:
-                line += "; their distances are not FID and KID: compare them only at the same N"
-        return line
+        return line + (f"; {self.network.description}" if self.network else "")

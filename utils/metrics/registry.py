@@ -1,142 +1,150 @@
-"""The metrics: what is measured of samples, by which networks, and what counts as better.
+"""The metrics: what is measured of samples, by which networks, and which values rank checkpoints.
 
 To add a metric, write a function and a row of METRICS: history.csv, TensorBoard, `evaluate` and best_metric follow.
 """
 
+import math
 from typing import Callable, NamedTuple, Optional, Tuple
 
+from utils.errors import UserError
 from utils.metrics import distances
-from utils.metrics.features import EFFICIENTNET, INCEPTION, PATCHES
-from utils.metrics.sliced_wasserstein import Descriptors
+from utils.metrics.diversity import median_nn_distance, vendi_score
+from utils.metrics.features import EFFICIENTNET, INCEPTION, INSTALL, PATCHES
 
 LOWER, HIGHER = "lower is better", "higher is better"
-COPIES_OF = 64  # samples, that copies are searched of
+COPY_SAMPLES = 64  # samples that are compared with training images
 
 
 class Metric(NamedTuple):
     """A row of the table of metrics."""
 
-    name: str  # in history.csv, in TensorBoard as quality/<name>, in what `evaluate` prints, and for best_metric
-    compute: Callable  # (reals, fakes), a ImageSet each -> float
+    name: str  # in history.csv, in TensorBoard as quality/<name>, in the output of `evaluate`, and for best_metric
+    compute: Callable  # (reals, fakes), a measure.ImageSet each, of the same number of images -> float
     better: str = ""  # LOWER, HIGHER, or "" if it depends on the images
-    # For choosing the best checkpoint: a value that is worse than the best one so far by no more than this share of it
-    # counts as equally good, and the later checkpoint wins, since it has trained longer. None: not for choosing.
+    # A checkpoint counts as equally good if its value is worse than the best value so far by at most this fraction; it
+    # then becomes the best checkpoint, since it has trained longer. None: the metric does not rank checkpoints.
     tolerance: Optional[float] = None
-    coarse: bool = False  # whether it detects that samples get worse, but hardly that good samples get better
-    needs: Tuple[str, ...] = ()  # the networks with any of which it is measured; (): without a network
-    reference: Optional[Callable] = None  # (Measured) -> str: what to compare the value with
+    needs: Tuple[str, ...] = ()  # the networks that it can use; (): it needs none
+    reference: Optional[Callable] = None  # (measure.Measured) -> str: values to compare the value with
+
+    def improves(self, value, best):
+        """Return whether a value is better than `best`."""
+        return math.isfinite(value) and self._sign * value < self._sign * best
+
+    def is_as_good(self, value, best):
+        """Return whether a value is better than `best`, or equal to it within the tolerance."""
+        return math.isfinite(value) and self._sign * value <= self._sign * best + self.tolerance * abs(best)
+
+    @property
+    def _sign(self):
+        return -1 if self.better == HIGHER else 1
 
 
-def swd(reals, fakes):
-    """Sliced Wasserstein distance: how different small patches are, from fine detail to coarse."""
-    return reals.descriptors.distance(fakes.descriptors)
-
-
-def swd_reference(measured):
-    """Give the swd of real against real images, which needs two halves, and that of as many samples."""
-    images = (measured.reals.images, measured.fakes.images)
-    return _of_halves(*images, lambda a, b: Descriptors(a).distance(Descriptors(b)))
-
-
-def _of_halves(reals, fakes, distance):
-    """Say what a distance is between half of the real images and as many samples, and between two such halves."""
-    half = len(reals) // 2
-    if not half:
-        return ""
-    first, second, fakes = reals[:half], reals[half : 2 * half], fakes[:half]
-    return f"at N = {half} it is {distance(first, fakes):.4f}, and {distance(first, second):.4f} for real against real"
-
-
-def ms_ssim_of_samples(reals, fakes):
-    """MS-SSIM: how alike neighboring samples are."""
+def ms_ssim(reals, fakes):
+    """MS-SSIM: how similar neighboring samples are."""
     return fakes.ms_ssim
 
 
 def ms_ssim_reference(measured):
-    """Give the MS-SSIM of real images."""
+    """Return the MS-SSIM of the real images, as text."""
     return f"real images: {measured.reals.ms_ssim:.4f}; 1 = all samples are the same"
 
 
 def frechet_distance(reals, fakes):
-    """Frechet distance of features: how different images are in content and variety. Of Inception's it is FID."""
+    """Frechet distance of features: how different images are in content and diversity. FID, if they are Inception's."""
     return distances.frechet_distance(reals.features, fakes.features)
 
 
 def frechet_distance_reference(measured):
-    """Give the distance of real against real images, which needs two halves, and that of as many samples."""
-    return _of_halves(measured.reals.features, measured.fakes.features, distances.frechet_distance)
+    """Return the distance of half of the real images from samples, and from the other half, as text."""
+    reals, half = measured.reals.features, len(measured.reals.features) // 2
+    others = measured.fakes.features[:half], reals[half : 2 * half]
+    fake_distance, real_distance = (distances.frechet_distance(reals[:half], other) for other in others)
+    return f"at N = {half} it is {fake_distance:.4f}; real vs. real: {real_distance:.4f}"
 
 
 def kernel_distance(reals, fakes):
-    """Kernel distance of features: the same by another formula, without a bias of N. Of Inception's it is KID."""
+    """Kernel distance of features: similar, but without a bias at small N. KID, if they are Inception's."""
     return distances.kernel_distance(reals.features, fakes.features)
 
 
 def precision(reals, fakes):
-    """Share of samples within the manifold of the real images, by features: are samples realistic?"""
-    return distances.share_within(fakes.features, reals.features)
+    """Fraction of samples within the manifold of the real images, by features: are samples realistic?"""
+    return distances.fraction_within(fakes.features, reals.features)
 
 
 def recall(reals, fakes):
-    """Share of real images within the manifold of the samples, by features: are samples varied?"""
-    return distances.share_within(reals.features, fakes.features)
+    """Fraction of real images within the manifold of the samples, by features: are samples diverse?"""
+    return distances.fraction_within(reals.features, fakes.features)
 
 
 def distinct(reals, fakes):
-    """Number of distinct samples, by features, over that of real images: is the variety as large?"""
-    width = 0.5 * reals.median_nn_distance
-    return fakes.vendi_score(width) / reals.vendi_score(width)
+    """Number of distinct samples, by features, over the number of distinct real images: are samples as diverse?"""
+    width = 0.5 * median_nn_distance(reals.features)
+    return vendi_score(fakes.features, width) / vendi_score(reals.features, width)
 
 
 def copies(reals, fakes):
-    """Share of samples that are training images, perhaps with noise: has the generator memorized them?"""
-    return reals.copies.share(fakes.images[:COPIES_OF])
+    """Fraction of samples that are training images, perhaps with noise: has the generator memorized them?"""
+    return reals.copies.fraction(fakes.images[:COPY_SAMPLES])
 
 
-# The tolerances: with 2% the chosen checkpoints' samples were, by another network, at most 5% farther from the images
-# than the best ones of the run, on three sets (docs/results.md). swd is coarser, since it sees only small patches: in
-# an hour on pics/ it was lowest after 7 minutes and later up to 19% higher, while samples became far better. If only a
-# quarter of them are distinct, it is a third higher or more.
+# With a tolerance of 2%, samples of the chosen checkpoints were, by a different network, at most 5% farther from the
+# images than the best ones of the run, on three data sets (docs/results.md).
+# best_metric = 'auto' means the first row that is measured and has a tolerance.
 METRICS = (
-    Metric("swd", swd, LOWER, tolerance=0.25, coarse=True, reference=swd_reference),
-    Metric("ms_ssim", ms_ssim_of_samples, reference=ms_ssim_reference),
-    Metric("fid", frechet_distance, LOWER, 0.05, needs=(INCEPTION,), reference=frechet_distance_reference),
-    Metric("kid", kernel_distance, LOWER, tolerance=0.05, needs=(INCEPTION,)),
+    Metric("ms_ssim", ms_ssim, reference=ms_ssim_reference),
+    Metric("fid", frechet_distance, LOWER, 0.05, (INCEPTION,), frechet_distance_reference),
+    Metric("kid", kernel_distance, LOWER, 0.05, (INCEPTION,)),
     Metric("precision", precision, HIGHER, needs=(EFFICIENTNET, INCEPTION)),
     Metric("recall", recall, HIGHER, needs=(EFFICIENTNET, INCEPTION)),
-    # Named apart from fid and kid: values by another network must not be taken for those.
-    Metric(
-        "frechet_distance",
-        frechet_distance,
-        LOWER,
-        tolerance=0.02,
-        needs=(EFFICIENTNET,),
-        reference=frechet_distance_reference,
-    ),
-    Metric("kernel_distance", kernel_distance, LOWER, tolerance=0.05, needs=(EFFICIENTNET,)),
-    Metric(
-        "patch_distance",
-        frechet_distance,
-        LOWER,
-        tolerance=0.02,
-        needs=(PATCHES,),
-        reference=frechet_distance_reference,
-    ),
+    # Not named fid and kid, because values of different networks are not comparable.
+    Metric("frechet_distance", frechet_distance, LOWER, 0.02, (EFFICIENTNET,), frechet_distance_reference),
+    Metric("kernel_distance", kernel_distance, LOWER, 0.05, (EFFICIENTNET,)),
+    Metric("patch_distance", frechet_distance, LOWER, 0.02, (PATCHES,), frechet_distance_reference),
     Metric("distinct", distinct, HIGHER, needs=(EFFICIENTNET, INCEPTION, PATCHES)),
     Metric("copies", copies, LOWER),
 )
 
 
 def columns():
-    """Return the names of the metrics, in order: the columns of history.csv that measuring fills."""
+    """Return the names of the metrics, in order: their columns in history.csv."""
     return tuple(metric.name for metric in METRICS)
 
 
-def get_metric(name):
-    """Return the Metric of this name."""
-    return next(metric for metric in METRICS if metric.name == name)
-
-
 def available(network):
-    """Return the metrics that can be measured with a network: features.INCEPTION, EFFICIENTNET, PATCHES or NONE."""
+    """Return the metrics that can be measured with a kind of network: INCEPTION, EFFICIENTNET, PATCHES or NONE."""
     return [metric for metric in METRICS if not metric.needs or network in metric.needs]
+
+
+def resolve_metric(run, network):
+    """Return the Metric that best_metric means; None if it is 'auto' and no measured metric ranks checkpoints.
+
+    network: the kind of network that is used. Raise UserError if best_metric does not rank checkpoints or cannot be
+    measured with this network, or if stop_when_stale has no metric.
+    """
+    ranking = {metric.name: metric for metric in METRICS if metric.tolerance is not None}
+    measured = [metric for metric in available(network) if metric.name in ranking]
+    name, cure = run.best_metric, "or best_metric = 'auto', in params.py"
+    if name == "auto" and run.stop_when_stale and not measured:
+        raise UserError(
+            f"stop_when_stale = {run.stop_when_stale} has no effect with metrics_network = {network!r}, by which no "
+            "checkpoint is the best; set stop_when_stale = 0, or metrics_network = 'auto', in params.py"
+        )
+    if name == "auto":
+        return measured[0] if measured else None
+    if name == "swd":
+        raise UserError(
+            "best_metric = 'swd' was removed in version 0.12, because it does not follow the quality of samples; set "
+            f"best_metric = 'patch_distance' and metrics_network = 'patches', {cure}"
+        )
+    if name not in ranking:
+        raise UserError(f"best_metric = {name!r} is invalid; expected one of auto, {', '.join(ranking)}")
+    if ranking[name] not in measured:
+        needed = ranking[name].needs[0]
+        hint = {INCEPTION: " and inception_graph", EFFICIENTNET: f" after {INSTALL}"}.get(needed, "")
+        raise UserError(
+            f"best_metric = {name!r} needs metrics_network = {needed!r}, but {network!r} is used; set metrics_network "
+            f"= {needed!r}{hint}, {cure}"
+        )
+    return ranking[name]

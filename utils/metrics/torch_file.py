@@ -1,76 +1,66 @@
-"""Read the tensors of a file that `torch.save` wrote in its format of before 1.6, without torch.
+"""Read the tensors of a file that `torch.save` wrote in its format before version 1.6, without torch.
 
-The file is four pickles (a magic number, a version, facts about the machine, and the table of tensors, whose numbers
-are named by a key), a pickled list of the keys, and for each key a count and the numbers themselves. A pickle may call
-any function that it names, so only those three are admitted of which a table of tensors is made.
+The file is five pickles (a magic number, a version, facts about the machine, the table of tensors, and a list of keys),
+then for each key a count and the numbers themselves. Unpickling calls any function that a pickle names, so only the
+functions that a table of tensors needs are allowed.
 """
 
 import collections
 import io
 import pickle
-import struct
 
 import numpy as np
 
 _MAGIC, _VERSION = 0x1950A86A20F9469CFC6C, 1001
-_TYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
 def read_tensors(data):
-    """Return the tensors in the bytes of such a file, {name: array}, float32 or int64.
+    """Return the tensors in the bytes of a file, {name: array}, float32 or int64.
 
-    Raise ValueError if it is not such a file, is incomplete, or contains anything but tensors of these types.
+    Raise ValueError if the file has a different format, is incomplete, or contains anything but tensors of these types.
     """
     file = io.BytesIO(data)
     try:
-        if (_Tensors(file).load(), _Tensors(file).load()) != (_MAGIC, _VERSION):
+        if (_Unpickler(file).load(), _Unpickler(file).load()) != (_MAGIC, _VERSION):
             raise ValueError("not a file of torch.save before 1.6")
-        _Tensors(file).load()
-        table = _Tensors(file).load()
-        storages = dict.fromkeys(_Tensors(file).load())
-        types = {tensor.key: tensor.type for tensor in table.values()}
-        for key in storages:
-            (count,) = struct.unpack("<q", file.read(8))
-            numbers = file.read(count * types[key].itemsize)
-            storages[key] = np.frombuffer(numbers, types[key], count)
-        return {name: tensor.of(storages[tensor.key]) for name, tensor in table.items()}
+        _, table, keys = (_Unpickler(file).load() for _ in range(3))
+        types = {key: dtype for (dtype, key), *_ in table.values()}
+        storages = {}
+        for key in keys:
+            count = int.from_bytes(file.read(8), "little")
+            storages[key] = np.frombuffer(file.read(count * types[key].itemsize), types[key], count)
+        return {name: _array(storages[key], *layout) for name, ((_, key), *layout) in table.items()}
     except ValueError:
         raise
     except Exception as error:  # unpickling damaged bytes may raise anything
         raise ValueError(f"damaged: {type(error).__name__}")
 
 
-class _Tensor:
-    """A tensor whose numbers are yet to be read."""
-
-    def __init__(self, storage, offset, shape, strides, *_):
-        self.type, self.key = storage
-        self._offset, self._shape, self._strides = offset, tuple(shape), tuple(strides)
-
-    def of(self, storage):
-        """Return the array, from the 1-D array of its numbers."""
-        last = self._offset + sum((n - 1) * stride for n, stride in zip(self._shape, self._strides))
-        if min(self._offset, *self._strides, 0) < 0 or last >= len(storage):
-            raise ValueError("a tensor is larger than its numbers")
-        strides = [stride * storage.itemsize for stride in self._strides]
-        view = np.lib.stride_tricks.as_strided(storage[self._offset :], self._shape, strides)
-        return np.ascontiguousarray(view).reshape(self._shape)
+def _array(storage, offset, shape, strides):
+    """Return an array of these numbers, [count]; numpy raises ValueError if the array would exceed them."""
+    size = storage.itemsize
+    return np.ndarray(shape, storage.dtype, storage, offset * size, [stride * size for stride in strides]).copy()
 
 
-_ADMITTED = {
+def _tensor(storage, offset, shape, strides, *_):
+    return storage, offset, shape, strides
+
+
+_ALLOWED = {
     ("collections", "OrderedDict"): collections.OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
-    **{("torch", name): dtype for name, dtype in _TYPES.items()},
+    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    ("torch", "FloatStorage"): np.dtype("<f4"),
+    ("torch", "LongStorage"): np.dtype("<i8"),
 }
 
 
-class _Tensors(pickle.Unpickler):
-    """Unpickles tables of tensors, and refuses everything else by name."""
+class _Unpickler(pickle.Unpickler):
+    """Unpickles tables of tensors; refuses everything else, and names it."""
 
     def find_class(self, module, name):
-        if (module, name) not in _ADMITTED:
+        if (module, name) not in _ALLOWED:
             raise ValueError(f"it contains {module}.{name}, which is not a tensor")
-        return _ADMITTED[module, name]
+        return _ALLOWED[module, name]
 
     def persistent_load(self, pid):
         kind, dtype, key = pid[:3]

@@ -1,8 +1,8 @@
-"""Images with an alpha channel: [..., 4] uint8. All others are returned as they are.
+"""Images with an alpha channel: [..., 4] uint8. Other images are returned unchanged.
 
-In this program colors are premultiplied by alpha: a transparent pixel has no color, so none bleeds into its
-neighbors when images are resized, and none is learned (Porter & Duff 1984, "Compositing digital images"). A network's
-colors may exceed its alpha; they are bounded by it. Colors in PNG files are straight: not multiplied.
+In this program colors are premultiplied by alpha: a transparent pixel has no color, so no color bleeds into its
+neighbors when images are resized, and none is learned (Porter & Duff 1984, "Compositing digital images"). Colors that a
+network draws may exceed their alpha, which then bounds them. PNG files have straight colors: not multiplied.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from PIL import ImageColor
 
 
 def unpremultiply(images):
-    """Return premultiplied images with straight colors, as PNG files have them; 0 where nothing is opaque."""
+    """Return premultiplied images with straight colors, as in PNG files; the colors of transparent pixels are 0."""
     if images.shape[-1] != 4:
         return images
     colors, alpha = _parts(images)
@@ -19,7 +19,7 @@ def unpremultiply(images):
 
 
 def premultiply(images):
-    """Return straight images with premultiplied colors, which undoes `unpremultiply` exactly."""
+    """Return images of straight colors with premultiplied ones; this undoes `unpremultiply` exactly."""
     if images.shape[-1] != 4:
         return images
     colors, alpha = _parts(images)
@@ -36,5 +36,5 @@ def composite(images, background):
 
 
 def _parts(images):
-    """Return colors and alpha, uint16, in which the product of two of them fits."""
+    """Return colors and alpha as uint16, which can hold the product of two of them."""
     return np.uint16(images[..., :3]), np.uint16(images[..., 3:])

@@ -17,23 +17,25 @@ _STRIP = 12  # images in a strip
 _BAND = 12  # pixels: height of a line of text above or below an image
 
 
-def animated(frames, format, milliseconds):
-    """Return an animation that repeats for ever, bytes; b'' if Pillow was built without this format.
+def animate(frames, format, milliseconds):
+    """Return an animation of frames, bytes; see `to_pil_frames` and `encode`."""
+    return encode(to_pil_frames(frames, format), format, milliseconds)
 
-    frames: images [H, W, C] uint8 of equal shapes, C 1 or 3. format: 'GIF' or 'WEBP'. milliseconds: of each
-    frame, or a list.
+
+def to_pil_frames(frames, format):
+    """Return images as `encode` takes them; a GIF's get palettes of 256 colors, which is most of its work.
+
+    frames: images [H, W, C] uint8 of equal shapes, C 1 or 3. format: 'GIF' or 'WEBP'.
     """
-    return encoded(images_of(frames, format), format, milliseconds)
-
-
-def images_of(frames, format):
-    """Return the frames as images that `encoded` takes: for a GIF with 256 colors, which is most of its work."""
     images = [_rgb(frame) for frame in frames]
     return [image.convert("P", palette=Image.ADAPTIVE) for image in images] if format == "GIF" else images
 
 
-def encoded(images, format, milliseconds):
-    """Return the animation of images that `images_of` has made; see `animated`."""
+def encode(images, format, milliseconds):
+    """Return an animation that repeats forever, bytes; b'' if Pillow was built without this format.
+
+    images: from `to_pil_frames` of this format. milliseconds: of each frame, or a list.
+    """
     Image.init()
     if format not in Image.SAVE_ALL:
         return b""
@@ -44,39 +46,37 @@ def encoded(images, format, milliseconds):
     return buffer.getvalue()
 
 
-def write_films(path_of, animate):
-    """Write the animations that Pillow can; return their paths.
+def write_films(path, film):
+    """Write the animations that Pillow supports; return their paths.
 
-    path_of: returns the path for an ending. animate: returns the animation, bytes, for a format.
+    path: a function that returns the path for an ending. film: a function that returns the animation, bytes, for a
+    format.
     """
-    paths = []
-    for format in ("GIF", "WEBP"):
-        data = animate(format)
-        if data:
-            paths.append(path_of("." + format.lower()))
-            files.write(paths[-1], data)
-    return paths
+    films = {path(f".{format.lower()}"): film(format) for format in ("GIF", "WEBP")}
+    films = {name: data for name, data in films.items() if data}
+    for name, data in films.items():
+        files.write(name, data)
+    return list(films)
 
 
 def write_mp4(path, frames, milliseconds):
-    """Write an MP4 film; return whether imageio-ffmpeg, which that needs, is installed.
+    """Write an MP4 film; return False if imageio-ffmpeg, which writes it, is not installed.
 
-    frames: as of `animated`; milliseconds: of each.
+    frames: as for `to_pil_frames`; milliseconds: of each.
     """
     if not importlib.util.find_spec("imageio_ffmpeg"):
         return False
     import imageio_ffmpeg
 
-    height, width = frames[0].shape[:2]
     with tempfile.TemporaryDirectory(prefix="dcgan-") as folder:
         part = os.path.join(folder, "film.mp4")
-        # Sizes are even, which is what yuv420p needs; without macro_block_size images would be resized. Some versions
-        # of ffmpeg warn of widths that are not multiples of 16.
+        # yuv420p needs even sizes, which all frames have; without macro_block_size, images would be resized. Some
+        # versions of ffmpeg print warnings for widths that are not multiples of 16.
         options = {"quality": 8, "macro_block_size": 2, "ffmpeg_log_level": "error"}
-        writer = imageio_ffmpeg.write_frames(part, (width, height), fps=1000.0 / milliseconds, **options)
+        writer = imageio_ffmpeg.write_frames(part, _rgb(frames[0]).size, fps=1000.0 / milliseconds, **options)
         writer.send(None)
         for frame in frames:
-            writer.send(np.asarray(_rgb(frame)).tobytes())
+            writer.send(_rgb(frame).tobytes())
         writer.close()
         with open(part, "rb") as file:
             files.write(path, file.read())
@@ -84,7 +84,7 @@ def write_mp4(path, frames, milliseconds):
 
 
 def strip(frames):
-    """Return some of the frames side by side, evenly spaced, from the first one on: [H, W, C] uint8."""
+    """Return up to 12 of the frames side by side, evenly spaced, with the first one: [H, W, C] uint8."""
     chosen = np.linspace(0, len(frames), min(_STRIP, len(frames)), endpoint=False).astype(int)
     return grid(np.stack([frames[i] for i in chosen]), len(chosen))
 
@@ -92,14 +92,14 @@ def strip(frames):
 def with_text(image, text, below=False):
     """Return an image, [H, W, C] uint8, with a line of text above or below it, [H + 12, W, C]; a long text is cut."""
     band, font = Image.new("L", (image.shape[1], _BAND), 255), _font()
-    if not isinstance(font, ImageFont.FreeTypeFont):  # a bitmap font, which has the letters of Latin-1 only
+    if not isinstance(font, ImageFont.FreeTypeFont):  # a bitmap font has the letters of Latin-1 only
         text = text.encode("latin-1", "replace").decode("latin-1")
     ImageDraw.Draw(band).text((1, 0), text, fill=0, font=font)
     band = np.repeat(np.asarray(band)[..., None], image.shape[2], axis=2)
     return np.concatenate([image, band] if below else [band, image])
 
 
-@functools.lru_cache(maxsize=1)  # with FreeType it is read anew at each call, and a grid needs it for every image
+@functools.lru_cache(maxsize=1)  # FreeType reads the font anew at each call, and a grid calls for every image
 def _font():
     try:
         return ImageFont.load_default(size=10)

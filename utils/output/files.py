@@ -9,19 +9,21 @@ import tempfile
 from utils.errors import UserError
 from utils.runtime import filesystem
 
-# What file systems answer that cannot sync files at all, among them some network ones.
+# Errors of file systems that cannot sync files at all, among them some network ones.
 _NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
-def write(path, data):
+def write(path, data, sync=False):
     """Write bytes to `path` so that the name never has only a part of them; raise OSError if that fails.
 
-    Several processes may write the same path at once: the last one wins.
+    sync: wait until they are on the disk. Several processes may write the same path at once: the last one wins.
     """
     part = f"{path}.{secrets.token_hex(4)}.part"
     try:
         with open(part, "xb") as file:
             file.write(data)
+        if sync:
+            fsync_file(part)
         os.replace(part, path)
     except OSError:
         with contextlib.suppress(OSError):
@@ -46,14 +48,13 @@ def make_writable(setting, folder):
     """Create the folder that a setting names and write to it as a test; raise UserError if that fails."""
     try:
         os.makedirs(folder, exist_ok=True)
-        handle, path = tempfile.mkstemp(prefix=".writable-", dir=folder)
-        os.close(handle)  # before it is removed: shares of other systems remove no open file
-        os.remove(path)
+        # Closed before it is removed: file systems shared by other computers may not remove an open file.
+        with tempfile.NamedTemporaryFile(prefix=".writable-", dir=folder):
+            pass
     except OSError as error:
         if os.path.islink(folder) and not os.path.exists(folder):
-            raise UserError(
-                f"{setting} = {folder} is a broken link, to {os.readlink(folder)}; correct or remove the link"
-            )
+            target = os.readlink(folder)
+            raise UserError(f"{setting} = {folder} is a broken link, to {target}; correct or remove the link")
         reason = "it is a file" if os.path.isfile(folder) else error.strerror
         raise UserError(f"{setting} = {folder} cannot be written ({reason}); choose another folder")
 
@@ -69,13 +70,14 @@ def fsync_file(path):
 
 
 def fsync_folder(path):
-    """Wait until the names of the files in a folder are on the disk, where the system can do that: not on Windows.
+    """Wait until the names of the files in a folder are on the disk; Windows cannot do that, and nothing happens.
 
-    Shares of other systems fail in several ways. The files are complete all the same, so that is a warning.
+    File systems shared by other computers fail in several ways. The files are complete all the same, so that a failure
+    is a warning.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    except PermissionError:  # Windows opens no folders; elsewhere it may be writable but not readable
+    except PermissionError:  # Windows opens no folders; on other systems it may be writable but not readable
         return
     try:
         os.fsync(descriptor)

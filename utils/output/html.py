@@ -1,51 +1,43 @@
-"""Web pages that are one file: text is escaped, images, styles and scripts are inside, nothing is requested.
+"""Web pages that are one file: text is escaped, and images, styles and scripts are inside, so nothing is requested.
 
-A Content-Security-Policy in the page lets the browser run these scripts and styles only, by their hashes.
+A Content-Security-Policy allows only the styles and scripts of the page, by their hashes.
 """
 
 import base64
 import hashlib
 import html
 import json
-import os
+import pathlib
 import re
 
-# The folder of what pages share: base.css, and libraries.
-SHARED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "web")
-_SKELETON = os.path.join(SHARED, "page.html")
+SHARED = pathlib.Path(__file__).resolve().parent / "web"  # the folder of base.css, the libraries and the skeleton
 # Styles that scripts set on an element (element.style) are always allowed, style="..." in HTML never is.
 _POLICY = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'", "img-src": "data:"}
 
 
 class Markup(str):
-    """Text that is HTML; any other text is escaped where it comes into a page."""
-
-
-def read(path):
-    """Return the text of a template, style or script; its line ends are \\n, as browsers hash them."""
-    with open(path, encoding="utf-8") as file:
-        return file.read()
+    """Text that is HTML; a page escapes all other text."""
 
 
 def fill(template, **values):
-    """Return a template with {{name}} replaced by the values: as they are if they are Markup, otherwise escaped.
+    """Return a template with each {{name}} replaced by its value, escaped unless it is Markup.
 
-    They may be inside quoted attributes, too. Raise KeyError for a name without a value.
+    A {{name}} may be inside a quoted attribute. Raise KeyError for a name without a value.
     """
-    return Markup(re.sub(r"\{\{(\w+)\}\}", lambda match: _escaped(values[match.group(1)]), template))
+    return Markup(re.sub(r"\{\{(\w+)\}\}", lambda match: _escape(values[match.group(1)]), template))
 
 
-def joined(parts):
-    """Return the parts, each Markup or text to be escaped, on lines of their own."""
-    return Markup("\n".join(map(_escaped, parts)))
+def join(parts):
+    """Return the parts, Markup or text to be escaped, one per line."""
+    return Markup("\n".join(map(_escape, parts)))
 
 
-def _escaped(value):
+def _escape(value):
     return value if isinstance(value, Markup) else html.escape(str(value))
 
 
 def data_block(name, content):
-    """Return `content`, anything that JSON can hold (NaN cannot), as an element with the id `name`.
+    """Return an element with the id `name` that holds JSON; content: anything that JSON can hold (not NaN).
 
     A script reads it by JSON.parse(document.getElementById(name).textContent).
     """
@@ -54,34 +46,31 @@ def data_block(name, content):
 
 
 def data_uri(data, media_type):
-    """Return bytes as a URI, such as for the src of an image; media_type: such as "image/png"."""
+    """Return bytes as a URI, for example for the src of an image; media_type: for example "image/png"."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-def page(title, body, styles=(), scripts=(), sources=None):
+def page(title, body, styles=(), scripts=(), policy=None):
     """Return the text of a page.
 
-    body: Markup. styles, scripts: their texts; a script is run after the body has been read, in strict mode only if it
-    says so itself. sources: {directive: what the Content-Security-Policy allows beside them}, such as
-    {"script-src": "'wasm-unsafe-eval'"}.
+    body: Markup. styles, scripts: their texts. Scripts run after the body is parsed. policy: more directives for the
+    Content-Security-Policy, {directive: sources}, for example {"worker-src": "blob:"}.
     """
-    allowed = dict(_POLICY, **{"style-src": _hashes(styles, "style"), "script-src": _hashes(scripts, "script")})
-    for directive, source in (sources or {}).items():
-        allowed[directive] = f"{allowed.get(directive, '')} {source}".strip()
+    hashes = {"style-src": _hashes(styles, "style"), "script-src": _hashes(scripts, "script")}
+    directives = {**_POLICY, **hashes, **(policy or {})}
     text = fill(
-        read(_SKELETON),
+        (SHARED / "page.html").read_text("utf-8"),
         title=title,
-        policy=Markup("; ".join(f"{directive} {source}" for directive, source in allowed.items() if source)),
+        policy=Markup("; ".join(f"{directive} {sources}" for directive, sources in directives.items() if sources)),
         styles=Markup("\n".join(f"<style>{style}</style>" for style in styles)),
         body=body,
         scripts=Markup("\n".join(f"<script>{script}</script>" for script in scripts)),
     )
-    # Names of files can have characters that UTF-8 lacks.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # file names may have characters that UTF-8 lacks
 
 
 def _hashes(texts, element):
-    """Return the sources that allow these texts; raise ValueError if one of them would end its element."""
+    """Return the sources that allow these texts; raise ValueError if a text would end its element."""
     for text in texts:
         if re.search(f"</?{element}", text, re.IGNORECASE) or "\r" in text:
             raise ValueError(f"a {element} of a page has <{element}, </{element} or a carriage return in it")

@@ -13,7 +13,7 @@ _KEYWORD = "DCGAN"  # the keyword of the text chunk
 
 
 def to_uint8(images):
-    """Turn float images in [-1, 1], of any shape, into uint8 in 0..255, rounded; NaN becomes 0."""
+    """Convert float images in [-1, 1], of any shape, to uint8 in 0..255, rounded; NaN becomes 0."""
     return np.uint8(np.clip(np.nan_to_num(images * 127.5 + 127.5) + 0.5, 0, 255))
 
 
@@ -24,12 +24,12 @@ def center_crop(images, height, width):
 
 
 def averaging_factor(height, width, to):
-    """Return the power of two by which the shorter side becomes `to` to 2 * `to` - 1; 1 if it is smaller."""
+    """Return the power of two that divides the shorter side into `to` to 2 * `to` - 1 pixels; 1 if it is shorter."""
     return 2 ** max(0, (min(height, width) // to).bit_length() - 1)
 
 
 def averaged_down(images, to):
-    """Return images [N, H, W, C] averaged down by their averaging_factor, float32."""
+    """Return images [N, H, W, C] averaged down by their averaging_factor: [N, H / factor, W / factor, C] float32."""
     n, height, width, channels = images.shape
     factor = averaging_factor(height, width, to)
     squares = images.reshape(n, height // factor, factor, width // factor, factor, channels)
@@ -39,7 +39,7 @@ def averaged_down(images, to):
 def blank(count, image_shape, columns=0):
     """Return a white sheet, [rows * H, columns * W, C] uint8, for `count` images [H, W, C], and its columns.
 
-    columns 0: as many as rows, or one more.
+    columns 0: the number of rows, or one more.
     """
     height, width, channels = image_shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
@@ -48,14 +48,14 @@ def blank(count, image_shape, columns=0):
 
 
 def place(sheet, columns, number, image):
-    """Copy an image, [H, W, C] uint8, into cell `number` of a sheet, counted row by row."""
+    """Copy an image, [H, W, C] uint8, into a cell of a sheet; number: of the cell, counted row by row."""
     height, width, _ = image.shape
     top, left = number // columns * height, number % columns * width
     sheet[top : top + height, left : left + width] = image
 
 
 def grid(images, columns=0):
-    """Return a sheet, see `blank`, with the images [N, H, W, C] uint8."""
+    """Return a sheet with the images [N, H, W, C] uint8; columns and shape: as of `blank`."""
     sheet, columns = blank(len(images), images.shape[1:], columns)
     for number, image in enumerate(images):
         place(sheet, columns, number, image)
@@ -63,9 +63,9 @@ def grid(images, columns=0):
 
 
 def png(image, metadata=None):
-    """Return the PNG file, bytes, of an image [H, W, C] uint8 with C 1, 3, or 4: premultiplied.
+    """Return the PNG file, bytes, of an image [H, W, C] uint8; C: 1, 3, or 4, with premultiplied colors.
 
-    metadata: a dict that is written into the file as JSON, and that `read_metadata` reads; None: nothing.
+    metadata: a dict that the file contains as JSON, for `read_metadata`; None: nothing.
     """
     buffer, texts = io.BytesIO(), PngImagePlugin.PngInfo()
     if metadata:
@@ -75,10 +75,10 @@ def png(image, metadata=None):
 
 
 def read_metadata(path):
-    """Return the note in a PNG file, a dict; {} where there is none, or the file cannot be read."""
+    """Return the metadata in a PNG file, a dict; {} if there is none, or the file cannot be read."""
     try:
         with PngImagePlugin.PngImageFile(path) as image:  # Image.open refuses very large ones
             metadata = json.loads(image.info.get(_KEYWORD, "{}"))
-    except (OSError, ValueError, SyntaxError, TypeError):  # SyntaxError: of Pillow, for a broken PNG
+    except (OSError, ValueError, SyntaxError, TypeError):  # SyntaxError: Pillow's, for a broken PNG
         return {}
     return metadata if isinstance(metadata, dict) else {}

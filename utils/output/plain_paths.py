@@ -1,7 +1,8 @@
 """Folders under paths that TensorFlow takes as they are.
 
-It reads some paths as patterns, where [ ] * ? \\ have a meaning, and accepts only valid UTF-8. A folder with any but
-the usual characters in its path is given to it relative to the working directory, or under a temporary link.
+TensorFlow reads some paths as patterns, where [ ] * ? \\ have a meaning, and accepts only valid UTF-8. If the path of a
+folder has other characters than the usual ones, TensorFlow gets its path relative to the working directory, or a
+temporary link to it.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ _USUAL = r"[\w/ .,:=@+~%()-]*" if os.sep == "/" else r"[\w/\\ .,:=@+~%()-]*"
 
 
 def check(setting, folder):
-    """Raise UserError if TensorFlow cannot be given the folder that a setting names."""
+    """Raise UserError if there is no path by which TensorFlow can use the folder that a setting names."""
     try:
         with plain_folder(folder):
             pass
@@ -28,26 +29,23 @@ def check(setting, folder):
 
 @contextlib.contextmanager
 def plain_folder(folder):
-    """Yield a path of `folder`, an absolute one, that TensorFlow takes as it is; valid inside the block.
+    """Yield a path of `folder`, an absolute one, that TensorFlow takes as it is; valid inside the context.
 
     Raise OSError if there is none.
     """
-    path = next(filter(_is_plain, _names_of(folder)), None)
-    if path:
-        yield path
+    paths = [folder]
+    with contextlib.suppress(OSError, ValueError):  # the working directory was removed, or is on another drive
+        paths.append(os.path.join(os.curdir, os.path.relpath(folder)))
+    plain = next(filter(_is_plain, paths), None)
+    if plain:
+        yield plain
         return
-    with tempfile.TemporaryDirectory(prefix="dcgan-") as place:
-        link = os.path.join(place, "folder")
+    with tempfile.TemporaryDirectory(prefix="dcgan-") as parent:
+        link = os.path.join(parent, "folder")
         if not _is_plain(link):
-            raise OSError(f"{tempfile.gettempdir()}, the folder of temporary files, has such a path, too")
+            raise OSError(f"the folder of temporary files, {tempfile.gettempdir()}, also has such a path")
         os.symlink(folder, link, target_is_directory=True)
         yield link
-
-
-def _names_of(folder):
-    yield folder
-    with contextlib.suppress(OSError, ValueError):  # a working directory that is gone; another drive of Windows
-        yield os.path.join(os.curdir, os.path.relpath(folder))
 
 
 def _is_plain(path):

@@ -1,4 +1,4 @@
-"""The progress of a run on the terminal: a tqdm bar, or plain lines where the output is not a terminal."""
+"""The progress of a run on the terminal: a tqdm bar, or plain lines if the output is not a terminal."""
 
 import math
 import shutil
@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from utils.output.terminal import can_show_bar
 
-_WIDE = 100  # columns from which the bar shows the epoch and the last measurement, too
+_WIDE = 100  # columns from which the bar also shows the epoch and the last measurement
 
 
 class Progress:
@@ -17,24 +17,23 @@ class Progress:
     def __init__(self, state, log_every, shown=True):
         """log_every: steps between two plain lines. shown: whether anything is shown."""
         self._total, self._log_every, self._shown = state.total, log_every, shown
-        self._bar = None
+        self._bar = tqdm(disable=True)
         self._measured_at = state.measured_at  # the step of the last measurement that was printed
 
     def start(self, state):
-        """Show the bar, where the output can show one."""
+        """Show the bar, if the output can show one."""
         if self._shown and can_show_bar():
             form = "{percentage:3.0f}%|{bar}| {remaining}{postfix}"  # the bar gets the columns that are left
-            self._bar = tqdm(
-                total=self._total, initial=state.step, file=sys.stdout, bar_format=form, dynamic_ncols=True
-            )
+            options = {"total": self._total, "initial": state.step, "bar_format": form, "dynamic_ncols": True}
+            self._bar = tqdm(file=sys.stdout, **options)
 
     def show(self, state):
         """Show that a step is finished; the state's row has the columns of history.STEP_COLUMNS."""
-        if self._bar is not None:
+        if not self._bar.disable:
             wide = shutil.get_terminal_size().columns >= _WIDE
             text = f"{_epoch(state)} {_numbers(state)} {state.measured}" if wide else _numbers(state)
             self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update(1)
+            self._bar.update()
         elif self._shown and (state.step % self._log_every == 0 or state.step == self._total):
             self._print_line(state)
 
@@ -47,15 +46,12 @@ class Progress:
 
     def roll_back(self, state):
         """Show the earlier step that the run continues from."""
-        if self._bar is not None:
-            self._bar.reset()
-            self._bar.update(state.step)
+        self._bar.reset()
+        self._bar.update(state.step)
 
     def close(self):
         """Leave the bar as it is, and let later lines come below it."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        self._bar.close()
 
 
 def _epoch(state):
@@ -67,5 +63,5 @@ def _numbers(state):
     row = state.row
     text = f"step {state.step}: D {row['d_loss']:.2f} G {row['g_loss']:.3g} "
     text += f"D(x) {row['d_real']:.2f} D(G(z)) {row['d_fake']:.2f} {row['pictures_per_second']:.0f}/s"
-    # The share of time spent waiting for images is worth a place only where it is not 0.
+    # The fraction of time spent waiting for images is shown only if it is not 0.
     return text + (f" wait {row['data_wait']:.0%}" if row["data_wait"] >= 0.005 else "")

@@ -5,8 +5,8 @@ import contextlib
 import os
 import sys
 
-_NARROWEST = 20  # columns in which a progress bar makes sense
-_MAX_WARNINGS = 200  # warnings
+_MIN_COLUMNS = 20  # columns in which a progress bar makes sense
+_MAX_WARNINGS = 200
 
 _warnings = collections.deque(maxlen=_MAX_WARNINGS)
 
@@ -18,23 +18,19 @@ class _NonRaising:
         self._stream = stream
 
     def write(self, text):
-        try:
-            return self._stream.write(text)
-        except OSError:
-            self._turn_silent()
-            return len(text)
+        self._attempt(self._stream.write, text)
+        return len(text)
 
     def flush(self):
-        try:
-            self._stream.flush()
-        except OSError:
-            self._turn_silent()
+        self._attempt(self._stream.flush)
 
-    def _turn_silent(self):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        with contextlib.suppress(OSError):  # of a stream without a file descriptor
-            os.dup2(nowhere, self._stream.fileno())
-        os.close(nowhere)
+    def _attempt(self, method, *arguments):
+        try:
+            method(*arguments)
+        except OSError:
+            # A stream without a file descriptor raises io.UnsupportedOperation, which is an OSError.
+            with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
 
     def __getattr__(self, name):
         return getattr(self._stream, name)
@@ -42,39 +38,33 @@ class _NonRaising:
 
 @contextlib.contextmanager
 def non_raising_streams():
-    """Make standard output and standard error never raise inside the block.
+    """Keep standard output and standard error from raising inside this context; forget earlier warnings.
 
-    A character that the encoding lacks (such as Windows' cp1252) is shown as its escape: \\u65e5. Warnings of before
-    are forgotten.
+    A character that the encoding lacks (such as Windows' cp1252) is shown as its escape: \\u65e5.
     """
     _warnings.clear()
-    former = {name: getattr(sys, name) for name in ("stdout", "stderr")}
-    errors = {name: getattr(stream, "errors", None) for name, stream in former.items()}
-    for name, stream in former.items():
-        if stream is None:  # the process was started without it (pythonw.exe, 2>&-)
-            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (closed with the last reference)
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-        setattr(sys, name, _NonRaising(stream))
-    try:
-        yield
-    finally:
-        for name, stream in former.items():
-            getattr(sys, name).flush()
-            setattr(sys, name, stream)
+    with contextlib.ExitStack() as restoration:
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            restoration.callback(setattr, sys, name, stream)
+            if stream is None:  # the process was started without it (pythonw.exe, 2>&-)
+                stream = restoration.enter_context(open(os.devnull, "w", encoding="utf-8"))
             if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors=errors[name])
+                restoration.callback(stream.reconfigure, errors=stream.errors)
+                stream.reconfigure(errors="backslashreplace")
+            setattr(sys, name, _NonRaising(stream))
+            restoration.callback(getattr(sys, name).flush)
+        yield
 
 
 def can_show_bar():
-    """Return whether standard output is a terminal that can show a progress bar; plain lines are for all others.
+    """Return whether standard output is a terminal that can show a progress bar; all others get plain lines.
 
     Consoles of containers and of continuous integration are often terminals of 0 columns, on which a bar is invisible.
     """
-    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        return False
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns >= _NARROWEST
+        is_usable = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        return is_usable and os.get_terminal_size(sys.stdout.fileno()).columns >= _MIN_COLUMNS
     except OSError:
         return False
 

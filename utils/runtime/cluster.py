@@ -1,22 +1,29 @@
 """Data-parallel training by TensorFlow's distribution strategies: devices of one machine, and several workers.
 
-On one device there is no strategy, and the graph and the session are the plain ones. TensorFlow is imported inside the
-functions, so that this module can be imported before `start.import_tensorflow`.
+On one device there is no strategy, and the graph and the session are the plain ones.
 """
 
 import contextlib
 import time
 
+import tensorflow.compat.v1 as tf
+
 from utils.errors import RunError, UserError, reason_of
-from utils.runtime.devices import gpus, keep_bfloat16_unfused, take_memory_as_needed
+from utils.runtime.devices import gpus, keep_bfloat16_unfused
 from utils.runtime.peers import Peers, start_server
+
+# Errors of an operation that waits for another worker, if that worker fails.
+_FAILURES = tuple(
+    getattr(tf.errors, f"{name}Error")
+    for name in ("Unavailable", "Cancelled", "Aborted", "FailedPrecondition", "Internal")
+)
 
 
 class Workers:
     """All processes that train one run, seen from this one; a single process gathers from and waits for itself only.
 
-    index, num_workers: of this worker, from 0, and of all; worker 0 is the chief. replicas, own_replicas: the
-    devices of all workers and of this one.
+    index, num_workers: of this worker, from 0, and of all; worker 0 is the chief. replicas, own_replicas: the numbers
+    of devices of all workers and of this one.
     """
 
     def __init__(self, task, timeout, devices=None):
@@ -28,8 +35,7 @@ class Workers:
         self.index, self.num_workers = (task.index, len(task.jobs)) if task else (0, 1)
         self.is_chief = self.index == 0
         self._peers = Peers(task, timeout) if task else None
-        self._session = None
-        self._strategy = _strategy_of(task, gpus() if devices is None else devices)
+        self._strategy = _open_strategy(task, gpus() if devices is None else devices)
         self.replicas = self._strategy.num_replicas_in_sync if self._strategy else 1
         self.own_replicas = self.replicas // self.num_workers
 
@@ -43,7 +49,7 @@ class Workers:
         return slice(self.index * own, (self.index + 1) * own)
 
     def describe(self, batch_size):
-        """Return the line that gives the global batch and its split."""
+        """Return the line that describes the global batch and its split."""
         split = f"{self.own_replicas} devices"
         if self.num_workers > 1:
             split = f"{self.num_workers} workers" + (f" of {split}" if self.own_replicas > 1 else "")
@@ -53,18 +59,14 @@ class Workers:
     def build_gather(self):
         """Add the operation of `gather` to the default graph.
 
-        The graph must still be empty, so that workers with different settings, too, find it at the same place.
+        The graph must still be empty, so that the operation has the same place in it on workers whose settings differ.
         """
-        import tensorflow.compat.v1 as tf
-
         if self.num_workers > 1:
             self._own_number = tf.placeholder(tf.int64, [])
             (self._numbers,) = self._sum([self._own_number * tf.one_hot(self.index, self.num_workers, dtype=tf.int64)])
 
     def build_broadcast(self, variables):
         """Add the operation of `broadcast` for these variables to the default graph."""
-        import tensorflow.compat.v1 as tf
-
         if self.num_workers > 1:
             values = [variable.read_value() for variable in variables]
             sums = self._sum(values if self.is_chief else [tf.zeros_like(value) for value in values])
@@ -72,32 +74,27 @@ class Workers:
                 self._broadcast = tf.group(*(variable.assign(value) for variable, value in zip(variables, sums)))
 
     def _sum(self, tensors):
-        """Return the sums of tensors over all workers; a worker's first replica counts, its others give zeros."""
-        import tensorflow.compat.v1 as tf
-
+        """Return the sums of tensors over all workers, each counted on its worker's first replica only."""
         strategy = self._strategy
 
-        def of_replica():
-            number = tf.distribute.get_replica_context().replica_id_in_sync_group
-            counts = tf.equal(number % self.own_replicas, 0)
-            return [tf.where_v2(counts, tensor, tf.zeros_like(tensor)) for tensor in tensors]
+        def terms():
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            is_first = tf.equal(replica % self.own_replicas, 0)
+            return [tf.where_v2(is_first, tensor, tf.zeros_like(tensor)) for tensor in tensors]
 
         with strategy.scope():
-            parts = strategy.run(of_replica)
-            sums = [strategy.extended.reduce_to(tf.distribute.ReduceOp.SUM, part, part) for part in parts]
+            sums = [strategy.extended.reduce_to(tf.distribute.ReduceOp.SUM, term, term) for term in strategy.run(terms)]
         return [strategy.experimental_local_results(total)[0] for total in sums]
 
     @contextlib.contextmanager
     def session(self, config):
-        """Open a tf.Session, which `gather`, `broadcast` and the others then use.
+        """Open a tf.Session, in which `gather`, `broadcast` and the others then run.
 
         With several workers it opens once all can be reached, and is closed as soon as one has ended.
         """
-        import tensorflow.compat.v1 as tf
-
         if self.num_workers == 1:
-            with tf.Session(config=config) as self._session:
-                yield self._session
+            with tf.Session(config=config) as session:
+                yield session
             return
         config = self._strategy.update_config_proto(config)
         config.operation_timeout_in_ms = 1000 * self._timeout
@@ -108,13 +105,13 @@ class Workers:
             yield self._session
 
     def gather(self, number):
-        """Return the whole numbers, below 2^63, with which all workers call this, as a list in their order."""
+        """All-gather one integer per worker, each below 2^63; return a list in the order of the workers."""
         if self.num_workers == 1:
             return [number]
         return self._session.run(self._numbers, {self._own_number: number}).tolist()
 
     def all_reduce_max(self, number):
-        """Return the largest of the whole numbers with which all workers call this."""
+        """Return the largest of the integers that all workers pass."""
         return max(self.gather(number))
 
     def barrier(self):
@@ -122,14 +119,14 @@ class Workers:
         self.gather(0)
 
     def broadcast(self):
-        """Give the variables of `build_broadcast` the values that they have on the chief."""
+        """Assign the chief's values to the variables of `build_broadcast`."""
         if self.num_workers > 1:
             self._session.run(self._broadcast)
 
     def check_same_config(self, fingerprint):
-        """Raise UserError on all workers if their fingerprints, numbers below 2^63, differ."""
+        """Raise UserError on all workers if their fingerprints, integers below 2^63, differ."""
         fingerprints = self.gather(fingerprint)
-        different = [number for number, other in enumerate(fingerprints) if other != fingerprints[0]]
+        different = [index for index, other in enumerate(fingerprints) if other != fingerprints[0]]
         if different:
             self.barrier()  # an early exit would look like a crash to the others
             name, chief = self.task.name(different[0]), self.task.name(0)
@@ -137,37 +134,28 @@ class Workers:
 
     @contextlib.contextmanager
     def translate_worker_errors(self):
-        """Turn the failure of another worker, inside this context, into a RunError that names it."""
-        import tensorflow.compat.v1 as tf
-
+        """Turn the failure of another worker, inside this context, into a RunError that names the worker."""
         try:
             yield
         except (tf.errors.OpError, RuntimeError) as error:  # RuntimeError: the session was closed by Peers.watch
-            failure = self._failure_behind(error) if self.num_workers > 1 else None
-            if failure is None:
+            failure = self.num_workers > 1 and self._describe_failure(error)
+            if not failure:
                 raise
             raise RunError(f"{failure}; see its output, then restart all workers: they resume from the last checkpoint")
 
-    def _failure_behind(self, error):
-        """Return the failure of another worker that this error comes from, in words, or None."""
-        import tensorflow.compat.v1 as tf
-
-        time.sleep(0 if self._peers.lost else 1)  # so that a worker that has just been killed is already unreachable
+    def _describe_failure(self, error):
+        """Return the failure of another worker that has caused this error, or None."""
+        time.sleep(0 if self._peers.lost else 1)  # until a worker that has just been killed is unreachable
         lost = self._peers.unreachable() or self._peers.lost
         if lost:
             return f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} ended"
         if isinstance(error, tf.errors.DeadlineExceededError):
             return f"some worker has not answered for {self._timeout} s"
-        names = ("Unavailable", "Cancelled", "Aborted", "FailedPrecondition", "Internal")
-        if isinstance(error, tuple(getattr(tf.errors, f"{name}Error") for name in names)):
-            return f"a worker has failed ({reason_of(error)})"
-        return None
+        return f"a worker has failed ({reason_of(error)})" if isinstance(error, _FAILURES) else None
 
 
-def _strategy_of(task, devices):
+def _open_strategy(task, devices):
     """Return the tf.distribute.Strategy for these workers or devices; None for a single device."""
-    import tensorflow.compat.v1 as tf
-
     if not hasattr(tf.distribute.MirroredStrategy, "run"):  # TensorFlow 1: always one device
         if task:
             raise UserError(
@@ -177,7 +165,8 @@ def _strategy_of(task, devices):
         return None
     if not task and len(devices) <= 1:
         return None
-    take_memory_as_needed()
+    for device in tf.config.experimental.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, True)  # a strategy does not wait for the session's config
     # Both keep the order in which values are reduced; NCCL does not in a graph like this one.
     if task:
         ring = tf.distribute.experimental.CollectiveCommunication.RING

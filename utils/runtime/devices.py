@@ -1,100 +1,83 @@
-"""What a run computes on and with: GPUs, their memory, and the precision of convolutions and matrix products.
+"""Computation devices: GPUs, memory, and the precision of convolutions and matrix products.
 
 TensorFlow's own graph rewriters lower the precision. Weights, batch-norm statistics, losses and optimizers stay
 float32. float16 has so few exponent bits that small gradients would become 0: there the loss is scaled up, and the
 gradients down again (Micikevicius et al. 2018, arXiv 1710.03740), by a constant, so that checkpoints do not differ.
-bfloat16 has as many exponent bits as float32 (Kalamkar et al. 2019, arXiv 1905.12322).
-
-TensorFlow is imported inside the functions, so that this module can be imported before `start.import_tensorflow`.
+bfloat16 has the exponent bits of float32 (Kalamkar et al. 2019, arXiv 1905.12322).
 """
 
 import contextlib
 import os
 import re
 
+import tensorflow.compat.v1 as tf
+
 from utils.errors import UserError
 
 LOSS_SCALE = {"float32": 1.0, "bfloat16": 1.0, "float16": 1024.0}
-_CPUINFO = "/proc/cpuinfo"  # Linux only; without it the processor's instructions are unknown, and float32 is used
-_MEMINFO = "/proc/meminfo"  # Linux only
-_MEMORY_LIMIT = "/sys/fs/cgroup/memory.max"  # of a container
 
 
 def gpus():
     """Return the names of the GPUs that TensorFlow can use."""
-    import tensorflow.compat.v1 as tf
-
     return [f"/gpu:{i}" for i in range(len(tf.config.experimental.list_physical_devices("GPU")))]
 
 
-def take_memory_as_needed():
-    """Make TensorFlow allocate GPU memory only as needed, for cases where `session_config` comes too late."""
-    import tensorflow.compat.v1 as tf
-
-    for device in tf.config.experimental.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(device, True)
-
-
-def processor_flags(path=_CPUINFO):
-    """Return the set of instruction set names that the processor reports; empty if unknown."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            match = re.search(r"^flags\s*:(.*)$", file.read(), re.MULTILINE)
-    except OSError:
-        return set()
+def processor_flags(path="/proc/cpuinfo"):
+    """Return the set of instruction set names that the processor reports; empty if unknown, as without Linux."""
+    match = re.search(r"^flags\s*:(.*)$", _read(path), re.MULTILINE)
     return set(match.group(1).split()) if match else set()
 
 
-def choose_precision(wanted, has_gpu=None, flags=None):
+def _read(path):
+    """Return the text of a file of the operating system, '' if it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def choose_precision(wanted):
     """Return 'float32', 'bfloat16' (on a CPU) or 'float16' (on a GPU) for the setting `wanted`, which may be 'auto'.
 
-    has_gpu, flags: of the machine; None: of this one. Raise UserError if it cannot compute with what is wanted.
+    Raise UserError if this machine does not support the precision.
     """
-    import tensorflow.compat.v1 as tf
-
-    has_gpu = bool(gpus()) if has_gpu is None else has_gpu
-    flags = processor_flags() if flags is None else flags
+    has_gpu, flags = bool(gpus()), processor_flags()
     can_lower = hasattr(tf.ConfigProto().graph_options.rewrite_options, "auto_mixed_precision_onednn_bfloat16")
     if wanted == "auto":
-        if has_gpu:
-            return "float16" if can_lower else "float32"
-        return "bfloat16" if can_lower and _is_faster_in_bfloat16(flags) else "float32"
-    reason = ""
-    if wanted != "float32" and not can_lower:
-        reason = f"requires TensorFlow 2.12 or later; this is {tf.__version__}"
-    elif wanted == "float16" and not has_gpu:
-        reason = "requires a GPU"
-    elif wanted == "bfloat16" and has_gpu:
-        reason = "is for CPUs; this machine has a GPU, on which 'auto' chooses float16"
-    elif wanted == "bfloat16" and "avx512f" not in flags:
-        reason = "requires a processor with AVX-512"
-    if reason:
-        raise UserError(f"precision = {wanted!r} {reason}; set it to 'auto' or 'float32' in params.py")
+        if not can_lower:
+            return "float32"
+        return "float16" if has_gpu else "bfloat16" if _is_bfloat16_faster() else "float32"
+    problems = (
+        (wanted != "float32" and not can_lower, f"requires TensorFlow 2.12 or later; this is {tf.__version__}"),
+        (wanted == "float16" and not has_gpu, "requires a GPU"),
+        (wanted == "bfloat16" and has_gpu, "is for CPUs; this machine has a GPU, on which 'auto' chooses float16"),
+        (wanted == "bfloat16" and "avx512f" not in flags, "requires a processor with AVX-512"),
+    )
+    for is_present, reason in problems:
+        if is_present:
+            raise UserError(f"precision = {wanted!r} {reason}; set it to 'auto' or 'float32' in params.py")
     return wanted
 
 
-def _is_faster_in_bfloat16(flags):
-    """Return whether bfloat16 is faster than float32 on a processor with these flags.
+def _is_bfloat16_faster():
+    """Return whether bfloat16 is faster than float32 on this processor.
 
     It is with AMX; with AVX512_BF16 alone a step takes 1.5 times as long (docs/performance.md).
     """
-    return "amx_bf16" in flags
+    return "amx_bf16" in processor_flags()
 
 
-def describe_precision(chosen, flags=None):
-    """Return the line that names the precision; flags: as in `choose_precision`."""
-    note = ""
-    if chosen == "float16":
-        note = ", with scaled losses"
-    if chosen == "bfloat16" and not _is_faster_in_bfloat16(processor_flags() if flags is None else flags):
-        note = "; float32 is faster on this CPU"
-    return f"Convolutions are computed in {chosen}{note}."
+def describe_precision(chosen):
+    """Return the line that names the precision."""
+    notes = {"float16": ", with scaled losses"}
+    if not _is_bfloat16_faster():
+        notes["bfloat16"] = "; float32 is faster on this CPU"
+    return f"Convolutions are computed in {chosen}{notes.get(chosen, '')}."
 
 
 def session_config(chosen):
-    """Return the tf.ConfigProto of a session with this precision; it allocates GPU memory as needed."""
-    import tensorflow.compat.v1 as tf
-
+    """Return the tf.ConfigProto of a session with this precision; the session allocates GPU memory as needed."""
     config = tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))
     options = config.graph_options.rewrite_options
     if chosen == "bfloat16":
@@ -114,28 +97,25 @@ def keep_bfloat16_unfused(config):
         options.remapping = options.OFF
 
 
-def available_memory(meminfo=_MEMINFO, limit=_MEMORY_LIMIT):
-    """Return how many bytes this process can have, with those that it has already; None if unknown."""
-    try:
-        page = os.sysconf("SC_PAGE_SIZE")
-        total = page * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # such as on Windows
+def available_memory(meminfo="/proc/meminfo", limit="/sys/fs/cgroup/memory.max"):
+    """Return the memory limit of this process in bytes, including memory in use; None if unknown.
+
+    limit: the path of a container's limit. Both files exist on Linux only.
+    """
+    if not hasattr(os, "sysconf"):  # Windows
         return None
-    try:
-        with open(meminfo, encoding="utf-8") as file, open("/proc/self/statm", encoding="utf-8") as own:
-            total = 1024 * int(re.search(r"^MemAvailable:\s*(\d+) kB", file.read(), re.MULTILINE).group(1))
-            total += page * int(own.read().split()[1])
-        with open(limit, encoding="utf-8") as file:
-            return min(total, int(file.read()))
-    except (OSError, AttributeError, ValueError):  # no Linux, or no limit: the file then says "max"
-        return total
+    page = os.sysconf("SC_PAGE_SIZE")
+    total = page * os.sysconf("SC_PHYS_PAGES")
+    available = re.search(r"^MemAvailable:\s*(\d+) kB", _read(meminfo), re.MULTILINE)
+    if available:
+        total = 1024 * int(available.group(1)) + page * int(_read("/proc/self/statm").split()[1])
+    limit = _read(limit).strip()
+    return min(total, int(limit)) if limit.isdecimal() else total  # without a limit the file contains "max"
 
 
 @contextlib.contextmanager
 def translate_oom(name, value):
     """Turn a lack of memory inside this context into a UserError that names the setting to lower."""
-    import tensorflow.compat.v1 as tf
-
     try:
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError):

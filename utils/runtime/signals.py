@@ -15,18 +15,13 @@ def ignore_hangup():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def _say(text):
-    with contextlib.suppress(OSError):  # standard error may be closed
-        os.write(2, b"\nmain.py: " + text + b"\n")
-
-
 class StopSignals:
     """Within this context, a first signal sets `received` to its number; a second one ends the process at once.
 
-    Python runs a handler only between two of its own instructions, so not while a session runs. What it does at once is
-    write the signal's number to a socket (`signal.set_wakeup_fd`): a thread reads it there, undisturbed by the session.
+    Python runs a handler only between two of its own instructions, so not while a session runs. It writes the signal's
+    number to a socket at once (`signal.set_wakeup_fd`), and a thread reads the number there, even during a session run.
 
-    In a thread of a caller it does nothing: there, signals are the caller's.
+    In a thread of a caller this class does nothing: there, the caller handles signals.
     """
 
     # SIGBREAK is Windows' Ctrl-Break.
@@ -34,54 +29,54 @@ class StopSignals:
 
     def __init__(self):
         self.received = 0
+        self._restoration = contextlib.ExitStack()
 
     def __enter__(self):
-        self._watcher, self._former = None, {}
-        if not can_handle_signals():
-            return self
-        try:
-            self._start_watcher()
-            handler = _do_nothing
-        except (OSError, ValueError):  # Windows connects two TCP sockets, which a firewall can forbid
-            handler = self._handle  # a second signal then has to wait for the end of a session's run
-        self._former = {number: signal.signal(number, handler) for number in self.SIGNALS}
+        if can_handle_signals():
+            handler = self._receive  # a second signal then has no effect before the end of a session run
+            with contextlib.suppress(OSError, ValueError):  # Windows connects TCP sockets; a firewall can forbid that
+                self._restoration.enter_context(self._watcher())
+                handler = _do_nothing
+            for number in self.SIGNALS:
+                former = signal.signal(number, handler)
+                self._restoration.callback(signal.signal, number, former or signal.SIG_DFL)  # None: not set by Python
         return self
 
-    def _start_watcher(self):
-        self._reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
-        self._former_fd = signal.set_wakeup_fd(self._writer.fileno())
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
+    def __exit__(self, *error):
+        self._restoration.close()
 
-    def _watch(self):
-        while True:
-            for number in self._reader.recv(1):
-                if number == 0:
-                    return
-                if number in self.SIGNALS:
-                    self._receive(number)
+    @contextlib.contextmanager
+    def _watcher(self):
+        """Receive signals in a thread inside this context."""
+        reader, writer = socket.socketpair()
+        with reader, writer:
+            writer.setblocking(False)
+            former = signal.set_wakeup_fd(writer.fileno())
+            thread = threading.Thread(target=self._watch, args=(reader,), daemon=True)
+            thread.start()
+            yield
+            signal.set_wakeup_fd(former)
+            writer.send(b"\0")
+            thread.join()
 
-    def _handle(self, number, _):
-        self._receive(number)
+    def _watch(self, reader):
+        number = None
+        while number != 0:
+            (number,) = reader.recv(1)
+            if number in self.SIGNALS:
+                self._receive(number)
 
-    def _receive(self, number):
+    def _receive(self, number, _=None):
         if self.received:
-            _say(b"stopped without saving this step; the last checkpoint is intact")
+            _print(b"stopped without saving this step; the last checkpoint is intact")
             os._exit(128 + number)
         self.received = number
-        _say(b"finishing this step, then saving; interrupt again to quit without saving")
+        _print(b"finishing this step, then saving; interrupt again to quit without saving")
 
-    def __exit__(self, *error):
-        if self._watcher:
-            signal.set_wakeup_fd(self._former_fd)
-        for number, handler in self._former.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: not set by Python
-        if self._watcher:
-            self._writer.send(b"\0")
-            self._watcher.join()
-            self._reader.close()
-            self._writer.close()
+
+def _print(text):
+    with contextlib.suppress(OSError):  # standard error may be closed
+        os.write(2, b"\nmain.py: " + text + b"\n")
 
 
 def _do_nothing(*_):

@@ -7,9 +7,8 @@ import sys
 
 from utils.errors import UserError, reason_of
 
-LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _CURE = "`pip install -r requirements.txt` installs it"
-_DISTRIBUTIONS = {"PIL": "pillow"}  # where the name to install is not that of the import
 
 
 def import_tensorflow():
@@ -21,17 +20,24 @@ def import_tensorflow():
     # By default TensorFlow 2 uses oneDNN's kernels only on processors with AVX-512. With AVX2 alone a step of the
     # default network took 4.5 s without and 3.0 s with them (batch_size 64, two cores of Zen 3, TensorFlow 2.21).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    if LEVEL in os.environ:
+    if _LEVEL in os.environ:
         _import()
         return
-    os.environ[LEVEL] = "3"
+    os.environ[_LEVEL] = "3"
     with _silent_stderr():
         _import().logging.set_verbosity("ERROR")
 
 
+def _import():
+    try:
+        return importlib.import_module("tensorflow.compat.v1")
+    except Exception as error:  # a different version, of it or of its dependencies, can raise anything
+        raise UserError(f"TensorFlow cannot be imported ({reason_of(error)}); {_CURE}")
+
+
 @contextlib.contextmanager
 def _silent_stderr():
-    """Discard what is written to file descriptor 2, by C++ code too."""
+    """Discard what Python or C++ code writes to file descriptor 2."""
     try:
         terminal = os.dup(2)
     except OSError:  # the process was started without a standard error (pythonw.exe, 2>&-): nothing to silence
@@ -53,17 +59,10 @@ def _flush():
         sys.stderr.flush()
 
 
-def _import():
-    try:
-        return importlib.import_module("tensorflow.compat.v1")
-    except Exception as error:  # of another version, or with other versions of what it needs: anything
-        raise UserError(f"TensorFlow cannot be imported ({reason_of(error)}); {_CURE}")
-
-
 def missing_package(error):
-    """Return what to say of an ImportError of a package that the program needs; raise it if it is one of our own."""
+    """Return the message for an ImportError of a required package; raise the error if it is about our own modules."""
     package = (error.name or "").split(".")[0]
     if package in ("", "main", "model", "utils"):
         raise error
-    name = _DISTRIBUTIONS.get(package, package)
+    name = "pillow" if package == "PIL" else package  # the name to install
     return f"the package {name} cannot be imported ({reason_of(error)}); {_CURE}"

@@ -5,7 +5,7 @@ tensorflow.org/guide/distributed_training#setting_up_the_tf_config_environment_v
 
 import json
 import re
-from typing import NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 from utils.errors import UserError
 
@@ -18,13 +18,18 @@ _EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type
 class Task(NamedTuple):
     """The workers that train together, and which of them this process is."""
 
+    cluster: Dict[str, List[str]]  # host:port of the workers of each type
     jobs: Tuple[Tuple[str, int], ...]  # (type, index) of each worker; the first one is the chief
-    addresses: Tuple[str, ...]  # host:port of each worker
-    index: int  # of this process
+    index: int  # position of this process in jobs
 
-    def name(self, number):
+    def address(self, index):
+        """Return host:port of a worker."""
+        kind, place = self.jobs[index]
+        return self.cluster[kind][place]
+
+    def name(self, index):
         """Return the name of a worker for messages."""
-        return f"worker {number} ({self.addresses[number]})"
+        return f"worker {index} ({self.address(index)})"
 
 
 def parse_task(environment):
@@ -41,38 +46,32 @@ def parse_task(environment):
         _refuse(f"is not JSON ({error})")
     cluster, task = _object(config, "").get("cluster"), config.get("task")
     if not cluster:
-        return None  # job schedulers set the variable for single machines too
-    jobs, addresses = _workers(_object(cluster, "cluster "))
+        return None  # job schedulers also set the variable for single machines
+    _check_cluster(_object(cluster, "cluster "))
+    jobs = tuple((kind, index) for kind in _KINDS for index in range(len(cluster.get(kind, []))))
     own = _object(task, "task ").get("type"), task.get("index")
     if type(own[1]) is not int or own not in jobs:
         listed = ", ".join(f"{kind} {index}" for kind, index in jobs) or "no workers"
         _refuse(f"task is type {own[0]!r}, index {own[1]!r}, but cluster lists {listed}")
-    return Task(tuple(jobs), tuple(addresses), jobs.index(own)) if len(jobs) > 1 else None
+    return Task(cluster, jobs, jobs.index(own)) if len(jobs) > 1 else None
 
 
-def _workers(cluster):
-    """Return the (type, index) of all workers of the cluster, the chief's first, and their addresses."""
+def _check_cluster(cluster):
     unsupported = sorted(set(cluster) - set(_KINDS))
     if unsupported:
         _refuse(f"cluster has {' and '.join(map(repr, unsupported))}; supported are 'chief' and 'worker'")
-    jobs, addresses = [], []
+    seen = []
     for kind in _KINDS:
-        listed = cluster.get(kind, [])
-        if not isinstance(listed, list) or (kind == "chief" and len(listed) > 1):
+        addresses = cluster.get(kind, [])
+        if not isinstance(addresses, list) or (kind == "chief" and len(addresses) > 1):
             _refuse(f"cluster.{kind} must be a list of addresses{', with at most one' * (kind == 'chief')}")
-        for index, address in enumerate(listed):
-            _check_address(kind, address)
-            if address in addresses:
+        for address in addresses:
+            port = _ADDRESS.fullmatch(str(address))
+            if not port or not 0 < int(port.group(1)) < 2**16:
+                _refuse(f"cluster.{kind} has {address!r}, which is not host:port")
+            if address in seen:
                 _refuse(f"lists the address {address} twice")
-            jobs.append((kind, index))
-            addresses.append(address)
-    return jobs, addresses
-
-
-def _check_address(kind, address):
-    port = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
-    if not port or not 0 < int(port.group(1)) < 2**16:
-        _refuse(f"cluster.{kind} has {address!r}, which is not host:port")
+            seen.append(address)
 
 
 def _object(value, name):

@@ -81,9 +81,9 @@ def read_grid(path, size):
 
 def _small_enough(frames, format):
     """Encode as many evenly spaced frames as the size limit allows, with a pause at the end."""
-    images = animation.images_of(frames, format)
+    images = animation.to_pil_frames(frames, format)
     while True:
-        data = animation.encoded(images, format, [_FRAME] * (len(images) - 1) + [_LAST_FRAME])
+        data = animation.encode(images, format, [_FRAME] * (len(images) - 1) + [_LAST_FRAME])
         if len(data) <= _MAX_BYTES or len(images) <= 2:
             return data
         images = images[::-1][::2][::-1]  # keeps the last frame

@@ -46,7 +46,7 @@ def write_walk(generator, run):
     images = generator.stream(z * np.float32(run.truncation), shares if classes else None)
     frames = [composite(image, generator.background) for image in images]
     files.write(strip_path, png(animation.strip(frames), request.metadata))
-    films = animation.write_films(request.path, lambda format: animation.animated(frames, format, _FRAME))
+    films = animation.write_films(request.path, lambda format: animation.animate(frames, format, _FRAME))
     has_mp4 = animation.write_mp4(request.path(".mp4"), frames, _FRAME)
     written = [strip_path, *films, *([request.path(".mp4")] if has_mp4 else [])]
     yield f"A walk of {len(frames)} frames, {len(frames) * _FRAME / 1000:g} s: {', '.join(written)}"

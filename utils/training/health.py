@@ -1,145 +1,170 @@
-"""Warnings about what goes wrong in a run, where the numbers show it: each is given once, until it is over.
+"""The health of a run: are its values finite, has D won, and do its samples get worse?
 
-On mode collapse: Goodfellow 2016, arXiv 1701.00160, section 5. The thresholds are such that healthy runs are silent
-(docs/results.md).
+One object remembers the last losses and the problems that measurements show, and forgets what a rollback undoes. It
+warns once about each problem, and again only after the problem was over. Healthy runs stay below the thresholds
+(docs/results.md). On mode collapse: Goodfellow 2016, arXiv 1701.00160, section 5.
 """
 
 import collections
+import math
 
 import numpy as np
 
-from utils.metrics import registry
-from utils.training.game import OVER_BELOW, DiscriminatorMonitor
-from utils.training.guard import rates
+from utils.output.terminal import print_above_bar, record_warning
 
-COLLAPSE_FROM = 1000  # the first step at which collapse is reported; before it all samples are similar blurs
-IN_A_ROW = 2  # measurements that must agree
+MAX_ROLLBACKS = 3  # per run, counted over all restarts
+WINDOW = 250  # steps over which the advantage of D is averaged
+WON_FROM = 0.9  # average advantage at which D has won
+OVER_BELOW = 0.8  # average advantage at which D no longer has
+COLLAPSE_FROM = 1000  # first step at which collapse is reported; earlier, all samples are similar blurs
 STALE = 10  # measurements without an improvement
-LESS_VARIED = 0.8  # of the variety that samples have had, at most that of real images
-MISSING = 0.1  # of the share that a class has among real images
-COPIED = 0.25  # of the samples
+LESS_DIVERSE = 0.8  # fraction of the highest diversity so far
+MISSING = 0.1  # fraction of a class's frequency among real images
+COPIED = 0.25  # fraction of the samples
 
 _CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
-_AUGMENT = ", set augment = 'adaptive' in params.py"
 
 
-class Diagnosis:
-    """Looks at losses and measurements, and returns warnings."""
+class Health:
+    """Checks the losses of each step and the metrics of each measurement; the chief prints the warnings."""
 
-    def __init__(self, run):
-        self._run = run
-        self._game = DiscriminatorMonitor(run)
-        self._in_a_row = collections.Counter()
-        self._given = set()
-        self._most_distinct = 0.0
+    def __init__(self, generator, parts):
+        """generator: the LiveGenerator; parts: the run.Parts."""
+        self._graph, self._generator = parts.graph, generator
+        self._run, self._is_chief = parts.settings.run, parts.workers.is_chief
+        self._rows = collections.deque(maxlen=WINDOW)  # rows of the last steps, see history.STEP_COLUMNS
+        self._has_won = False
+        self._found = collections.defaultdict(list)  # {problem: the first steps in a row at which it was found}
+        self._diversity = {}  # {step: the metric `distinct`}
 
-    def check_losses(self, row):
-        """Return the warnings that a step's row, see history.STEP_COLUMNS, gives rise to."""
-        self._game.watch(row)
-        return self._warn(
-            "won",
-            self._game.is_won(),
-            f"D has won: {self._game.description()}, so G gets no useful gradient. {self._against_winning()} in "
-            "params.py.",
-            is_over=self._game.advantage() < OVER_BELOW,
+    def reset(self, step):
+        """Forget the losses, and all problems found after `step`: the run returns to it."""
+        self._rows.clear()
+        self._has_won = False
+        self._found.update({name: [at for at in steps if at <= step] for name, steps in self._found.items()})
+        self._diversity = {at: value for at, value in self._diversity.items() if at <= step}
+
+    def is_finite(self, state, due):
+        """Return whether the losses are finite and, if anything Due depends on them, all weights and the EMA."""
+        uses_weights = due.save or due.measure
+        return (
+            math.isfinite(state.row["d_loss"] + state.row["g_loss"])
+            and (not (due.row or uses_weights) or bool(self._generator.session.run(self._graph.is_finite)))
+            and (not uses_weights or self._generator.is_finite(state.step))
         )
 
-    def _against_winning(self):
+    def should_roll_back(self, state):
+        """Return whether D has won and the settings ask for a rollback. One is left for a divergence."""
+        is_possible = self._run.on_lost_game == "rollback" and len(state.saved.rollbacks) < MAX_ROLLBACKS - 1
+        return is_possible and self._has_won
+
+    def post_mortem(self, state):
+        """Return lines about a run that has diverged at this step."""
+        rollbacks = state.saved.rollbacks
+        rows = [*self._rows, state.row][-20:]
+        return [
+            f"step {state.step}: losses or weights are NaN or infinite",
+            format_rates(self._run, len(rollbacks)),
+            *(f"rollback {i + 1}: from step {at}, {format_rates(self._run, i)}" for i, at in enumerate(rollbacks)),
+            *("", "the last steps:", "step, d_loss, g_loss, D(x), D(G(z))"),
+            *(
+                ", ".join([str(row["step"]), *(f"{row[name]:g}" for name in ("d_loss", "g_loss", "d_real", "d_fake"))])
+                for row in rows
+            ),
+        ]
+
+    def check_losses(self, state):
+        """Add the losses of a step, which are finite and the same on all workers; warn if D has won."""
+        self._rows.append(state.row)
+        if len(self._rows) == WINDOW:
+            advantage = sum(map(self._advantage, self._rows)) / WINDOW
+            self._has_won = advantage >= (OVER_BELOW if self._has_won else WON_FROM)
+        self._warn(state.step, "won", self._victory() if self._has_won else "")
+
+    def _advantage(self, row):
+        """Return the advantage of D over G at a step, at most 1."""
         run = self._run
+        if run.loss == "non_saturating":
+            return row["d_real"] / (1.0 - run.label_smoothing) - row["d_fake"]
+        if run.loss == "wasserstein":  # its logits are unbounded: no value means that D has won
+            return 0.0
+        return float(row["d_loss"] < 0.01)  # both margins are kept, or both labels met
+
+    def _victory(self):
+        """Return the warning that D has won, with the cures that the settings do not contain yet."""
+        run = self._run
+        evidence = f"its loss was below 0.01 in nearly all of the last {WINDOW} steps"
+        if run.loss == "non_saturating":
+            d_real, d_fake = (sum(row[name] for row in self._rows) / WINDOW for name in ("d_real", "d_fake"))
+            evidence = f"in the last {WINDOW} steps D(x) was {d_real:.2f} and D(G(z)) {d_fake:.2f} on average"
         cures = ["augment = 'adaptive'"] if run.augment != "adaptive" else []
         cures.append(f"d_learning_rate = {(run.d_learning_rate or run.learning_rate) / 2:g}")
-        if run.loss == "non_saturating" and not run.label_smoothing:
-            cures.append("label_smoothing = 0.1")
-        return "Add images, or try " + " or ".join(cures)
+        cures += ["label_smoothing = 0.1"] if run.loss == "non_saturating" and not run.label_smoothing else []
+        problem = f"D has won: {evidence}, so G gets no useful gradient."
+        return f"{problem} Add images, or try {' or '.join(cures)} in params.py."
 
-    def check_metrics(self, step, measured, best):
-        """Return the warnings of a measure.Measured; best: a manifest.Best."""
-        warnings = self._of_similarity(step, measured) + self._of_saturation(measured)
-        warnings += self._of_variety(step, measured) + self._of_copies(measured)
-        return warnings + self._of_best(step, measured.values, best)
+    def check_metrics(self, state, measured):
+        """Warn of the problems that a measure.Measured shows."""
+        found = dict(self._problems(state.step, measured))
+        for name in ("collapse", "saturation", "diversity", "classes", "copies"):
+            self._warn(state.step, name, found.get(name, ""), in_a_row=2)
+        self._warn(state.step, "stale", self._stale(state, measured.values) if state.saved.best else "")
 
-    def _of_similarity(self, step, measured):
-        similarity, of_reals = measured.values["ms_ssim"], measured.reals.ms_ssim
-        return self._warn(
-            "collapsed",
-            step >= COLLAPSE_FROM and similarity > of_reals + 0.5 * (1 - of_reals),
-            f"Mode collapse: the MS-SSIM of samples is {similarity:.2f}, that of real images {of_reals:.2f}. {_CURE}",
-            IN_A_ROW,
+    def _problems(self, step, measured):
+        """Yield (name, warning) of each problem that the samples of one measurement show."""
+        values, reals = measured.values, measured.reals
+        ms_ssim, real_ms_ssim = values["ms_ssim"], reals.ms_ssim
+        if step >= COLLAPSE_FROM and ms_ssim > 0.5 + 0.5 * real_ms_ssim:
+            line = f"Mode collapse: the MS-SSIM of samples is {ms_ssim:.2f}, of real images {real_ms_ssim:.2f}."
+            yield "collapse", f"{line} {_CURE}"
+        flat, real_flat = saturation(measured.fakes.images), saturation(reals.images)
+        if flat > 0.5 + 0.5 * real_flat:
+            line = f"Samples saturate: {flat:.0%} of their values are at the ends of the range, in real images"
+            yield "saturation", f"{line} {real_flat:.0%}. Lower {format_rates(self._run)} in params.py."
+        highest = min(1.0, np.nanmax([0.0, *self._diversity.values()]))
+        diversity = self._diversity[step] = values.get("distinct", float("nan"))
+        if step >= COLLAPSE_FROM and diversity < LESS_DIVERSE * highest:
+            line = f"Sample diversity fell from {highest:.0%} to {diversity:.0%} of the real images'."
+            yield "diversity", f"{line} {_CURE}"
+        missing = [name for name, (ours, real) in measured.class_fractions.items() if ours < MISSING * real]
+        if step >= COLLAPSE_FROM and missing:
+            line = f"Hardly any sample shows these classes: {', '.join(missing)}. Train longer, add images of them, or"
+            yield "classes", f"{line} start a new run with conditional = 1 in model/params.py."
+        if values["copies"] > COPIED * reals.copies.searched:
+            augment = ", set augment = 'adaptive' in params.py" if self._run.augment == "none" else ""
+            line = f"Memorization: {values['copies']:.0%} of the samples nearly copy a training image. Add images"
+            yield "copies", f"{line}{augment}, or sample from an earlier checkpoint."
+
+    def _stale(self, state, values):
+        """Return the warning that the metric has not improved for long, or ''."""
+        best, step = state.saved.best, state.step
+        value, since = best.lowest, best.lowest_step
+        if step - since < STALE * self._run.metrics_every or 3 * (step - since) < step:
+            return ""
+        return (
+            f"No improvement for {step - since} steps: {best.metric} was {value:.4g} at step {since} and is "
+            f"{values[best.metric]:.4g} now. Sampling uses the best checkpoint. Stop, or set rate_decay_from = 0.5 or "
+            f"{format_rates(self._run, 1)} in params.py."
         )
 
-    def _of_saturation(self, measured):
-        flat, real_flat = saturated(measured.fakes.images), saturated(measured.reals.images)
-        return self._warn(
-            "saturated",
-            flat > 0.5 + 0.5 * real_flat,
-            f"Samples saturate: {100 * flat:.0f}% of their values are at the ends of the range, {100 * real_flat:.0f}% "
-            f"of those of real images. Lower {rates(self._run)} in params.py.",
-            IN_A_ROW,
-        )
-
-    def _of_variety(self, step, measured):
-        """Warn of samples that are less varied than they were, and of classes that none of them shows."""
-        distinct = measured.values.get("distinct", float("nan"))
-        usual = min(1.0, self._most_distinct)
-        self._most_distinct = max(self._most_distinct, distinct)  # NaN is never the larger one here
-        warnings = self._warn(
-            "less varied",
-            step >= COLLAPSE_FROM and distinct < LESS_VARIED * usual,
-            f"Samples are less varied than they were: {100 * distinct:.0f}% as many are distinct as of real images, "
-            f"after {100 * usual:.0f}%. {_CURE}",
-            IN_A_ROW,
-        )
-        missing = [name for name, (share, of_reals) in measured.shares.items() if share < MISSING * of_reals]
-        return warnings + self._warn(
-            "missing",
-            step >= COLLAPSE_FROM and bool(missing),
-            f"Hardly any sample looks like the images of {', '.join(missing)}. Train longer or add images of them; "
-            "with conditional = 1 in model/params.py, a new run makes each class by itself.",
-            IN_A_ROW,
-        )
-
-    def _of_copies(self, measured):
-        copies, searched = measured.values["copies"], measured.reals.copies.searched
-        return self._warn(
-            "memorized",
-            copies > COPIED * searched,
-            f"Samples are training images: {100 * copies:.0f}% are nearer to one than images are to each other. "
-            f"Add images{_AUGMENT if self._run.augment == 'none' else ''}, or sample from an earlier checkpoint.",
-            IN_A_ROW,
-        )
-
-    def _of_best(self, step, values, best):
-        if registry.get_metric(best.metric).coarse:
-            since = step - best.step
-            problem = (
-                f"Samples have been worse for {since} steps: {best.metric} was {best.value:.4g} at step {best.step} "
-                f"and is {values[best.metric]:.4g} now"
-            )
-        else:
-            since = step - best.lowest_step
-            problem = (
-                f"No improvement for {since} steps: {best.metric} was lowest at step {best.lowest_step}, "
-                f"{best.lowest:.4g}"
-            )
-        return self._warn(
-            "stale",
-            since >= STALE * self._run.metrics_every and 3 * since >= step,
-            f"{problem}. Sampling uses the best checkpoint. Stop here, or set rate_decay_from = 0.5 or "
-            f"{rates(self._run, 1)} in params.py.",
-        )
-
-    def _warn(self, name, condition, warning, in_a_row=1, is_over=True):
-        self._in_a_row[name] = self._in_a_row[name] + 1 if condition else 0
-        if not condition:
-            if is_over:
-                self._given.discard(name)
-            return []
-        if self._in_a_row[name] < in_a_row or name in self._given:
-            return []
-        self._given.add(name)
-        return [warning]
+    def _warn(self, step, name, problem, in_a_row=1):
+        """Print a problem once it is found `in_a_row` times; '' means that it is over."""
+        found = self._found[name]
+        if not problem:
+            found.clear()
+        elif len(found) < in_a_row:
+            found.append(step)
+            if len(found) == in_a_row and self._is_chief:
+                print_above_bar(problem)
+                record_warning(f"step {step}: {problem}")
 
 
-def saturated(images):
-    """Return the share of the values of uint8 images that are at either end of the range."""
+def saturation(images):
+    """Return the fraction of values of uint8 images that are at either end of the range."""
     return float(np.mean((images <= 1) | (images >= 254)))
+
+
+def format_rates(run, rollbacks=0):
+    """Return the learning rates of a run as text; each rollback halves them."""
+    d, g = ((rate or run.learning_rate) * 0.5**rollbacks for rate in (run.d_learning_rate, run.g_learning_rate))
+    return f"learning_rate = {d:g}" if d == g else f"d_learning_rate = {d:g} and g_learning_rate = {g:g}"

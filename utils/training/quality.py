@@ -1,19 +1,16 @@
-"""The quality of a run's samples while it trains: measures them, chooses the best checkpoint, gives warnings."""
-
-import math
+"""The quality of a run's samples while it trains: measures them and chooses the best checkpoint."""
 
 from utils.checkpoints.manifest import Best
 from utils.errors import UserError, reason_of
-from utils.metrics import features, ranking
+from utils.metrics import features, registry
 from utils.metrics.measure import Measurer
-from utils.output.terminal import print_above_bar, record_warning, warn
-from utils.training.health import Diagnosis
+from utils.output.terminal import print_above_bar, warn
 
 
 def open_measurer(dataset, settings):
-    """Return the Measurer of a run, None with metrics_every = 0. Say so where it has no network.
+    """Return the Measurer of a run, or None with metrics_every = 0. Print which network replaces a missing one.
 
-    Where a network cannot be used, the run is measured without it; raise UserError if best_metric needs it.
+    If the network cannot be used, samples are compared by patches; raise UserError if best_metric needs the network.
     """
     run = settings.run
     if not run.metrics_every:
@@ -21,30 +18,24 @@ def open_measurer(dataset, settings):
     try:
         network = features.open_network(run)
     except UserError as error:
-        if run.best_metric != "auto":
-            ranking.resolve_metric(run, features.PATCHES)
+        metric = registry.resolve_metric(run, features.PATCHES)
         network = features.Patches()
-        warn(f"{error}; the run is measured by {ranking.resolve_metric(run, network.kind).name}")
+        warn(f"{error}; the run is measured by {metric.name}")
     else:
         if network and network.kind == features.PATCHES and run.metrics_network == "auto":
             print_above_bar(
-                f"Samples are measured by small patches; {features.INSTALL} gives a measure that sees what they show."
+                f"Samples are compared by small patches; {features.INSTALL} adds a metric of image content."
             )
     return Measurer(dataset, settings, run.metrics_samples, network)
 
 
 class Quality:
-    """Measures the samples where the schedule asks for it. A failure here never ends the run."""
+    """Measures the samples of a run. A failure here never ends the run."""
 
-    def __init__(self, measurer, generator, run):
-        """measurer: a measure.Measurer, or None where nothing is measured; generator: the LiveGenerator."""
-        self._measurer, self._generator = measurer, generator
-        self._metric = ranking.resolve_metric(run, measurer.kind) if measurer else None
-        self._diagnosis, self._run = Diagnosis(run), run
-
-    def watch(self, state):
-        """Give warnings where the losses show that something goes wrong."""
-        _say(self._diagnosis.check_losses(state.row), state.step)
+    def __init__(self, measurer, generator, health, run):
+        """measurer: a measure.Measurer, or None to measure nothing; generator: the LiveGenerator."""
+        self._measurer, self._generator, self._health, self._run = measurer, generator, health, run
+        self._metric = registry.resolve_metric(run, measurer.kind) if measurer else None  # None: no metric ranks
 
     def measure(self, state):
         """Measure the samples and add the results to the state's row; return whether they are the best so far."""
@@ -58,60 +49,43 @@ class Quality:
             warn(f"the quality at step {state.step} cannot be measured ({reason}); training continues", fresh_line=True)
             state.measured = ""
             return False
-        value = measured.values[self._metric.name]
+        name = self._metric.name if self._metric else "ms_ssim"
         state.row.update(measured.values)
-        state.measured, state.measured_at = f"{self._metric.name} {value:.4g}", state.step
-        is_best = self._choose_best(state, value)
-        best = state.saved.best
-        _say(self._diagnosis.check_metrics(state.step, measured, best) if best else [], state.step)
+        state.measured, state.measured_at = f"{name} {measured.values[name]:.4g}", state.step
+        is_best = self._choose_best(state, measured.values[name])
+        self._health.check_metrics(state, measured)
         return is_best
 
-    def is_stale(self, state):
-        """Return whether stop_when_stale measurements in a row have brought no improvement."""
-        best, patience = state.saved.best, self._run.stop_when_stale * self._run.metrics_every
-        if not patience or not best or self._is_of_another(best):
+    def ends_run(self, state):
+        """Return whether stop_when_stale measurements in a row were no improvement; if so, print it."""
+        best, patience = state.saved.best, self._run.stop_when_stale
+        if not patience or not self._is_comparable(best):
             return False
-        return state.step - best.lowest_step >= patience
+        if state.step - best.lowest_step < patience * self._run.metrics_every:
+            return False
+        print_above_bar(
+            f"No improvement in {patience} measurements: {best.metric} was best at step {best.lowest_step}, "
+            f"{best.lowest:.4g}. stop_when_stale ends the run here; raise it, or set it to 0, to continue."
+        )
+        return True
 
-    def _is_of_another(self, best):
-        """Return whether the values of a manifest.Best cannot be compared with those that are measured now."""
-        return (best.metric, best.comparison) != (self._metric.name, self._measurer.comparison)
+    def _is_comparable(self, best):
+        """Return whether a manifest.Best, or None, was measured as the samples are measured now."""
+        current = (self._metric.name, self._measurer.comparison) if self._metric else None
+        return best is not None and (best.metric, best.comparison) == current
 
     def _choose_best(self, state, value):
-        """Record the best checkpoint of the run in `state.saved`; return whether it is that of this step."""
-        best, comparison = state.saved.best, self._measurer.comparison
-        if best and self._is_of_another(best):
-            state.saved = state.saved._replace(best=None, past_bests=(*state.saved.past_bests, best.step))
-            best = None
-        if best is None:
-            is_best = math.isfinite(value)
-            best = Best(state.step, self._metric.name, comparison, value, value, state.step) if is_best else None
-        else:
-            is_best = ranking.is_as_good(self._metric, value, best.lowest)
-            if ranking.improves(self._metric, value, best.lowest):
-                best = best._replace(lowest=value, lowest_step=state.step)
-            if is_best:
-                best = best._replace(step=state.step, value=value)
-        state.saved = state.saved._replace(best=best)
-        return is_best
-
-
-def _say(warnings, step):
-    for warning in warnings:
-        print_above_bar(warning)
-        record_warning(f"step {step}: {warning}")
-
-
-class NoQuality:
-    """The quality on a worker other than the chief, which alone measures and warns."""
-
-    def watch(self, state):
-        """Do nothing."""
-
-    def measure(self, state):
-        """Return False: this step is not the best so far."""
-        return False
-
-    def is_stale(self, state):
-        """Return False: the chief decides."""
-        return False
+        """Record the best checkpoint of the run in `state.saved`; return whether it is the one of this step."""
+        best, step = state.saved.best, state.step
+        if not self._is_comparable(best):
+            past = (best.step,) if best else ()
+            state.saved = state.saved._replace(best=None, past_bests=state.saved.past_bests + past)
+            if self._metric is None:
+                return False  # sampling uses the latest checkpoint
+            best = Best(step, self._metric.name, self._measurer.comparison, value, value, step)
+        if not self._metric.is_as_good(value, best.lowest):  # NaN never is
+            return False
+        if self._metric.improves(value, best.lowest):
+            best = best._replace(lowest=value, lowest_step=step)
+        state.saved = state.saved._replace(best=best._replace(step=step, value=value))
+        return True

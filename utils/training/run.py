@@ -1,7 +1,11 @@
-"""A training run: everything that the loop in main.py works with, opened and closed as one object."""
+"""A training run: everything that the loop in main.py uses, opened and closed as one object.
+
+All workers of a run have the same objects and call them alike. Only the chief measures, prints and writes files.
+"""
 
 import contextlib
 import math
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,44 +15,38 @@ from utils.checkpoints import manifest, select
 from utils.data.batches import reraise_input_errors
 from utils.errors import RunError
 from utils.output.progress import Progress
-from utils.output.terminal import warn
+from utils.output.terminal import record_warning, warn
 from utils.runtime import devices
 from utils.runtime.signals import StopSignals
-from utils.training import ending
-from utils.training.guard import MAX_ROLLBACKS, Guard, rates
+from utils.training.health import MAX_ROLLBACKS, Health, format_rates
 from utils.training.live_generator import LiveGenerator
-from utils.training.outputs import NoOutputs, Outputs
-from utils.training.quality import NoQuality, Quality, open_measurer
-from utils.training.state import Pace, RunState, Schedule
+from utils.training.outputs import Outputs
+from utils.training.quality import Quality, open_measurer
+from utils.training.state import Pace, RunState, due_at
 
 
 class Parts(NamedTuple):
-    """What a run is made of."""
+    """The parts of a run, built before its session is opened."""
 
     settings: Any  # config.settings.Settings
     workers: Any  # runtime.cluster.Workers
     dataset: Any  # the training ImageDataset
-    start: Any  # where it starts from: see starting_point.py
+    start: Any  # the starting point: see starting_point.py
     batches: Any  # data.batches.Batches, in the default graph
     graph: Any  # model.train_graph.TrainGraph, in the default graph
     sampler: Any  # model.sample_graph.Sampler, in the default graph
 
-    @property
-    def classes(self):
-        """The names of the classes that are learned, in the order of their labels; () for none."""
-        return tuple(self.dataset.classes) if self.settings.network.conditional else ()
-
 
 @contextlib.contextmanager
 def open_run(parts):
-    """Complete and finalize the default graph, open the session, give all variables their values; yield the Run.
+    """Complete and finalize the default graph, open the session, initialize or restore all variables; yield the Run.
 
-    Raise UserError if workers have different settings or images, RunError where another worker fails.
+    Raise UserError if workers have different settings or images, RunError if another worker fails.
     """
     run, workers = parts.settings.run, parts.workers
     with workers.scope():
         initializer = tf.global_variables_initializer()
-    parts.start.build(parts.graph, parts.classes)
+    parts.start.build(parts.graph)
     workers.build_broadcast(tf.global_variables())
     measurer = open_measurer(parts.dataset, parts.settings) if workers.is_chief else None
     tf.get_default_graph().finalize()
@@ -67,136 +65,154 @@ def open_run(parts):
 
 
 class Run:
-    """What the loop works with: session, graph and state, and those that look after the run."""
+    """The session, graph and state of a run, and the objects that show, check, measure and save it."""
 
     def __init__(self, session, parts, measurer, signals):
         """parts: the Parts; measurer: a measure.Measurer or None; signals: the StopSignals."""
-        run, self._parts = parts.settings.run, parts
-        self.session, self.workers, self.signals, self.k = session, parts.workers, signals, run.k
+        self._parts, self.settings, self.workers, self.signals = parts, parts.settings.run, parts.workers, signals
+        self.session, self.k = session, self.settings.k
         wait_seconds = {"wait_seconds": parts.batches.wait_seconds}
         self.graph = parts.graph._replace(d_updates=[dict(update, **wait_seconds) for update in parts.graph.d_updates])
         self.state = self._first_state()
-        self.schedule = Schedule(run)
         self._generator = LiveGenerator(session, parts.sampler, parts.dataset.labels)
-        self.guard = Guard(session, self.graph, self._generator, run)
-        self.progress = Progress(self.state, run.log_every, shown=self.workers.is_chief)
-        if self.workers.is_chief:
-            self.outputs = Outputs(session, self._generator, parts, self.state)
-            self.quality = Quality(measurer, self._generator, run)
-        else:
-            self.outputs, self.quality = NoOutputs(self._generator), NoQuality()
+        self.health = Health(self._generator, parts)
+        self.progress = Progress(self.state, self.settings.log_every, shown=self.workers.is_chief)
+        self.outputs = Outputs(self._generator, parts, self.state, self.state.saved)
+        self.quality = Quality(measurer, self._generator, self.health, self.settings)
 
     def _first_state(self):
         """Return the RunState at the start of this process."""
-        run, dataset = self._parts.settings.run, self._parts.dataset
-        pace = Pace(dataset.n, run.k * self._parts.batches.size, run.log_every)
+        run, n, saved = self.settings, self._parts.dataset.n, self._parts.start.saved
         step, seen, rollbacks = self._counters()
-        total = run.max_steps or step + math.ceil((run.epochs * pace.n - seen) / pace.images_per_step)
-        saved = self._parts.start.saved._replace(fingerprint=dataset.fingerprint, classes=self._parts.classes)
-        if not self.workers.is_chief:
-            saved = saved._replace(rollbacks=(0,) * rollbacks)  # only the chief knows at which steps
+        saved = saved._replace(rollbacks=saved.rollbacks or (0,) * rollbacks)  # only the chief has their steps
+        pace = Pace(n, run.k * self._parts.batches.size, run.log_every)
+        total = run.max_steps or step + math.ceil((run.epochs * n - seen) / pace.images_per_step)
         return RunState(step, seen, total, saved, pace)
 
     def _counters(self):
-        """Return (step, images seen, rollbacks), as the graph counts them."""
+        """Return the number of steps, images seen and rollbacks, as the graph counts them."""
         counters = self.graph.counters
-        fetches = [counters.step, counters.pictures_seen, counters.rollbacks]
-        return tuple(int(value) for value in self.session.run(fetches))
+        return map(int, self.session.run([counters.step, counters.pictures_seen, counters.rollbacks]))
 
     def is_finished(self):
-        """Return whether no step is left, and say so."""
-        if self.state.step < self.state.total:
+        """Return whether no step is left, and print why."""
+        run, state, n = self.settings, self.state, self._parts.dataset.n
+        if state.step < state.total:
             return self._is_stale()
-        ending.announce_finished(self._parts.settings.run, self.state, self._parts.dataset.n)
+        goal = f"epochs = {run.epochs} of {n} images are {run.epochs * n}, and it has seen {state.pictures_seen}"
+        name, goal = ("max_steps", f"max_steps = {run.max_steps}") if run.max_steps else ("epochs", goal)
+        cure = f"Increase {name} to continue training, or sample with --isTrain 0."
+        print(f"This run is finished: step {state.step}, {goal}. {cure}", flush=True)
         return True
 
     def end_if_stale(self, due, stop):
-        """Make this step the last one where stop_when_stale asks for it; return what is then Due.
+        """Make this step the last one if stop_when_stale ends the run; return what is Due now.
 
-        due: what was due at this step before; stop: the signal by which the run stops there, or 0.
+        due: what was Due so far; stop: the signal that ends the run at this step, or 0.
         """
         state = self.state
-        if not due.measure or state.step == state.total or not self._is_stale():
-            return due
-        state.total = state.step
-        return self.schedule.at(state, stop)
+        if due.measure and state.step < state.total and self._is_stale():
+            state.total = state.step
+            return due_at(self.settings, state, stop)
+        return due
 
     def _is_stale(self):
-        """Return whether stop_when_stale ends the run at this step, and say so. The chief decides for all workers."""
-        if not self.workers.all_reduce_max(self.quality.is_stale(self.state)):
-            return False
-        if self.workers.is_chief:
-            ending.announce_stale(self._parts.settings.run, self.state.saved.best)
-        return True
+        """Return whether stop_when_stale ends the run at this step. The chief decides for all workers."""
+        return self.workers.all_reduce_max(self.quality.ends_run(self.state))
 
     def begin(self):
-        """Write what exists before the first step; return whether there is a checkpoint.
+        """Write the files that exist before the first step; return whether there is a checkpoint.
 
-        With one, even of step 0, the same command resumes the run, however it ends from here on.
+        From then on the same command resumes the run, even from step 0, however this process ends.
         """
-        if not self.outputs.save(self.state):
+        state, outputs = self.state, self.outputs
+        if not outputs.save(state):
             return False
         if self.workers.is_chief:
-            self.outputs.write_reals(self._first_reals())
-        self.outputs.write_grid(self.state)
-        self.outputs.write_report(self.state)
-        self._restart_batches()
-        self.state.restart_clock()
-        self.progress.start(self.state)
+            outputs.write_reals(state, self._first_reals())
+        outputs.write_grid(state)
+        outputs.write_report(state)
+        self._restart_batches(state.pictures_seen)
+        state.restart_clock()
+        self.progress.start(state)
         return True
 
     def _first_reals(self):
-        """Return the first images of the run, at most as many as a grid has: [N, H, W, C] float32 in [-1, 1]."""
-        batches = self._parts.batches
-        count = min(self._parts.dataset.n, self._parts.settings.run.train_samples)
-        self.session.run(batches.initializer, {batches.start: 0})
-        rounds = math.ceil(count / int(batches.images.shape[0]))
-        return np.concatenate([self.session.run(batches.images) for _ in range(rounds)])[:count]
+        """Return the first images of the run, at most the number in a grid: [N, H, W, C] float32 in [-1, 1]."""
+        images, count = self._parts.batches.images, min(self._parts.dataset.n, self.settings.train_samples)
+        self._restart_batches(0)
+        rounds = math.ceil(count / int(images.shape[0]))
+        return np.concatenate([self.session.run(images) for _ in range(rounds)])[:count]
 
-    def _restart_batches(self):
-        """Let the stream of batches continue after the images seen so far."""
+    def _restart_batches(self, pictures_seen):
+        """Continue the stream of batches after this number of images."""
         batches = self._parts.batches
-        self.session.run(batches.initializer, {batches.start: self.state.pictures_seen})
+        self.session.run(batches.initializer, {batches.start: pictures_seen})
 
     def roll_back(self, lost=False):
         """Return to the newest good checkpoint, with different noise and half the learning rate.
 
-        lost: because D has won; otherwise because of a divergence. Then raise RunError if on_nan forbids it, or after
-        MAX_ROLLBACKS.
+        lost: because D has won; otherwise because of a divergence, which raises RunError if on_nan forbids a rollback
+        or MAX_ROLLBACKS are used up. Noise and rate follow from the number of rollbacks, which checkpoints record.
         """
-        state, run, past = self.state, self._parts.settings.run, self.state.saved.rollbacks
+        state, parts, saved = self.state, self._parts, self.state.saved
         problem = f"step {state.step}: " + ("D has won" if lost else "losses or weights are NaN or infinite")
-        if not lost and (run.on_nan == "stop" or len(past) >= MAX_ROLLBACKS):
-            line = ending.report_divergence(problem, self._parts, state, self.guard, self.outputs.saved_step)
-            self.outputs.write_report(state)
-            raise RunError(line)
-        saved = state.saved._replace(rollbacks=(*past, state.step))
-        newest = self._parts.start.return_to_newest(self.session, len(saved.rollbacks))
+        number = len(saved.rollbacks) + 1
+        if not lost and (self.settings.on_nan == "stop" or number > MAX_ROLLBACKS):
+            raise RunError(self._end_diverged(problem))
+        state.saved = saved._replace(rollbacks=(*saved.rollbacks, state.step))
+        if self.workers.is_chief:
+            newest = parts.start.return_to_newest(self.session, number)
+            saved = newest.manifest.saved
+            state.saved = state.saved._replace(best=select.verify_best(newest), past_bests=saved.past_bests)
         self.workers.broadcast()
-        if newest:
-            saved = saved._replace(best=select.best_of(newest), past_bests=newest.manifest.saved.past_bests)
-        step, seen, _ = self._counters()
-        state.roll_back(step, seen, saved)
-        self._restart_batches()
-        self._generator.forget()
-        self.guard.forget()
-        self.outputs.roll_back(state, newest)
+        state.step, state.pictures_seen, _ = self._counters()
+        state.restart_clock()
+        self._restart_batches(state.pictures_seen)
+        self._generator.reset()
+        self.health.reset(state.step)
+        self.outputs.close(state)
+        self.outputs = Outputs(self._generator, parts, state, saved)
+        self.outputs.save(state)  # the rollback, in the JSON of the checkpoint
         self.progress.roll_back(state)
-        number = len(saved.rollbacks)
-        warn(
-            f"{problem}; back to step {step}, with different noise and {rates(run, number)} (rollback {number} of at "
-            f"most {MAX_ROLLBACKS})",
-            fresh_line=True,
-        )
+        change = f"different noise and {format_rates(self.settings, number)}"
+        count = f"rollback {number} of at most {MAX_ROLLBACKS}"
+        warn(f"{problem}; back to step {state.step}, with {change} ({count})", fresh_line=True)
+
+    def _end_diverged(self, problem):
+        """Write a post-mortem and the report; return the line for the user."""
+        state, outputs, past = self.state, self.outputs, len(self.state.saved.rollbacks)
+        outputs.write_post_mortem(state, self.health.post_mortem(state))
+        after = f", after {past} rollbacks" if past else ""
+        good = f"last good checkpoint: step {outputs.saved_step}"
+        cure = f"See {outputs.post_mortem}; lower {format_rates(self.settings)} in params.py"
+        line = f"{problem}{after}; not saved; {good}. {cure}"
+        record_warning(line)
+        outputs.write_report(state)
+        return line
 
     def end(self, stop):
-        """Close the run after its last step and say how it ended; return the exit code.
+        """Close the run after its last step, print how it ended; return the exit code.
 
-        stop: the signal that ended it, or 0.
+        stop: the signal that ended it, or 0. The exit code is then 128 plus its number, as shells expect.
         """
+        run, state, workers, saved_step = self.settings, self.state, self.workers, self.outputs.saved_step
         self.progress.close()
         if not stop:
-            self.outputs.write_timelapse()
-        self.outputs.close()
-        self.workers.barrier()  # an early exit would look like a crash to the others
-        return ending.report(self._parts, self.state, self.outputs.saved_step, stop)
+            self.outputs.write_timelapse(state)
+        self.outputs.close(state)
+        workers.barrier()  # an early exit would look like a crash to the other workers
+        if saved_step != state.step:
+            good = f"last good checkpoint: step {saved_step}, in {run.checkpoints_dir}"
+            print(f"main.py: steps after {saved_step} were not saved; {good}", file=sys.stderr, flush=True)
+            return 1
+        is_finished = state.step == state.total
+        if not workers.is_chief:
+            end = f"; {workers.task.name(0)} has written all files."
+        elif is_finished:
+            end = f". The grids are in {run.samples_dir}; --isTrain 0 draws more samples."
+        else:
+            end = f", saved in {run.checkpoints_dir}; the same command resumes it."
+        measured = f" ({state.measured})" if state.measured else ""
+        print(f"{'Finished' if is_finished else 'Stopped'} at step {state.step}{measured}{end}", flush=True)
+        return 0 if is_finished else 128 + stop

@@ -1,8 +1,7 @@
-"""Where a run starts: from a checkpoint, from the weights of another run, or from scratch.
+"""The starting point of a run: a checkpoint, the weights of another run, or random weights.
 
-An origin holds the folders of the run and their lock. It gives all variables their first values, and after a divergence
-those of the newest good checkpoint. Only the chief of several workers has one of these; the others have a NonChief and
-get all values from the chief.
+It holds the lock of the run's folders, sets the first values of all variables and, after a divergence, restores the
+newest good checkpoint. Workers other than the chief start from random weights; the chief then broadcasts its values.
 """
 
 import contextlib
@@ -20,12 +19,10 @@ from utils.output import files
 from utils.runtime.lock import WriterLock
 from utils.training import folders, transfer
 
-_NETWORKS = ("generator/", "discriminator/")
-
 
 @contextlib.contextmanager
 def open_starting_point(settings, is_chief):
-    """Check and lock the folders of a run; yield where it starts from, and release the lock at the end.
+    """Check and lock the folders of a run; yield its starting point, and release the lock at the end.
 
     Raise UserError if a folder is wrong, in use, or has files of another run, before any file of that run is changed.
     """
@@ -33,57 +30,68 @@ def open_starting_point(settings, is_chief):
     Scan(run.pics_dir)  # raises UserError if there is no such folder
     if not is_chief:
         files.make_writable("cache_dir", run.cache_dir)
-        yield NonChief(settings)
+        yield StartingPoint(settings)
         return
     if not os.path.isdir(run.checkpoints_dir):
-        folders.check_no_foreign_files(run.samples_dir, run.checkpoints_dir)
+        folders.check_no_foreign_files(run)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         files.make_writable(name, getattr(run, name))
-    files.fsync_folder(run.checkpoints_dir)  # which says so now if the file system cannot
+    files.fsync_folder(run.checkpoints_dir)  # warns now if fsync is unsupported
     with contextlib.closing(WriterLock(run.checkpoints_dir)) as lock:
         newest = select.newest_good(run.checkpoints_dir)
         if newest:
-            yield _resumed(settings, lock, newest)
-            return
-        folders.check_no_foreign_files(run.samples_dir, run.checkpoints_dir)
-        yield FromPretrained(settings, lock) if run.init_from else FromScratch(settings, lock)
+            yield _resume(settings, lock, newest)
+        else:
+            folders.check_no_foreign_files(run)
+            yield FromPretrained(settings, lock) if run.init_from else StartingPoint(settings, lock)
 
 
-def _resumed(settings, lock, newest):
-    """Return the FromCheckpoint of a run whose newest good checkpoint, a Selected, is `newest`; say so."""
+def _resume(settings, lock, newest):
+    """Return the StartingPoint of a run to resume from a Selected; raise UserError if it is a different run."""
     select.warn_damaged(newest)
-    settings, kept = manifest.keep_defaults(newest.manifest, settings)
+    settings = _keep_defaults(newest.manifest, settings)
     run = settings.run
     checks.check_together(run, settings.network)
     print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
     if run.init_from:
-        print(f"init_from = {run.init_from} is not used: the run continues from its own checkpoint.", flush=True)
-    _announce_kept(kept)
+        print(f"init_from = {run.init_from} is ignored: the run resumes from its own checkpoint.", flush=True)
     folders.check_grids_owner(newest.manifest, run)
-    return FromCheckpoint(settings, lock, newest)
+    return StartingPoint(settings, lock, newest)
 
 
-def _announce_kept(kept):
+def _keep_defaults(recorded, settings):
+    """Return the settings with the defaults that a run began with; print them. See manifest.keep_defaults."""
+    settings, kept = manifest.keep_defaults(recorded, settings)
     if kept:
-        print(f"These defaults have changed since that run began; its own are kept: {schema.listed(kept)}.", flush=True)
+        line = "These defaults have changed since that run began; keeping its values"
+        print(f"{line}: {schema.listed(kept)}.", flush=True)
+    return settings
 
 
-class FromScratch:
-    """Random weights."""
+class StartingPoint:
+    """A checkpoint of the same run, or random weights."""
 
-    def __init__(self, settings, lock):
-        """settings: those to train with; lock: the WriterLock of the run's checkpoints_dir."""
-        self.settings, self.lock = settings, lock
-        self.newest = None  # the select.Selected that the run continues from
-        self.saved = manifest.SavedState(run_id=new_run_id())  # to continue from
+    def __init__(self, settings, lock=None, newest=None):
+        """lock: the WriterLock of checkpoints_dir, held by the chief; newest: the Selected to resume from, or None."""
+        self.settings, self.lock, self.newest = settings, lock, newest
+        self.saved = manifest.SavedState(run_id=new_run_id())  # the history of the run so far
+        if newest:
+            best, run_id = select.verify_best(newest), get_run_id(newest.manifest)
+            self.saved = newest.manifest.saved._replace(best=best, run_id=run_id)
 
-    def check_images(self, dataset, settings):
-        """Raise UserError if a conditional network cannot learn the class folders."""
-        if settings.network.conditional:
-            require_classes(dataset, settings.run)
+    def use_images(self, dataset):
+        """Record the images in `saved`, and print if they have changed; raise UserError if their classes do not fit."""
+        before, classes = self.saved, ()
+        if self.settings.network.conditional:
+            require_classes(dataset, self.settings.run, before.classes or None)
+            classes = tuple(dataset.classes)
+        if before.fingerprint not in ("", dataset.fingerprint):
+            change = f"{before.fingerprint.split()[0]} before, {dataset.n} now"
+            print(f"The training images have changed ({change}); resuming, but not bit-exactly.", flush=True)
+        self.saved = before._replace(fingerprint=dataset.fingerprint, classes=classes)
 
-    def build(self, graph, classes):
-        """Add the savers to the default graph; graph: the TrainGraph; classes: names of the classes, () for none."""
+    def build(self, graph):
+        """Add the savers to the default graph; graph: the TrainGraph."""
         self._graph = graph
         self._variables = [v for v in tf.global_variables() if v is not graph.counters.rollbacks]
         self.saver = tf.train.Saver(self._variables, max_to_keep=None)
@@ -91,13 +99,16 @@ class FromScratch:
         self._required_saver = tf.train.Saver(self._required) if graph.optional else self.saver
 
     def start(self, session):
-        """Give the variables, just initialized, their first values."""
-        session.run(self._graph.init_ema)
+        """Set the first values of the variables, whose initializers have run."""
+        if self.newest:
+            self._restore(session, len(self.saved.rollbacks))
+        else:
+            session.run(self._graph.init_ema)
 
     def return_to_newest(self, session, rollbacks):
-        """Give the variables the values of the newest good checkpoint; return it, a Selected.
+        """Restore the newest good checkpoint; return it, a Selected.
 
-        rollbacks: how many the run has had, with this one.
+        rollbacks: the number of rollbacks of the run, including this one.
         """
         self.newest = select.require_newest_good(self.settings.run.checkpoints_dir)
         select.warn_damaged(self.newest)
@@ -106,7 +117,7 @@ class FromScratch:
 
     def _restore(self, session, rollbacks):
         checkpoint, optional = self.newest.checkpoint, self._graph.optional
-        if not optional or {variable.op.name for variable in optional} <= set(store.shapes(checkpoint)):
+        if {variable.op.name for variable in optional} <= set(store.shapes(checkpoint)):
             store.restore(session, self.saver, checkpoint, self._variables)
         else:
             store.restore(session, self._required_saver, checkpoint, self._required)
@@ -114,81 +125,48 @@ class FromScratch:
         session.run(self._graph.set_rollbacks, {self._graph.new_rollbacks: rollbacks})
 
 
-class FromCheckpoint(FromScratch):
-    """A checkpoint of the same run."""
-
-    def __init__(self, settings, lock, newest):
-        """newest: the select.Selected to resume from."""
-        super().__init__(settings, lock)
-        self.newest = newest
-        self.saved = newest.manifest.saved._replace(best=select.best_of(newest), run_id=get_run_id(newest.manifest))
-
-    def check_images(self, dataset, settings):
-        """Raise UserError if the class folders are not those of the run; say so if its images have changed."""
-        if settings.network.conditional:
-            require_classes(dataset, settings.run, self.saved.classes)
-        before = self.saved.fingerprint
-        if before not in ("", dataset.fingerprint):
-            print(
-                f"The training images have changed ({before.split()[0]} before, {dataset.n} now); resuming, but not "
-                "bit-exactly.",
-                flush=True,
-            )
-
-    def start(self, session):
-        """Give all variables the values of the checkpoint."""
-        self._restore(session, len(self.newest.manifest.saved.rollbacks))
-
-
-class FromPretrained(FromScratch):
-    """The weights of another run, `init_from`, as far as they fit; optimizers and counters start fresh."""
+class FromPretrained(StartingPoint):
+    """The weights of another run, `init_from`, if they fit; optimizers and counters start fresh."""
 
     def __init__(self, settings, lock):
-        """Raise UserError if init_from has no good checkpoint, or weights that mean something different."""
-        self._init_from = settings.run.init_from
+        """Raise UserError if init_from has no good checkpoint, or a network whose weights have a different meaning."""
         try:
-            self._source = select.select(self._init_from, "best")
+            self._source = select.select(settings.run.init_from, "best")
         except UserError as error:
             raise UserError(f"init_from: {str(error).replace('checkpoints_dir', 'init_from')}")
-        settings, kept = manifest.keep_defaults(self._source.manifest._replace(run={}), settings)
-        super().__init__(settings, lock)
-        _announce_kept(kept)
-        transfer.check_same_meaning(self._init_from, self._source.manifest.network, settings.network)
-
-    def build(self, graph, classes):
-        """Add the savers to the default graph; raise UserError if no weights of the other run fit."""
-        super().build(graph, classes)
-        weights = [v for v in tf.global_variables() if v.op.name.startswith(_NETWORKS)]
         theirs = self._source.manifest
-        self._transfer = transfer.Transfer(weights, self._source.checkpoint, classes, theirs.saved.classes)
-        if not self._transfer.plan.taken:
-            transfer.check_some_shape_fits(self._init_from, theirs.network, self.settings.network)
-        self._frozen = transfer.frozen_layers(self.settings.run, self.settings.network, self._transfer.plan.taken)
+        super().__init__(_keep_defaults(theirs._replace(run={}), settings), lock)
+        names = set(theirs.network._fields) - transfer.IRRELEVANT - transfer.SHAPES
+        transfer.check_equal(self.settings, theirs.network, names, "has a different network")
+
+    def build(self, graph):
+        """Add the savers and the copying to the default graph; raise UserError if no weights of the other run fit."""
+        super().build(graph)
+        theirs, settings = self._source.manifest, self.settings
+        weights = {
+            v.op.name: v for v in tf.global_variables() if v.op.name.startswith(("generator/", "discriminator/"))
+        }
+        shapes = {name: variable.shape.as_list() for name, variable in weights.items()}
+        stored = store.shapes(self._source.checkpoint)
+        self._plan = transfer.plan(shapes, stored, self.saved.classes, theirs.saved.classes)
+        if not self._plan.copied:
+            transfer.check_equal(settings, theirs.network, transfer.SHAPES, "has no layer that fits")
+        self._frozen = transfer.frozen_layers(settings.run, settings.network, self._plan.copied)
+        self._weights = {name: weights[name] for name in self._plan.whole + self._plan.by_row}
+        self._values = {name: tf.placeholder(tf.float32, shapes[name]) for name in self._weights}
+        self._assign = [variable.assign(self._values[name]) for name, variable in self._weights.items()]
 
     def start(self, session):
-        """Give G and D the weights of the other run."""
-        self._transfer.restore(session)
-        step, path = self._source.checkpoint
-        line = f"New run, from the weights of step {step} ({self._source.description}), {path}."
+        """Copy the weights of the other run into G, D and the EMA; print which."""
+        values, (step, path) = session.run(self._weights), self._source.checkpoint
+        for name, theirs in zip(values, store.values(self._source.checkpoint, list(values))):
+            if name in self._plan.whole:
+                values[name] = theirs
+            else:
+                for label, their_label in self._plan.rows:
+                    values[name][label] = theirs[their_label]
+        session.run(self._assign, {self._values[name]: value for name, value in values.items()})
+        source = f"New run, from the weights of step {step} ({self._source.description}), {path}."
         frozen = f"Not trained: {', '.join(self._frozen)}." if self._frozen else ""
-        print(" ".join(filter(None, (line, self._transfer.describe(), frozen))), flush=True)
+        print(" ".join(filter(None, (source, transfer.describe(self._plan), frozen))), flush=True)
         super().start(session)
-
-
-class NonChief:
-    """The origin on a worker that is not the chief: it holds no folder, and gets all values from the chief."""
-
-    newest, saved = None, manifest.SavedState()
-    check_images, start = FromScratch.check_images, FromScratch.start  # as for random weights
-
-    def __init__(self, settings):
-        """settings: those to train with, which the chief's must equal."""
-        self.settings = settings
-
-    def build(self, graph, classes):
-        """Remember the graph; there is nothing to save."""
-        self._graph = graph
-
-    def return_to_newest(self, session, rollbacks):
-        """Do nothing: the values come by broadcast."""
-        return None

@@ -1,40 +1,38 @@
-"""All that changes while a run trains, beside the variables of its graph; and what is due at a step."""
+"""The state of a run beside the variables of its graph, and the schedule of what is due at a step."""
 
 import time
 from typing import NamedTuple
 
-_WINDOW = 5  # logged steps that the throughput is averaged over
+_WINDOW = 5  # logged steps over which throughput is averaged
 
 
 class Pace(NamedTuple):
-    """What turns steps into images, epochs and throughput."""
+    """The numbers that convert steps into images, epochs and throughput."""
 
     n: int  # images in the data set
-    images_per_step: int  # real images, on all workers
-    log_every: int  # steps between two points of the throughput
+    images_per_step: int  # real images per step on all workers
+    log_every: int  # steps between two measurements of throughput
 
 
 class RunState:
-    """Where a run is. The loop owns it, and hands it to everything that works for the loop."""
+    """The progress of a run. The loop owns it and passes it to every object it calls."""
 
     def __init__(self, step, pictures_seen, total, saved, pace):
         """step, pictures_seen: finished so far. total: the last step. saved: a manifest.SavedState. pace: a Pace."""
         self.step, self.pictures_seen, self.total = step, pictures_seen, total
-        self.wait_seconds = 0.0  # seconds this process has wait_seconds for images
+        self.wait_seconds = 0.0  # time that this process has waited for images
         self.row = {}  # the numbers of the last step, by the columns of history.csv
-        self.measured = ""  # the last measurement of the quality, as text; "" if it failed
-        self.measured_at = step  # the step of that
-        self.saved = saved  # what the JSON of the next checkpoint says
-        self._pace = pace
+        self.measured, self.measured_at = "", step  # the last measurement as text, "" if it failed; its step
+        self.saved, self._pace = saved, pace  # saved: the `state` in the JSON of the next checkpoint
         self.restart_clock()
 
     def restart_clock(self):
-        """Measure time and throughput from now on."""
+        """Measure time and throughput from this step on."""
         self.first_step, self._started = self.step, time.time()
         self._window = [(self._started, self.step, self.wait_seconds)]
 
     def advance(self, d, g):
-        """Take over the results of a step: of the last update of D, and of the update of G."""
+        """Record the results of a step; d, g: the fetches of the last update of D and of the update of G."""
         self.step, self.pictures_seen = int(g["step"]), int(d["pictures_seen"])
         self.row = {
             "step": self.step,
@@ -46,10 +44,10 @@ class RunState:
         }
 
     def _throughput(self):
-        """Return pictures_per_second and data_wait, a share of the time, over the last steps; and seconds in all."""
+        """Return pictures_per_second and data_wait, a fraction of the time, over the last steps; and total seconds."""
         now, (start, step, wait_seconds) = time.time(), self._window[0]
         seconds = max(now - start, 1e-9)
-        if _is_multiple(self.step, self._pace.log_every):
+        if self.step % self._pace.log_every == 0:
             self._window = [*self._window[1 - _WINDOW :], (now, self.step, self.wait_seconds)]
         return {
             "pictures_per_second": self._pace.images_per_step * (self.step - step) / seconds,
@@ -57,14 +55,9 @@ class RunState:
             "data_wait": min(1.0, (self.wait_seconds - wait_seconds) / seconds),
         }
 
-    def roll_back(self, step, pictures_seen, saved):
-        """Continue from an earlier step."""
-        self.step, self.pictures_seen, self.saved = step, pictures_seen, saved
-        self.restart_clock()
-
 
 class Due(NamedTuple):
-    """What is to be done at a step."""
+    """The actions that are due at a step."""
 
     row: bool  # write a row of history.csv
     grid: bool  # write a grid of samples
@@ -72,25 +65,17 @@ class Due(NamedTuple):
     save: bool  # save a checkpoint
 
 
-class Schedule:
-    """Decides what is due at a step, by the run settings."""
+def due_at(run, state, stop):
+    """Return what is Due at the state's step by the run settings; stop: the signal that ends the run there, or 0."""
 
-    def __init__(self, run):
-        self._run = run
+    def is_multiple(every):  # 0 means never
+        return every > 0 and state.step % every == 0
 
-    def at(self, state, stop):
-        """Return what is Due at the state's step; stop: the signal by which the run stops there, or 0."""
-        run, step = self._run, state.step
-        is_last = step == state.total or stop > 0
-        measure = run.metrics_every > 0 and (is_last or _is_multiple(step, run.metrics_every))
-        return Due(
-            row=_is_multiple(step, run.log_every) or measure,
-            grid=_is_multiple(step, run.sample_every) or step == state.total,
-            measure=measure,
-            save=is_last or _is_multiple(step, run.checkpoint_every),
-        )
-
-
-def _is_multiple(step, every):
-    """Return whether something done every so many steps, 0 for never, is done at this one."""
-    return every > 0 and step % every == 0
+    is_last = state.step == state.total or stop > 0
+    measure = run.metrics_every > 0 and (is_last or is_multiple(run.metrics_every))
+    return Due(
+        row=is_multiple(run.log_every) or measure,
+        grid=is_multiple(run.sample_every) or state.step == state.total,
+        measure=measure,
+        save=is_last or is_multiple(run.checkpoint_every),
+    )

@@ -1,25 +1,24 @@
-// The generator G: computes images from z, one at a time. Runs in a worker, which page.js gives the model and then
-// one z after the other; and wherever else there is JavaScript.
+// The generator G: computes images from z, one at a time. It runs in a worker, to which painter.js sends the model and
+// then one z after the other, and in any other JavaScript engine.
 "use strict";
 
-// A tensor: the value of a channel at a place is data[(y * width + x) * channels + channel].
+// A tensor: the value of a channel at (x, y) is data[(y * width + x) * channels + channel].
 function tensor(height, width, channels) {
     return { height, width, channels, data: new Float32Array(height * width * channels) };
 }
 
-// The constants of the model: 16-bit integers in base64, each array with the factor by which its integers were
-// divided.
+// Returns the constants of the model, each a Float32Array: 16-bit integers in base64, multiplied by the array's scale.
 function decode(base64, arrays) {
     const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const valueOf = new Uint8Array(128);
-    for (let i = 0; i < 64; i++) valueOf[digits.charCodeAt(i)] = i;
+    const digitValues = new Uint8Array(128);
+    for (let i = 0; i < 64; i++) digitValues[digits.charCodeAt(i)] = i;
     const bytes = new Uint8Array((base64.length / 4) * 3);
-    for (let i = 0, at = 0; i < base64.length; i += 4) {
+    for (let i = 0, offset = 0; i < base64.length; i += 4) {
         let bits = 0;
-        for (let j = 0; j < 4; j++) bits = (bits << 6) | valueOf[base64.charCodeAt(i + j)];
-        bytes[at++] = bits >> 16;
-        bytes[at++] = bits >> 8;
-        bytes[at++] = bits;
+        for (let j = 0; j < 4; j++) bits = (bits << 6) | digitValues[base64.charCodeAt(i + j)];
+        bytes[offset++] = bits >> 16;
+        bytes[offset++] = bits >> 8;
+        bytes[offset++] = bits;
     }
     const integers = new DataView(bytes.buffer);
     let start = 0;
@@ -31,12 +30,12 @@ function decode(base64, arrays) {
     });
 }
 
-// out[starts[i] + j] becomes the sum over k of a[i, k] * b[j, k]; b has `columns` rows. 4x4 sums at a time: each number
-// that is read takes part in four products.
+// Sets out[starts[i] + j] to the sum over k of a[i, k] * b[j, k]; b has `columns` rows. It computes 4x4 sums at a time,
+// so that each number is read once for four products.
 function multiply(a, b, columns, out, starts) {
     const rows = starts.length, depth = a.length / rows;
     for (let i = 0; i < rows; i += 4) {
-        const [i1, i2, i3] = [1, 2, 3].map((more) => Math.min(i + more, rows - 1));
+        const [i1, i2, i3] = [1, 2, 3].map((n) => Math.min(i + n, rows - 1));
         const a0 = i * depth, a1 = i1 * depth, a2 = i2 * depth, a3 = i3 * depth;
         const o0 = starts[i], o1 = starts[i1], o2 = starts[i2], o3 = starts[i3];
         for (let j = 0; j < columns; j += 4) {
@@ -53,7 +52,7 @@ function multiply(a, b, columns, out, starts) {
                 s20 += x2 * y0; s21 += x2 * y1; s22 += x2 * y2; s23 += x2 * y3;
                 s30 += x3 * y0; s31 += x3 * y1; s32 += x3 * y2; s33 += x3 * y3;
             }
-            // At the edge some of the 16 are the same sum.
+            // At the edge, some of the 16 sums are the same one.
             out[o0 + j] = s00; out[o0 + j1] = s01; out[o0 + j2] = s02; out[o0 + j3] = s03;
             out[o1 + j] = s10; out[o1 + j1] = s11; out[o1 + j2] = s12; out[o1 + j3] = s13;
             out[o2 + j] = s20; out[o2 + j1] = s21; out[o2 + j2] = s22; out[o2 + j3] = s23;
@@ -62,8 +61,8 @@ function multiply(a, b, columns, out, starts) {
     }
 }
 
-// The patches of x that a part of a convolution sees: a row for each pixel, the pixels at its taps side by side.
-function patchesOf(x, taps) {
+// Returns the patches of x that a part of a convolution sees: a row for each pixel, with the pixels at its taps.
+function extractPatches(x, taps) {
     const { height, width, channels, data } = x, row = taps.length * channels;
     const patches = new Float32Array(height * width * row);
     taps.forEach(([dy, dx], tap) => {
@@ -78,7 +77,7 @@ function patchesOf(x, taps) {
     return patches;
 }
 
-// Each part makes the pixels at one place of each square of stride x stride pixels.
+// Each part computes the pixels at one row and column of each square of stride x stride pixels.
 function convolution([x], { stride, parts }, arrays) {
     let result = null;
     for (const { row, column, taps, array } of parts) {
@@ -88,7 +87,7 @@ function convolution([x], { stride, parts }, arrays) {
             const y = stride * Math.floor(pixel / x.width) + row;
             return (y * result.width + stride * (pixel % x.width) + column) * channels;
         });
-        multiply(patchesOf(x, taps), arrays[array], channels, result.data, starts);
+        multiply(extractPatches(x, taps), arrays[array], channels, result.data, starts);
     }
     return result;
 }
@@ -103,7 +102,7 @@ function reshape([x], { height, width, channels }) {
     return { height, width, channels, data: x.data };
 }
 
-// [H, W, size * size * C] to [size * H, size * W, C].
+// Turns [H, W, size * size * C] into [size * H, size * W, C].
 function depthToSpace([x], { size }) {
     const channels = x.channels / (size * size), result = tensor(size * x.height, size * x.width, channels);
     for (let y = 0; y < result.height; y++) {
@@ -117,7 +116,7 @@ function depthToSpace([x], { size }) {
     return result;
 }
 
-// x * scale + shift, of which there is a number per channel.
+// Returns x * scale + shift; both have a number per channel.
 function affine([x, scale, shift]) {
     const result = tensor(x.height, x.width, x.channels);
     for (let start = 0; start < x.data.length; start += x.channels) {
@@ -128,7 +127,7 @@ function affine([x, scale, shift]) {
     return result;
 }
 
-// An operation on pairs of numbers; one of the two has a number per channel, where it is not an image, too.
+// Returns an operation on pairs of numbers. Both inputs are images, or one is a vector with a number per channel.
 function pairwise(compute) {
     return ([a, b]) => {
         const [height, width] = [Math.max(a.height, b.height), Math.max(a.width, b.width)];
@@ -143,7 +142,7 @@ function pairwise(compute) {
 }
 
 function elementwise(compute) {
-    return ([x], facts) => ({ ...x, data: x.data.map((value) => compute(value, facts)) });
+    return ([x], step) => ({ ...x, data: x.data.map((value) => compute(value, step)) });
 }
 
 const OPERATIONS = {
@@ -162,22 +161,23 @@ function vector(data) {
     return { height: 1, width: 1, channels: data.length, data };
 }
 
-// Returns the function generate(z, classes): both Float32Array, classes the share of each class, empty without classes;
-// the image is a tensor with values from -1 to 1.
+// Returns the function generate(z, classes), which returns an image, a tensor with values from -1 to 1. Both arguments
+// are Float32Arrays; classes has the fraction of each class, and is empty for an unconditional generator.
 function createGenerator(steps, arrays) {
     return (z, classes) => {
-        const results = [], named = { z: vector(z), classes: vector(classes) };
-        const valueOf = (input) => {
+        const results = [], inputs = { z: vector(z), classes: vector(classes) };
+        const resolve = (input) => {
             if (typeof input === "object") return vector(arrays[input.array]);
-            return typeof input === "string" ? named[input] : results[input];
+            return typeof input === "string" ? inputs[input] : results[input];
         };
-        for (const step of steps) results.push(OPERATIONS[step.op](step.inputs.map(valueOf), step, arrays));
+        for (const step of steps) results.push(OPERATIONS[step.op](step.inputs.map(resolve), step, arrays));
         return results[results.length - 1];
     };
 }
 
-// The pixels of an image, as ImageData has them: red, green, blue, alpha, from 0 to 255. Gray has one channel.
-function pixelsOf(image) {
+// Returns the pixels of an image in the layout of ImageData: red, green, blue and alpha, from 0 to 255. A gray image
+// has one channel.
+function toPixels(image) {
     const { height, width, channels, data } = image, pixels = new Uint8ClampedArray(4 * height * width);
     for (let pixel = 0; pixel < height * width; pixel++) {
         for (let i = 0; i < 4; i++) {
@@ -186,11 +186,11 @@ function pixelsOf(image) {
             pixels[4 * pixel + i] = value;
         }
     }
-    return channels === 4 ? straight(pixels) : pixels;
+    return channels === 4 ? unpremultiply(pixels) : pixels;
 }
 
-// Divides the colors of pixels, which a network with alpha multiplies by it; 0 where nothing is opaque.
-function straight(pixels) {
+// Divides colors by alpha, in place: a network with alpha draws premultiplied colors. They become 0 if alpha is 0.
+function unpremultiply(pixels) {
     for (let i = 0; i < pixels.length; i++) {
         const alpha = pixels[i | 3];
         if ((i & 3) < 3) pixels[i] = Math.floor((255 * Math.min(pixels[i], alpha)) / Math.max(alpha, 1) + 0.5);
@@ -205,7 +205,7 @@ if (typeof WorkerGlobalScope !== "undefined") {
             generate = createGenerator(data.model.steps, decode(data.model.numbers, data.model.arrays));
             return;
         }
-        const pixels = pixelsOf(generate(data.z, data.classes));
+        const pixels = toPixels(generate(data.z, data.classes));
         postMessage(pixels, [pixels.buffer]);
     };
 }

@@ -1,5 +1,5 @@
-// The page: what is shown, and what the controls do. A point is what an image is computed from: {z, classes, name},
-// where z is a list of numbers from -1 to 1, and classes the share of each class.
+// The state of the page, and the functions of its controls. A point is what an image is computed from: {z, classes,
+// name}, where z is a list of numbers from -1 to 1 and classes has the fraction of each class.
 "use strict";
 
 const MAP_SIDE = 5; // images along each side of the plane
@@ -9,21 +9,22 @@ const painter = new Painter();
 
 const decodedZ = decodeZ();
 let large; // the point of the large image
-let shown; // what is in its canvas: {point, truncation}; the large point's image may still be computed
-let grid = []; // points
-let corners = []; // three points
+let shown; // {point, truncation} of the image in its canvas; the image of `large` may still be in the queue
+let grid = []; // the points of the grid
+let corners = []; // the three points of the plane
 
-// The noise of the numbered images: the last array of the model.
+// Returns the noise of the numbered images, the last array of the model.
 function decodeZ() {
     const bytes = atob(model.numbers), { length, scale } = model.arrays[model.z];
     const start = 2 * model.arrays.slice(0, model.z).reduce((sum, array) => sum + array.length, 0);
     return Array.from({ length }, (_, i) => {
-        const at = start + 2 * i, integer = bytes.charCodeAt(at) | (bytes.charCodeAt(at + 1) << 8);
+        const offset = start + 2 * i;
+        const integer = bytes.charCodeAt(offset) | (bytes.charCodeAt(offset + 1) << 8);
         return ((integer << 16) >> 16) * scale;
     });
 }
 
-function sharesOf(label) {
+function oneHot(label) {
     return model.classes.map((_, i) => (i === label ? 1 : 0));
 }
 
@@ -31,23 +32,23 @@ function numberedPoints() {
     const width = decodedZ.length / model.images.length;
     return model.images.map(({ number, label }, i) => ({
         z: decodedZ.slice(i * width, (i + 1) * width),
-        classes: sharesOf(label),
+        classes: oneHot(label),
         name: model.classes.length ? `${model.classes[label]}:${number}` : `${number}`,
     }));
 }
 
-let made = 0; // new images so far
+let newCount = 0; // new images so far
 
-// A point drawn from the law of z, of the class that is chosen, or else of each class in turn.
+// Returns a point with random z. label: the index of its class as text, or "" for all classes in turn.
 function newPoint(label) {
-    const turn = made++ % Math.max(1, model.classes.length);
+    const turn = newCount++ % Math.max(1, model.classes.length);
     const z = large.z.map(() => 2 * Math.random() - 1);
-    return { z, classes: sharesOf(label === "" ? turn : Number(label)), name: `new ${made}` };
+    return { z, classes: oneHot(label === "" ? turn : Number(label)), name: `new ${newCount}` };
 }
 
 // The large image.
 
-const times = []; // when the last images came, in milliseconds
+const arrivals = []; // times of the last images in milliseconds
 
 function show(point) {
     large = point;
@@ -55,24 +56,24 @@ function show(point) {
     byId("image").setAttribute("aria-label", `Image ${point.name}`);
     byId("class").value = point.classes.indexOf(1);
     markLarge();
-    painter.request("large", LARGE, point, (image, truncation) => {
-        byId("image").getContext("2d").putImageData(image, 0, 0);
+    painter.request("large", LARGE, point, (imageData, truncation) => {
+        byId("image").getContext("2d").putImageData(imageData, 0, 0);
         shown = { point, truncation };
         showSpeed();
     });
 }
 
-// Mark the large image in the grid.
+// Marks the large image in the grid.
 function markLarge() {
     [...byId("grid").children].forEach((button, i) => button.setAttribute("aria-pressed", grid[i] === large));
 }
 
 function showSpeed() {
-    times.push(performance.now());
-    if (times.length > 20) times.shift();
-    const seconds = (times[times.length - 1] - times[0]) / 1000;
-    const isMoving = times.length === 20 && seconds < 10;
-    byId("speed").value = isMoving ? `${((times.length - 1) / seconds).toFixed(0)} images a second` : "";
+    arrivals.push(performance.now());
+    if (arrivals.length > 20) arrivals.shift();
+    const seconds = (arrivals[arrivals.length - 1] - arrivals[0]) / 1000;
+    const isMoving = arrivals.length === 20 && seconds < 10;
+    byId("speed").value = isMoving ? `${((arrivals.length - 1) / seconds).toFixed(0)} images per second` : "";
 }
 
 function select(point) {
@@ -81,21 +82,20 @@ function select(point) {
     setSliders();
 }
 
-// A canvas so many times as high and wide as an image.
-function newCanvas(times) {
+// Returns a canvas that is `scale` times as high and wide as an image.
+function newCanvas(scale) {
     const canvas = document.createElement("canvas");
-    canvas.width = times * model.width;
-    canvas.height = times * model.height;
+    canvas.width = scale * model.width;
+    canvas.height = scale * model.height;
     return canvas;
 }
 
 function save() {
-    const times = Number(byId("scale").value), canvas = newCanvas(times);
-    const context = canvas.getContext("2d");
+    const canvas = newCanvas(Number(byId("scale").value)), context = canvas.getContext("2d");
     context.imageSmoothingEnabled = false;
     context.drawImage(byId("image"), 0, 0, canvas.width, canvas.height);
-    const range = shown.truncation < 1 ? ` truncation ${shown.truncation}` : "";
-    const name = `${model.title} step ${model.step} ${shown.point.name}${range}`;
+    const suffix = shown.truncation < 1 ? ` truncation ${shown.truncation}` : "";
+    const name = `${model.title} step ${model.step} ${shown.point.name}${suffix}`;
     canvas.toBlob((blob) => {
         const link = document.createElement("a");
         link.href = URL.createObjectURL(blob);
@@ -112,10 +112,10 @@ function showGrid(points) {
     painter.forget(GRID);
     byId("grid").replaceChildren(...points.map((point) => imageButton(point, () => select(point))));
     markLarge();
-    byId("place").max = grid.length;
+    byId("position").max = grid.length;
 }
 
-// A button with a point's image and its name.
+// Returns a button with the image and the name of a point.
 function imageButton(point, onclick) {
     const button = document.createElement("button");
     button.type = "button";
@@ -131,49 +131,49 @@ function fillButton(button, rank, point) {
 }
 
 function paint(canvas, rank, point) {
-    painter.request(canvas, rank, point, (image) => canvas.getContext("2d").putImageData(image, 0, 0));
+    painter.request(canvas, rank, point, (imageData) => canvas.getContext("2d").putImageData(imageData, 0, 0));
 }
 
-// The walk: a place from 0 to the number of images.
+// The walk. Its position is a number from 0 to the number of images.
 
-let playing = null; // the time of the last frame while the walk plays, in milliseconds
-let position = 0; // the place, which the slider would round
+let lastFrame = null; // time of the last frame in milliseconds while the walk plays
+let position = 0; // the slider would round it
 
-function walkTo(place) {
-    const from = Math.floor(place) % grid.length;
-    const point = between(grid[from], grid[(from + 1) % grid.length], place - Math.floor(place));
-    show({ ...point, name: `walk at ${place.toFixed(2)}` });
+function showWalk() {
+    const from = Math.floor(position) % grid.length;
+    const point = interpolate(grid[from], grid[(from + 1) % grid.length], position - Math.floor(position));
+    show({ ...point, name: `walk at ${position.toFixed(2)}` });
 }
 
 function play() {
-    if (playing !== null) {
+    if (lastFrame !== null) {
         stop();
         setSliders();
         return;
     }
-    playing = performance.now();
+    lastFrame = performance.now();
     byId("play").textContent = "Pause";
     requestAnimationFrame(frame);
 }
 
 function stop() {
-    playing = null;
+    lastFrame = null;
     byId("play").textContent = "Play";
 }
 
 function frame(now) {
-    if (playing === null) return;
-    const step = Math.max(0, now - playing) / 1000 / Number(byId("seconds").value);
-    playing = now;
+    if (lastFrame === null) return;
+    const step = Math.max(0, now - lastFrame) / 1000 / Number(byId("seconds").value);
+    lastFrame = now;
     position = (position + step) % grid.length;
-    byId("place").value = position;
-    if (!painter.isWaiting("large")) walkTo(position);
+    byId("position").value = position;
+    if (!painter.isWaiting("large")) showWalk();
     requestAnimationFrame(frame);
 }
 
 // The numbers of z.
 
-let unchanged; // the large image before its numbers were moved
+let unchanged; // the point of the large image before a slider moved
 
 function makeSliders() {
     byId("sliders").replaceChildren(
@@ -195,7 +195,7 @@ function setSliders() {
 }
 
 function moveNumber(i, value) {
-    if (playing !== null) {
+    if (lastFrame !== null) {
         stop();
         setSliders();
     }
@@ -204,10 +204,10 @@ function moveNumber(i, value) {
     show({ z, classes: large.classes, name: `${unchanged.name}, changed` });
 }
 
-// What transparent images are shown on.
+// The background of transparent images.
 
-const NAMES = { "#ffffff": "white", "#000000": "black" };
+const COLOR_NAMES = { "#ffffff": "white", "#000000": "black" };
 
-function showOn(background) {
-    document.documentElement.style.setProperty("--behind", background);
+function setBackground(value) {
+    document.documentElement.style.setProperty("--behind", value);
 }

@@ -1,15 +1,15 @@
-// The worker that computes images, and the order in which it does.
+// The queue of the images that a worker computes.
 "use strict";
 
 const model = JSON.parse(document.getElementById("model").textContent);
 const byId = (id) => document.getElementById(id);
-const truncation = () => Number(byId("truncation").value);
+const currentTruncation = () => Number(byId("truncation").value);
 
 const LARGE = 0, GRID = 1, CORNER = 2, MAP = 3; // ranks of requests
 
-// Gives the worker one image to compute after the other: those of the lowest rank first, but after each large image
-// one of the others, which a walk would keep waiting. A request replaces a waiting one for the same place, so that a
-// image which follows the hand is never late by more than one.
+// Sends requests to the worker one at a time. The lowest rank is first, but another rank follows each large image, so
+// that a walk does not starve the others. A request replaces a waiting one with the same key, so that the large image
+// is at most one image behind the user.
 class Painter {
     constructor() {
         const source = new Blob([model.network], { type: "text/javascript" });
@@ -22,27 +22,27 @@ class Painter {
         this.lastRank = null;
     }
 
-    // Call draw(image, truncation) later.
-    request(place, rank, point, draw) {
-        this.waiting.set(place, { rank, point, draw });
+    // Calls draw(imageData, truncation) later. key: a canvas or a string.
+    request(key, rank, point, draw) {
+        this.waiting.set(key, { rank, point, draw });
         this.next();
     }
 
-    isWaiting(place) {
-        return this.waiting.has(place);
+    isWaiting(key) {
+        return this.waiting.has(key);
     }
 
-    // Forget the waiting requests of a rank.
+    // Removes the waiting requests of a rank.
     forget(rank) {
-        for (const [place, request] of this.waiting) if (request.rank === rank) this.waiting.delete(place);
+        for (const [key, request] of this.waiting) if (request.rank === rank) this.waiting.delete(key);
     }
 
     next() {
         if (this.current || !this.waiting.size) return;
-        const rankOf = ([, { rank }]) => (rank === LARGE && this.lastRank === LARGE ? Infinity : rank);
-        const [place, request] = [...this.waiting].reduce((a, b) => (rankOf(b) < rankOf(a) ? b : a));
-        this.waiting.delete(place);
-        this.current = { ...request, truncation: truncation() };
+        const priority = ([, { rank }]) => (rank === LARGE && this.lastRank === LARGE ? Infinity : rank);
+        const [key, request] = [...this.waiting].reduce((a, b) => (priority(b) < priority(a) ? b : a));
+        this.waiting.delete(key);
+        this.current = { ...request, truncation: currentTruncation() };
         this.lastRank = request.rank;
         const z = Float32Array.from(request.point.z, (value) => value * this.current.truncation);
         this.worker.postMessage({ z, classes: Float32Array.from(request.point.classes) });
@@ -56,6 +56,6 @@ class Painter {
     }
 
     fail(message) {
-        byId("problem").textContent = `This browser cannot compute the images: ${message || "it allows no worker"}.`;
+        byId("problem").textContent = `This browser cannot compute the images: ${message || "workers are blocked"}.`;
     }
 }

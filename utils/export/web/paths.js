@@ -1,16 +1,17 @@
-// Points between points of the noise. z is uniform; between two z on a straight line there is less variance, and the
-// images are pale. So it is the Gaussian behind the uniform that is mixed (White 2016, arXiv 1609.04468), with shares
-// whose squares sum to 1: independent Gaussians then keep their law.
+// Interpolation of z. z is uniform; points on a straight line between two z have less variance, and their images are
+// pale. Interpolation therefore mixes Gaussians that are mapped to z (White 2016, arXiv 1609.04468). The squares of the
+// weights sum to 1, so that the mixture of independent Gaussians has the same distribution.
 "use strict";
 
-// The share of a Gaussian below x (Abramowitz & Stegun, 7.1.26: error below 1.5e-7), as a number from -1 to 1.
+// Returns the distribution function of a Gaussian at x, scaled to -1 to 1 (Abramowitz & Stegun, 7.1.26: error below
+// 1.5e-7).
 function toUniform(x) {
     const t = 1 / (1 + (0.3275911 * Math.abs(x)) / Math.SQRT2);
     const sum = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
     return Math.sign(x) * (1 - sum * Math.exp((-x * x) / 2));
 }
 
-// The inverse, by Newton's method from a first guess by Tukey's lambda distribution.
+// Inverts toUniform by Newton's method; Tukey's lambda distribution gives the initial value.
 function toGaussian(z) {
     const limited = Math.min(1 - 1e-6, Math.max(-1 + 1e-6, z)), p = (1 + limited) / 2;
     let x = 4.91 * (Math.pow(p, 0.14) - Math.pow(1 - p, 0.14));
@@ -18,22 +19,22 @@ function toGaussian(z) {
     return x;
 }
 
-// The z of the mixture of points with these shares.
-function mixedZ(points, shares) {
-    const whole = shares.findIndex((share) => share === 1);
-    if (whole >= 0 && shares.every((share, i) => i === whole || share === 0)) return points[whole].z;
-    const length = Math.hypot(...shares);
+// Returns the z of a mixture of points with these weights.
+function mixZ(points, weights) {
+    const only = weights.findIndex((weight) => weight === 1);
+    if (only >= 0 && weights.every((weight, i) => i === only || weight === 0)) return points[only].z;
+    const length = Math.hypot(...weights);
     return points[0].z.map((_, i) => {
         let gaussian = 0;
-        points.forEach((point, j) => (gaussian += (toGaussian(point.z[i]) * shares[j]) / length));
+        points.forEach((point, j) => (gaussian += (toGaussian(point.z[i]) * weights[j]) / length));
         return toUniform(gaussian);
     });
 }
 
-// The point at a share of the way from a to b, from 0 to 1: on the circle through both. Points are {z, classes}, with
-// the shares of the classes in an image.
-function between(a, b, share) {
-    if (share === 0 || share === 1) return share ? b : a;
-    const z = mixedZ([a, b], [Math.cos((share * Math.PI) / 2), Math.sin((share * Math.PI) / 2)]);
-    return { z, classes: a.classes.map((value, i) => (1 - share) * value + share * b.classes[i]) };
+// Returns the point at a fraction, from 0 to 1, of the arc from a to b. Points are {z, classes}; classes has the
+// fraction of each class.
+function interpolate(a, b, fraction) {
+    if (fraction === 0 || fraction === 1) return fraction ? b : a;
+    const z = mixZ([a, b], [Math.cos((fraction * Math.PI) / 2), Math.sin((fraction * Math.PI) / 2)]);
+    return { z, classes: a.classes.map((value, i) => (1 - fraction) * value + fraction * b.classes[i]) };
 }

@@ -1,16 +1,18 @@
-// The plane between three images: the first is at the top left, (0, 0), the second at (1, 0), the third at (0, 1).
+// The plane through three images, its corners: the first is at the top left, (0, 0), the second at (1, 0), the third at
+// (0, 1).
 "use strict";
 
 const marker = { x: 0.35, y: 0.35 };
 
-// The shares of the corners; beyond the line between the second and the third, that of the first is negative.
+// Returns the point at (x, y). Beyond the line from the second corner to the third, the first has a negative weight.
 function planePoint(x, y) {
-    const shares = [1 - x - y, x, y];
-    const kept = shares.map((share) => Math.max(0, share));
-    const sum = kept.reduce((a, b) => a + b);
-    const shareOf = (i) => corners.reduce((total, corner, j) => total + (corner.classes[i] * kept[j]) / sum, 0);
-    const classes = model.classes.map((_, i) => shareOf(i));
-    return { z: mixedZ(corners, shares), classes, name: `plane at ${x.toFixed(2)}, ${y.toFixed(2)}` };
+    const weights = [1 - x - y, x, y];
+    const positive = weights.map((weight) => Math.max(0, weight));
+    const sum = positive.reduce((a, b) => a + b);
+    const classes = model.classes.map((_, i) =>
+        corners.reduce((total, corner, j) => total + (corner.classes[i] * positive[j]) / sum, 0)
+    );
+    return { z: mixZ(corners, weights), classes, name: `plane at ${x.toFixed(2)}, ${y.toFixed(2)}` };
 }
 
 function showCorners() {
@@ -19,14 +21,14 @@ function showCorners() {
     drawMap();
 }
 
-const background = newCanvas(MAP_SIDE);
+const mapImages = newCanvas(MAP_SIDE); // the map without the marker
 
 function drawMap() {
     for (let row = 0; row < MAP_SIDE; row++) {
         for (let column = 0; column < MAP_SIDE; column++) {
             const point = planePoint(column / (MAP_SIDE - 1), row / (MAP_SIDE - 1));
-            painter.request(`map ${row} ${column}`, MAP, point, (image) => {
-                background.getContext("2d").putImageData(image, column * model.width, row * model.height);
+            painter.request(`map ${row} ${column}`, MAP, point, (imageData) => {
+                mapImages.getContext("2d").putImageData(imageData, column * model.width, row * model.height);
                 drawMarker();
             });
         }
@@ -38,7 +40,7 @@ function drawMarker() {
     const x = model.width / 2 + marker.x * (map.width - model.width);
     const y = model.height / 2 + marker.y * (map.height - model.height);
     context.clearRect(0, 0, map.width, map.height);
-    context.drawImage(background, 0, 0);
+    context.drawImage(mapImages, 0, 0);
     context.beginPath();
     context.arc(x, y, side / 24, 0, 2 * Math.PI);
     for (const [style, thickness] of [["#000", side / 50], ["#fff", side / 100]]) {

@@ -1,12 +1,12 @@
 "use strict";
 
-// The report of a run: a slider over the grids of samples, and the curves. All data is in the page.
+// The report of a run: the slider of the grids, and the curves. All data is in the page.
 (() => {
-    const FRAME = 250; // milliseconds of a grid while they are played
-    const SMALL = 256; // pixels: smaller grids are enlarged without blurring them
+    const FRAME = 250; // milliseconds per grid while the grids play
+    const SMALL = 256; // pixels; smaller grids are enlarged without blur
     const HEIGHT = 240; // pixels of a chart
-    const SMOOTHED_FROM = 100; // points
-    const WINDOW = 1 / 25; // of the points, that a smoothed one is the mean of
+    const MIN_SMOOTHED = 100; // points; shorter curves are not smoothed
+    const WINDOW = 1 / 25; // width of the moving average, as a fraction of all points
 
     const byId = (id) => document.getElementById(id);
 
@@ -14,8 +14,8 @@
 
     function enlargeSmall() {
         for (const image of document.querySelectorAll(".sheet img")) {
-            const mark = () => image.classList.toggle("small", image.naturalWidth < SMALL);
-            image.complete ? mark() : image.addEventListener("load", mark);
+            const setClass = () => image.classList.toggle("small", image.naturalWidth < SMALL);
+            image.complete ? setClass() : image.addEventListener("load", setClass);
         }
     }
 
@@ -62,144 +62,143 @@
 
     // --- Curves ---
 
-    /** Return the means of a moving window; null where a value is missing. */
-    function smoothed(values) {
+    /** Returns the moving average; a missing value stays null. */
+    function smooth(values) {
         const half = Math.max(1, Math.round((values.length * WINDOW) / 2));
         return values.map((value, i) => {
-            const near = values.slice(Math.max(0, i - half), i + half + 1).filter((v) => v !== null);
-            return value === null ? null : near.reduce((sum, v) => sum + v, 0) / near.length;
+            const inWindow = values.slice(Math.max(0, i - half), i + half + 1).filter((v) => v !== null);
+            return value === null ? null : inWindow.reduce((sum, v) => sum + v, 0) / inWindow.length;
         });
     }
 
-    function short(value) {
+    function format(value) {
         return value === null || value === undefined ? "none" : String(Number(value.toPrecision(4)));
     }
 
-    function element(parent, name, className, text) {
-        const made = document.createElement(name);
-        made.className = className;
-        made.textContent = text;
-        parent.append(made);
-        return made;
+    function addElement(parent, name, className, text) {
+        const element = document.createElement(name);
+        element.className = className;
+        element.textContent = text;
+        parent.append(element);
+        return element;
     }
 
-    /** Mark the best value by a ring, and the best checkpoint by a dashed line. */
-    function marks(best, checkpoint, color) {
+    /** Returns a uPlot hook that draws a ring at the best value and a dashed line at the best checkpoint. */
+    function drawMarks(best, checkpoint, color) {
         return (plot) => {
             const { ctx, bbox } = plot;
             const ratio = devicePixelRatio;
-            const at = (step) => plot.valToPos(step, "x", true);
+            const toX = (step) => plot.valToPos(step, "x", true);
             const isShown = (x) => x >= bbox.left && x <= bbox.left + bbox.width;
             ctx.save();
             ctx.strokeStyle = color("--best");
             ctx.lineWidth = 2 * ratio;
-            if (best && isShown(at(best.step))) {
+            if (best && isShown(toX(best.step))) {
                 ctx.beginPath();
-                ctx.arc(at(best.step), plot.valToPos(best.value, "y", true), 6 * ratio, 0, 2 * Math.PI);
+                ctx.arc(toX(best.step), plot.valToPos(best.value, "y", true), 6 * ratio, 0, 2 * Math.PI);
                 ctx.stroke();
             }
-            if (best && checkpoint !== null && isShown(at(checkpoint))) {
+            if (best && checkpoint !== null && isShown(toX(checkpoint))) {
                 ctx.setLineDash([4 * ratio, 4 * ratio]);
                 ctx.lineWidth = ratio;
                 ctx.beginPath();
-                ctx.moveTo(at(checkpoint), bbox.top);
-                ctx.lineTo(at(checkpoint), bbox.top + bbox.height);
+                ctx.moveTo(toX(checkpoint), bbox.top);
+                ctx.lineTo(toX(checkpoint), bbox.top + bbox.height);
                 ctx.stroke();
             }
             ctx.restore();
         };
     }
 
-    /** Return the series of uPlot, and their values: each line, and with `smooth` its mean above it. */
-    function seriesOf(chart, smooth, color) {
-        const series = [{ label: "step", value: (_, value) => short(value) }];
+    /** Returns the series of uPlot and their values: each line, and its moving average if `isSmooth`. */
+    function createSeries(chart, isSmooth, color) {
+        const series = [{ label: "step", value: (_, value) => format(value) }];
         const columns = [chart.steps];
-        const isSmooth = smooth && chart.steps.length >= SMOOTHED_FROM;
+        const isLong = chart.steps.length >= MIN_SMOOTHED;
         chart.lines.forEach((line, i) => {
-            const form = { label: line.label, stroke: color(`--line-${i}`), value: (_, value) => short(value) };
-            if (isSmooth) {
-                series.push({ ...form, class: "raw", alpha: 0.25, width: 1, points: { show: false } });
+            const style = { label: line.label, stroke: color(`--line-${i}`), value: (_, value) => format(value) };
+            if (isSmooth && isLong) {
+                series.push({ ...style, class: "raw", alpha: 0.25, width: 1, points: { show: false } });
                 columns.push(line.values);
             }
-            const points = chart.steps.length < SMOOTHED_FROM ? { size: 5 } : { show: false };
-            series.push({ ...form, width: 2, points });
-            columns.push(isSmooth ? smoothed(line.values) : line.values);
+            series.push({ ...style, width: 2, points: isLong ? { show: false } : { size: 5 } });
+            columns.push(isSmooth && isLong ? smooth(line.values) : line.values);
         });
         return { series, columns };
     }
 
-    /** Return the limits of an axis; around equal values, which have no range, some room. */
-    function limits(_, low, high) {
+    /** Returns the limits of an axis; equal values get a margin. */
+    function axisLimits(_, low, high) {
         if (low === null) return [0, 1];
         if (low === high) return low === 0 ? [0, 1] : [low - Math.abs(low) / 10, low + Math.abs(low) / 10];
         return uPlot.rangeNum(low, high, 0.1, true);
     }
 
-    /** Show the last values in the legend while the pointer is elsewhere. */
+    /** Shows the last values in the legend while the pointer is outside the chart. */
     function showLast(plot) {
         if (plot.cursor.idx === null || plot.cursor.idx === undefined) {
             plot.setLegend({ idx: plot.data[0].length - 1 }, false);
         }
     }
 
-    /** Hide and show the values below a smoothed line together with it. */
-    function togetherWithRaw(plot, index, { show }) {
+    /** Hides or shows the raw values together with their moving average. */
+    function toggleRaw(plot, index, { show }) {
         const isRaw = index > 1 && plot.series[index - 1].class === "raw";
         if (isRaw && show !== undefined) plot.setSeries(index - 1, { show });
     }
 
-    function plotOf(place, chart, checkpoint, smooth) {
+    function createPlot(container, chart, checkpoint, isSmooth) {
         const style = getComputedStyle(document.documentElement);
         const color = (name) => style.getPropertyValue(name).trim();
-        const { series, columns } = seriesOf(chart, smooth, color);
+        const { series, columns } = createSeries(chart, isSmooth, color);
         const axis = {
             stroke: color("--muted"),
             grid: { stroke: color("--border"), width: 1 },
             ticks: { stroke: color("--border"), width: 1 },
         };
-        const widest = (_, texts) => 18 + 7 * Math.max(2, ...(texts || []).map((text) => text.length));
+        const labelWidth = (_, texts) => 18 + 7 * Math.max(2, ...(texts || []).map((text) => text.length));
         const options = {
-            width: place.clientWidth,
+            width: container.clientWidth,
             height: HEIGHT,
-            scales: { x: { time: false }, y: { range: chart.range || limits } },
-            axes: [axis, { ...axis, size: widest }],
+            scales: { x: { time: false }, y: { range: chart.range || axisLimits } },
+            axes: [axis, { ...axis, size: labelWidth }],
             series,
             cursor: { drag: { x: true, y: false }, sync: { key: "steps" } },
             hooks: {
-                draw: [marks(chart.best, checkpoint, color)],
+                draw: [drawMarks(chart.best, checkpoint, color)],
                 ready: [showLast],
                 setCursor: [showLast],
-                setSeries: [togetherWithRaw],
+                setSeries: [toggleRaw],
             },
         };
-        return new uPlot(options, columns, place);
+        return new uPlot(options, columns, container);
     }
 
-    /** Return the part of a chart that begins at a step. */
-    function from(chart, step) {
-        const start = chart.steps.findIndex((each) => each >= step);
-        const lines = chart.lines.map((line) => ({ ...line, values: line.values.slice(start) }));
-        return start < 0 ? { ...chart, steps: [], lines } : { ...chart, steps: chart.steps.slice(start), lines };
+    /** Returns the part of a chart that begins at a step. */
+    function sliceFrom(chart, step) {
+        const isIncluded = (_, i) => chart.steps[i] >= step;
+        const lines = chart.lines.map((line) => ({ ...line, values: line.values.filter(isIncluded) }));
+        return { ...chart, steps: chart.steps.filter(isIncluded), lines };
     }
 
-    /** Add a figure for each chart; return the places where they are drawn. */
+    /** Adds a figure for each chart; returns the elements that contain the plots. */
     function addFigures(charts) {
         return charts.map((chart) => {
-            const figure = element(byId("charts"), "figure", "chart", "");
-            element(figure, "h3", "", chart.title);
-            const note = element(figure, "p", "", chart.note);
-            const last = chart.lines.map((line) => `${line.label} ${short(line.values[line.values.length - 1])}`);
+            const figure = addElement(byId("charts"), "figure", "chart", "");
+            addElement(figure, "h3", "", chart.title);
+            const note = addElement(figure, "p", "", chart.note);
+            const last = chart.lines.map((line) => `${line.label} ${format(line.values[line.values.length - 1])}`);
             let text = `${chart.title} up to step ${chart.steps[chart.steps.length - 1]}: last ${last.join(", ")}`;
             if (chart.best) {
-                const best = `Best: ${short(chart.best.value)} at step ${chart.best.step}`;
+                const best = `Best: ${format(chart.best.value)} at step ${chart.best.step}`;
                 note.append(" ");
-                element(note, "span", "best", `${best}.`);
+                addElement(note, "span", "best", `${best}.`);
                 text += `. ${best}`;
             }
-            const place = element(figure, "div", "plot", "");
-            place.setAttribute("role", "img");
-            place.setAttribute("aria-label", text);
-            return place;
+            const container = addElement(figure, "div", "plot", "");
+            container.setAttribute("role", "img");
+            container.setAttribute("aria-label", text);
+            return container;
         });
     }
 
@@ -207,14 +206,15 @@
         for (const id of ["curve-controls", "legend"]) byId(id).hidden = charts.length === 0;
         byId("no-curves").hidden = charts.length > 0;
         if (!charts.length) return;
-        const places = addFigures(charts);
+        const containers = addFigures(charts);
         const end = Math.max(...charts.map((chart) => chart.steps[chart.steps.length - 1]));
         let plots = [];
 
         function draw() {
             const first = end * (1 - Number(byId("span").value));
             plots.forEach((plot) => plot.destroy());
-            plots = charts.map((chart, i) => plotOf(places[i], from(chart, first), checkpoint, byId("smooth").checked));
+            const parts = charts.map((chart) => sliceFrom(chart, first));
+            plots = parts.map((part, i) => createPlot(containers[i], part, checkpoint, byId("smooth").checked));
         }
 
         draw();
@@ -222,7 +222,7 @@
         byId("smooth").addEventListener("change", draw);
         matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
         addEventListener("resize", () => {
-            plots.forEach((plot, i) => plot.setSize({ width: places[i].clientWidth, height: HEIGHT }));
+            plots.forEach((plot, i) => plot.setSize({ width: containers[i].clientWidth, height: HEIGHT }));
         });
     }
 

@@ -1,0 +1,78 @@
+"""Shapes of the networks, without TensorFlow: the only module of model/ that utils/ may import.
+
+G doubles both sides of a base resolution, such as 4x4 or 4x6, until it has the image; D halves them in reverse. The
+number of doublings follows from the shorter side: its base has 4 to 7 pixels.
+"""
+
+MIN_SIDE, MAX_SIDE = 8, 1024  # pixels of an image
+MAX_RATIO = 4  # longer side / shorter side; it keeps the base small
+
+
+def sides(size):
+    """Return the height and the width, in pixels, of an image_size: an int for a square, else a str such as '64x96'."""
+    height, width = (size, size) if isinstance(size, int) else size.split("x")
+    return int(height), int(width)
+
+
+def format_size(height, width):
+    """Return the image_size with these sides, the inverse of `sides`."""
+    return height if height == width else f"{height}x{width}"
+
+
+def num_doublings(size):
+    """Return the number of times that G doubles, and D halves, the sides of an image_size."""
+    return min(sides(size)).bit_length() - 3
+
+
+def is_possible(size):
+    """Return whether the networks can have this image_size: both sides are a multiple of the same power of two."""
+    shorter, longer = sorted(sides(size))
+    if shorter < MIN_SIDE or longer > min(MAX_SIDE, MAX_RATIO * shorter):
+        return False
+    power = 2 ** num_doublings(size)
+    return shorter % power == longer % power == 0
+
+
+def base_resolution(network):
+    """Return the lowest resolution, height and width: 4x4 for an image_size that is a power of two."""
+    doublings = num_doublings(network.image_size)
+    return network.height >> doublings, network.width >> doublings
+
+
+def feature_maps(network, width=1.0):
+    """Return the number of feature maps at each resolution, from the base to half the image_size.
+
+    It is `filters` at half the image_size and doubles at each lower resolution, up to `max_filters`; then it is
+    multiplied by `width`, which is 1 for G and d_width for D.
+    """
+    doublings = range(num_doublings(network.image_size) - 1, -1, -1)
+    return [max(1, round(width * min(network.filters << n, network.max_filters))) for n in doublings]
+
+
+def count_activations(network):
+    """Return (number of values in all feature maps of G, number in all feature maps of D) for one image."""
+    height, width = base_resolution(network)
+
+    def count(maps):
+        return sum(height * width * 4**i * n for i, n in enumerate(maps))
+
+    g = count(feature_maps(network)) + network.height * network.width * (network.output_filters + network.channels)
+    d = count(feature_maps(network, network.d_width))
+    return g, d * (4 if network.downsample == "average" else 1)  # 'average' convolves before it halves the sides
+
+
+def count_weights(network):
+    """Return the number of weights in the kernels of G and D together; embeddings of classes are not counted."""
+    g_maps, d_maps = feature_maps(network), feature_maps(network, network.d_width)
+    g_size = 3 if network.upsample == "smooth" else network.kernel
+    d_size = 3 if network.downsample == "average" else network.kernel
+    height, width = base_resolution(network)
+    dense = height * width * (network.z_dim * g_maps[0] + d_maps[0])
+    g_kernels = g_size**2 * _count_kernels([*g_maps, network.output_filters or network.channels])
+    d_kernels = d_size**2 * _count_kernels([*d_maps, network.channels])
+    return dense + g_kernels + d_kernels + 9 * network.output_filters * network.channels
+
+
+def _count_kernels(maps):
+    """Return the number of kernels between all neighboring layers with these numbers of feature maps."""
+    return sum(a * b for a, b in zip(maps, maps[1:]))

@@ -1,0 +1,73 @@
+"""The command line: settings as `--name value` or `--name=value`, --show_settings, --help [topic] and --version."""
+
+import argparse
+import functools
+import sys
+from typing import Any, Dict, NamedTuple, Optional
+
+from utils.config import schema, suggestions
+from utils.config.version import ROOT, VERSION
+from utils.errors import UserError
+
+
+class CommandLine(NamedTuple):
+    """The content of a command line."""
+
+    given: Dict[str, Any]  # {name: value} of the settings given, checked
+    show_settings: bool = False
+    topic: Optional[str] = None  # the topic of --help, "" for the overview; None: no --help
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises UserError, and accepts values with a minus sign in front, such as -1 and -x."""
+
+    def error(self, message):
+        raise UserError(f"command line: {message}")
+
+    def _parse_optional(self, arg_string):
+        is_option = arg_string.startswith("--") or arg_string.partition("=")[0] in ("-h", "-V")
+        return super()._parse_optional(arg_string) if is_option else None
+
+
+@functools.lru_cache(maxsize=None)
+def _parser():
+    """Return the parser of all settings; a setting without a value is None."""
+    parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter  # prints the version on one line
+    parser.add_argument("-h", "--help", nargs="*")
+    version = f"main.py {VERSION}, Python {sys.version.split()[0]}, in {ROOT}"
+    parser.add_argument("-V", "--version", action="version", version=version)
+    parser.add_argument("--show_settings", "--show-settings", action="store_true")
+    for name in schema.ALL:
+        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", dest=name, nargs="?")
+    return parser
+
+
+def read_command_line(argv):
+    """Return the CommandLine in `argv`. --version prints the version and raises SystemExit.
+
+    Raise UserError for a mistake; only the topic of --help counts if it is there.
+    """
+    options, unknown = _parser().parse_known_args(argv)
+    given = vars(options)
+    if "help" in given:
+        return CommandLine({}, topic=" ".join(given["help"]))
+    if unknown:
+        raise UserError(f"command line: {_unexpected(unknown[0])}")
+    show_settings = given.pop("show_settings", False)
+    for name, text in given.items():
+        rule = schema.ALL[name]
+        if text is None:
+            raise UserError(f"command line: --{name} needs a value: {rule.choices}")
+        given[name] = schema.parse(name, text, rule, "command line")
+    return CommandLine(given, show_settings)
+
+
+def _unexpected(word):
+    """Return the problem with a word of the command line that is neither an option nor its value."""
+    if word.startswith("-"):
+        option = word.partition("=")[0]
+        hint = suggestions.suggestion(option.lstrip("-"), schema.ALL)
+        return f"unknown setting {schema.short_repr(option)[1:-1]}{hint}"
+    cure = f"--{schema.truncate(word)}" if word.partition("=")[0] in schema.ALL and "=" in word else "--name value"
+    return f"unexpected argument {schema.short_repr(word)}; write {cure}"
