@@ -113,7 +113,7 @@ def test_two_calls_at_once(program, tmp_path):
         "threads = [threading.Thread(target=call, args=['--max_steps', '2']) for _ in range(2)]",
         "[thread.start() for thread in threads]",
         "[thread.join() for thread in threads]",
-        "call('--max_steps', '2')",
+        "call('--isTrain', '0', '--num_samples', '1')",
     ]
     lines = run_script(program, tmp_path, calls)
     # The threads print at the same time: a line of one may begin within a line of the other.
