@@ -125,6 +125,7 @@ def error_of(check, *arguments):
 
 
 def test_every_setting_has_an_example_here():
+    assert set(schema.ALL) ^ set(EXAMPLES) == set()  # names that only one of them has
     assert list(EXAMPLES) == list(schema.ALL)
     assert len(schema.ALL) == len(schema.RUN) + len(schema.NETWORK)  # no name is in both files
 

@@ -17,10 +17,10 @@ def folders(name):
 
 def script_metric(monkeypatch, values):
     """Give runs in this process a metric `scripted`, lower is better: each measurement has the next one of `values`."""
-    from utils.metrics import registry
+    from utils.metrics import features, registry
 
     values = iter(values)
-    scripted = registry.Metric("scripted", lambda *_: next(values), registry.LOWER, tolerance=0.25)
+    scripted = registry.Metric("scripted", lambda *_: next(values), registry.LOWER, 0.25, needs=(features.NONE,))
     monkeypatch.setattr(registry, "METRICS", (scripted, *registry.METRICS))
 
 

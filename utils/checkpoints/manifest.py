@@ -28,8 +28,8 @@ class Best(NamedTuple):
     metric: str  # the column of history.csv by which it was chosen; lower is better
     comparison: str  # features, images and samples of the metric; only values of equal comparisons can be compared
     value: float  # the metric's value at this checkpoint
-    lowest: float  # the lowest value so far; `value` is higher by the tolerance of the metric at most
-    lowest_step: int  # the step of the lowest value
+    lowest: float  # the best value so far, the highest if higher is better; `value` is worse by the tolerance at most
+    lowest_step: int  # the step of that value
 
 
 class SavedState(NamedTuple):

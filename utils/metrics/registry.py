@@ -29,15 +29,17 @@ class Metric(NamedTuple):
 
     def improves(self, value, best):
         """Return whether a value is better than `best`."""
-        return math.isfinite(value) and self._sign * value < self._sign * best
+        return math.isfinite(value) and sign(self.better) * value < sign(self.better) * best
 
     def is_as_good(self, value, best):
         """Return whether a value is better than `best`, or equal to it within the tolerance."""
-        return math.isfinite(value) and self._sign * value <= self._sign * best + self.tolerance * abs(best)
+        limit = sign(self.better) * best + self.tolerance * abs(best)
+        return math.isfinite(value) and sign(self.better) * value <= limit
 
-    @property
-    def _sign(self):
-        return -1 if self.better == HIGHER else 1
+
+def sign(better):
+    """Return 1 for LOWER and -1 for HIGHER: a factor that makes lower values better."""
+    return -1 if better == HIGHER else 1
 
 
 def ms_ssim(reals, fakes):
@@ -91,7 +93,7 @@ def copies(reals, fakes):
 
 # With a tolerance of 2%, samples of the chosen checkpoints were, by a different network, at most 5% farther from the
 # images than the best ones of the run, on three data sets (docs/results.md).
-# best_metric = 'auto' means the first row that is measured and has a tolerance.
+# best_metric = 'auto' means the first row that is measured and has both `needs` and a tolerance.
 METRICS = (
     Metric("ms_ssim", ms_ssim, reference=ms_ssim_reference),
     Metric("fid", frechet_distance, LOWER, 0.05, (INCEPTION,), frechet_distance_reference),
@@ -113,21 +115,22 @@ def available(network):
 
 
 def resolve_metric(run, network):
-    """Return the Metric that best_metric means; None if it is 'auto' and no measured metric ranks checkpoints.
+    """Return the Metric that best_metric means; None if it is 'auto' and no network is used.
 
     network: the kind of network that is used. Raise UserError if best_metric does not rank checkpoints or cannot be
     measured with this network, or if stop_when_stale has no metric.
     """
     ranking = {metric.name: metric for metric in METRICS if metric.tolerance is not None}
     measured = [metric for metric in available(network) if metric.name in ranking]
+    automatic = next((metric for metric in measured if metric.needs), None)
     name, cure = run.best_metric, "or best_metric = 'auto', in params.py"
-    if name == "auto" and run.stop_when_stale and not measured:
+    if name == "auto" and run.stop_when_stale and not automatic:
         raise UserError(
             f"stop_when_stale = {run.stop_when_stale} has no effect with metrics_network = {network!r}, by which no "
             "checkpoint is the best; set stop_when_stale = 0, or metrics_network = 'auto', in params.py"
         )
     if name == "auto":
-        return measured[0] if measured else None
+        return automatic
     if name == "swd":
         raise UserError(
             "best_metric = 'swd' was removed in version 0.12, because it does not follow the quality of samples; set "

@@ -73,9 +73,8 @@ def _finite(value):
 
 def _best(steps, values, better):
     """Return the best value and its step, the latest of equal ones; None without one."""
-    sign = -1 if better == registry.LOWER else 1
-    finite = [(sign * value, step) for step, value in zip(steps, values) if value is not None]
+    finite = [(registry.sign(better) * value, -step, value) for step, value in zip(steps, values) if value is not None]
     if not better or not finite:
         return None
-    value, step = max(finite)
-    return {"step": step, "value": sign * value}
+    _, step, value = min(finite)
+    return {"step": -step, "value": value}
