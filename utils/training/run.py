@@ -166,7 +166,7 @@ class Run:
         if not workers.is_chief:
             end = f"; {workers.task.name(0)} has written all files."
         elif is_finished:
-            end = f". The grids are in {run.samples_dir}; --isTrain 0 draws more samples."
+            end = f". The grids are in {run.samples_dir}; the same command with --isTrain 0 draws more samples."
         else:
             end = f", saved in {run.checkpoints_dir}; the same command resumes it."
         measured = f" ({state.measured})" if state.measured else ""
