@@ -152,7 +152,8 @@ def _prune(checkpoint, keep):
     good = [each.step for each in find(checkpoint.folder) if each.step <= checkpoint.step and each.step not in damaged]
     kept = {*keep.best, *(step for step in good if keep.every and step % keep.every == 0), *good[-keep.newest :]}
     removed = damaged | (set(good) - kept)
-    names = [name for name in os.listdir(checkpoint.folder) if _parse_step(name) in removed]
+    names = os.listdir(checkpoint.folder)
+    names = [name for name in names if _parse_step(name) in removed or re.match(rf"{PREFIX}-.*\.part$", name)]
     # A JSON goes first, so that no kill leaves a checkpoint that seems complete.
     for name in sorted(names, key=lambda name: not name.endswith(".json")):
         os.remove(os.path.join(checkpoint.folder, name))

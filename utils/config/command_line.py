@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser():
     """Return the parser of all settings; a setting without a value is None."""
-    parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    parser = _Parser(prog="main.py", add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter  # prints the version on one line
     parser.add_argument("-h", "--help", nargs="*")
     version = f"main.py {VERSION}, Python {sys.version.split()[0]}, in {ROOT}"

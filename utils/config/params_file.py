@@ -5,6 +5,8 @@ The file is parsed, never executed, so that a mistake in it is one line with its
 
 import ast
 import re
+import sys
+import tokenize
 import warnings
 from typing import Any, NamedTuple
 
@@ -12,7 +14,8 @@ from utils.config import schema, suggestions
 from utils.errors import UserError
 
 # A title "# --- Pictures ---", or the comment right above a setting and its name.
-_TITLE_OR_SETTING = re.compile(r"^# ?---+ *(.*?)[ -]*$|((?:^#.*\n)*)^(\w+) *=", re.MULTILINE)
+_TITLE_OR_SETTING = re.compile(r"^# ?---+ *(.*?)[ -]*$|((?:^#(?! ?---).*\n)*)^(\w+) *=", re.MULTILINE)
+_CONSTANT = ast.Str if sys.version_info < (3, 8) else ast.Constant
 _CONTROL_CHARACTER = re.compile(r"[\0-\x1f\x7f-\x9f]")
 _BACKSLASH_CURE = "in paths write / or \\\\ instead of \\"
 _SIZE = re.compile(r"=\s*(\d+x\d+)\b")  # a height and a width without quotes
@@ -36,7 +39,9 @@ def read(path, shown, rules):
     text = _read_text(path, shown)
     comments, entries = _comments(text), {}
     tree = _parse(text, shown)
-    for node in tree.body if ast.get_docstring(tree) is None else tree.body[1:]:
+    for node in tree.body:
+        if isinstance(node, ast.Expr) and isinstance(node.value, _CONSTANT):
+            continue  # a docstring, or a note in quotes
         place = f"{shown} line {node.lineno}"
         if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
             source = schema.truncate(text.split("\n")[node.lineno - 1].strip())
@@ -53,11 +58,13 @@ def read(path, shown, rules):
 
 def _read_text(path, shown):
     try:
-        with open(path, encoding="utf-8-sig") as file:
+        with tokenize.open(path) as file:  # in the encoding that a coding line states, otherwise in UTF-8
             return file.read()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{shown} line {line}: this is not UTF-8 text; save the file as UTF-8")
+        raise UserError(f"{shown} line {line}: this is not {error.encoding} text; save the file as UTF-8")
+    except SyntaxError as error:
+        raise UserError(f"{shown}: {error.msg}; save the file as UTF-8, without a coding line")
     except OSError as error:
         raise UserError(f"{shown} cannot be read ({error}); restore it with `git checkout {shown}`")
 

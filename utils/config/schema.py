@@ -82,7 +82,7 @@ RUN = {
     "stop_when_stale": changeable_on_resume(rules.integer(0, lowest=0), legacy_value=0),
     # Sampling
     "checkpoint": sampling(rules.step_or("best", "latest")),
-    "num_samples": sampling(rules.integer(64, lowest=1, highest=10**6)),
+    "num_samples": sampling(rules.integer(64, lowest=1)),
     "single": sampling(rules.switch(0)),
     "sample_seed": sampling(rules.integer(0, lowest=0, highest=2**31 - 1)),
     "truncation": sampling(rules.above_zero(1.0, highest=1)),

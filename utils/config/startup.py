@@ -61,7 +61,8 @@ def _changes(values, settings, given, task):
     lines = lines or [entry("Settings", "all at their defaults; --show_settings lists them")]
     if task:
         unused = [name for name in explicit if name not in used and (name in given or schema.ALL[name].sampling)]
-        label = entry(f"Ignored (no effect with {task.setting or 'plain samples'})")
+        cause = task.setting or ("picks" if settings.run.picks else "plain samples")
+        label = entry(f"Ignored (no effect with {cause})")
         lines += _list(label, [values[name] for name in unused])
     return lines
 

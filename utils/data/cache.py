@@ -46,7 +46,7 @@ def use_cache(folder, pics_dir, options, work):
                     raise
                 for path in glob.glob(glob.escape(stem) + ".sqlite*"):
                     os.remove(path)
-                print(f"Cache repaired: {stem}.sqlite cannot be used ({error}); decoding all images again.", flush=True)
+                print(f"Cache rebuilt: {stem}.sqlite cannot be used ({error}); decoding all images again.", flush=True)
                 return _work_once(stem, key, options, work)
     except (sqlite3.Error, OSError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -110,8 +110,8 @@ class Cache:
         )
         db.execute("DELETE FROM changes")
         db.execute("INSERT INTO changes SELECT path, ctime_ns FROM scanned")
-        # Each file of a new cache takes one slot, or two if it has more than 8 bits; only images fill them.
-        if self._next_slot > 2 * index.fetch(db, "SELECT COUNT(*) FROM scanned") + SLACK:
+        # A file takes one slot, or two if it has more than 8 bits, and one more each time its white has changed.
+        if self._next_slot > 4 * index.fetch(db, "SELECT COUNT(*) FROM scanned") + SLACK:
             raise sqlite3.DatabaseError("most of its images were removed or changed")
         query = "SELECT path, size, mtime_ns, '' FROM scanned WHERE path NOT IN (SELECT path FROM files) ORDER BY path"
         db.execute(f"CREATE TEMP TABLE new AS {query}")

@@ -25,7 +25,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    _HeldError = BlockingIOError
+    _HeldError = (BlockingIOError, PermissionError)  # some network file systems raise the latter
 
     def _lock(file):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -32,10 +32,11 @@ class Peers:
 
     def await_all(self):
         """Wait until every worker listens on its port; raise RunError after the timeout."""
-        deadline, missing = time.time() + self._timeout, self.unreachable()
-        if missing:
-            print(f"Waiting for {', '.join(missing)}.", flush=True)
+        deadline, missing, printed = time.time() + self._timeout, self.unreachable(), None
         while missing:
+            if missing != printed:
+                print(f"Waiting for {', '.join(missing)}.", flush=True)
+                printed = missing
             if time.time() > deadline:
                 raise RunError(f"{missing[0]} did not connect within {self._timeout} s; start all workers")
             time.sleep(0.5)

@@ -13,9 +13,9 @@ def run_task(task, run, build_sampler):
     """
     precision = run.precision if "precision" in task.uses and run.precision != "auto" else "float32"
     precision = devices.choose_precision(precision)
-    files.make_writable("samples_dir", run.samples_dir)
     opening = open_generator(build_sampler, run.checkpoints_dir, run.checkpoint, precision)
     with devices.translate_oom(*task.size_setting(run)), opening as generator:
+        files.make_writable("samples_dir", run.samples_dir)
         step, path = generator.selected.checkpoint
         print(f"Sampling from step {step} ({generator.selected.description}) and with its network, {path}.", flush=True)
         try:

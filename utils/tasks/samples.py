@@ -8,6 +8,7 @@ import textwrap
 import numpy as np
 
 from utils.config.startup import counted, entry
+from utils.errors import UserError
 from utils.output import files
 from utils.output.alpha import composite
 from utils.output.animation import with_text
@@ -17,6 +18,10 @@ from utils.tasks.task import Task
 
 
 def _describe(run):
+    if not run.picks and run.num_samples > picks.MAX_NUMBER:
+        raise UserError(
+            f"num_samples = {run.num_samples} is too high; samples are numbered up to {picks.MAX_NUMBER - 1}"
+        )
     what = f"samples {run.picks}" if run.picks else counted(run.num_samples, "sample")
     request = naming.announced(run, _kind(run))
     lines = [f"Generating {what} with {naming.checkpoint_name(run)}", entry("Grid", request.path(".png"))]

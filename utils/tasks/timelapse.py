@@ -57,7 +57,8 @@ def write_timelapse(samples_dir, run_id):
 
 def grid_files(samples_dir):
     """Return (step, path) of the grids of training in a folder, sorted by step."""
-    matches = (re.fullmatch(r"train_([0-9]{8,})\.png", name) for name in os.listdir(samples_dir))
+    names = os.listdir(samples_dir) if os.path.isdir(samples_dir) else []
+    matches = (re.fullmatch(r"train_([0-9]{8,})\.png", name) for name in names)
     return sorted((int(match.group(1)), os.path.join(samples_dir, match.group())) for match in matches if match)
 
 

@@ -40,9 +40,10 @@ def write_walk(generator, run):
         key_points = picks.parse(run.picks, classes)
         parts = [pick.text(classes) for pick in key_points]
     else:
-        labels = class_names.class_indices(run.classes, classes) or [0]
+        chosen = class_names.class_indices(run.classes, classes)
+        labels = chosen or [0]
         key_points = [picks.Pick(labels[i % len(labels)], i) for i in range(max(_KEY_POINTS, len(labels)))]
-        parts = [classes[i] for i in labels] if run.classes else []
+        parts = [classes[i] for i in chosen] if run.classes else []
     picks.check_walk(run.walk, key_points)
     request = naming.request(run, generator, f"walk{run.walk}", parts)
     strip_path = request.path("_strip.png")

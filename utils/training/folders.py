@@ -6,7 +6,7 @@ import re
 from utils.checkpoints.run_id import get_run_id
 from utils.errors import UserError
 from utils.output.history import HISTORY
-from utils.tasks.timelapse import belongs_to_run
+from utils.output.images import read_metadata
 from utils.training.report.page import REPORT
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
@@ -32,13 +32,16 @@ def check_grids_owner(recorded, run):
 
     recorded: the Manifest to resume from; run: the run settings. Grids of version 0.8 or earlier have no owner.
     """
-    folder, run_id = run.samples_dir, get_run_id(recorded)
-    foreign = [name for name in _find(folder, _GRIDS) if not belongs_to_run(os.path.join(folder, name), run_id)]
-    if foreign:
-        raise UserError(
-            f"samples_dir = {folder} holds {foreign[-1]} of another run than the checkpoints in "
-            f"{run.checkpoints_dir}; set samples_dir to the folder of this run, or to an empty folder"
-        )
+    folder = run.samples_dir
+    for name in reversed(_find(folder, _GRIDS)):
+        owner = read_metadata(os.path.join(folder, name)).get("run")
+        if owner == get_run_id(recorded):
+            return  # the newest grid that has an owner
+        if owner:
+            raise UserError(
+                f"samples_dir = {folder} holds {name} of another run than the checkpoints in {run.checkpoints_dir}; "
+                "set samples_dir to the folder of this run, or to an empty folder"
+            )
 
 
 def _find(folder, pattern):

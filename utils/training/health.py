@@ -28,14 +28,14 @@ _CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spec
 class Health:
     """Checks the losses of each step and the metrics of each measurement; the chief prints the warnings."""
 
-    def __init__(self, generator, parts):
-        """generator: the LiveGenerator; parts: the opening.Parts."""
+    def __init__(self, generator, parts, diversity=0.0):
+        """generator: the LiveGenerator; parts: the opening.Parts; diversity: the highest one so far."""
         self._graph, self._generator = parts.graph, generator
         self._run, self._is_chief = parts.settings.run, parts.workers.is_chief
         self._rows = collections.deque(maxlen=WINDOW)  # rows of the last steps, see history.STEP_COLUMNS
         self._has_won = False
         self._found = collections.Counter()  # {problem: how often in a row it was found}
-        self._diversity = 0.0  # the highest value of the metric `distinct`, at most 1
+        self.diversity = diversity  # the highest value of the metric `distinct`, at most 1
 
     def is_finite(self, state, due):
         """Return whether the losses are finite and, if anything Due depends on them, all weights and the EMA."""
@@ -115,9 +115,9 @@ class Health:
             line = f"Samples saturate: {flat:.0%} of their values are at the ends of the range, in real images"
             yield "saturation", f"{line} {real_flat:.0%}. Lower {format_rates(self._run)} in params.py."
         diversity = values.get("distinct", float("nan"))
-        self._diversity = np.fmax(self._diversity, np.minimum(diversity, 1.0))  # NaN: not measured
-        if step >= COLLAPSE_FROM and diversity < LESS_DIVERSE * self._diversity:
-            line = f"Sample diversity fell from {self._diversity:.0%} to {diversity:.0%} of the real images'."
+        self.diversity = np.fmax(self.diversity, np.minimum(diversity, 1.0))  # NaN: not measured
+        if step >= COLLAPSE_FROM and diversity < LESS_DIVERSE * self.diversity:
+            line = f"Sample diversity fell from {self.diversity:.0%} to {diversity:.0%} of the real images'."
             yield "diversity", f"{line} {_CURE}"
         missing = [name for name, (ours, real) in measured.class_fractions.items() if ours < MISSING * real]
         if step >= COLLAPSE_FROM and missing:

@@ -36,9 +36,13 @@ def announce(settings, n):
 
 def advice(settings, n, available):
     """Return the setting to lower so that the run needs at most `available` bytes, as text."""
-    for size in range(settings.run.batch_size - 1, 0, -1):
-        if estimate(settings._replace(run=settings.run._replace(batch_size=size)), n) <= available:
-            return f"batch_size = {size} would fit; set it in params.py"
+    fits, too_large = 0, settings.run.batch_size
+    while too_large - fits > 1:
+        size = (fits + too_large) // 2
+        needed = estimate(settings._replace(run=settings.run._replace(batch_size=size)), n)
+        fits, too_large = (size, too_large) if needed <= available else (fits, size)
+    if fits:
+        return f"batch_size = {fits} would fit; set it in params.py"
     return "no batch_size would fit; lower image_size or filters in model/params.py"
 
 

@@ -27,16 +27,16 @@ class Run:
         self.graph = parts.graph._replace(d_updates=[dict(update, **wait_seconds) for update in parts.graph.d_updates])
         self.state = self._first_state()
         self.progress = Progress(self.state, self.settings.log_every, shown=self.workers.is_chief)
-        self._open_generator(self.state.saved)
+        self._begin_at_checkpoint(self.state.saved)
 
-    def _open_generator(self, saved):
-        """Draw, check, write and measure from the state's step on, at first and after a rollback.
+    def _begin_at_checkpoint(self, saved, diversity=0.0):
+        """Create the objects that depend on the state's step, at the start and after a rollback.
 
-        saved: the SavedState in the JSON of the newest checkpoint.
+        saved: the SavedState in the JSON file of the newest checkpoint; diversity: the highest one so far.
         """
         parts = self._parts
         generator = LiveGenerator(self.session, parts.sampler, parts.dataset.labels)
-        self.health = Health(generator, parts)
+        self.health = Health(generator, parts, diversity)
         self.outputs = Outputs(generator, parts, self.state, saved)
         self.quality = Quality(self._measurer, generator, self.health, self.settings)
 
@@ -129,7 +129,7 @@ class Run:
         state.restart_clock()
         self._restart_batches(state.pictures_seen)
         self.outputs.close(state)
-        self._open_generator(saved)
+        self._begin_at_checkpoint(saved, self.health.diversity)
         self.outputs.save(state)  # the rollback, in the JSON of the checkpoint
         self.progress.roll_back(state)
         change = f"different noise and {format_rates(self.settings, number)}"
@@ -141,7 +141,8 @@ class Run:
         state, outputs, past = self.state, self.outputs, len(self.state.saved.rollbacks)
         outputs.write_post_mortem(state, self.health.post_mortem(state))
         after = f", after {past} rollbacks" if past else ""
-        cure = f"See {outputs.post_mortem}; lower {format_rates(self.settings)} in params.py"
+        place = outputs.post_mortem if self.workers.is_chief else f"post-mortem.txt of {self.workers.task.name(0)}"
+        cure = f"See {place}; lower {format_rates(self.settings)} in params.py"
         line = f"{problem}{after}; not saved; last good checkpoint: step {outputs.saved_step}. {cure}"
         recorded_warnings.append(line)
         outputs.write_report(state)
