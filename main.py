@@ -2,14 +2,15 @@
 
     python main.py
 
-TensorFlow and the modules that need it are imported inside functions: --help and invalid settings need no TensorFlow.
+TensorFlow and the modules that need it are imported inside functions, so that --help and the checks of settings do
+not need it.
 """
 
 import os
 import sys
 
 ROOT = os.path.dirname(os.path.abspath(globals().get("__file__", "main.py")))  # `python - < main.py` has no __file__
-if ROOT not in sys.path:  # runpy.run_path and `python -P` leave it out
+if ROOT not in sys.path:  # runpy.run_path and `python -P` do not add it
     sys.path.insert(0, ROOT)
 
 from utils.config.settings import absolute, resolve  # noqa: E402
@@ -66,7 +67,7 @@ def fail(reason, code):
 def train(settings, worker):
     """Train from the newest good checkpoint, or from scratch, until `epochs` or `max_steps`; return the exit code.
 
-    worker: the tf_config.Task of this process among several, or None.
+    worker: the tf_config.Task of this process if several train together, else None.
     """
     from model.graph_mode import tf  # first: a tf.distribute strategy needs graph mode
     from model.sample_graph import build_sampler
@@ -100,19 +101,19 @@ def train(settings, worker):
             graph = build_train_graph(reals, network, run, devices.LOSS_SCALE[run.precision])
             sampler = build_sampler(network, run.ema_decay > 0, len(counts))
 
-        # The session, and the loop.
+        # The session and the training loop.
         with open_run(Parts(settings, workers, dataset, start, batches, graph, sampler)) as opened:
             return run_steps(opened)
 
 
 def run_steps(run):
-    """Run the steps that are left; return the exit code."""
+    """Run the remaining steps; return the exit code."""
     session, graph, state, workers = run.session, run.graph, run.state, run.workers
     if run.is_finished():
         return 0
     if not run.begin():
         return 1
-    stop = 0  # the signal by which a worker was asked to stop
+    stop = 0  # the signal that asked a worker to stop
     while state.step < state.total and not stop:
         for i in range(run.k):  # Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661: k updates of D,
             d = session.run(graph.d_update(state.step * run.k + i))
@@ -132,7 +133,7 @@ def run_steps(run):
             run.roll_back(lost=True)
             continue
         if stop:
-            run.outputs.save(state)  # now: the sender of the signal may not wait long
+            run.outputs.save(state)  # immediately: the sender of the signal may not wait long
         is_best = due.measure and run.quality.measure(state)
         due = run.end_if_stale(due, stop)  # with stop_when_stale, this may be the last step
         if due.row:
@@ -158,8 +159,9 @@ def generator(checkpoints_dir="checkpoints", checkpoint="best"):
     """Open a trained generator for use from Python; return a context manager that yields a CheckpointGenerator.
 
     checkpoints_dir: a path, which may be relative to the folder of main.py. checkpoint: 'best', 'latest' or a step. See
-    utils/sampling/generator.py for what it draws. Raise UserError if the checkpoint does not exist. It changes nothing
-    in the process, except that TensorFlow is imported and in graph mode; main() may run while a generator is open.
+    utils/sampling/generator.py for the generator's methods. Raise UserError if the checkpoint does not exist. The only
+    change to the process is that TensorFlow is imported and switched to graph mode. main() may run while a generator is
+    open.
 
         with main.generator("checkpoints") as g:
             images = g.images(g.noise(range(16), seed=7))  # [16, 64, 64, 3] uint8

@@ -1,7 +1,7 @@
-"""Settings of a run: edit a value, then run `python main.py`. Settings of the networks are in model/params.py.
+"""Run settings: edit a value, then run `python main.py`. Network settings are in model/params.py.
 
 The command line overrides them: `python main.py --batch_size 32`. `python main.py --help` explains them. Relative paths
-start at the folder of main.py, not at the current folder. A setting that is not in this file has its default.
+start from the folder of main.py, not from the current folder. A setting that is not in this file has its default value.
 """
 
 # --- Task and folders -----------------------------------------------------------------------------
@@ -9,7 +9,7 @@ start at the folder of main.py, not at the current folder. A setting that is not
 # 1: train on the images in pics_dir. 0: generate samples from a checkpoint in checkpoints_dir (sampling).
 isTrain = 1  # noqa: N816
 
-# Folder of the training images. Put them in pics/<class>/<n>.jpg; other names and deeper folders also work.
+# Folder with the training images. Put them in pics/<class>/<n>.jpg; other names and deeper folders also work.
 pics_dir = "pics"
 
 # Folder for sample grids. Training and sampling both write to it.
@@ -21,9 +21,9 @@ checkpoints_dir = "checkpoints"
 # Folder for the decoded images, which later runs reuse. You can delete it while no run is active.
 cache_dir = "checkpoints/cache"
 
-# Start a new run from the weights of another run: the checkpoints_dir of that run, whose best checkpoint is used. A
-# layer is copied if its shape is the same; images, classes, image_size and channels may differ. '': start from random
-# weights.
+# Start a new run from the weights of an earlier run: set this to that run's checkpoints_dir. The best checkpoint is
+# used. A layer is copied if its shape is the same; images, classes, image_size and channels may differ. '': start from
+# random weights.
 init_from = ""
 
 # Freeze this many layers of D, counted from the input: they keep the weights of init_from. 2 may help with few images,
@@ -33,27 +33,28 @@ freeze_d = 0
 # --- Pictures -------------------------------------------------------------------------------------
 
 # How to crop images whose aspect ratio differs from image_size, which is square by default. 'center': the largest
-# central part with that ratio. 'random': a random window of that part, drawn anew each time. 'pad': add borders and cut
-# nothing off. 'stretch': distort the image and cut nothing off.
+# central part with that ratio. 'random': a random window of that part, a new one in each epoch. 'pad': add borders and
+# cut nothing off. 'stretch': distort the image and cut nothing off.
 crop = "center"
 
-# Side in pixels of the square from which crop = 'random' cuts windows of image_size; for a non-square image_size, the
-# shorter side of that part. 0: 9/8 of image_size.
+# crop = 'random' resizes the central part so that its shorter side has this many pixels, then cuts windows of
+# image_size from it. 0: 9/8 of image_size.
 load_size = 0
 
-# Color of the borders of crop = 'pad', and behind transparent images. A name such as 'white', or '#rrggbb'. With
-# channels = 4 (model/params.py) borders are transparent, and grids show images on this color.
+# Color of the borders that crop = 'pad' adds, and of the background of transparent images. A name such as
+# 'white', or '#rrggbb'. With channels = 4 (model/params.py), borders are transparent, and grids show images on this
+# color.
 background = "white"
 
-# Value of white in images of more than 8 bits per channel, such as 4095 for 12 bits; black is 0. 0: estimate white from
-# all of these images together. PGM, PPM and JPEG 2000 files state their own.
+# Value of white in images with more than 8 bits per channel, such as 4095 for 12 bits; black is 0. 0: estimate it from
+# all of these images together. PGM, PPM and JPEG 2000 files specify their own value of white.
 white_level = 0.0
 
 # 1: mirror each image left to right with probability 1/2. Use it if left and right do not matter. 0: never.
 mirror = 0
 
-# Largest acceptable fraction of unusable images, from 0 to 1. Up to it, unusable images are skipped; above it, the run
-# stops.
+# Maximum fraction of unusable images, from 0 to 1. Unusable images are skipped; if their fraction is above this value,
+# the run stops.
 max_bad = 0.5
 
 # --- Length of training ---------------------------------------------------------------------------
@@ -66,10 +67,11 @@ max_steps = 0
 
 # --- Algorithm ------------------------------------------------------------------------------------
 
-# Images per update, on each GPU or machine. Larger batches are steadier and slower. Lower it if memory runs out.
+# Images per update, on each GPU or machine. Larger batches make training steadier but steps slower. Lower it if
+# memory runs out.
 batch_size = 8
 
-# Updates of the discriminator D per step, before one of the generator G. Goodfellow et al. 2014 use 1.
+# Updates of the discriminator D per step, before one update of the generator G. Goodfellow et al. 2014 use 1.
 k = 1
 
 # Loss. 'non_saturating' (Goodfellow et al. 2014), 'hinge', 'least_squares', or 'wasserstein', which needs a
@@ -82,7 +84,7 @@ label_smoothing = 0.0
 
 # Penalty on D's gradients. 'r1': keeps them near 0 at real images. 'wgan-gp': keeps their norm near 1 between real and
 # fake images. 'none'. Both make steps slower. d_norm = 'batch' (model/params.py) mixes the images of a batch: 'r1' is
-# then not exact, and 'wgan-gp' is refused.
+# then not exact, and 'wgan-gp' is rejected.
 gradient_penalty = "none"
 
 # Weight of the gradient penalty. Usual values: 10 for 'wgan-gp', 0.1 to 10 for 'r1'.
@@ -94,13 +96,13 @@ penalty_every = 1
 # --- Augmentation and averaging -------------------------------------------------------------------
 
 # Random changes to the images that D sees, so that D neither overfits nor wins. 'color', 'translation', 'cutout', or
-# several with commas between them. 'none'. 'adaptive': all three, with a probability that rises up to 4/5 while D is
+# several, separated by commas. 'none'. 'adaptive': all three, with a probability that rises to at most 4/5 while D is
 # too far ahead of G, and falls otherwise. 'auto': all three if there are fewer than 20000 images, with a probability
-# that rises to 4/5 until epoch 50.
+# that rises to 4/5 by epoch 50.
 augment = "adaptive"
 
-# Decay of the moving average (EMA) of G's weights, which generates the samples. From 0 to less than 1; smaller in the
-# first 45000 steps. 0: no averaging.
+# Decay of the moving average (EMA) of G's weights, which generates the samples. From 0 to less than 1; the decay
+# in effect is smaller in the first 45000 steps. 0: no averaging.
 ema_decay = 0.9998
 
 # --- Optimizers and learning rates ----------------------------------------------------------------
@@ -117,25 +119,26 @@ d_learning_rate = 0.0
 # Learning rate of G, if different. 0: learning_rate.
 g_learning_rate = 0.0
 
-# Learning rate decay. Linear decay to 0 starts at this fraction of the run. 1: no decay.
+# Learning-rate decay. A linear decay to 0 starts at this fraction of the run. 1: no decay.
 rate_decay_from = 1.0
 
-# adam: decay of the average of gradients, from 0 to less than 1. 0.5 as in Radford et al. 2015; elsewhere 0.9 is usual.
+# adam: decay of the moving average of gradients, from 0 to less than 1. Radford et al. 2015 use
+# 0.5; outside GANs, 0.9 is usual.
 beta1 = 0.5
 
-# adam: decay of the average of squared gradients, from 0 to less than 1.
+# adam: decay of the moving average of squared gradients, from 0 to less than 1.
 beta2 = 0.999
 
-# rmsprop: decay of the average of squared gradients, from 0 to less than 1.
+# rmsprop: decay of the moving average of squared gradients, from 0 to less than 1.
 decay = 0.9
 
 # momentum: fraction of the velocity kept at each update, from 0 to less than 1.
 momentum = 0.9
 
-# adagrad: initial value of the sums of squared gradients; above 0.
+# adagrad: initial value of the accumulated squared gradients; above 0.
 initial_accumulator = 0.1
 
-# adam and rmsprop: added to the denominator, against division by zero; above 0.
+# adam and rmsprop: added to the denominator to prevent division by zero; above 0.
 epsilon = 1e-8
 
 # --- Computation ----------------------------------------------------------------------------------
@@ -150,16 +153,16 @@ seed = 0
 
 # --- Output (intervals in steps) ------------------------------------------------------------------
 
-# Steps between two sample grids, train_<step>.png. 0: only at the start and at the end.
+# Steps between sample grids, train_<step>.png. 0: only at the start and at the end.
 sample_every = 100
 
-# Samples in each of these grids, always generated from the same noise.
+# Number of samples in each training grid. They are always generated from the same noise.
 train_samples = 64
 
-# Steps between two checkpoints. 0: only at the start and at the end.
+# Steps between checkpoints. 0: only at the start and at the end.
 checkpoint_every = 500
 
-# Columns of a grid, also when sampling. 0: the same number as rows.
+# Number of columns in a grid, for training and sampling. 0: the same number as rows.
 grid_columns = 0
 
 # Number of newest checkpoints to keep. The best one is kept as well.
@@ -176,22 +179,22 @@ on_nan = "rollback"
 # checkpoint and continue with different noise and half the learning rates, at most twice per run.
 on_lost_game = "warn"
 
-# Steps between two rows of history.csv, points in TensorBoard and, if the output is not a terminal, progress lines.
+# Steps between rows of history.csv, points in TensorBoard and, if the output is not a terminal, progress lines.
 log_every = 10
 
 # --- Workers (TF_CONFIG; see docs/scaling.md) -----------------------------------------------------
 
-# Seconds to wait for another worker, at the start and in each step. It must exceed the time that a measurement takes on
+# Seconds to wait for another worker, at startup and in each step. It must exceed the time that a measurement takes on
 # the chief.
 worker_timeout = 1800
 
 # --- Metrics --------------------------------------------------------------------------------------
 
-# Steps between two measurements of sample quality. 0: never. The last step is also measured. The best checkpoint is
-# kept beside the newest ones.
+# Steps between measurements of sample quality. 0: never. The last step is also measured. The best checkpoint is kept in
+# addition to the newest ones.
 metrics_every = 1000
 
-# Number of samples in each measurement, and of the real images to compare them with.
+# Number of samples in each measurement, and number of real images to compare them with.
 metrics_samples = 256
 
 # Features for comparing samples with real images. 'inception': the network in inception_graph. 'efficientnet':
@@ -200,8 +203,8 @@ metrics_samples = 256
 # is the latest. 'auto': the first of inception, efficientnet and patches that is available.
 metrics_network = "auto"
 
-# File of the Inception network, for FID and KID that are comparable with published ones. It is a frozen TensorFlow
-# graph, classify_image_graph_def.pb, also called inception-2015-12-05.pb. '': none.
+# Path of the Inception network, for FID and KID values that are comparable with published ones. The file is a frozen
+# TensorFlow graph, classify_image_graph_def.pb, also called inception-2015-12-05.pb. '': none.
 inception_graph = ""
 
 # Metric that selects the best checkpoint. 'fid' or 'kid' ('inception'), 'frechet_distance' or 'kernel_distance'
@@ -223,20 +226,20 @@ num_samples = 64
 # 1: also write each sample as its own PNG file. 0: only the grid.
 single = 0
 
-# Random seed of the samples. The same seed gives the same samples.
+# Random seed for the samples. The same seed gives the same samples.
 sample_seed = 0
 
-# Draw the noise from a smaller range, this value times [-1, 1], for fewer bad samples and less variety. Above 0, at
-# most 1.
+# Draw the noise from a smaller range, this value times [-1, 1]: fewer bad samples, but less variety. Above 0, at most
+# 1.
 truncation = 1.0
 
 # Classes to sample, if conditional = 1: names of class folders, such as 'role,person'. '': all classes.
 classes = ""
 
-# 1: measure the checkpoint against the images in pics_dir, and show the nearest images to its samples.
+# 1: measure the checkpoint against the images in pics_dir, and show the images nearest to its samples.
 evaluate = 0
 
-# Number of samples for evaluate = 1, and of the real images to compare them with. Published FIDs use 2048 or more.
+# Number of samples for evaluate = 1, and number of real images to compare them with. Published FIDs use 2048 or more.
 evaluate_samples = 2048
 
 # --- Films, picks and arithmetic (isTrain = 0) ----------------------------------------------------
@@ -248,20 +251,20 @@ picks = ""
 # 1: write the number of each sample into the grid, for use in `picks`.
 label_grid = 0
 
-# Make a film that walks through the picks, or through the first samples of the seed: frames between consecutive picks,
-# such as 25, which last a second. 0: none.
+# Create an animation that walks through the picks, or through the first samples of the seed. The value is the number of
+# frames between consecutive picks, such as 25, which last a second. 0: none.
 walk = 0
 
-# Add and subtract the noise of picks, such as '3,8,11 - 4,9 + 20,21', with spaces around the signs. Picks with commas
-# between them count as their mean. '': none.
+# Add and subtract the noise vectors of picks, such as '3,8,11 - 4,9 + 20,21', with spaces around the signs. Picks
+# separated by commas are averaged. '': none.
 arithmetic = ""
 
-# 1: make a film of the training grids in samples_dir, as training does at its end.
+# 1: create an animation of the training grids in samples_dir, as training does when it ends.
 timelapse = 0
 
 # --- Files for other programs (isTrain = 0) -------------------------------------------------------
 
 # Export the generator: 'saved_model' (TensorFlow 2, TensorFlow Serving), 'frozen' (a TensorFlow graph), 'tflite'
-# (phones), 'onnx' (other frameworks), 'page' (one file for a browser, which shows the picks), or several with commas
-# between them. '': none.
+# (phones), 'onnx' (other frameworks), 'page' (one file for a browser, which shows the picks), or several, separated by
+# commas. '': none.
 export = ""

@@ -1,7 +1,7 @@
-"""DiffAugment: random changes of every image that D sees, real or fake (Zhao et al. 2020, arXiv 2006.10738).
+"""DiffAugment: random changes to every image that D sees, real or fake (Zhao et al. 2020, arXiv 2006.10738).
 
-They prevent D from overfitting a small data set. All are differentiable, because G's gradients pass through them. The
-strengths are the paper's.
+They prevent D from overfitting a small data set. All are differentiable, so that gradients reach G through them. Their
+strengths are taken from the paper.
 """
 
 from model.graph_mode import tf
@@ -11,12 +11,12 @@ KINDS = ("color", "translation", "cutout")
 # With 'auto' and 'adaptive', the probability p of augmenting an image is below 1, so that G does not reproduce the
 # augmentation (Karras et al. 2020, arXiv 2006.06676, with the same maximum). adaptive_augment.py adapts p.
 MAX_P = 0.8
-# augment = 'auto' augments data sets with fewer images than this; p rises from 0 to its maximum in the first epochs.
+# augment = 'auto' augments data sets with fewer images than FEW_IMAGES; p reaches MAX_P after EPOCHS_TO_MAX.
 FEW_IMAGES, EPOCHS_TO_MAX = 20000, 50
 
 
 def select_kinds(setting, n):
-    """Return the kinds of augmentation, a tuple of some of KINDS, for the setting `augment` and n images."""
+    """Return the augmentations that the setting `augment` selects for n images: a tuple, a subset of KINDS."""
     if setting == "adaptive":
         return KINDS
     if setting == "auto":
@@ -25,7 +25,10 @@ def select_kinds(setting, n):
 
 
 def auto_p(pictures_seen, n):
-    """Return the probability p of 'auto', a float32 scalar in [0, MAX_P]; pictures_seen: int64 scalar; n: images."""
+    """Return the probability p for augment = 'auto', a float32 scalar in [0, MAX_P].
+
+    pictures_seen: int64 scalar, the number of real images that D has seen. n: the number of images in the data set.
+    """
     epochs = tf.cast(pictures_seen, tf.float32) / n
     return MAX_P * tf.minimum(1.0, epochs / EPOCHS_TO_MAX)
 
@@ -33,7 +36,7 @@ def auto_p(pictures_seen, n):
 def augment(images, kinds, uniform):
     """Augment `images`, [N, H, W, C] float32 in [-1, 1], with each of `kinds`; colors may leave the range.
 
-    With 4 channels, colors are premultiplied by alpha, and gaps become transparent. kinds: some of KINDS.
+    With 4 channels, colors are premultiplied by alpha, and gaps become transparent. kinds: a subset of KINDS.
     uniform(shape, use): draws float32 numbers from [0, 1), independent ones for each `use`.
     """
     has_alpha = images.shape[3] == 4
@@ -81,7 +84,7 @@ def translation(images, uniform, ratio=0.125):
     """Shift each image by up to an eighth of its size in each direction; fill the gap with 0, middle gray."""
     n = tf.shape(images)[0]
     height, width, channels = images.shape.as_list()[1:]
-    # A product with a shifted identity matrix is faster than gathering pixels, especially its gradient.
+    # Multiplying by a shifted identity matrix is faster than gathering pixels, especially in the backward pass.
     rows = _shift_matrices(height, ratio, uniform([n, 1, 1], "translation down"))  # [N, H, H]
     columns = _shift_matrices(width, ratio, uniform([n, 1, 1], "translation right"))  # [N, W, W]
     images = tf.matmul(rows, tf.reshape(images, [n, height, width * channels]))
@@ -102,7 +105,7 @@ def _shift_matrices(size, ratio, drawn):
 
 
 def cutout(images, uniform, ratio=0.5):
-    """Set a rectangle of half the height and width to 0; its center is random, so part of it may lie outside."""
+    """Set a rectangle of half the height and width to 0; part of it may lie outside, because its center is random."""
     n = tf.shape(images)[0]
     height, width = images.shape.as_list()[1:3]
     rows = _is_cut(height, ratio, uniform([n, 1], "cutout top"))  # [N, H]

@@ -12,11 +12,11 @@ def discriminator(images, network, classes=None):
     """Classify images as real (logit above 0) or fake (below 0).
 
     images: [N, height, width, channels] float32 in [-1, 1]. network: the network settings. classes: [N, K] float32,
-    one-hot, or None. Returns [N, 1] float32 logits. Batch norm uses the statistics of this batch, so real and fake
-    images must come in separate calls; it keeps no averages.
+    one-hot, or None. Returns [N, 1] float32 logits. Batch norm uses the statistics of this batch and keeps no
+    moving averages; real and fake images need separate calls.
     """
     init = layers.initializer(network.init, network.init_stddev)
-    # The paper uses strides.
+    # The paper downsamples by strided convolutions.
     size, stride = (network.kernel, 2) if network.downsample == "stride" else (3, 1)
     spectral = network.d_norm == "spectral"
     norm_has_bias = network.d_norm in ("batch", "layer")
@@ -31,8 +31,8 @@ def discriminator(images, network, classes=None):
                 if not first:
                     x = norms.D_NORMS[network.d_norm](x, network)
                 x = layers.activation(x, network)
-                # The pooling comes after the activation: directly after the linear convolution, it would hide from D
-                # everything that alternates from pixel to pixel.
+                # Pooling comes after the activation: directly after the linear convolution, it would hide from D
+                # every pattern that alternates from pixel to pixel.
                 if network.downsample == "average":
                     x = layers.average_pool(x)
                 # [N, 32, 32, 16], [N, 16, 16, 32], [N, 8, 8, 64], [N, 4, 4, 128]
@@ -41,7 +41,7 @@ def discriminator(images, network, classes=None):
             logits = layers.dense(features, 1, KernelSpec(init, use_bias=True, spectral=spectral))  # [N, 1]
             if classes is None:
                 return logits
-            # The projection: the inner product of the image's summed features and its class's learned embedding.
+            # The projection: the inner product of the image's summed features and the learned embedding of its class.
             spec = KernelSpec(init, use_bias=False, spectral=spectral)
             embedding = layers.dense(classes, x.shape[-1], spec, "classes")  # [N, 128]
             return logits + tf.reduce_sum(embedding * tf.reduce_sum(x, [1, 2]), axis=1, keepdims=True)

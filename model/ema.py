@@ -1,6 +1,7 @@
 """The EMA generator: an exponential moving average of G's weights, which generates the samples.
 
-It varies less from step to step than G (Karras et al. 2018, arXiv 1710.10196; Brock et al. 2018, arXiv 1809.11096).
+Its samples vary less from step to step than G's (Karras et al. 2018, arXiv 1710.10196; Brock et al. 2018, arXiv
+1809.11096).
 """
 
 from model import replicas
@@ -11,7 +12,7 @@ AVERAGE = "average_generator"  # scope of its variables
 
 
 def build_ema(decay):
-    """Create the averaged weights, none if decay is 0.
+    """Create the averaged weights; create none if decay is 0.
 
     Return pairs (average, weight of G), and the operation that sets each average to its weight.
     """
@@ -24,7 +25,7 @@ def build_ema(decay):
 
 def ema_updates(pairs, decay, step, g_train):
     """Return the updates of the averaged weights, which run after g_train; pairs: see `build_ema`."""
-    # The window is short at first, because early weights are not worth averaging.
+    # The averaging window is short at first, because early weights are not worth averaging.
     n = tf.cast(step.read_value(), tf.float32)
     decay = tf.minimum(decay, (1.0 + n) / (10.0 + n))
     with tf.control_dependencies([g_train]):

@@ -1,4 +1,4 @@
-"""Batch norm by TensorFlow's fused kernel, also across replicas. norms.py has the layers."""
+"""Batch norm with TensorFlow's fused kernel, also across replicas. See norms.py for the layers."""
 
 from model import replicas
 from model.graph_mode import tf
@@ -28,8 +28,8 @@ _MIN_EPSILON = 1.001e-5  # the fused kernel's minimum
 def affine(x, scale, offset):
     """Return x * scale + offset for [N, H, W, C] and one scale and one offset per channel.
 
-    This is the fused kernel of batch norm with mean 0 and variance 1: it reads its input once and uses all cores, while
-    plain operations took a fifth of a step.
+    This is the fused batch-norm kernel with mean 0 and variance 1. It reads its input once and uses all cores; plain
+    operations took up a fifth of each step.
     """
     mean = tf.zeros_like(scale)
     variance = mean + (1.0 - _MIN_EPSILON)
@@ -37,7 +37,7 @@ def affine(x, scale, offset):
 
 
 def _moments(x):
-    """Return the mean of each channel of [N, H, W, C] and the mean of its squares, [C] float32 each."""
+    """Return the mean and the mean square of each channel of [N, H, W, C], [C] float32 each."""
     channels = [x.shape[-1]]
     _, mean, variance = tf.nn.fused_batch_norm(x, tf.ones(channels), tf.zeros(channels), is_training=True)
     count = _channel_size(x)

@@ -1,4 +1,4 @@
-"""TensorFlow in graph mode: the other modules of model/ import `tf` from here, so that the mode is set before use."""
+"""TensorFlow in graph mode: the other modules of model/ import `tf` from here, so that graph mode is enabled first."""
 
 import tensorflow.compat.v1 as tf
 

@@ -1,4 +1,4 @@
-"""The layers of both networks, on `tf.get_variable` and `tf.nn`.
+"""The layers of both networks, built on `tf.get_variable` and `tf.nn`.
 
 Initial weights: Glorot & Bengio 2010; He et al. 2015, arXiv 1502.01852. The transposed convolution is in upsampling.py,
 normalization in norms.py.
@@ -32,7 +32,7 @@ def activation(x, network):
 
 
 def initializer(kind, stddev, transposed=False):
-    """Return the initializer `kind` of a kernel.
+    """Return a kernel initializer of this kind.
 
     'normal', 'truncated_normal' and 'uniform' have the standard deviation `stddev`; 'glorot' and 'he' compute theirs
     from the kernel's shape. transposed: the kernel is [height, width, out, in], as in tf.nn.conv2d_transpose.
@@ -40,7 +40,7 @@ def initializer(kind, stddev, transposed=False):
     limit = math.sqrt(3.0) * stddev
     return {
         "normal": tf.random_normal_initializer(stddev=stddev),
-        # Cut at two sigma, a normal distribution keeps 0.8796 of its standard deviation.
+        # Truncation at two sigma reduces the standard deviation of a normal distribution to 0.8796 of its value.
         "truncated_normal": tf.truncated_normal_initializer(stddev=stddev / 0.87962566103423978),
         "uniform": tf.random_uniform_initializer(-limit, limit),
         "glorot": tf.variance_scaling_initializer(1.0, "fan_avg", "truncated_normal"),

@@ -1,7 +1,7 @@
 """Losses and gradient penalties, as functions of logits, [N, 1] float32; each returns a float32 scalar.
 
-With D(x) = sigmoid(l(x)): log D(x) = -softplus(-l) and log(1 - D(x)) = -softplus(l). These are exact for every logit,
-while the logarithm of a sigmoid loses all digits from about l = 17 on.
+With D(x) = sigmoid(l(x)): log D(x) = -softplus(-l) and log(1 - D(x)) = -softplus(l). These forms are accurate for every
+logit, whereas the logarithm of a float32 sigmoid loses all digits from about l = 17 on.
 
 To add a loss, write its two functions and add a row to LOSSES; to add a penalty, write one function and add a row to
 PENALTIES. Add the name to utils/config/schema.py as well.
@@ -18,7 +18,7 @@ from model.graph_mode import tf
 
 
 class Loss(NamedTuple):
-    """The losses of both players."""
+    """The losses of D and G."""
 
     # (real_logits, fake_logits, label_smoothing) -> D's loss; label smoothing lowers the label 1 of real images
     d: Callable
@@ -38,8 +38,8 @@ def non_saturating_d(real_logits, fake_logits, label_smoothing):
 def non_saturating_g(fake_logits):
     """-E[log D(G(z))]: ln 2 if all logits are 0.
 
-    Maximizing log D(G(z)) has the same fixed point as minimizing log(1 - D(G(z))), and strong gradients early on, when
-    D rejects every sample with confidence (section 3 of the paper).
+    Maximizing log D(G(z)) has the same fixed point as minimizing log(1 - D(G(z))), but gives strong gradients early on,
+    when D rejects every sample with confidence (section 3 of the paper).
     """
     return tf.reduce_mean(tf.nn.softplus(-fake_logits))
 
@@ -78,7 +78,7 @@ LOSSES = {
 
 
 # --- Gradient penalties --------------------------------------------------------------------------
-# Arguments: `discriminator_fn` returns D's logits of images; `reals` and `fakes` are the images, [N, H, W, C], in an
+# Arguments: `discriminator_fn` returns D's logits for images; `reals` and `fakes` are the images, [N, H, W, C], in an
 # update of D; `uniform(shape, use)` draws float32 numbers from [0, 1), independent ones for each `use`.
 
 

@@ -7,14 +7,15 @@ normalization: Ba et al. 2016, arXiv 1607.06450. Spectral normalization: Miyato 
 from model import fused_norm, replicas
 from model.graph_mode import tf
 
-# Collection of pairs: a variable, the vector of a power iteration, and its next value.
+# Collection of pairs: the variable that holds the vector of a power iteration, and the vector's next value.
 POWER_ITERATIONS = "power_iterations"
 
 
 def spectral_norm(kernel):
-    """Divide a kernel, [..., out], by its largest singular value as a matrix [-1, out]: one power iteration.
+    """Divide a kernel, [..., out], by its largest singular value as a matrix [-1, out].
 
-    Its next vector joins the collection POWER_ITERATIONS; D's update assigns it, so the iteration continues there.
+    One power iteration estimates this value. Its next vector is added to the collection POWER_ITERATIONS; D's update
+    assigns it, so that the next update continues the iteration.
     """
     matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
     u = replicas.synced_variable("u", [1, kernel.shape[-1]], tf.random_normal_initializer())
@@ -27,7 +28,7 @@ def spectral_norm(kernel):
 def power_iterations():
     """Return a pair for each power iteration: the variable that holds its vector, and the vector's next value."""
     pairs = {}
-    for u, next_u in tf.get_collection(POWER_ITERATIONS):  # all passes over D compute the same value; keep the first
+    for u, next_u in tf.get_collection(POWER_ITERATIONS):  # all passes through D compute the same value; keep the first
         pairs.setdefault(u.op.name, (u, next_u))
     return list(pairs.values())
 
@@ -52,7 +53,7 @@ def batch_norm(x, network, momentum=None, training=True, classes=None):
     batch, and add the updates of the averages to `tf.GraphKeys.UPDATE_OPS`; otherwise normalize by the averages, so
     that an image does not depend on its batch. classes: [N, K] float32, one-hot: each class has its own scale and
     shift; or None. With sync_batch_norm, replicas normalize by the statistics of all their images; without it, each
-    uses its own images, and the averages follow the mean of their statistics.
+    uses its own images, and the moving averages use the mean of their statistics.
     """
     epsilon, shared = network.bn_epsilon, network.sync_batch_norm
     with tf.variable_scope("batch_norm"):
@@ -75,13 +76,13 @@ def batch_norm(x, network, momentum=None, training=True, classes=None):
             if not shared:
                 batch_mean, batch_variance = replicas.all_reduce_mean([batch_mean, batch_variance])
             for average, value in ((mean, batch_mean), (variance, batch_variance)):
-                # A sum, not a difference: with momentum 0 no rounding of the old value may remain.
+                # A sum, not a difference: with momentum 0, no rounding error of the old value may remain.
                 update = average.assign(momentum * average + (1.0 - momentum) * value)
                 tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
         return x
 
 
-# Each normalizes D's feature maps, [N, H, W, C]; 'spectral' normalizes the kernels instead, in layers.py.
+# Each function normalizes D's feature maps, [N, H, W, C]; 'spectral' normalizes the kernels instead, in layers.py.
 D_NORMS = {
     "batch": batch_norm,
     "layer": lambda x, network: layer_norm(x, network.bn_epsilon),

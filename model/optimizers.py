@@ -7,7 +7,7 @@ To add an optimizer, add a row to OPTIMIZERS and its name to utils/config/schema
 from model import replicas
 from model.graph_mode import tf
 
-# (run settings, learning rate, name) -> an optimizer; the names of its variables contain the name.
+# (run settings, learning rate, name) -> an optimizer; the names of its variables contain `name`.
 OPTIMIZERS = {
     "adam": lambda run, rate, name: tf.train.AdamOptimizer(rate, run.beta1, run.beta2, run.epsilon, name=name),
     "rmsprop": lambda run, rate, name: tf.train.RMSPropOptimizer(rate, run.decay, epsilon=run.epsilon, name=name),
@@ -25,7 +25,10 @@ def build_optimizers(run, n, counters):
 
 
 def rate_factor(run, n, counters):
-    """Return the factor of the learning rates, a float32 scalar: each rollback halves it; it decays towards the end."""
+    """Return the factor by which the learning rates are multiplied, a float32 scalar.
+
+    Each rollback halves the factor. It also decays linearly to 0, starting at the fraction rate_decay_from of the run.
+    """
     factor = tf.pow(0.5, tf.cast(counters.rollbacks, tf.float32))
     if run.rate_decay_from == 1.0:
         return factor
@@ -37,12 +40,12 @@ def rate_factor(run, n, counters):
 def minimize(optimizer, loss, variables, loss_scale):
     """Return the update that minimizes the mean of `loss` over all replicas; the optimizer sums their gradients.
 
-    loss_scale: multiply the loss by it while gradients are computed, so that float16 can represent them; divide the
-    gradients by it again (Micikevicius et al. 2018, arXiv 1710.03740).
+    loss_scale: the loss is multiplied by it while gradients are computed, so that float16 can represent them; the
+    gradients are then divided by it (Micikevicius et al. 2018, arXiv 1710.03740).
     """
     gradients = optimizer.compute_gradients(loss * (loss_scale / replicas.num_replicas()), variables)
     gradients = [(gradient / loss_scale, variable) for gradient, variable in gradients]
-    # A tf.distribute strategy that creates variables opens the name scope again inside the current one.
+    # When a tf.distribute strategy creates variables, it opens the name scope again inside the current one.
     scope = optimizer.get_name()
     with tf.variable_scope(scope, auxiliary_name_scope=not replicas.in_replica_context()):
         return optimizer.apply_gradients(gradients)

@@ -1,4 +1,4 @@
-"""Settings of the networks G and D. Settings of a run are in params.py, beside main.py.
+"""Settings of the networks G and D. Run settings are in params.py, next to main.py.
 
 The command line overrides them: `python main.py --image_size 32`. A run keeps its network: to change one of these
 settings, except sync_batch_norm, start a new run with a different --checkpoints_dir and --samples_dir. Sampling reads
@@ -7,9 +7,9 @@ the network from the checkpoint and ignores this file.
 
 # --- Networks -------------------------------------------------------------------------------------
 
-# Height and width of the images, in pixels. 32, 64, 128 or 256 are usual. Doubling it takes four times as long. For
-# rectangles write height x width, such as '64x96': both are a small base, here 4x6, times the same power of two, here
-# 16.
+# Height and width of the images, in pixels. 32, 64, 128 or 256 are usual. Doubling the size takes four times as
+# long. For rectangles, write height x width, such as '64x96': both sides are a small base, here 4x6, times the same
+# power of two, here 16.
 image_size = 64
 
 # Color channels. 3: color. 1: gray. 4: color and transparency; samples are PNGs with alpha, and grids show them on
@@ -23,23 +23,23 @@ conditional = 0
 z_dim = 100
 
 # Feature maps at the largest resolution. Each halving of height and width doubles them. More feature maps can represent
-# more detail, and make steps slower. The DCGAN paper (Radford et al. 2015) has 128, with kernel = 5.
+# more detail, but make steps slower. The DCGAN paper (Radford et al. 2015) has 128, with kernel = 5.
 filters = 32
 
-# Upper limit of that doubling. It has an effect for image_size = 512 and above, or for larger filters.
+# Maximum number of feature maps at low resolutions. It only matters for image_size = 512 and above, or larger filters.
 max_filters = 1024
 
 # Feature maps of D as a fraction of G's at the same resolution. A narrow D makes steps faster and wins less often. 1:
 # the same number, as in the DCGAN paper.
 d_width = 0.5
 
-# Feature maps of one more layer of G, at image_size, before the final 3x3 convolution. G needs it for sharp edges. 0:
-# no such layer; the last layer outputs the image from half the size, as in the DCGAN paper.
+# Feature maps of an additional layer of G, at image_size, before the final 3x3 convolution. G needs it for sharp edges.
+# 0: no such layer; the last layer doubles the size and outputs the image, as in the DCGAN paper.
 output_filters = 16
 
 # --- Layers ---------------------------------------------------------------------------------------
 
-# Kernel size in pixels, of G with upsample = 'transposed' and of D with downsample = 'stride'. Other kernels are 3x3.
+# Kernel size in pixels, for G with upsample = 'transposed' and for D with downsample = 'stride'. Other kernels are 3x3.
 kernel = 4
 
 # How G doubles height and width. 'smooth': transposed convolution with each learned 3x3 kernel blurred over neighboring
@@ -72,9 +72,9 @@ d_norm = "batch"
 # Decay of the moving averages of G's batch normalization, from 0 to less than 1.
 bn_momentum = 0.9
 
-# Added to the variance in batch and layer normalization, against division by zero; 0.00002 or more.
+# Added to the variance in batch and layer normalization to prevent division by zero; 0.00002 or more.
 bn_epsilon = 0.0001
 
-# Batch normalization on several GPUs or machines. 1: statistics of all their images, as on a single machine. 0:
-# statistics of each one's own images, which is faster.
+# Batch normalization on several GPUs or machines. 1: use the statistics of all their images, as on a single machine. 0:
+# each GPU or machine uses the statistics of its own images, which is faster.
 sync_batch_norm = 1

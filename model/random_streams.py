@@ -1,7 +1,6 @@
-"""Random streams of an update: noise, classes and augmentation, each keyed by seed, use and index of the draw.
+"""Random streams for an update: noise, classes and augmentation, each keyed by seed, use and draw index.
 
-A draw is one update of D or of G. A step is thus a function of the checkpoint alone, independent of earlier
-evaluations.
+A draw is one update of D or of G. A step therefore depends only on the checkpoint, not on earlier evaluations.
 """
 
 import zlib
@@ -11,9 +10,9 @@ from model.graph_mode import tf
 
 
 def stateless_seed(seed, use, draw, rollbacks=0):
-    """Return the seed of a stateless random operation, [2] int64, different for each use and each draw.
+    """Return the seed for a stateless random operation, [2] int64, different for each use and each draw.
 
-    use: a name. draw: int64 scalar, the index of the draw. rollbacks: their number so far; each changes all noise.
+    use: names the purpose. draw: int64 scalar, the draw index. rollbacks: their number so far; each changes all noise.
     """
     mixed = tf.constant(zlib.crc32(f"{seed} {use}".encode()), tf.int64)
     salt = tf.cast(rollbacks, tf.int64) * 2**32  # above the 32 bits of the checksum
@@ -21,7 +20,7 @@ def stateless_seed(seed, use, draw, rollbacks=0):
 
 
 class RandomStreams:
-    """The random numbers of one update: this replica's rows of the batch that all replicas draw together."""
+    """The random numbers of one update. All replicas draw the whole batch; each uses its own rows."""
 
     def __init__(self, run, reals, counters, ada=None):
         """run: the run settings; reals: the Reals; counters: the Counters, read at this point of the graph.
@@ -45,14 +44,14 @@ class RandomStreams:
         return self.uniform([self._run.batch_size, z_dim], f"z of {use}", -1.0)
 
     def classes(self, use):
-        """Draw classes in proportion to their numbers of images: [batch_size, K] float32, one-hot."""
+        """Draw classes in proportion to their image counts: [batch_size, K] float32, one-hot."""
         counts = self._reals.class_counts
         ends = tf.constant([sum(counts[: i + 1]) / sum(counts) for i in range(len(counts) - 1)])
         labels = tf.searchsorted(ends, self.uniform([self._run.batch_size], f"classes of {use}"), side="right")
         return tf.one_hot(labels, len(counts))
 
     def augmented(self, images, use):
-        """Augment each of `images`, [batch_size, H, W, C] float32, with probability augment_p, as D sees them."""
+        """Augment each of `images`, [batch_size, H, W, C] float32, with probability augment_p, before D sees it."""
         changed = augment.augment(images, self._kinds, lambda shape, name: self.uniform(shape, f"{name} of {use}"))
         if not self._kinds or self._run.augment not in ("auto", "adaptive"):
             return changed

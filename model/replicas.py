@@ -1,4 +1,4 @@
-"""One step on several devices or machines at once, with a `tf.distribute` strategy.
+"""Steps on several devices or machines at the same time, with a `tf.distribute` strategy.
 
 Without a strategy, everything here is a no-op. With a strategy, each replica takes its rows of every batch, and each
 variable has the same value on all replicas: gradients are summed, batch-norm statistics and losses are averaged, and
@@ -18,7 +18,7 @@ def _replica_index():
 
 
 def in_replica_context():
-    """Return whether the current part of the graph belongs to one of several replicas."""
+    """Return whether the graph is being built for one of several replicas."""
     return num_replicas() > 1 and not tf.distribute.in_cross_replica_context()
 
 
@@ -29,7 +29,7 @@ def synced_variable(name, shape, initializer, dtype=tf.float32):
 
 
 def all_reduce_mean(values):
-    """Return the means over all replicas of a list of tensors; gradients flow through them."""
+    """Average each tensor in the list `values` over all replicas; gradients flow through the means."""
     if not in_replica_context():
         return values
 
@@ -37,7 +37,7 @@ def all_reduce_mean(values):
         return strategy.extended.batch_reduce_to(tf.distribute.ReduceOp.MEAN, [(tensor, tensor) for tensor in tensors])
 
     means = tf.distribute.get_replica_context().merge_call(reduce, args=values)
-    # ReplicaContext.all_reduce has a gradient, but cannot be built in a graph of named variables.
+    # ReplicaContext.all_reduce has a gradient, but cannot be built in a graph with named variables.
     with tf.get_default_graph().gradient_override_map({"IdentityN": "MeanOverReplicas"}):
         return tf.identity_n([*values, *means])[len(values) :]
 
@@ -50,7 +50,7 @@ def _mean_gradient(operation, *gradients):
 
 
 def all_gather(x):
-    """Gather x, [N, ...], from all replicas in their order: [N * num_replicas, ...]. It has no gradient."""
+    """Gather x, [N, ...], from all replicas in their order: [N * num_replicas, ...]. The result has no gradient."""
     if not in_replica_context():
         return x
     n = num_replicas()
@@ -62,7 +62,7 @@ def all_gather(x):
 def local_rows(x, batch_size, is_global=True):
     """Return this replica's rows of x, [batch_size, ...].
 
-    x: the rows of all replicas in their order; with is_global=False, only of the replicas in this process.
+    x: the rows of all replicas in their order; with is_global=False, the rows of the replicas in this process only.
     """
     if num_replicas() == 1:
         return x
@@ -73,7 +73,7 @@ def local_rows(x, batch_size, is_global=True):
 
 
 def run_on_replicas(build):
-    """Call `build` on each replica; return its tensors, from the first replica, and its operations, grouped."""
+    """Call `build` on each replica; return the first replica's tensors, and each operation, grouped over all."""
     strategy = tf.distribute.get_strategy()
     if num_replicas() == 1:
         return build()

@@ -1,4 +1,4 @@
-"""The graph that samples: G in inference mode, with its averaged weights if the run has them."""
+"""The sampling graph: G in inference mode, with its averaged weights if the run has them."""
 
 from typing import Any, NamedTuple
 
@@ -15,14 +15,14 @@ class Sampler(NamedTuple):
     labels: Any  # [N] int32 placeholder: class indices; an unconditional network ignores them
     classes: Any  # [N, n_classes] float32: the labels as one-hot rows; None if unconditional
     images: Any  # [N, height, width, channels] float32 in [-1, 1]
-    variables: Any  # the variables that a checkpoint must have
+    variables: Any  # the variables that a checkpoint must contain
     update_bn: Any  # updates the batch-norm statistics from the z that is fed; None without averaged weights
     bn_momentum: Any  # float32 scalar placeholder: decay of the old statistics in `update_bn`
     is_finite: Any  # bool scalar: all variables are finite
 
 
 def build_exportable_sampler(network, averaged, n_classes=0):
-    """Build a sampler, see `build_sampler`, with the outputs of exported files, see `name_outputs`."""
+    """Build a sampler (see `build_sampler`) with the outputs of exported files (see `name_outputs`)."""
     sampler = build_sampler(network, averaged, n_classes)
     name_outputs(sampler)
     return sampler
@@ -35,22 +35,22 @@ def name_outputs(sampler):
     alpha, as G generates them.
     """
     images = tf.clip_by_value(sampler.images * 127.5 + 128.0, 0.0, 255.0)
-    tf.cast(_unpremultiply(images) if images.shape[3] == 4 else images, tf.uint8, name="images")  # rounded
+    tf.cast(_unpremultiply(images) if images.shape[3] == 4 else images, tf.uint8, name="images")  # 127.5 + 0.5: rounds
     tf.identity(sampler.images, name="images_float")
 
 
 def _unpremultiply(images):
     """Divide the colors of [N, H, W, 4] in 0..255 by alpha; transparent pixels become 0."""
-    images = tf.floor(images)  # as in the program's own files, which it computes from 8 bits
+    images = tf.floor(images)  # as in the program's own files, which are computed from 8-bit values
     colors, alpha = images[..., :3], images[..., 3:]
     return tf.concat([tf.minimum(colors, alpha) * 255.0 / tf.maximum(alpha, 1.0) + 0.5, alpha], axis=3)
 
 
 def build_sampler(network, averaged, n_classes=0):
-    """Build G in inference mode: each image depends on its own z and label only, not on the rest of the batch.
+    """Build G in inference mode: each image depends only on its own z and label, not on the rest of the batch.
 
     averaged: use the averaged weights of a run with ema_decay above 0. `update_bn` computes their batch-norm
-    statistics; G's own statistics are moving averages of training.
+    statistics; G's own statistics are moving averages from training.
     """
     name = AVERAGE if averaged else GENERATOR
     z = tf.placeholder(tf.float32, [None, network.z_dim], name="z")

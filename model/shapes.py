@@ -1,7 +1,7 @@
 """Shapes of the networks, without TensorFlow: the only module of model/ that utils/ may import.
 
-G doubles both sides of a base resolution, such as 4x4 or 4x6, until it has the image; D halves them in reverse. The
-number of doublings follows from the shorter side: its base has 4 to 7 pixels.
+G doubles both sides of a base resolution, such as 4x4 or 4x6, until it reaches the image size; D halves them in reverse
+order. The number of doublings follows from the shorter side, whose base has 4 to 7 pixels.
 """
 
 MIN_SIDE, MAX_SIDE = 8, 1024  # pixels of an image
@@ -15,7 +15,7 @@ def sides(size):
 
 
 def format_size(height, width):
-    """Return the image_size with these sides, the inverse of `sides`."""
+    """Return the image_size with these sides; the inverse of `sides`."""
     return height if height == width else f"{height}x{width}"
 
 
@@ -25,7 +25,7 @@ def num_doublings(size):
 
 
 def is_possible(size):
-    """Return whether the networks can have this image_size: both sides are a multiple of the same power of two."""
+    """Return whether the networks support this image_size: both sides are multiples of the same power of two."""
     shorter, longer = sorted(sides(size))
     if shorter < MIN_SIDE or longer > min(MAX_SIDE, MAX_RATIO * shorter):
         return False
@@ -42,15 +42,15 @@ def base_resolution(network):
 def feature_maps(network, width=1.0):
     """Return the number of feature maps at each resolution, from the base to half the image_size.
 
-    It is `filters` at half the image_size and doubles at each lower resolution, up to `max_filters`; then it is
-    multiplied by `width`, which is 1 for G and d_width for D.
+    The number is `filters` at half the image_size and doubles at each lower resolution, up to `max_filters`; it is
+    then multiplied by `width`, which is 1 for G and d_width for D.
     """
     doublings = range(num_doublings(network.image_size) - 1, -1, -1)
     return [max(1, round(width * min(network.filters << n, network.max_filters))) for n in doublings]
 
 
 def count_activations(network):
-    """Return (number of values in all feature maps of G, number in all feature maps of D) for one image."""
+    """Return the number of values in all feature maps of G, and in all feature maps of D, for one image."""
     height, width = base_resolution(network)
 
     def count(maps):
@@ -62,7 +62,7 @@ def count_activations(network):
 
 
 def count_weights(network):
-    """Return the number of weights in the kernels of G and D together; embeddings of classes are not counted."""
+    """Return the number of weights in the kernels of G and D together, without class embeddings."""
     g_maps, d_maps = feature_maps(network), feature_maps(network, network.d_width)
     g_size = 3 if network.upsample == "smooth" else network.kernel
     d_size = 3 if network.downsample == "average" else network.kernel
@@ -74,5 +74,5 @@ def count_weights(network):
 
 
 def _count_kernels(maps):
-    """Return the number of kernels between all neighboring layers with these numbers of feature maps."""
+    """Return the number of kernels between all consecutive layers with these numbers of feature maps."""
     return sum(a * b for a, b in zip(maps, maps[1:]))

@@ -1,8 +1,7 @@
-"""The graph that trains: G, D, losses and optimizers together.
+"""The training graph: G, D, their losses and their optimizers.
 
 One step is Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661: k updates of D, then one of G. Each update is a
-*draw* with its own noise, keyed by the index of the draw (random_streams.py): a step is a function of the checkpoint
-alone.
+*draw* with its own noise, keyed by the draw index (random_streams.py), so that a step depends only on the checkpoint.
 """
 
 from typing import Any, Dict, List, NamedTuple, Tuple
@@ -19,7 +18,7 @@ from model.variables import all_finite, counter, trainables
 class Reals(NamedTuple):
     """The real images. Each evaluation of images or labels takes a new batch.
 
-    Under the scope of a `tf.distribute` strategy, a batch has the rows of all replicas of this process.
+    Under the scope of a `tf.distribute` strategy, a batch holds the rows of all replicas in this process.
     """
 
     images: Any  # [batch_size, height, width, channels] float32 in [-1, 1]
@@ -38,7 +37,7 @@ class Counters(NamedTuple):
 
 
 class TrainGraph(NamedTuple):
-    """The inputs and outputs of the training graph. Each update is one fetch, with the metrics from before it."""
+    """The inputs and outputs of the training graph. Each update is one fetch, with the metrics before the update."""
 
     # train, d_loss, d_real = E[D(x)], d_fake = E[D(G(z))], lead (see adaptive_augment.py), augmented (probability of
     # augmenting an image), pictures_seen (after the update). The list has penalty_every updates, which run in turn:
@@ -82,7 +81,7 @@ def build_train_graph(reals, network, run, loss_scale=1.0):
     context = _Context(reals, network, run, counters, loss_scale, ada)
 
     d_updates = replicas.run_on_replicas(lambda: _build_d_updates(context, d_optimizer))
-    # Only G's own pass may update G's batch-norm averages: once a step, without a race between two updates.
+    # Only G's own pass may update G's batch-norm averages: once per step, without a race between two updates.
     d_pass_bn_updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     ema_pairs, init_ema = build_ema(run.ema_decay)
     g_update = replicas.run_on_replicas(lambda: _build_g_update(context, g_optimizer, ema_pairs, d_pass_bn_updates))
@@ -116,7 +115,7 @@ def _real_batch(context):
 
 
 def _build_d_updates(context, optimizer):
-    """Build the updates of D on one replica: with the gradient penalty and, if penalty_every > 1, without it."""
+    """Build the updates of D on one replica: one with the gradient penalty and, if penalty_every > 1, one without."""
     run, streams = context.run, RandomStreams(context.run, context.reals, context.counters, context.ada)
     real_images, real_classes = _real_batch(context)
     with tf.name_scope("d_pass"):
@@ -145,7 +144,7 @@ def _build_d_updates(context, optimizer):
 
 
 def _d_train(context, optimizer, loss, power_iterations, lead):
-    """Return the update of D that minimizes `loss`; the counters advance after everything that reads them."""
+    """Return the update of D that minimizes `loss`; the counters advance after all operations that read them."""
     images = context.run.batch_size * replicas.num_replicas()
     frozen = first_layer_scopes(context.network, context.run.freeze_d)  # Mo et al. 2020, arXiv 2002.10964
     trained = [variable for variable in trainables()[1] if not variable.name.startswith(frozen)]

@@ -1,6 +1,6 @@
-"""The transposed convolution that doubles the sides of G's feature maps, and its fast computation.
+"""The transposed convolution that doubles the sides of G's feature maps, and a fast way to compute it.
 
-Arithmetic of transposed convolutions: Dumoulin & Visin 2016, arXiv 1603.07285. Checkerboards and how to avoid them:
+Transposed-convolution arithmetic: Dumoulin & Visin 2016, arXiv 1603.07285. Checkerboards and how to avoid them:
 Odena et al. 2016, distill.pub/2016/deconv-checkerboard. To change the networks, you only need `conv2d_transpose`; the
 rest of the module computes kernels.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from model.graph_mode import tf
 from model.layers import add_bias
 
-# Filters, per direction, that interpolate an image when its height and width double.
+# Filters for each direction, which interpolate an image when its height and width double.
 NEAREST = (1.0, 1.0)  # each pixel becomes two equal ones
 BILINEAR = (0.25, 0.75, 0.75, 0.25)  # each pixel blends into its neighbors
 
@@ -38,7 +38,7 @@ def conv2d_transpose(x, filters, size, spec, blur_filter=None):
 def blur_kernel(kernel, blur_filter):
     """Convolve a kernel, [n, n, ...], with a filter of length m in both directions: [n + m - 1, n + m - 1, ...].
 
-    A transposed convolution with the result equals doubling the image by the filter, then convolving it with `kernel`.
+    A transposed convolution with the result is equivalent to upsampling with the filter, then convolving with `kernel`.
     """
     rows = np.eye(int(kernel.shape[0]))
     return _multiply_both_sides(kernel, np.float32([np.convolve(row, blur_filter) for row in rows]).T)
@@ -47,17 +47,17 @@ def blur_kernel(kernel, blur_filter):
 def _multiply_both_sides(kernel, matrix):
     """Multiply a kernel, [n, n, ...], by a matrix, [m, n], along its height and its width: [m, m, ...]."""
     (m, n), shape = matrix.shape, [int(size) for size in kernel.shape[2:]]
-    # A single matrix product, because sums of shifted kernels took longer than the layer itself.
+    # A single matrix product, because summing shifted kernels took longer than the layer itself.
     both = tf.constant(np.kron(matrix, matrix))  # [m * m, n * n]
     return tf.reshape(tf.matmul(both, tf.reshape(kernel, [n * n, -1])), [m, m, *shape])
 
 
-# With fewer output maps, a plain convolution is faster: oneDNN computes 16 at a time, so 3 take as long as 16.
+# With fewer output maps, a plain convolution is faster: oneDNN computes 16 maps at a time, so 3 take as long as 16.
 MIN_TRANSPOSED_FILTERS = 16
 
 
 def _as_plain_convolution(x, kernel):
-    """Compute tf.nn.conv2d_transpose of x, [N, H, W, C], and `kernel`, [n, n, filters, C], quickly for few filters.
+    """Return tf.nn.conv2d_transpose of x, [N, H, W, C], with `kernel`, [n, n, filters, C]; fast for few filters.
 
     Each pixel becomes 2x2 pixels: one convolution computes all four as feature maps, then they move into place. With
     the 3 maps of an image, this shortened a step of the default network by 5% to 8%, and sampling by 23%.

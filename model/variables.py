@@ -1,4 +1,4 @@
-"""Variables of the graph as a whole: counters, the trainable variables of G and D, and a check that all are finite."""
+"""The variables of a graph: counters, the trainable variables of G and D, and a check that all are finite."""
 
 from model import replicas
 from model.graph_mode import tf
@@ -16,11 +16,11 @@ def trainables():
     scopes = (GENERATOR + "/", DISCRIMINATOR + "/")
     strays = [v.name for v in tf.trainable_variables() if not v.name.startswith(scopes)]
     if strays:
-        raise ValueError(f"trainable variables of neither network: {', '.join(strays)}")
+        raise ValueError(f"trainable variables that belong to neither network: {', '.join(strays)}")
     return tuple(tf.trainable_variables(scope) for scope in scopes)
 
 
 def all_finite(variables):
     """Return a bool scalar: no value in `variables` is NaN or infinite."""
-    # A sum is NaN or infinite if one of its terms is, and reads each value once.
+    # A sum is NaN or infinite if one of its terms is, and summing reads each value once.
     return tf.reduce_all(tf.is_finite([tf.reduce_sum(variable) for variable in variables]))

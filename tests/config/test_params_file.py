@@ -159,7 +159,7 @@ def test_a_file_that_is_not_utf8(copy):
     (copy.folder / "params.py").write_bytes(b"# fine\n# \xb5\xd8\nisTrain = 1\n")
     assert copy.refuse() == "params.py line 2: this is not UTF-8 text; save the file as UTF-8"
     (copy.folder / "params.py").write_bytes(b"isTrain = 1\n\0\0\0\n")
-    assert copy.refuse() == "params.py line 2: it contains a NUL byte; remove it, or save the file as UTF-8 text"
+    assert copy.refuse() == "params.py line 2 contains a NUL byte; remove it, or save the file as UTF-8 text"
 
 
 def test_params_are_read_not_run(copy):

@@ -44,7 +44,7 @@ EXAMPLES = {
     "augment": (
         "color, cutout",
         "color,color",
-        "adaptive, auto, none or some of color, translation, cutout with commas between them",
+        "adaptive, auto, none or some of color, translation, cutout, separated by commas",
     ),
     "ema_decay": BELOW_1,
     "optimizer": ("sgd", "Adam", "adam, rmsprop, momentum, sgd or adagrad"),
@@ -81,7 +81,7 @@ EXAMPLES = {
     "single": SWITCH,
     "sample_seed": (0, 2**31, "a whole number, from 0 to 2147483647"),
     "truncation": (1, 0, "a number, above 0, at most 1"),
-    "classes": ("role,person", "a\0b", "'' for all, or names of class folders with commas between them"),
+    "classes": ("role,person", "a\0b", "'' for all, or names of class folders, separated by commas"),
     "evaluate": SWITCH,
     "evaluate_samples": (10**6, 1, "a whole number, from 2 to 1000000"),
     "picks": ("3,17,40-43", "\0", "'' or numbers of samples, such as '3,17,40-43'"),
@@ -92,7 +92,7 @@ EXAMPLES = {
     "export": (
         "onnx, frozen",
         "onnx,onnx",
-        "'' or some of saved_model, frozen, tflite, onnx, page with commas between them",
+        "'' or some of saved_model, frozen, tflite, onnx, page, separated by commas",
     ),
     "image_size": ("64x96", 0, rules.SIZES),
     "channels": (1, 2, "3, 1 or 4"),

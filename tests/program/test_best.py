@@ -72,13 +72,13 @@ def test_what_was_measured_is_written(trained):
 
 def test_films(trained):
     """Of the training, at its end and later, and from class to class."""
-    assert f"The course of training: {trained.samples / 'timelapse.gif'}" in trained.output
+    assert f"Time-lapse of training: {trained.samples / 'timelapse.gif'}" in trained.output
     with Image.open(str(trained.samples / "timelapse.gif")) as film:
         assert film.n_frames >= 2 and film.size[1] == 3 * 16 + 12
     output = trained.train("--isTrain", "0", "--timelapse", "1")
-    assert "The course of training: " in output
+    assert "Time-lapse of training: " in output
     output = trained.train("--isTrain", "0", "--walk", "3", "--picks", "red:1,green:1,blue:2")
-    assert "A walk of 9 frames, 0.36 s: " in output
+    assert "A walk with 9 frames (0.36 s): " in output
     (strip,) = trained.samples.glob("sample_00000008_*_walk3_*_strip.png")
     frames = np.asarray(Image.open(str(strip))).reshape(16, 9, 16, 3).transpose(1, 0, 2, 3)
     trained.train("--isTrain", "0", "--picks", "red:1,green:1,blue:2")

@@ -29,7 +29,7 @@ def test_walk_interpolates_between_picks(graph, run, tmp_path):
     stem = STEM + "_walk4_7+2+5"
     assert names[:2] == [stem + ".gif", stem + ".mp4"] or names[0] == stem + ".gif"
     assert stem + "_strip.png" in names and stem + ".webp" in names
-    assert lines[0].startswith("A walk of 12 frames, 0.48 s: ")
+    assert lines[0].startswith("A walk with 12 frames (0.48 s): ")
     key_points = latents.noise(3, latents.SAMPLES, range(9), 5)[[7, 2, 5]]
     z, _ = walk.closed_path(key_points, [0, 0, 0], 0, 4)
     assert np.array_equal(image(str(tmp_path), stem + "_strip.png")[0, ::16, 0], expected(z, 0))
@@ -48,7 +48,7 @@ def test_walk_without_picks_uses_first_samples_and_classes(graph, run, tmp_path)
 
 def test_walk_of_other_weights_is_not_overwritten(graph, run, tmp_path):
     drawn(run._replace(walk=2))
-    with pytest.raises(UserError, match=r"_strip\.png exists already"):
+    with pytest.raises(UserError, match=r"_strip\.png already exists"):
         drawn(run._replace(walk=2), weights=b"others")
 
 
@@ -86,8 +86,8 @@ def test_timelapse_shows_grids_of_the_run_in_order(run, tmp_path, capsys):
     (tmp_path / "train_x.png").write_text("no grid")
     ((line,), _), said = drawn(run._replace(timelapse=1)), capsys.readouterr().out
     names = ["timelapse.gif", "timelapse.webp"]
-    assert said == "Making the time-lapse of 4 grids.\n"
-    assert line == (f"The course of training: {tmp_path / names[0]}, {tmp_path / names[1]}")
+    assert said == "Creating a time-lapse from 4 grids.\n"
+    assert line == (f"Time-lapse of training: {tmp_path / names[0]}, {tmp_path / names[1]}")
     with Image.open(str(tmp_path / "timelapse.gif")) as film:
         assert film.n_frames == 4 and film.size == (64, 76)
         for i, step in enumerate((0, 100, 1000, 2000)):

@@ -43,7 +43,7 @@ def test_grid_and_single_files(graph, run, tmp_path, channels):
     assert names == [f"{name}_{i:05d}.png" for i in range(70)]
     for i in (0, 66):
         assert (np.asarray(Image.open(str(folder / names[i]))) == values[i]).all()
-    assert line == f"70 samples in {folder}.png, and each as a file in {folder}"
+    assert line == f"70 samples in {folder}.png, and one file each in {folder}"
 
 
 @pytest.mark.parametrize("background, color, label_grid", (("white", 255, 0), ("black", 0, 0), ("black", 0, 1)))
@@ -132,13 +132,13 @@ def test_files_of_other_weights_are_not_overwritten(graph, run, tmp_path):
             run, sampler = run._replace(single=singles), flat_sampler()
             write(session, sampler, run, selected(tmp_path))
             write(session, sampler, run, selected(tmp_path))
-            with pytest.raises(UserError, match=r"_n70\.png exists already, and was not made from these weights; move"):
+            with pytest.raises(UserError, match=r"_n70\.png already exists, and was not generated from these weights"):
                 write(session, sampler, run, selected(tmp_path, weights=b"others"))
         (tmp_path / "sample_00000012_seed3_run012345_n70.png").unlink()
-        with pytest.raises(UserError, match=r"_00000\.png exists already"):
+        with pytest.raises(UserError, match=r"_00000\.png already exists"):
             write(session, sampler, run, selected(tmp_path, weights=b"others"))
         (tmp_path / "sample_00000012_seed3_run012345_n70.png").write_text("mine")
-        with pytest.raises(UserError, match=r"_n70\.png exists already"):
+        with pytest.raises(UserError, match=r"_n70\.png already exists"):
             write(session, sampler, run, selected(tmp_path))
 
 
@@ -146,7 +146,7 @@ def test_pick_equals_sample_with_its_number(graph, run, tmp_path):
     drawn(run._replace(single=1))
     lines, names = drawn(run._replace(picks="7,2-3"))
     name = STEM + "_picks_7+2+3"
-    assert names == [name, name + ".png"] and lines[0].startswith(f"3 samples in {tmp_path / name}.png, and each as ")
+    assert names == [name, name + ".png"] and lines[0].startswith(f"3 samples in {tmp_path / name}.png, and one file ")
     singles = sorted(os.listdir(str(tmp_path / name)))
     assert singles == [f"{STEM}_{i:05d}.png" for i in (2, 3, 7)]
     for single in singles:  # the same name is the same file

@@ -1,6 +1,6 @@
-"""Settings: their rules and defaults, params files, the command line, --help, and the first lines.
+"""Settings: their rules and defaults, params files, the command line, --help, and the startup lines.
 
-Also the version of this program, which checkpoints record, and its folder.
+This module also defines the program's version, which checkpoints record, and its folder.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Combinations of settings that cannot work, although each value is valid alone."""
+"""Checks for combinations of settings that cannot work, although each value is valid on its own."""
 
 import os
 
@@ -9,7 +9,7 @@ from utils.errors import UserError
 def check_together(run, network):
     """Raise UserError for the first combination of settings that cannot work.
 
-    Only for training: sampling reads its network from the checkpoint and needs no images.
+    This is only for training: sampling reads its network from the checkpoint and needs no images.
     """
     for problem in (*_losses(run, network), *_network(run, network), *_metrics(run), *_folders(run)):
         raise UserError(problem)
@@ -63,6 +63,6 @@ def _folders(run):
 
 
 def _is_inside(path, folder):
-    """Return whether a path is a folder or lies below it; on Windows they may be on different drives."""
+    """Return whether `path` is `folder` or lies inside it; on Windows, they may be on different drives."""
     path, folder = (os.path.normcase(os.path.realpath(name)) for name in (path, folder))
     return (path + os.sep).startswith(folder.rstrip(os.sep) + os.sep)

@@ -9,7 +9,7 @@ from utils.errors import UserError
 
 
 class CommandLine(NamedTuple):
-    """The content of a command line."""
+    """A parsed command line."""
 
     given: Dict[str, Any]  # {name: value} of the settings given, checked
     show_settings: bool = False
@@ -17,7 +17,7 @@ class CommandLine(NamedTuple):
 
 
 class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises UserError, and accepts values with a minus sign in front, such as -1 and -x."""
+    """An ArgumentParser that raises UserError, and accepts values that begin with a minus sign, such as -1 and -x."""
 
     def error(self, message):
         raise UserError(f"command line: {message}")
@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser():
-    """Return the parser of all settings; a setting without a value is None."""
+    """Return the parser for all settings; a setting given without a value is None."""
     parser = _Parser(prog="main.py", add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter  # prints the version on one line
     parser.add_argument("-h", "--help", nargs="*")
@@ -43,7 +43,7 @@ def _parser():
 def read_command_line(argv):
     """Return the CommandLine in `argv`. --version prints the version and raises SystemExit.
 
-    Raise UserError for a mistake; only the topic of --help counts if it is there.
+    Raise UserError for a mistake. With --help, everything except its topic is ignored.
     """
     options, unknown = _parser().parse_known_args(argv)
     given = vars(options)
@@ -61,7 +61,7 @@ def read_command_line(argv):
 
 
 def _unexpected(word):
-    """Return the problem with a word of the command line that is neither an option nor its value."""
+    """Describe the problem with a command-line word that is neither an option nor its value."""
     if word.startswith("-"):
         option = word.partition("=")[0]
         hint = suggestions.suggestion(option.lstrip("-"), schema.ALL)

@@ -1,4 +1,4 @@
-"""The text of --help: an overview, or the settings of a task, of a section of the params files, or one setting."""
+"""The text of --help: an overview, the settings of a task or of a section of the params files, or a single setting."""
 
 import functools
 import re
@@ -11,7 +11,7 @@ from utils.errors import UserError
 # The settings that users of each task change most often. The overview shows the first sentence of their comments.
 TRAINING = ("pics_dir", "epochs", "batch_size", "learning_rate", "image_size", "filters", "crop", "conditional")
 SAMPLING = ("num_samples", "checkpoint")
-# Settings of training that tasks of sampling also use; a test compares them with utils/tasks, which imports numpy.
+# Training settings that sampling tasks also use. A test compares this list with utils/tasks, which imports numpy.
 ALSO_SAMPLING = (
     "isTrain", "pics_dir", "samples_dir", "checkpoints_dir", "cache_dir", "max_bad", "precision", "seed",
     "grid_columns", "metrics_network", "inception_graph",
@@ -20,11 +20,11 @@ ALSO_SAMPLING = (
 USAGE = "usage: python main.py [--name value ...] [--help [topic]] [--version]"
 INTRODUCTION = (
     "Train a DCGAN on the images in pics_dir or, with isTrain = 0, generate samples. Settings are in params.py and "
-    "model/params.py; --batch_size 32, for example, replaces one for this run. --show_settings prints all."
+    "model/params.py; --batch_size 32, for example, overrides one for this run. --show_settings prints all."
 )
 TOPICS = (
-    "Topics: --help with a word below shows these settings; --help training, --help sampling and --help all show "
-    "all of them; --help with the name of a setting shows one."
+    "Topics: --help with one of the words below shows the settings listed after it; --help training or --help sampling "
+    "shows those of a task; --help all shows every setting; --help with the name of a setting shows that setting."
 )
 
 wrap = functools.partial(textwrap.fill, break_long_words=False, break_on_hyphens=False)  # never breaks names and paths
@@ -47,7 +47,7 @@ def text(topic, files):
         shown = ", ".join(sorted(set(topics) - {name.lower() for name in schema.ALL}))
         hint = suggestions.suggestion(topic, topics, f"topics: {shown}")
         raise UserError(f"command line: --help has no topic {schema.short_repr(topic)}{hint}")
-    blocks = [wrap("Each setting with its current value, and in brackets the values allowed.", width)]
+    blocks = [wrap("Each setting is shown with its current value, and with the allowed values in brackets.", width)]
     blocks += [_section(*section, entries, width) for section, entries in chosen.items()]
     if topic == "sampling":
         blocks.append(wrap(f"Also used when sampling: {', '.join(ALSO_SAMPLING)}.", width))
@@ -73,7 +73,7 @@ def _words(title):
 
 
 def _topics(sections):
-    """Return {topic: its sections} for tasks, sections and settings; a setting's section has this setting alone."""
+    """Return {topic: its sections} for tasks, sections and settings; a setting's section holds only that setting."""
     topics = {"training": {}, "sampling": {}, "all": sections}
     for section, entries in sections.items():
         is_sampling = all(schema.ALL[name].sampling for name in entries)
@@ -97,7 +97,7 @@ def _overview(sections, width):
 
 
 def _row(left, column, right, width):
-    """Return one line: `left`, then `right` from that column on, shortened to the width."""
+    """Return one line: `left`, then `right` from column `column` on, shortened to the width."""
     left = f"{left:<{column - 1}} "
     return left + textwrap.shorten(right, max(width - len(left), 10), placeholder=" ...")
 

@@ -1,9 +1,10 @@
 """Read a params file: plain lines `name = value` with a comment above each, in sections `# --- Title ---`.
 
-The file is parsed, never executed, so that a mistake in it is one line with its number.
+The file is parsed, never executed, so that a mistake is reported in one line, with its line number.
 """
 
 import ast
+import contextlib
 import re
 import sys
 import tokenize
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 from utils.config import schema, suggestions
 from utils.errors import UserError
 
-# A title "# --- Pictures ---", or the comment right above a setting and its name.
+# A title "# --- Pictures ---", or the comment directly above a setting, and the setting's name.
 _TITLE_OR_SETTING = re.compile(r"^# ?---+ *(.*?)[ -]*$|((?:^#(?! ?---).*\n)*)^(\w+) *=", re.MULTILINE)
 _CONSTANT = ast.Str if sys.version_info < (3, 8) else ast.Constant
 _CONTROL_CHARACTER = re.compile(r"[\0-\x1f\x7f-\x9f]")
@@ -26,14 +27,14 @@ class Entry(NamedTuple):
 
     value: Any
     line: int  # 0: the file lacks the setting, and `value` is its default
-    comment: str  # the lines of comment right above, joined
+    comment: str  # the comment lines directly above, joined
     section: str  # the title above it, "Settings" before the first one
 
 
 def read(path, shown, rules):
-    """Return {name: Entry} of the params file at `path` for all names of `rules`, in their order.
+    """Return {name: Entry} of the params file at `path` for all names in `rules`, in their order.
 
-    shown: the file's name in messages. Raise UserError unless the file only sets names of `rules`, each at most once,
+    shown: the file's name in messages. Raise UserError unless the file only sets names in `rules`, each at most once,
     to valid literals.
     """
     text = _read_text(path, shown)
@@ -57,14 +58,15 @@ def read(path, shown, rules):
 
 
 def _read_text(path, shown):
+    encoding = "utf-8-sig"
     try:
-        with tokenize.open(path) as file:  # in the encoding that a coding line states, otherwise in UTF-8
+        with open(path, "rb") as file, contextlib.suppress(SyntaxError):  # raised for lines that are not UTF-8
+            encoding = tokenize.detect_encoding(file.readline)[0]
+        with open(path, encoding=encoding) as file:
             return file.read()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{shown} line {line}: this is not {error.encoding} text; save the file as UTF-8")
-    except SyntaxError as error:
-        raise UserError(f"{shown}: {error.msg}; save the file as UTF-8, without a coding line")
+        raise UserError(f"{shown} line {line}: this is not UTF-8 text; save the file as UTF-8")
     except OSError as error:
         raise UserError(f"{shown} cannot be read ({error}); restore it with `git checkout {shown}`")
 
@@ -72,7 +74,7 @@ def _read_text(path, shown):
 def _parse(text, shown):
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise UserError(f"{shown} line {line}: it contains a NUL byte; remove it, or save the file as UTF-8 text")
+        raise UserError(f"{shown} line {line} contains a NUL byte; remove it, or save the file as UTF-8 text")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the \p in "C:\pics" is not an escape, and keeps its backslash
@@ -95,14 +97,14 @@ def _value(name, node, rule, place):
         cure = f'; write it in quotes: {name} = "{node.id}"' if str in rule.types and isinstance(node, ast.Name) else ""
         raise UserError(f"{place}: {name} must be a literal, not a name or an expression: {rule.choices}{cure}")
     value = schema.check(name, value, rule, place)
-    # "C:\new" holds a line break, "C:\temp" a tab: an escape that was meant as a path of Windows.
+    # "C:\new" holds a line break, "C:\temp" a tab: an escape sequence in what was meant as a Windows path.
     if rule.is_path and _CONTROL_CHARACTER.search(value):
         raise UserError(f"{place}: {name} = {schema.short_repr(value)} contains a control character; {_BACKSLASH_CURE}")
     return value
 
 
 def _comments(text):
-    """Return {name of a setting: (the comment right above it, the title above it)}."""
+    """Return {name of a setting: (the comment directly above it, the title above it)}."""
     comments, section = {}, "Settings"
     for title, comment, name in _TITLE_OR_SETTING.findall(text):
         section = title or section

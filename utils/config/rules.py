@@ -1,6 +1,6 @@
 """Kinds of rules: the values a setting may have, its default, and whether a resumed run may change it.
 
-schema.py has one rule for each setting.
+See schema.py for the rule of each setting.
 """
 
 import itertools
@@ -24,7 +24,7 @@ class Rule(NamedTuple):
     default: Any
     kind: Callable[[Any], Any]  # int, float, str, or a function that converts to one of them
     types: Tuple[type, ...]  # accepted in a params file; `kind` then converts the value
-    is_valid: Callable[[Any], bool]  # whether a converted value is valid; it and `kind` may raise ValueError
+    is_valid: Callable[[Any], bool]  # whether a converted value is valid; this and `kind` may raise ValueError
     choices: str  # describes the valid values: "expected ..."
     hint: Callable[[Any], str] = lambda value: ""  # returns the end of the message about an invalid value
     is_path: bool = False  # relative to the folder of main.py
@@ -63,7 +63,7 @@ def changeable_on_resume(rule, legacy_value=None, old_defaults=()):
 
 
 def integer(default, lowest, highest=None):
-    """An integer in [lowest, highest], or from `lowest` to the largest of 32 bits."""
+    """An integer in [lowest, highest], or from `lowest` to the largest 32-bit integer."""
     bounds = f"{lowest} or more" if highest is None else f"from {lowest} to {highest}"
     limit = 2**31 - 1 if highest is None else highest
     return Rule(default, int, (int,), lambda value: lowest <= value <= limit, f"a whole number, {bounds}")
@@ -89,7 +89,7 @@ def _number(default, is_valid, condition):
 
 
 def switch(default):
-    """0 or 1; a params file may also have False and True, the command line false and true."""
+    """0 or 1; a params file may also use False and True, and the command line false and true."""
 
     def to_int(value):
         return int({"true": 1, "false": 0}.get(str(value).lower(), value))
@@ -109,18 +109,18 @@ def string(default, choices, is_valid=lambda value: True):
 
 
 def comma_list(words, names):
-    """One of `words`, the first of which is the default; or different `names` with commas between them."""
+    """One of `words`, the first of which is the default; or different `names`, separated by commas."""
 
     def is_valid(value):
         items = [item.strip(" ") for item in value.split(",")]
         return value in words or (set(items) <= set(names) and len(set(items)) == len(items))
 
     alone = ", ".join(word or "''" for word in words)
-    return string(words[0], f"{alone} or some of {', '.join(names)} with commas between them", is_valid)
+    return string(words[0], f"{alone} or some of {', '.join(names)}, separated by commas", is_valid)
 
 
 def step_or(*names):
-    """One of the names, the first of which is the default, or a step; a params file may have a step without quotes."""
+    """One of the names, the first of which is the default, or a step; a step needs no quotes in a params file."""
     rule = string(names[0], f"{', '.join(names)}, or a step", lambda value: value in names or value.isdecimal())
     return rule._replace(types=(str, int))
 
@@ -139,8 +139,8 @@ def path_or_none():
 def file_name(text):
     """Return `text` in the form that system functions accept; raise UnicodeEncodeError if no file can have this name.
 
-    In a locale such as LC_ALL=C, these functions refuse non-ASCII letters. There, the command line and directory
-    listings contain a surrogate for each UTF-8 byte of such a letter, and so does the result.
+    In a locale such as LC_ALL=C, these functions reject non-ASCII letters. The command line and directory listings then
+    contain a surrogate for each UTF-8 byte of such a letter, and so does the result.
     """
     try:
         os.fsencode(text)
@@ -166,7 +166,7 @@ def image_size(default):
 
 
 def normalized_size(value):
-    """Return a size, written as 64, '64', '64x64' or '64x96', in its only form; raise ValueError for different text."""
+    """Return the canonical form of a size such as 64, '64', '64x64' or '64x96'; raise ValueError for any other text."""
     height, separator, width = str(value).lower().partition("x")
     return shapes.format_size(int(height), int(width if separator else height))
 
@@ -182,7 +182,7 @@ def nearest_sizes(size):
         possible = shapes.format_size(*sides)
         if shapes.is_possible(possible) and shapes.num_doublings(possible) == doublings:
             higher, wider = math.log(sides[0]) - height, math.log(sides[1]) - width
-            distance = abs(higher) + abs(wider) + 2 * abs(higher - wider)  # proportions count most
+            distance = abs(higher) + abs(wider) + 2 * abs(higher - wider)  # the aspect ratio counts most
             candidates.append((distance, sides, f"{possible} ({base[0]}x{base[1]} times {2**doublings})"))
     two = sorted((sides, text) for _, sides, text in sorted(candidates)[:2])
     return f"; the nearest are {two[0][1]} and {two[1][1]}"

@@ -1,6 +1,6 @@
-"""The rule of each setting; params files, the command line and saved runs are checked against it.
+"""The rule for each setting; params files, the command line and saved runs are checked against it.
 
-A new setting is one line here and one commented line at the same place of a params file.
+To add a setting, add one line here, and one line with a comment at the same place in a params file.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ from utils.config import rules
 from utils.config.rules import changeable_on_resume, fixed_on_resume, sampling
 from utils.errors import UserError
 
-# Settings of a run, in the order of params.py.
+# Run settings, in the order of params.py.
 RUN = {
     # Task and folders
     "isTrain": rules.switch(1),
@@ -86,7 +86,7 @@ RUN = {
     "single": sampling(rules.switch(0)),
     "sample_seed": sampling(rules.integer(0, lowest=0, highest=2**31 - 1)),
     "truncation": sampling(rules.above_zero(1.0, highest=1)),
-    "classes": sampling(rules.string("", "'' for all, or names of class folders with commas between them")),
+    "classes": sampling(rules.string("", "'' for all, or names of class folders, separated by commas")),
     "evaluate": sampling(rules.switch(0)),
     "evaluate_samples": sampling(rules.integer(2048, lowest=2, highest=10**6)),
     # Films, picks and arithmetic
@@ -99,7 +99,7 @@ RUN = {
     "export": sampling(rules.comma_list(("",), ("saved_model", "frozen", "tflite", "onnx", "page"))),
 }
 
-# Settings of the networks, in the order of model/params.py. Sampling reads them from the checkpoint.
+# Network settings, in the order of model/params.py. Sampling reads them from the checkpoint.
 NETWORK = {
     # Networks
     "image_size": fixed_on_resume(rules.image_size(64)),
@@ -130,7 +130,7 @@ ALL = dict(RUN, **NETWORK)
 
 
 def check(name, value, rule, place):
-    """Return `value` converted by the rule; raise UserError with place, setting, value and choices."""
+    """Return `value` converted by the rule; raise a UserError that names place, setting, value and choices."""
     problem = f"{place}: {name} = {short_repr(value)} is invalid; expected {rule.choices}"
     if type(value) in rule.types:
         with contextlib.suppress(OverflowError, ValueError):  # OverflowError: an integer too large for a float
@@ -142,8 +142,8 @@ def check(name, value, rule, place):
 
 
 def parse(name, text, rule, place):
-    """Return a text from the command line as the type of its rule; raise UserError as `check` does."""
-    with contextlib.suppress(ValueError):  # `check` refuses the text
+    """Convert a text from the command line to the type of its rule, and check it; raise UserError as `check` does."""
+    with contextlib.suppress(ValueError):  # `check` rejects the text
         text = rule.kind(text)
     return check(name, text, rule, place)
 
@@ -162,7 +162,7 @@ def short_repr(value, width=60):
     """Return a value for a message: as Python writes it, on one line, cut after `width` characters."""
     try:
         return truncate(repr(value), width)
-    except ValueError:  # Python does not convert whole numbers of more than 4300 digits to text
+    except ValueError:  # Python does not convert integers with more than 4300 digits to text
         return "(a number too long to show)"
 
 

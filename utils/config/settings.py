@@ -1,4 +1,4 @@
-"""The settings of a run: the values in both params files, overridden by the command line, checked."""
+"""The settings of a run: the values in both params files, with the overrides from the command line, checked."""
 
 import os
 from collections import namedtuple
@@ -16,7 +16,7 @@ Run = namedtuple("Run", schema.RUN)
 
 
 class Network(namedtuple("Network", schema.NETWORK)):
-    """The settings of the networks."""
+    """The network settings."""
 
     @property
     def height(self):
@@ -38,9 +38,9 @@ class Settings(NamedTuple):
 
 
 def resolve(argv, root=ROOT):
-    """Return the Settings of the params files below `root`, overridden by the command line `argv`, checked.
+    """Return the Settings, checked: the params files below `root`, with overrides from the command line `argv`.
 
-    Raise UserError for a mistake. With --help or --version, print the answer and raise SystemExit.
+    Raise UserError for a mistake. With --help or --version, print the text and raise SystemExit.
     """
     command_line = read_command_line(argv)
     files = read_files(root)
@@ -67,5 +67,5 @@ def absolute(path, root):
 
 
 def read_files(root=ROOT):
-    """Return {name of the params file: {name of the setting: its params_file.Entry}} for the files below `root`."""
+    """Return {params file: {setting: its params_file.Entry}}, all keyed by name, for the files below `root`."""
     return {name: params_file.read(os.path.join(root, name), name, rules) for name, rules in FILES.items()}

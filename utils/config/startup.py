@@ -1,4 +1,4 @@
-"""The lines that the program prints first: what it does, where its files go, which settings differ from defaults."""
+"""The lines printed at startup: what the program does, where its files go, which settings differ from defaults."""
 
 import os
 
@@ -7,12 +7,12 @@ from utils.config.command_line import read_command_line
 from utils.config.settings import FILES, ROOT, read_files
 
 WIDTH = 80
-_COLUMN = 17  # where the text behind a label starts
+_COLUMN = 17  # where the text after a label starts
 _IN_FIRST_LINES = ("isTrain", "pics_dir", "samples_dir", "checkpoints_dir", "cache_dir")
 
 
 def describe(settings, argv, task=None, root=ROOT):
-    """Return the lines to print at the start of a run.
+    """Return the lines to print at startup.
 
     settings: the result of `settings.resolve(argv, root)`. argv: the command line. task: the tasks.Task, None for
     training. root: the folder of main.py.
@@ -46,7 +46,7 @@ def counted(number, noun):
 
 
 def entry(label, text=""):
-    """Return a line of the start: a label and its text."""
+    """Return a startup line: a label and its text."""
     return f"  {label}: ".ljust(_COLUMN) + text
 
 
@@ -68,7 +68,7 @@ def _changes(values, settings, given, task):
 
 
 def _missing(given, files):
-    """Return a line for each params file that lacks settings, as one of an earlier version does."""
+    """Return a line for each params file that lacks settings, as a file from an earlier version does."""
     lines = []
     for file, entries in files.items():
         missing = {name: entry.value for name, entry in entries.items() if not entry.line and name not in given}
@@ -78,7 +78,7 @@ def _missing(given, files):
 
 
 def _list(start, items):
-    """Return a line of items with commas between them, wrapped, but never inside an item; no line without items."""
+    """Return a list with one text: the items, separated by commas and wrapped between items; [] if there are none."""
     text = ", ".join(item.replace(" ", "\0") for item in items)
     indent = " " * min(len(start), _COLUMN)
     lines = help.wrap(text, WIDTH, initial_indent=start, subsequent_indent=indent).replace("\0", " ")

@@ -2,7 +2,7 @@
 
 import difflib
 
-# Names of settings in other tools, in lower case, that difflib does not find.
+# What other tools call these settings, in lower case; difflib does not find these names.
 SYNONYMS = {
     "learning_rate": ("lr",),
     "d_learning_rate": ("dlr",),

@@ -1,1 +1,1 @@
-"""A trained generator that draws samples; their noise, numbers, classes and file names."""
+"""A trained generator, and the noise, numbers, classes and file names of its samples."""

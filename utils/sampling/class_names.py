@@ -30,7 +30,7 @@ def quoted(name):
 
 
 def class_index(name, classes, place):
-    """Return the index of a class; raise UserError, which begins with `place`, if it does not exist.
+    """Return the index of a class; if it does not exist, raise a UserError that begins with `place`.
 
     name: quoted or not. classes: all names.
     """
@@ -44,7 +44,7 @@ def class_index(name, classes, place):
 
 
 def class_indices(text, classes):
-    """Return the indices of the classes named in `text`, such as 'role,person'; all of them for ''.
+    """Return the indices of the classes named in `text`, such as 'role,person'; for '', of all classes.
 
     Raise UserError for an unknown name, or if the network is unconditional (classes is empty).
     """

@@ -1,7 +1,7 @@
-"""A generator that is ready to draw: z and classes in, uint8 images out.
+"""A ready-to-use generator: z and classes in, uint8 images out.
 
-`Generator` works with any session and Sampler; training has one on its live weights. `open_generator` makes one of a
-checkpoint, in a graph and a session of its own.
+`Generator` works with any session and Sampler; training uses one with its current weights. `open_generator` creates one
+from a checkpoint, with its own graph and session.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ from utils.output.terminal import can_show_bar
 from utils.runtime import devices
 from utils.sampling import class_names, latents, picks
 
-_BN_SAMPLES = 256  # from which the batch-norm statistics of the averaged G are computed
-_MIN_BN_BATCH = 16  # however large the images: the variance of one or two samples is useless
+_BN_SAMPLES = 256  # number of samples for computing the batch-norm statistics of the averaged G
+_MIN_BN_BATCH = 16  # also for large images: the variance of one or two samples is useless
 
 
 class Generator:
-    """Draws samples.
+    """Generates samples.
 
     classes: the names of the classes, () if the network is unconditional. z_dim: the length of z. image_shape: height,
-    width and channels. background: the color that transparent samples are shown on.
+    width and channels. background: the color behind transparent samples.
     """
 
     def __init__(self, session, sampler, classes=(), background="white"):
@@ -41,9 +41,9 @@ class Generator:
     def noise(self, numbers, seed=0, truncation=1.0, classes=None):
         """Return z for samples with these numbers: [len(numbers), z_dim] float32 in [-1, 1) times truncation.
 
-        A number always gives the same z, as in `picks`. seed: as sample_seed. truncation: above 0, at most 1. classes:
-        names of classes, each of which gets all the numbers, one class after the other:
-        [len(classes) * len(numbers), z_dim]. Raise UserError for an impossible number, truncation or class.
+        A number always gives the same z, as in the setting `picks`. seed: as in the setting sample_seed. truncation:
+        above 0, at most 1. classes: names of classes; the z of all numbers are repeated for each class, one class after
+        the other: [len(classes) * len(numbers), z_dim]. Raise UserError for an invalid number, truncation or class.
         """
         numbers = list(numbers)
         if not numbers or not all(0 <= number < picks.MAX_NUMBER for number in numbers):
@@ -54,11 +54,11 @@ class Generator:
         return z if classes is None else np.tile(z, (len(self._indices(classes)), 1))
 
     def images(self, z, labels=None):
-        """Return the samples of z, [N, z_dim] float32: [N, H, W, C] uint8. C 4: colors premultiplied by alpha.
+        """Return the samples for z, [N, z_dim] float32: [N, H, W, C] uint8. C = 4: colors premultiplied by alpha.
 
-        labels: of a conditional network, the class of each row: [N] names or indices, or [N, n_classes] fractions of
-        classes. A sample does not depend on the other rows. Raise UserError for a z or labels of another shape, and
-        for a class that does not exist.
+        labels: for a conditional network, the class of each row: [N] names or indices, or [N, n_classes] fractions of
+        classes. A sample does not depend on the other rows. Raise UserError if z or labels have the wrong shape, or if
+        a class does not exist.
         """
         z = np.asarray(z, np.float32)
         if z.ndim != 2 or z.shape[1] != self.z_dim:
@@ -94,8 +94,8 @@ class Generator:
     def batches(self, z, labels=None):
         """Yield the samples of `images` in arrays [n, H, W, C] uint8, without checks; labels: integers or fractions.
 
-        Every run of the session has the same number of rows, the last one padded: so a sample does not depend on N,
-        bit for bit.
+        Every session run has the same number of rows; the last batch is padded. Each sample is therefore bit-for-bit
+        independent of N.
         """
         size = _batch_size(*self.image_shape[:2])
         labels = np.zeros(len(z), np.int32) if labels is None else labels
@@ -109,44 +109,44 @@ class Generator:
             yield to_uint8(images[: len(rows)])
 
     def stream(self, z, labels=None):
-        """Yield what `batches` does, sample by sample, [H, W, C] uint8, with a progress bar."""
+        """Yield the samples of `batches` one at a time, [H, W, C] uint8, with a progress bar."""
         drawn = itertools.chain.from_iterable(self.batches(z, labels))
         return tqdm(drawn, total=len(z), unit=" samples", file=sys.stdout, disable=not can_show_bar())
 
     def update_bn(self, labels):
-        """Compute the batch-norm statistics of the averaged G for its present weights. G itself keeps its own.
+        """Compute the batch-norm statistics of the averaged G for its current weights. G keeps its own statistics.
 
-        labels: [n] int32, the classes of the training images. z is the same each time, so that the statistics depend on
-        the weights alone.
+        labels: [n] int32, the classes of the training images. z is the same each time, so that the statistics depend
+        only on the weights.
         """
         if self.sampler.update_bn is None:
             return
         size = bn_batch_size(*self.image_shape[:2])
         rounds = -(-_BN_SAMPLES // size)
         z = latents.noise(0, latents.STATISTICS, range(rounds * size), self.z_dim)
-        # Each class as often as among the images, spread evenly over the rounds.
+        # The classes are as frequent as in the training images, and spread evenly over the rounds.
         spread = np.sort(labels)[np.linspace(0, len(labels) - 1, rounds * size).astype(int)]
         for i in range(rounds):
-            momentum = i / (i + 1.0)  # the averages end as the plain means over the rounds
+            momentum = i / (i + 1.0)  # the averages end up as the plain means over the rounds
             feed = {self.sampler.z: z[i::rounds], self.sampler.labels: spread[i::rounds]}
             self.session.run(self.sampler.update_bn, {**feed, self.sampler.bn_momentum: momentum})
 
 
 def bn_batch_size(height, width):
-    """Return the number of samples that `update_bn` draws at a time."""
+    """Return the batch size of `update_bn`."""
     return max(_batch_size(height, width), _MIN_BN_BATCH)
 
 
 def _batch_size(height, width):
-    """Return the number of samples that are drawn at a time: fewer if they are larger."""
+    """Return the batch size for generating samples: smaller for larger images."""
     return max(1, min(64, 64 * 64 * 64 // (height * width)))
 
 
 class CheckpointGenerator(Generator):
     """The generator of a checkpoint, as `open_generator` yields it.
 
-    selected: the select.Selected, with its manifest. step, run_id and weights (a digest): of the checkpoint, for the
-    names of files.
+    selected: the select.Selected, with its manifest. step, run_id, weights: the checkpoint's step, run ID and weights
+    digest, for file names.
     """
 
     def __init__(self, session, sampler, selected):
@@ -161,17 +161,17 @@ def open_generator(build_sampler, checkpoints_dir, checkpoint="best", precision=
     """Open a checkpoint for use; yield its CheckpointGenerator.
 
     build_sampler(network, averaged, n_classes) adds G to the default graph and returns the Sampler. checkpoint: 'best',
-    'latest' or a step, as text. It changes nothing in checkpoints_dir, which a training run may be writing to. Raise
+    'latest' or a step, as text. Nothing in checkpoints_dir is changed: a training run may be writing to it. Raise
     UserError if there is no such checkpoint.
     """
     selected = select.select(checkpoints_dir, checkpoint)
     manifest, graph = selected.manifest, tf.Graph()
     with graph.as_default():
-        tf.set_random_seed(0)  # with TF_DETERMINISTIC_OPS, TensorFlow asks for a seed
+        tf.set_random_seed(0)  # with TF_DETERMINISTIC_OPS, TensorFlow requires a seed
         sampler = build_sampler(manifest.network, manifest.run["ema_decay"] > 0, len(manifest.saved.classes))
         saver = tf.train.Saver(sampler.variables)
     graph.finalize()
-    # The session is not entered: it would have to be left in order, whatever other sessions the caller has.
+    # The session is not entered: sessions must be exited in reverse order, and the caller may have entered others.
     with contextlib.closing(tf.Session(graph=graph, config=devices.session_config(precision))) as session:
         selected = select.restore_selected(session, saver, sampler.variables, selected, checkpoint)
         yield CheckpointGenerator(session, sampler, selected)

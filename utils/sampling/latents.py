@@ -2,15 +2,16 @@
 
 import numpy as np
 
-# One key for each use of noise, mixed with the seed: no two uses share their z.
+# One key for each use of noise, combined with the seed, so that no two uses share a z.
 TRAINING_GRID, SAMPLES, STATISTICS, MEASURING, NEIGHBORS = 0, 1, 2, 3, 4
-_ROWS = 4096  # drawn at a time if only some are needed
+_ROWS = 4096  # rows drawn at a time, even if only some of them are needed
 
 
 def noise(seed, use, numbers, z_dim):
-    """Return z, [len(numbers), z_dim] float32, uniform in [-1, 1): the rows with these numbers of an endless array.
+    """Return z, [len(numbers), z_dim] float32, uniform in [-1, 1): the rows at the indices `numbers`.
 
-    use: one of the keys above. The other rows are not kept.
+    The rows form an endless random sequence for each seed and use; rows that are not requested are discarded. use: one
+    of the keys above.
     """
     random, numbers = np.random.RandomState([seed, use]), np.asarray(numbers)
     rows = np.empty((len(numbers), z_dim), np.float32)

@@ -31,7 +31,7 @@ class Request(NamedTuple):
         return os.path.join(self.run.samples_dir, f"{self._stem}_{self.what}{ending}")
 
     def singles(self, class_names, numbers):
-        """Return the paths of single files; class_names: the class of each sample, '' for none."""
+        """Return the paths of the single files; class_names: the class of each sample, '' for none."""
         classes = {name: f"_{_short([name])}" if name else "" for name in set(class_names)}
         names = [f"{self._stem}{classes[name]}_{number:05d}.png" for name, number in zip(class_names, numbers)]
         return [os.path.join(self.path(""), name) for name in names]
@@ -44,36 +44,36 @@ class Request(NamedTuple):
 
 
 def request(run, generator, kind, parts):
-    """Return the Request of the settings `run` for a CheckpointGenerator.
+    """Return the Request for the settings in `run` and a CheckpointGenerator.
 
-    kind, parts: such as "n64" and names of classes, or "picks" and the picks as text.
+    kind, parts: such as "n64" and class names, or "picks" and the picks as text.
     """
     what = f"{kind}_{_short(parts)}" if parts else kind
     return Request(run, generator.run_id, f"{generator.step:08d}", generator.weights, what)
 
 
 def announced(run, kind):
-    """Return the Request before the checkpoint is known, with <step>, <id> and <picks> or <classes> in its names."""
+    """Return a Request with the placeholders <step>, <id> and <picks> or <classes>, to print at startup."""
     parts = "_<picks>" if run.picks else "_<classes>" if run.classes else ""
     return Request(run, "<id>", "<step>", "", kind + parts)
 
 
 def checkpoint_name(run):
-    """Return the checkpoint that the settings `run` ask for, as text."""
+    """Return a description of the checkpoint that the settings in `run` select."""
     which = f"step {run.checkpoint}" if run.checkpoint.isdecimal() else f"the {run.checkpoint} checkpoint"
     return f"{which} in {run.checkpoints_dir}"
 
 
 def check_overwrite(paths, metadata):
-    """Raise UserError if a file at one of the paths comes from other weights: it would be lost.
+    """Raise UserError if a file at one of the paths comes from different weights and would be overwritten.
 
-    A run has two checkpoints of one step after a rollback, or if two copies of its folder were both continued.
+    A run can reach the same step with different weights after a rollback, or if two copies of its folder were resumed.
     """
     for path in paths:
         if os.path.exists(path) and read_metadata(path).get("weights") != metadata["weights"]:
             raise UserError(
-                f"{path} exists already, and was not made from these weights; move it away, or choose another "
-                "--samples_dir"
+                f"{path} already exists, and was not generated from these weights; move it elsewhere, or set a "
+                "different --samples_dir"
             )
 
 

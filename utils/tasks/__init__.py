@@ -1,7 +1,7 @@
-"""Tasks: what one does with a trained generator. A module for each task has one TASK.
+"""Tasks for a trained generator. Each task has a module, which defines its TASK.
 
 TASKS lists them. Everything else follows from the list: which tasks exclude each other, which settings have no effect,
-what the program prints first, and what main.py runs. Importing this imports no TensorFlow.
+what the program prints at startup, and what main.py runs. Importing this package does not import TensorFlow.
 """
 
 from utils.errors import UserError
@@ -10,12 +10,12 @@ from utils.tasks import arithmetic, evaluate, export, samples, timelapse, walk
 
 TASKS = (samples.TASK, evaluate.TASK, export.TASK, timelapse.TASK, arithmetic.TASK, walk.TASK)
 
-# Settings that choose samples: a task that ignored them would make something else than what was asked for.
+# Settings that select samples. A task that ignored them would produce something other than what the user requested.
 _SELECTIONS = ("picks", "classes", "label_grid", "single")
 
 
 def find_task(run):
-    """Return the Task that the settings `run` ask for; raise UserError if another setting contradicts it."""
+    """Return the Task that the settings in `run` select; raise UserError if another setting conflicts with it."""
     asked = [task for task in TASKS if task.setting and getattr(run, task.setting)]
     if len(asked) > 1:
         raise UserError(f"{' and '.join(task.setting for task in asked)} are mutually exclusive; set only one of them")

@@ -1,4 +1,4 @@
-"""Arithmetic with the noise of picks, as in figure 7 of Radford et al. 2015 (arXiv 1511.06434, section 6.3.2)."""
+"""Arithmetic on the noise vectors of picks, as in figure 7 of Radford et al. 2015 (arXiv 1511.06434, section 6.3.2)."""
 
 import numpy as np
 
@@ -10,22 +10,22 @@ from utils.output.images import blank, place, png
 from utils.sampling import latents, naming, picks
 from utils.tasks.task import Task
 
-_BLOCK = 3  # rows and columns of the result, in the middle, and its neighbors
+_BLOCK = 3  # rows and columns of the block: the result in the middle, and its neighbors
 _CENTER = _BLOCK * _BLOCK // 2
 _NEIGHBOR_NOISE = 0.25  # neighbors are the result plus uniform noise of this amplitude, as in the paper
 
 
 def _describe(run):
-    picks.parse_sum(run.arithmetic, classes=None)  # raises UserError if it is misspelt
+    picks.parse_sum(run.arithmetic, classes=None)  # raises UserError if it is invalid
     request = naming.announced(run, "arithmetic_<picks>")
-    return [f"Making {run.arithmetic} with {naming.checkpoint_name(run)}", entry("Figure", request.path(".png"))]
+    return [f"Computing {run.arithmetic} with {naming.checkpoint_name(run)}", entry("Figure", request.path(".png"))]
 
 
 def write_arithmetic(generator, run):
-    """Write the figure of run.arithmetic and its result; yield a line with their paths.
+    """Write the figure for run.arithmetic and the result image; yield a line with their paths.
 
-    The figure has a column for each term, with its samples and the sample of their mean z below, and to the right the
-    result in the middle of its 8 neighbors. Errors: see samples.write_samples.
+    The figure has a column for each term: its samples and, below them, the sample generated from their mean z. To the
+    right is the result, surrounded by its 8 neighbors. Errors: see samples.write_samples.
     """
     classes, z_dim = generator.classes, generator.z_dim
     terms = picks.parse_sum(run.arithmetic, classes)

@@ -1,4 +1,4 @@
-"""Evaluation: measure samples against the images in pics_dir, and show whether they are memorized."""
+"""Evaluation: measure samples against the images in pics_dir, and check whether the images are memorized."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Export: the generator as files for other programs, each of them checked."""
+"""Export: write the generator to files for other programs, and check each file."""
 
 import os
 
@@ -12,7 +12,7 @@ def _describe(run):
     if run.picks and "page" not in run.export:
         raise UserError(f"picks has no effect with export = {run.export!r}; leave it out, or also export a page")
     folder = os.path.join(run.samples_dir, "export_<step>_run<id>")
-    return [f"Exporting {run.export} of {checkpoint_name(run)}", entry("Folder", folder)]
+    return [f"Exporting {run.export} from {checkpoint_name(run)}", entry("Folder", folder)]
 
 
 def _run(generator, run):

@@ -7,7 +7,7 @@ from utils.sampling.generator import open_generator
 
 
 def run_task(task, run, build_sampler):
-    """Open the checkpoint that the settings `run` name, by default the best, run a Task, and print its lines.
+    """Open the checkpoint that the settings in `run` select, by default the best; run a Task and print its lines.
 
     build_sampler: see generator.open_generator. Raise UserError, RunError or OSError if the task fails.
     """
@@ -17,11 +17,11 @@ def run_task(task, run, build_sampler):
     with devices.translate_oom(*task.size_setting(run)), opening as generator:
         files.make_writable("samples_dir", run.samples_dir)
         step, path = generator.selected.checkpoint
-        print(f"Sampling from step {step} ({generator.selected.description}) and with its network, {path}.", flush=True)
+        print(f"Sampling from step {step} ({generator.selected.description}), with the network in {path}.", flush=True)
         try:
             for line in task.run(generator, run):
                 print(line, flush=True)
         except KeyboardInterrupt:
-            done = f"files that are in {run.samples_dir} by now are complete; the same command makes all of them"
+            done = f"files already written to {run.samples_dir} are complete; rerun the same command to get all of them"
             warn(done, fresh_line=True)
             raise

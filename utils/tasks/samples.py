@@ -35,7 +35,7 @@ def _kind(run):
 
 
 def _choose(run, classes):
-    """Return the Picks to draw, the columns of their grid (0: as many as rows), and their part of file names."""
+    """Return the Picks to generate, the columns of their grid (0: the same as rows), and their parts of file names."""
     if run.picks:
         chosen = list(dict.fromkeys(picks.parse(run.picks, classes)))  # without duplicates, which would share a file
         return chosen, 0, [pick.text(classes) for pick in chosen]
@@ -45,10 +45,11 @@ def _choose(run, classes):
 
 
 def write_samples(generator, run):
-    """Write the samples that the settings `run` ask for; yield lines with their paths.
+    """Write the samples that the settings in `run` select; yield lines with their paths.
 
-    It writes a grid, with run.single or run.picks a file for each sample, and for classes a CSV file with their places
-    in the grid. Raise UserError if it would overwrite a file of other weights, OSError if a file cannot be written.
+    The files are a grid, with run.single or run.picks one file per sample, and with classes a CSV file of their
+    positions in the grid. Raise UserError if a file from different weights would be overwritten, and OSError if a file
+    cannot be written.
     """
     classes = generator.classes
     chosen, columns, parts = _choose(run, classes)
@@ -73,7 +74,7 @@ def write_samples(generator, run):
         if singles:
             files.write(singles[i], png(image, request.metadata))
     files.write(grid_path, png(grid, request.metadata))
-    yield f"{counted(len(chosen), 'sample')} in {grid_path}" + (f", and each as a file in {folder}" if singles else "")
+    yield f"{counted(len(chosen), 'sample')} in {grid_path}" + (f", and one file each in {folder}" if singles else "")
     if classes and not run.picks:
         files.write(csv_path, class_list(labels, columns, classes))
         shown = textwrap.shorten(", ".join(dict.fromkeys(names)), 200, placeholder=" ...")
@@ -81,7 +82,7 @@ def write_samples(generator, run):
 
 
 def class_list(labels, columns, classes):
-    """Return a CSV file, bytes, with the row and column, from 0, at which each class begins in a grid.
+    """Return the bytes of a CSV file: the row and column, counted from 0, at which each class begins in a grid.
 
     labels: [N] int32, in the order of the grid; classes: all names.
     """

@@ -1,19 +1,19 @@
-"""The declaration of a task: something that one does with a trained generator."""
+"""The declaration of a task, which uses a trained generator."""
 
 from typing import Callable, NamedTuple, Tuple
 
 # Settings that every task uses.
 _COMMON = ("isTrain", "samples_dir", "checkpoints_dir", "checkpoint")
-# Settings that picks replace: they name classes and numbers themselves.
+# Settings that `picks` replaces, because it specifies classes and numbers itself.
 _REPLACED_BY_PICKS = {"num_samples", "classes"}
 
 
 class Task(NamedTuple):
-    """What the program knows of a task before it runs; `run` imports what else is needed, such as TensorFlow."""
+    """What the program knows about a task before running it; `run` imports everything else, such as TensorFlow."""
 
-    setting: str  # the task is asked for if this setting is neither 0 nor ''; '' for plain samples
-    uses: Tuple[str, ...]  # the other settings that it reads, beside those of every task
-    # (run) -> the lines to print first: what happens, and the files that it will write; UserError: for wrong settings
+    setting: str  # selects the task if its value is neither 0 nor ''; '' for plain samples
+    uses: Tuple[str, ...]  # the settings that it reads in addition to _COMMON
+    # (run) -> the lines to print at startup: what the task does, and the files that it will write; errors: UserError
     describe: Callable
     run: Callable  # (generator, run) -> an iterable of lines to print; errors: UserError, RunError, OSError
     memory_setting: str = ""  # the setting to lower if memory runs out; '': the same as `setting`

@@ -1,4 +1,4 @@
-"""The time-lapse: a film of the sample grids of training."""
+"""The time-lapse: an animation of the training grids."""
 
 import os
 import re
@@ -20,7 +20,7 @@ _MAX_BYTES = 10 * 10**6
 
 
 def _describe(run):
-    return ["Making a film of the grids of training", entry("Film", os.path.join(run.samples_dir, "timelapse.gif"))]
+    return ["Animating the training grids", entry("Animation", os.path.join(run.samples_dir, "timelapse.gif"))]
 
 
 def _run(generator, run):
@@ -28,7 +28,7 @@ def _run(generator, run):
     if not line:
         raise UserError(
             f"samples_dir = {run.samples_dir} holds fewer than two grids train_<step>.png of this run; set samples_dir "
-            "to the folder of its training"
+            "to the folder that it was trained with"
         )
     yield line
 
@@ -36,14 +36,14 @@ def _run(generator, run):
 def write_timelapse(samples_dir, run_id):
     """Write timelapse.gif and .webp from the grids train_<step>.png of a run; return a line with their paths.
 
-    Damaged grids are left out, and grids whose size differs from the last one's, after a change of train_samples.
-    Return '' if fewer than two are left. Raise OSError if a film cannot be written.
+    Damaged grids are skipped, and so are grids whose size differs from the last one's, as after a change of
+    train_samples. Return '' if fewer than two remain. Raise OSError if an animation cannot be written.
     """
     grids = [grid for grid in grid_files(samples_dir) if belongs_to_run(grid[1], run_id)]
     if len(grids) < 2:
         return ""
     chosen = np.unique(np.linspace(0, len(grids) - 1, min(_MAX_FRAMES, len(grids))).round().astype(int))
-    print_above_bar(f"Making the time-lapse of {len(chosen)} grids.")
+    print_above_bar(f"Creating a time-lapse from {len(chosen)} grids.")
     images = [(grids[i][0], read_grid(grids[i][1], _MAX_SIZE)) for i in chosen]
     images = [(step, image) for step, image in images if image is not None]
     images = [(step, image) for step, image in images if image.size == images[-1][1].size]
@@ -52,25 +52,25 @@ def write_timelapse(samples_dir, run_id):
     frames = [animation.with_text(np.asarray(image), f"step {step}", below=True) for step, image in images]
     stem = os.path.join(samples_dir, "timelapse")
     paths = animation.write_films(lambda ending: stem + ending, frames, (_FRAME, _LAST_FRAME), _MAX_BYTES)
-    return f"The course of training: {', '.join(paths)}"
+    return f"Time-lapse of training: {', '.join(paths)}"
 
 
 def grid_files(samples_dir):
-    """Return (step, path) of the grids of training in a folder, sorted by step."""
+    """Return (step, path) of the training grids in a folder, sorted by step."""
     names = os.listdir(samples_dir) if os.path.isdir(samples_dir) else []
     matches = (re.fullmatch(r"train_([0-9]{8,})\.png", name) for name in names)
     return sorted((int(match.group(1)), os.path.join(samples_dir, match.group())) for match in matches if match)
 
 
 def belongs_to_run(path, run_id):
-    """Return whether a grid belongs to this run, or has no metadata, as in versions before 0.9."""
+    """Return whether a grid belongs to this run, or has no metadata, like grids from versions before 0.9."""
     return read_metadata(path).get("run", run_id) == run_id
 
 
 def read_grid(path, size):
     """Return a grid as an RGB image of at most `size` pixels a side; None if its file is damaged."""
     try:
-        with PngImagePlugin.PngImageFile(path) as image:  # Image.open refuses very large images
+        with PngImagePlugin.PngImageFile(path) as image:  # Image.open rejects very large images
             image = image.convert("RGB")
     except (OSError, SyntaxError, ValueError):  # Pillow raises SyntaxError for a broken PNG
         return None

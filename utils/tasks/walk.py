@@ -1,8 +1,8 @@
-"""A walk: a film on a closed path through picks, or through the first samples of the seed.
+"""A walk: an animation along a closed path through picks, or through the first samples of the seed.
 
-z is uniform. On a straight line between two points its variance is lower, and G, which has never seen such z, draws
-pale images. The path therefore goes through Gaussian space, z = erf(g / sqrt 2), by spherical interpolation (White
-2016, "Sampling generative networks", arXiv 1609.04468), which keeps mean and variance.
+z is uniform. On a straight line between two points, its variance is lower, and G generates pale images, because it was
+not trained on such z. The path therefore goes through Gaussian space, z = erf(g / sqrt 2), by spherical interpolation
+(White 2016, "Sampling generative networks", arXiv 1609.04468), which preserves mean and variance.
 """
 
 import math
@@ -16,7 +16,7 @@ from utils.output.images import png
 from utils.sampling import class_names, naming, picks
 from utils.tasks.task import Task
 
-_KEY_POINTS = 6  # if there are no picks
+_KEY_POINTS = 6  # number of key points if there are no picks
 _FRAME = 40  # milliseconds
 _EDGE = 1 - 2.0**-24  # the largest |z| with a finite Gaussian
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -26,11 +26,11 @@ def _describe(run):
     if run.picks:
         picks.check_walk(run.walk, picks.parse(run.picks, classes=None))
     request = naming.announced(run, f"walk{run.walk}")
-    return [f"Making a walk with {naming.checkpoint_name(run)}", entry("Film", request.path(".gif"))]
+    return [f"Generating a walk with {naming.checkpoint_name(run)}", entry("Animation", request.path(".gif"))]
 
 
 def write_walk(generator, run):
-    """Write the films and the strip of run.walk; yield lines with their paths.
+    """Write the animations and the film strip of a walk; yield lines with their paths.
 
     The key points are run.picks, or the first samples of the seed, whose classes alternate. Errors: see
     samples.write_samples.
@@ -56,7 +56,7 @@ def write_walk(generator, run):
     films = animation.write_films(request.path, frames, (_FRAME, _FRAME))
     has_mp4 = animation.write_mp4(request.path(".mp4"), frames, _FRAME)
     written = [strip_path, *films, *([request.path(".mp4")] if has_mp4 else [])]
-    yield f"A walk of {len(frames)} frames, {len(frames) * _FRAME / 1000:g} s: {', '.join(written)}"
+    yield f"A walk with {len(frames)} frames ({len(frames) * _FRAME / 1000:g} s): {', '.join(written)}"
     if not has_mp4:
         yield animation.MP4_HINT
 
@@ -87,10 +87,10 @@ def slerp(a, b, t):
 
 
 def closed_path(z, labels, n_classes, frames):
-    """Return (z, classes) of a closed path through key points, with `frames` frames from each to the next.
+    """Return (z, classes) along a closed path through key points, with `frames` frames from each to the next.
 
-    z: [K, z_dim] float32; labels: [K] int. The result is [K * frames, z_dim] float32, which contains the key points
-    unchanged, and [K * frames, n_classes] float32, the fraction of each class, which changes linearly.
+    z: [K, z_dim] float32; labels: [K] int. The returned z, [K * frames, z_dim] float32, contains the key points
+    unchanged. The returned classes, [K * frames, n_classes] float32, are fractions of classes, which change linearly.
     """
     gaussian, one_hot = to_gaussian(z), np.eye(max(n_classes, 1), dtype=np.float32)[labels]
     path, classes = [], []
