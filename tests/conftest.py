@@ -12,10 +12,12 @@ import sys
 from unittest import mock
 
 import forked
-import numpy as np
 import pytest
 from browser import browser, chromium  # noqa: F401  (fixtures)
 from PIL import Image
+
+with mock.patch.dict(os.environ, OPENBLAS_NUM_THREADS="1"):  # waiting threads cost more CPU time than small arrays
+    import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
@@ -34,13 +36,13 @@ TINY = ["--image_size", "16", "--filters", "4", "--z_dim", "6", "--batch_size", 
 TINY += ["--metrics_network", "none"]  # a network takes seconds to build; tests/program/test_measuring.py has one
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings():
     """The repository's settings."""
     return settings_module.resolve([])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny():
     """The repository's settings with a tiny network."""
     return settings_module.resolve(TINY)
@@ -48,12 +50,22 @@ def tiny():
 
 @pytest.fixture
 def graph():
-    """A fresh default graph."""
+    """A fresh default graph. New sessions do without graph optimizations, unless they have a config of their own."""
     from model.graph_mode import tf
 
-    with tf.Graph().as_default() as graph:
+    session = functools.partial(tf.Session, config=without_optimizations(tf.ConfigProto()))
+    with tf.Graph().as_default() as graph, mock.patch.object(tf, "Session", session):
         tf.set_random_seed(1)
         yield graph
+
+
+def without_optimizations(config):
+    """Return the config of a session, changed so that TensorFlow does not optimize its graphs.
+
+    The optimizations take a third of so short a run.
+    """
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config
 
 
 def read(session, name):
@@ -240,7 +252,7 @@ class CalledProgram(Program):
             (main, "resolve", functools.partial(main.resolve, **root)),
             (main, "describe", functools.partial(main.describe, **root)),
             (pool, "decode_all", lambda tasks, job, processes: decoder.decode_here(tasks, job)),
-            (devices, "session_config", functools.partial(_without_optimizations, devices.session_config)),
+            (devices, "session_config", _unoptimized(devices.session_config)),
         )
         arguments, output, error = self.arguments(*arguments), io.StringIO(), io.StringIO()
         with contextlib.ExitStack() as stack:
@@ -259,10 +271,8 @@ def in_this_process(program):
     return called
 
 
-def _without_optimizations(session_config, *arguments):
-    config = session_config(*arguments)
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return config
+def _unoptimized(session_config):
+    return lambda *arguments: without_optimizations(session_config(*arguments))
 
 
 @pytest.fixture

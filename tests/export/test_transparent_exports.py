@@ -47,9 +47,14 @@ def test_the_check_compares_visible_colors(named, tmp_path, monkeypatch):
 def test_the_page_has_straight_colors():
     miniracer = pytest.importorskip("py_mini_racer")
     engine = miniracer.MiniRacer()
-    image = {"height": 256, "width": 256, "channels": 4, "data": FLOATS.ravel().tolist()}
     engine.eval(page.NETWORK.read_text("utf-8"))
-    pixels = json.loads(engine.eval(f"JSON.stringify(Array.from(toPixels({json.dumps(image)})))"))
+    data = "Float32Array.from({length: 4 << 16}, (_, i) => (i % 4 < 3 ? (i >> 2) % 256 : i >> 10) / 127.5 - 1)"
+    engine.eval(f"const image = {{height: 256, width: 256, channels: 4, data: {data}}}")
+    assert (
+        json.loads(engine.eval("JSON.stringify(Array.from(image.data.slice(-1024)))"))
+        == FLOATS[0, 255].ravel().tolist()
+    )
+    pixels = json.loads(engine.eval("JSON.stringify(Array.from(toPixels(image)))"))
     assert np.array_equal(np.reshape(pixels, ALL.shape), unpremultiply(ALL))
 
 

@@ -8,13 +8,15 @@ from PIL import Image
 from small import FakeGenerator, write_inception
 
 from utils.checkpoints import manifest
+from utils.data import decoder, pool
 from utils.metrics import diversity, features, registry
 from utils.metrics import evaluate as evaluate_module
 from utils.metrics.evaluate import evaluate
 
 
 @pytest.fixture
-def tiny(tiny, tmp_path, pics):
+def tiny(tiny, tmp_path, pics, monkeypatch):
+    monkeypatch.setattr(pool, "decode_all", lambda tasks, job, processes: decoder.decode_here(tasks, job))
     folders = {name: str(tmp_path / name) for name in ("samples_dir", "checkpoints_dir", "cache_dir")}
     (tmp_path / "samples_dir").mkdir()
     return tiny._replace(run=tiny.run._replace(pics_dir=str(pics), evaluate_samples=10, **folders))

@@ -23,13 +23,13 @@ def test_nearest_in_pixels():
 
 
 def test_rectangles_in_larger_records():
-    reals = np.tile(blocky(40, 64), (1, 1, 2, 1))[:, :, :108]  # [40, 64, 108, 3]
-    samples = np.ascontiguousarray(reals[[7, 3], 4:60, 12:96])  # the centers, [2, 56, 84, 3]
+    reals = np.tile(blocky(40, 32), (1, 1, 2, 1))[:, :, :54]  # [40, 32, 54, 3]
+    samples = np.ascontiguousarray(reals[[7, 3], 2:30, 6:48])  # the centers, [2, 28, 42, 3]
     indices, distances = nearest.nearest_in_pixels(samples, InMemory(reals))
     assert indices[:, 0].tolist() == [7, 3] and distances[:, 0] == pytest.approx(0, abs=1e-2)
-    assert nearest.CopyDetector(InMemory(reals), (56, 84)).fraction(samples) == 1
+    assert nearest.CopyDetector(InMemory(reals), (28, 42)).fraction(samples) == 1
     sheet = nearest.sheet(samples, InMemory(reals), [indices[:, :2]])
-    assert sheet.shape == (56, 2 * (3 * 84 + 21), 3) and np.array_equal(sheet[:, 84 + 21 : 2 * 84 + 21], samples[0])
+    assert sheet.shape == (28, 2 * (3 * 42 + 10), 3) and np.array_equal(sheet[:, 42 + 10 : 2 * 42 + 10], samples[0])
 
 
 def test_a_memorized_image_is_at_distance_zero():

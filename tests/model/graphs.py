@@ -5,6 +5,7 @@ import functools
 from unittest import mock
 
 import numpy as np
+from conftest import without_optimizations
 
 from model import random_streams, train_graph
 from model.graph_mode import tf
@@ -38,7 +39,7 @@ class Training:
             self.variables = {v.op.name: v for v in tf.global_variables()}
             self._values = {name: tf.placeholder(v.dtype.base_dtype) for name, v in self.variables.items()}
             self._assign = tf.group(*[v.assign(self._values[name]) for name, v in self.variables.items()])
-            self.session = tf.Session()
+            self.session = tf.Session(config=without_optimizations(tf.ConfigProto()))
             self.session.run(tf.global_variables_initializer())
             self.session.run(self.ends.init_ema)
             self._start = self.read()

@@ -77,14 +77,14 @@ def test_the_strided_discriminator(graph, settings, kernel):
     "upsample, g_kernel, downsample, d_kernel", (("smooth", 3, "stride", 4), ("transposed", 4, "average", 3))
 )
 def test_parameter_counts(graph, settings, upsample, g_kernel, downsample, d_kernel):
-    build_both(settings.network._replace(downsample=downsample, upsample=upsample))
+    build_both(settings.network._replace(downsample=downsample, upsample=upsample, image_size=32))
     size = {"generator": 0, "discriminator": 0}
     for variable in tf.trainable_variables():
         size[variable.name.split("/")[0]] += variable.shape.num_elements()
-    g_convolutions = g_kernel**2 * (256 * 128 + 128 * 64 + 64 * 32 + 32 * 16) + 3**2 * 16 * 3 + 3
-    assert size["generator"] == 100 * 4096 + g_convolutions + 2 * (256 + 128 + 64 + 32 + 16)
-    d_convolutions = d_kernel**2 * (3 * 16 + 16 * 32 + 32 * 64 + 64 * 128) + 16
-    assert size["discriminator"] == d_convolutions + 2 * (32 + 64 + 128) + 2048 + 1
+    g_convolutions = g_kernel**2 * (128 * 64 + 64 * 32 + 32 * 16) + 3**2 * 16 * 3 + 3
+    assert size["generator"] == 100 * 2048 + g_convolutions + 2 * (128 + 64 + 32 + 16)
+    d_convolutions = d_kernel**2 * (3 * 16 + 16 * 32 + 32 * 64) + 16
+    assert size["discriminator"] == d_convolutions + 2 * (32 + 64) + 1024 + 1
 
 
 @pytest.mark.parametrize("size, channels", ((8, 3), (16, 1), (64, 4)))
@@ -100,10 +100,11 @@ def test_shapes_and_ranges(graph, tiny, size, channels):
 
 
 def test_reuse_adds_no_variable(graph, tiny):
-    build_both(tiny.network)
+    network = tiny.network._replace(image_size=8)
+    build_both(network)
     names = [v.name for v in tf.global_variables()]
-    build_both(tiny.network)
-    build_both(tiny.network, training=False)
+    build_both(network)
+    build_both(network, training=False)
     assert [v.name for v in tf.global_variables()] == names
 
 
@@ -123,7 +124,7 @@ def test_d_width_is_the_width_of_d_relative_to_g(graph, settings):
 
 
 def test_kernel_and_z_dim_set_the_shapes_of_weights(graph, tiny):
-    build_both(tiny.network._replace(kernel=5, z_dim=7, upsample="transposed"))
+    build_both(tiny.network._replace(kernel=5, z_dim=7, upsample="transposed", image_size=8))
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     assert shapes["generator/8x8/conv/kernel"][:2] == [5, 5]
     assert shapes["generator/4x4/dense/kernel"][0] == 7
@@ -134,14 +135,14 @@ def test_kernel_and_z_dim_set_the_shapes_of_weights(graph, tiny):
     "kind, operation", (("leaky_relu", "LeakyRelu"), ("relu", "Relu"), ("elu", "Elu"), ("tanh", "Tanh"))
 )
 def test_activation_applies_to_both_networks(graph, tiny, kind, operation):
-    build_both(tiny.network._replace(activation=kind))
-    assert len(operations(graph, operation, "generator/")) == 3 + (kind == "tanh")  # at 4x4, 8x8 and 16x16
-    assert len(operations(graph, operation, "discriminator/")) == 2
-    assert graph.get_tensor_by_name("generator/Tanh:0").shape.as_list() == [3, 16, 16, 3]
+    build_both(tiny.network._replace(activation=kind, image_size=8))
+    assert len(operations(graph, operation, "generator/")) == 2 + (kind == "tanh")  # at 4x4 and 8x8
+    assert len(operations(graph, operation, "discriminator/")) == 1
+    assert graph.get_tensor_by_name("generator/Tanh:0").shape.as_list() == [3, 8, 8, 3]
 
 
 def test_leak_is_the_slope_below_zero(graph, tiny):
-    network = tiny.network._replace(leak=0.3)
+    network = tiny.network._replace(leak=0.3, image_size=8)
     build_both(network)
     assert {round(op.get_attr("alpha"), 6) for op in operations(graph, "LeakyRelu")} == {0.3}
     with tf.Session() as session:
@@ -153,7 +154,7 @@ INITIALIZED = ("generator/4x4/dense/kernel", "generator/8x8/conv/kernel", "discr
 
 def initial_weights(network):
     """Return the values of the variables INITIALIZED."""
-    build_both(network)
+    build_both(network._replace(image_size=16, filters=128))  # the lowest layers of the default network
     variables = [v for v in tf.global_variables() if v.op.name in INITIALIZED]
     with tf.Session() as session:
         session.run([v.initializer for v in variables])

@@ -31,9 +31,9 @@ def test_max_filters_limits_the_feature_maps(settings):
     "changes",
     (
         {},
-        {"image_size": "64x96", "max_filters": 32, "channels": 1},
-        {"image_size": 32, "d_width": 0.7, "filters": 3},
-        {"upsample": "transposed", "downsample": "stride", "kernel": 5, "output_filters": 0, "filters": 16},
+        {"image_size": "32x48", "max_filters": 32, "channels": 1},
+        {"image_size": 16, "d_width": 0.7, "filters": 3},
+        {"image_size": 32, "upsample": "transposed", "downsample": "stride", "kernel": 5, "output_filters": 0},
     ),
 )
 def test_weights_and_activations_are_those_of_the_networks(graph, settings, changes):

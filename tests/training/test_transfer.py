@@ -14,29 +14,28 @@ from utils.training.starting_point import FromPretrained
 from utils.training.transfer import plan
 
 
-def build(network, classes=()):
+def build(network, n_classes=0):
     """Add G and D to the default graph; return their variables."""
-    rows = tf.one_hot(list(range(len(classes))), len(classes)) if classes else None
-    count = len(classes) or 2
-    images = generator(tf.zeros([count, network.z_dim]), network, rows, training=True)
+    rows = tf.eye(n_classes) if n_classes else None
+    images = generator(tf.zeros([n_classes or 2, network.z_dim]), network, rows, training=True)
     discriminator(images, network, rows)
     return tf.global_variables()
 
 
 @functools.lru_cache(maxsize=None)
-def shapes(network, classes=()):
+def shapes(network, n_classes=0):
     """Return {name: shape} of the weights of G and D."""
     with tf.Graph().as_default():
-        return {v.op.name: v.shape.as_list() for v in build(network, classes)}
+        return {v.op.name: v.shape.as_list() for v in build(network, n_classes)}
 
 
 def plan_between(ours, theirs, classes=(), their_classes=()):
-    return plan(shapes(ours, classes), shapes(theirs, their_classes), classes, their_classes)
+    return plan(shapes(ours, len(classes)), shapes(theirs, len(their_classes)), classes, their_classes)
 
 
 @pytest.fixture
 def network(settings):
-    return settings.network
+    return settings.network._replace(image_size=16)
 
 
 def test_the_same_network_is_copied_whole(network):
@@ -45,32 +44,32 @@ def test_the_same_network_is_copied_whole(network):
 
 
 def test_a_doubled_size_with_half_the_filters_copies_all_resolutions_but_the_largest(network):
-    result = plan_between(network._replace(filters=16), network._replace(image_size=32))
-    assert result.copied == ["G 4x4", "G 8x8", "G 16x16", "G 32x32", "G output", "D 16x16", "D 8x8", "D logit"]
-    assert result.fresh == ["G 64x64", "D 64x64", "D 32x32"]
+    result = plan_between(network._replace(image_size=32, filters=16), network)
+    assert result.copied == ["G 4x4", "G 8x8", "G 16x16", "G output", "D 8x8", "D logit"]
+    assert result.fresh == ["G 32x32", "D 32x32", "D 16x16"]
 
 
 def test_a_halved_size_with_doubled_filters_copies_all_resolutions_but_the_largest(network):
-    result = plan_between(network._replace(image_size=32, filters=64), network)
-    assert result.copied == ["G 4x4", "G 8x8", "G 16x16", "G output", "D 16x16", "D 8x8", "D logit"]
-    assert result.fresh == ["G 32x32", "D 32x32"]
+    result = plan_between(network._replace(filters=64), network._replace(image_size=32))
+    assert result.copied == ["G 4x4", "G 8x8", "G output", "D 8x8", "D logit"]
+    assert result.fresh == ["G 16x16", "D 16x16"]
 
 
 def test_a_different_size_with_the_same_filters_copies_only_the_output(network):
-    small = network._replace(image_size=32)
+    small = network._replace(image_size=8)
     assert plan_between(small, network).copied == plan_between(network, small).copied == ["G output"]
 
 
 def test_the_logit_of_a_rectangle_does_not_fit_the_turned_one(network):
-    wide, high = network._replace(image_size="64x96"), network._replace(image_size="96x64")
+    wide, high = network._replace(image_size="16x24"), network._replace(image_size="24x16")
     assert "D logit" in plan_between(wide, wide).copied and "D logit" in plan_between(wide, high).fresh
 
 
 def test_color_from_gray_copies_all_but_the_layers_of_the_image(network):
     gray = network._replace(channels=1)
     result = plan_between(network, gray)
-    assert result.fresh == plan_between(gray, network).fresh == ["G output", "D 64x64"]
-    assert "discriminator/64x64/conv/bias" not in result.whole  # a layer is copied whole or not at all
+    assert result.fresh == plan_between(gray, network).fresh == ["G output", "D 16x16"]
+    assert "discriminator/16x16/conv/bias" not in result.whole  # a layer is copied whole or not at all
 
 
 def test_classes_from_none_and_none_from_classes(network):
@@ -102,12 +101,12 @@ def test_nothing_fits_twice_as_many_filters(network):
 
 
 def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, capsys):
-    network, theirs = tiny.network._replace(d_norm="spectral", conditional=1), ("blue", "green", "red")
+    network, theirs = tiny.network._replace(image_size=8, d_norm="spectral", conditional=1), ("blue", "green", "red")
     values = save(tmp_path, tiny._replace(network=network), theirs)
     run = tiny.run._replace(init_from=str(tmp_path))
     start = FromPretrained(tiny._replace(run=run, network=network), lock=None)
     start.saved = start.saved._replace(classes=("amber", "blue", "red", "teal"))
-    variables = build(network, start.saved.classes)
+    variables = build(network, len(start.saved.classes))
     start.build(SimpleNamespace(counters=SimpleNamespace(rollbacks=None), optional=[], init_ema=tf.no_op()))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -123,7 +122,7 @@ def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, capsy
         assert np.array_equal(restored[name][[1, 2]], values[name][[0, 2]])
         assert np.array_equal(restored[name][[0, 3]], initial[name][[0, 3]])
     assert (
-        "dcgan-7. Copied: G 4x4, G 8x8, G 16x16, G output, D 16x16, D 8x8, D logit. "
+        "dcgan-7. Copied: G 4x4, G 8x8, G output, D 8x8, D logit. "
         "Initialized, since missing or of a different shape: class amber, class teal.\n"
     ) in capsys.readouterr().out
 
@@ -131,12 +130,11 @@ def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, capsy
 def save(folder, settings, classes):
     """Save a checkpoint of random weights at step 7; return their values by name."""
     with tf.Graph().as_default(), tf.Session() as session:
-        variables = build(settings.network, classes)
+        variables = build(settings.network, len(classes))
         random = np.random.RandomState(0)
         values = {v.op.name: random.uniform(size=v.shape.as_list()).astype(np.float32) for v in variables}
-        session.run(tf.global_variables_initializer())
-        for variable in variables:
-            variable.load(values[variable.op.name], session)
+        initial = {v.initializer.inputs[1]: values[v.op.name] for v in variables}
+        session.run([v.initializer for v in variables], initial)
         text = manifest.dumps(settings, 7, tf.__version__, manifest.SavedState(classes=classes))
         saver, keep = tf.train.Saver(variables), store.RetentionPolicy(1)
         store.save(session, saver, store.checkpoint_at(str(folder), 7), text, keep)
