@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import functools
+import gc
 import io
 import os
 import shutil
@@ -25,6 +26,13 @@ from utils.config import settings as settings_module  # noqa: E402
 # A background job of a shell script ignores Ctrl-C, and so would all processes that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+
+def pytest_collection_finish():
+    """Leave the hundreds of thousands of objects that the imports made out of all garbage collections."""
+    gc.freeze()
+
 
 # The environment of a user: some versions of TensorFlow set this variable themselves, once a test has imported them.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
@@ -240,7 +248,7 @@ class CalledProgram(Program):
             (main, "resolve", functools.partial(main.resolve, **root)),
             (main, "describe", functools.partial(main.describe, **root)),
             (pool, "decode_all", lambda tasks, job, processes: decoder.decode_here(tasks, job)),
-            (devices, "session_config", functools.partial(_without_optimizations, devices.session_config)),
+            (devices, "session_config", functools.partial(without_optimizations, devices.session_config)),
         )
         arguments, output, error = self.arguments(*arguments), io.StringIO(), io.StringIO()
         with contextlib.ExitStack() as stack:
@@ -259,7 +267,8 @@ def in_this_process(program):
     return called
 
 
-def _without_optimizations(session_config, *arguments):
+def without_optimizations(session_config, *arguments):
+    """Return the tf.ConfigProto of session_config(*arguments), with which TensorFlow leaves graphs as they are."""
     config = session_config(*arguments)
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     return config
