@@ -179,11 +179,6 @@ def more_images(run):
 # --- The life of the processes ---------------------------------------------------------------------------------------
 
 
-def test_without_signal_masks_as_on_windows(run, monkeypatch):
-    monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
-    assert load(run)[1].decoded == 12
-
-
 def test_not_more_processes_than_windows_can_wait_for(monkeypatch):
     monkeypatch.setattr(pool, "cores", lambda: 128)
     assert (pool.num_processes(0), pool.num_processes(5), pool.num_processes(1000)) == (1, 5, 128)
