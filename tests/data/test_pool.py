@@ -92,8 +92,9 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
     assert multiprocessing.active_children() == []
 
 
-def test_a_decoder_that_crashes_costs_one_image(run, at_start):
-    """The processes end with their work, and the signal mask is restored."""
+def test_a_decoder_that_crashes_costs_one_image(run, at_start, monkeypatch):
+    """The image is in the second of two chunks. Processes end with their work, and the signal mask is restored."""
+    monkeypatch.setattr(pool, "_CHUNK_FILES", 4)
     at_start(CRASH.format(names={b"4.jpg"}))
     shutil.rmtree(os.path.join(run.pics_dir, "red"))
     records, summary = load(run)
