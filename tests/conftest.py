@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import functools
+import gc
 import io
 import os
 import shutil
@@ -28,12 +29,18 @@ from utils.config import settings as settings_module  # noqa: E402
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
 # The environment of a user: some versions of TensorFlow set this variable themselves, once a test has imported them.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
 
 # A network that trains in milliseconds, as command line.
 TINY = ["--image_size", "16", "--filters", "4", "--z_dim", "6", "--batch_size", "4", "--train_samples", "4"]
 TINY += ["--metrics_network", "none"]  # a network takes seconds to build; tests/program/test_measuring.py has one
+
+
+def pytest_collection_finish():
+    """Keep all later garbage collections away from the objects of TensorFlow's modules, which saves a second."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -90,12 +97,20 @@ def pics(tmp_path):
 
 def save_pics(folder):
     """Save two classes of six images each in a new folder; return it."""
-    for c, name in enumerate(("blue", "red")):
+    for name in ("blue", "red"):
         (folder / name).mkdir(parents=True)
         for i in range(6):
-            tint = (1.0 - 0.1 * i, 0.5, 0.3) if c else (0.3, 0.5, 1.0 - 0.1 * i)
-            Image.fromarray(gradient(20 + i, 24, tint)).save(str(folder / name / ("%d.jpg" % i)), quality=95)
+            (folder / name / ("%d.jpg" % i)).write_bytes(_jpeg(name, i))
     return folder
+
+
+@functools.lru_cache(maxsize=None)
+def _jpeg(name, i):
+    """Return the content of an image of a class."""
+    tint = (1.0 - 0.1 * i, 0.5, 0.3) if name == "red" else (0.3, 0.5, 1.0 - 0.1 * i)
+    file = io.BytesIO()
+    Image.fromarray(gradient(20 + i, 24, tint)).save(file, "JPEG", quality=95)
+    return file.getvalue()
 
 
 def contents(folder):
@@ -252,7 +267,7 @@ class CalledProgram(Program):
             (main, "resolve", functools.partial(main.resolve, **root)),
             (main, "describe", functools.partial(main.describe, **root)),
             (pool, "decode_all", lambda tasks, job, processes: decoder.decode_here(tasks, job)),
-            (devices, "session_config", _unoptimized(devices.session_config)),
+            (devices, "session_config", unoptimized(devices.session_config)),
         )
         arguments, output, error = self.arguments(*arguments), io.StringIO(), io.StringIO()
         with contextlib.ExitStack() as stack:
@@ -271,7 +286,8 @@ def in_this_process(program):
     return called
 
 
-def _unoptimized(session_config):
+def unoptimized(session_config):
+    """Return a function that returns the tf.ConfigProto of session_config, see without_optimizations."""
     return lambda *arguments: without_optimizations(session_config(*arguments))
 
 

@@ -77,7 +77,7 @@ EXAMPLES = {
     "best_metric": ("kid", "", "auto, or the name of a metric"),
     "stop_when_stale": WHOLE_0,
     "checkpoint": (2000, "newest", "best, latest, or a step"),
-    "num_samples": (10**6, 0, "a whole number, from 1 to 1000000"),
+    "num_samples": WHOLE_1,
     "single": SWITCH,
     "sample_seed": (0, 2**31, "a whole number, from 0 to 2147483647"),
     "truncation": (1, 0, "a number, above 0, at most 1"),

@@ -61,10 +61,11 @@ def test_settings_of_sampling_do_not_train(copy, argv, names):
 
 
 def test_every_setting_is_an_option():
+    parser = command_line._parser()
     for name in schema.ALL:
         for option in (f"--{name}", f"--{name.replace('_', '-')}"):
             for argv, text in (([option, "a=b"], "a=b"), ([option, "a=b", f"{option}=c=d"], "c=d")):
-                assert vars(command_line._parser().parse_args(argv)) == {name: text}
+                assert vars(parser.parse_args(argv)) == {name: text}
 
 
 def test_values_may_be_empty_or_begin_with_a_hyphen():

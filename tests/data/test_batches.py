@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import InMemory
+from conftest import InMemory, without_optimizations
 
 from utils.data import ImageDataset
 from utils.data.batches import EpochShuffle, build_batches, reraise_input_errors
@@ -16,6 +16,13 @@ def some_images(n=12, size=16, channels=3):
     """Return images in which every pixel differs, so that a wrong one or a wrong window is seen, and their array."""
     array = np.random.RandomState(0).randint(0, 256, (n, size, size, channels)).astype(np.uint8)
     return ImageDataset(InMemory(array), np.arange(n, dtype=np.int32) % 3 - 1, ["a", "b"], "", None), array
+
+
+@pytest.fixture
+def session(graph):
+    """A session of a fresh default graph; it is the default session."""
+    with tf.Session(config=without_optimizations(tf.ConfigProto())) as session:
+        yield session
 
 
 @pytest.fixture
@@ -31,12 +38,12 @@ def choose(tiny):
 
 def run_batches(batches, start, count):
     """Return (images as integers 0..255, labels) of `count` batches after the first `start` images."""
-    with tf.Session() as session:
-        session.run(batches.initializer, {batches.start: start})
-        taken = [session.run([batches.images, batches.labels]) for _ in range(count)]
+    session = tf.get_default_session()
+    session.run(batches.initializer, {batches.start: start})
+    taken = [session.run([batches.images, batches.labels]) for _ in range(count)]
     images, labels = zip(*taken)
     assert np.min(images) >= -1 and np.max(images) <= 1
-    return np.round(np.array(images) * 127.5 + 127.5).astype(int), np.array(labels)
+    return np.round(np.array(images) * 127.5 + 127.5).astype(np.uint8), np.array(labels)
 
 
 @pytest.mark.parametrize("n", (1, 2, 7, 100))
@@ -56,7 +63,7 @@ def test_any_batch_is_drawn_without_those_before():
     assert sorted(far) == list(range(7))
 
 
-def test_batches_are_scaled_labelled_and_start_anywhere(graph, choose):
+def test_batches_are_scaled_labelled_and_start_anywhere(session, choose):
     dataset, array = some_images()
     batches = build_batches(dataset, choose(seed=3), 5)
     assert batches.images.shape.as_list() == [5, 16, 16, 3] and batches.images.dtype == tf.float32
@@ -75,13 +82,13 @@ def test_the_order_is_that_of_earlier_versions():
     assert EpochShuffle(1000, 123).take(10**12 + 5, 5).tolist() == [192, 323, 897, 82, 835]
 
 
-def test_windows_and_mirrors_are_those_of_earlier_versions(graph, choose):
+def test_windows_and_mirrors_are_those_of_earlier_versions(session, choose):
     dataset, _ = some_images(n=8, size=12)
     images, _ = run_batches(build_batches(dataset, choose(image_size=8, mirror=1, seed=3), 4), 20, 1)
     assert images[0, :, 0, 0].tolist() == [[181, 188, 42], [95, 45, 6], [163, 192, 95], [95, 108, 139]]
 
 
-def test_fewer_images_than_a_batch_are_repeated(graph, choose):
+def test_fewer_images_than_a_batch_are_repeated(session, choose):
     dataset, array = some_images(n=2)
     images, _ = run_batches(build_batches(dataset, choose(), 4), 0, 3)
     assert images.shape[:2] == (3, 4)
@@ -89,47 +96,44 @@ def test_fewer_images_than_a_batch_are_repeated(graph, choose):
         assert [(drawn == image).all() for drawn in images.reshape(12, 16, 16, 3)].count(True) == 6, i
 
 
-def place_of(window, image):
-    """Return where in an image a window was taken, as (top, left), or None."""
-    size = len(window)
-    spare = range(len(image) - size + 1)
-    places = [(y, x) for y in spare for x in spare if np.array_equal(image[y : y + size, x : x + size], window)]
-    return places[0] if places else None
+def places(image, height=8, width=8):
+    """Return {bytes of the window: (top, left)} of all windows of an image."""
+    tops, lefts = range(image.shape[0] - height + 1), range(image.shape[1] - width + 1)
+    return {image[y : y + height, x : x + width].tobytes(): (y, x) for y in tops for x in lefts}
 
 
-def test_windows_are_drawn_from_everywhere_and_depend_on_the_place_in_the_data_only(graph, choose):
+def test_windows_are_drawn_from_everywhere_and_depend_on_the_place_in_the_data_only(session, choose):
     dataset, array = some_images(n=8, size=12)
     batches = build_batches(dataset, choose(image_size=8), 100)
     assert batches.images.shape.as_list() == [100, 8, 8, 3]
     images, _ = run_batches(batches, 0, 4)
     order = EpochShuffle(8, 1).take(0, 400)
-    places = [place_of(window, array[i]) for window, i in zip(images.reshape(-1, 8, 8, 3), order)]
-    assert None not in places
+    of_images = [places(image) for image in array]
+    drawn = [of_images[i][window.tobytes()] for window, i in zip(images.reshape(-1, 8, 8, 3), order)]
     counts = np.zeros((5, 5), int)
-    for y, x in places:
+    for y, x in drawn:
         counts[y, x] += 1
     assert counts.min() >= 3 and counts.max() <= 35  # 16 each, give or take
-    assert len(set(places[:4])) > 1  # not one for a whole batch
+    assert len(set(drawn[:4])) > 1  # not one for a whole batch
     later, _ = run_batches(batches, 200, 2)
     assert np.array_equal(later, images[2:])
 
 
-def test_windows_that_are_not_square(graph, choose):
+def test_windows_that_are_not_square(session, choose):
     array = np.random.RandomState(0).randint(0, 256, (4, 12, 15, 3)).astype(np.uint8)
     dataset = ImageDataset(InMemory(array), np.zeros(4, np.int32), ["a"], "", None)
     batches = build_batches(dataset, choose(image_size="8x12", mirror=1), 100)
     assert batches.images.shape.as_list() == [100, 8, 12, 3]
     images, _ = run_batches(batches, 0, 4)
-    seen = set()
+    of_images, seen = [places(image, 8, 12) for image in array], set()
     for window, i in zip(images.reshape(-1, 8, 12, 3), EpochShuffle(4, 1).take(0, 400)):
-        places = [(y, x, turn) for y in range(5) for x in range(4) for turn in (1, -1)]
-        seen.update(
-            (y, x, turn) for y, x, turn in places if (array[i, y : y + 8, x : x + 12][:, ::turn] == window).all()
-        )
+        for turn in (1, -1):
+            seen.add((turn, of_images[i].get(window[:, ::turn].tobytes())))
+    seen = {(turn, place) for turn, place in seen if place}
     assert len(seen) == 5 * 4 * 2  # every place, mirrored and not
 
 
-def test_workers_get_the_rows_of_the_same_batches(graph, choose):
+def test_workers_get_the_rows_of_the_same_batches(session, choose):
     dataset, _ = some_images(n=8, size=12)
     settings = choose(image_size=8, mirror=1)
     whole, labels = run_batches(build_batches(dataset, settings, 6), 5, 9)
@@ -140,7 +144,7 @@ def test_workers_get_the_rows_of_the_same_batches(graph, choose):
     assert np.array_equal(local_images, whole[:, rows]) and np.array_equal(local_labels, labels[:, rows])
 
 
-def test_half_of_the_images_are_mirrored_at_random(graph, choose):
+def test_half_of_the_images_are_mirrored_at_random(session, choose):
     dataset, array = some_images(n=8)
     batches = build_batches(dataset, choose(mirror=1), 100)
     images, _ = run_batches(batches, 0, 4)
@@ -153,19 +157,20 @@ def test_half_of_the_images_are_mirrored_at_random(graph, choose):
     assert np.array_equal(later[0], images[200:300])
 
 
-def test_window_and_mirror_are_drawn_independently(graph, choose):
+def test_window_and_mirror_are_drawn_independently(session, choose):
     """Half of the mirrored images have their window in the upper half."""
     dataset, array = some_images(n=1, size=17)
     images, _ = run_batches(build_batches(dataset, choose(mirror=1), 100), 0, 4)
     upper = mirrored = both = 0
+    of_image = places(array[0], 16, 16)
     for window in images.reshape(-1, 16, 16, 3):
-        turned = place_of(window, array[0]) is None
-        top = place_of(window[:, ::-1] if turned else window, array[0])[0] == 0
+        turned = window.tobytes() not in of_image
+        top = of_image[(window[:, ::-1] if turned else window).tobytes()][0] == 0
         upper, mirrored, both = upper + top, mirrored + turned, both + (top and turned)
     assert 150 < upper < 250 and 150 < mirrored < 250 and 70 < both < 130
 
 
-def test_waiting_is_measured(graph, choose):
+def test_waiting_is_measured(session, choose):
     class Slow(InMemory):
         def take(self, indices):
             time.sleep(0.2)
@@ -173,14 +178,13 @@ def test_waiting_is_measured(graph, choose):
 
     dataset, array = some_images()
     batches = build_batches(dataset._replace(records=Slow(array)), choose(), 4)
-    with tf.Session() as session:
-        session.run(batches.initializer, {batches.start: 0})
-        assert 0.1 < session.run(batches.wait_seconds) < 2
-        time.sleep(0.7)
-        assert session.run(batches.wait_seconds) == 0  # it was ready before it was asked for
+    session.run(batches.initializer, {batches.start: 0})
+    assert 0.1 < session.run(batches.wait_seconds) < 2
+    time.sleep(0.7)
+    assert session.run(batches.wait_seconds) == 0  # it was ready before it was asked for
 
 
-def test_an_error_comes_out_as_it_was_raised(graph, choose):
+def test_an_error_comes_out_as_it_was_raised(session, choose):
     class Lost(InMemory):
         def take(self, indices):
             raise UserError("a record is lost")
@@ -188,7 +192,7 @@ def test_an_error_comes_out_as_it_was_raised(graph, choose):
     dataset, array = some_images()
     batches = build_batches(dataset._replace(records=Lost(array)), choose(), 4)
     lost = pytest.raises(UserError, match=r"^a record is lost$")
-    with lost, reraise_input_errors(batches), tf.Session() as session:
+    with lost, reraise_input_errors(batches):
         session.run(batches.initializer, {batches.start: 0})
         session.run(batches.images)
     with pytest.raises(tf.errors.DataLossError), reraise_input_errors(batches._replace(errors=[])):

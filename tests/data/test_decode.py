@@ -12,11 +12,13 @@ from utils.data.formats import has_image_extension
 from utils.output.alpha import composite, unpremultiply
 
 RECIPE = DecodeOptions(size=32, channels=3, crop="center", background=(255, 255, 255))
+WITH_ALPHA = RECIPE._replace(channels=4, background=())
 USABLE, UNUSABLE, OTHERS = odd_files.usable(), odd_files.unusable(), odd_files.others()
 
 
 @pytest.mark.parametrize("name", sorted(USABLE))
 def test_every_kind_looks_as_it_should(tmp_path, name):
+    """In color, in gray, and with alpha, composited on the background."""
     content, colors, tolerance = USABLE[name]
     (tmp_path / name).write_bytes(content)
     record = decode_alone(str(tmp_path / name), RECIPE)
@@ -25,6 +27,10 @@ def test_every_kind_looks_as_it_should(tmp_path, name):
     in_gray = decode_alone(str(tmp_path / name), RECIPE._replace(channels=1))
     assert in_gray.shape == (32, 32, 1)
     assert quarters(in_gray)[:, 0] == pytest.approx(odd_files.gray(np.float64(colors))[:, 0], abs=tolerance + 2)
+    with_alpha = decode_alone(str(tmp_path / name), WITH_ALPHA)
+    assert with_alpha.shape == (32, 32, 4) and with_alpha.dtype == np.uint8
+    assert (with_alpha[..., :3] <= with_alpha[..., 3:]).all()
+    assert quarters(composite(with_alpha, "white")) == pytest.approx(np.float64(colors), abs=tolerance + 2)
 
 
 @pytest.mark.parametrize("name", sorted(UNUSABLE))
@@ -102,13 +108,14 @@ def test_what_a_crop_to_a_rectangle_keeps(tmp_path, turned):
 
 
 @pytest.mark.parametrize("size", ((1, 1), (1, 500), (500, 1), (7, 3)))
-@pytest.mark.parametrize("crop", ("center", "pad", "stretch"))
-@pytest.mark.parametrize("to", (32, "16x64", "64x16"))
-def test_the_smallest_and_the_thinnest(tmp_path, size, crop, to):
+def test_the_smallest_and_the_thinnest(tmp_path, size):
     Image.new("RGB", size, (200, 100, 50)).save(str(tmp_path / "a.png"))
-    record = decode_alone(str(tmp_path / "a.png"), RECIPE._replace(size=to, crop=crop, background=(200, 100, 50)))
-    assert record.shape == RECIPE._replace(size=to).shape
-    assert np.abs(record.astype(int) - [200, 100, 50]).max() <= 1
+    for to in (32, "16x64", "64x16"):
+        for crop in ("center", "pad", "stretch"):
+            options = RECIPE._replace(size=to, crop=crop, background=(200, 100, 50))
+            record = decode_alone(str(tmp_path / "a.png"), options)
+            assert record.shape == options.shape
+            assert np.abs(record.astype(int) - [200, 100, 50]).max() <= 1, options
 
 
 def test_shrinking_is_antialiased(tmp_path):
@@ -188,19 +195,6 @@ def test_a_jpeg_of_which_pixels_are_missing_is_refused(tmp_path, options):
         path.write_bytes(jpeg[:-left_out])
         with pytest.raises(BadImageError, match="truncated"):
             decode_alone(str(path), RECIPE)
-
-
-WITH_ALPHA = RECIPE._replace(channels=4, background=())
-
-
-@pytest.mark.parametrize("name", sorted(USABLE))
-def test_every_kind_with_alpha_looks_the_same_on_the_background(tmp_path, name):
-    content, colors, tolerance = USABLE[name]
-    (tmp_path / name).write_bytes(content)
-    record = decode_alone(str(tmp_path / name), WITH_ALPHA)
-    assert record.shape == (32, 32, 4) and record.dtype == np.uint8
-    assert (record[..., :3] <= record[..., 3:]).all()
-    assert quarters(composite(record, "white")) == pytest.approx(np.float64(colors), abs=tolerance + 2)
 
 
 @pytest.mark.parametrize("crop", ("center", "pad", "stretch"))

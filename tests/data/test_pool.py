@@ -92,12 +92,20 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
     assert multiprocessing.active_children() == []
 
 
-def test_a_decoder_that_crashes_costs_one_image(run, at_start):
+def test_a_decoder_that_crashes_costs_one_image(run, at_start, monkeypatch):
+    """The image is in the second of two chunks. Processes end with their work, and the signal mask is restored."""
+    monkeypatch.setattr(pool, "_CHUNK_FILES", 4)
     at_start(CRASH.format(names={b"4.jpg"}))
     shutil.rmtree(os.path.join(run.pics_dir, "red"))
     records, summary = load(run)
     assert len(records) == 5 and len(summary.unusable) == 1
     assert skipped(run) == {os.path.join("blue", "4.jpg"): "decoding it crashed (signal 11)"}
+    deadline = time.time() + 10
+    while multiprocessing.active_children() and time.time() < deadline:
+        time.sleep(0.05)
+    assert multiprocessing.active_children() == []
+    if hasattr(signal, "pthread_sigmask"):
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_processes_that_cannot_start_are_not_blamed_on_the_images(run, at_start, monkeypatch):
@@ -107,7 +115,7 @@ def test_processes_that_cannot_start_are_not_blamed_on_the_images(run, at_start,
     assert load(run)[1].decoded == 12
 
 
-def test_odd_files_are_sorted_out(run, pics):
+def test_odd_files_are_sorted_out(run, pics, in_this_process):
     for path in pics.rglob("*.jpg"):
         path.unlink()
     usable, unusable, others = odd_files.usable(), odd_files.unusable(), odd_files.others()
@@ -170,26 +178,6 @@ def more_images(run):
 
 
 # --- The life of the processes ---------------------------------------------------------------------------------------
-
-
-def test_processes_end_with_their_work_and_the_signal_mask_is_restored(run):
-    load(run)
-    deadline = time.time() + 10
-    while multiprocessing.active_children() and time.time() < deadline:
-        time.sleep(0.05)
-    assert multiprocessing.active_children() == []
-    if hasattr(signal, "pthread_sigmask"):
-        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
-
-
-def test_decoding_processes_do_not_import_tensorflow():
-    code = "import sys, utils.data, utils.data.pool; print(sorted(n for n in sys.modules if n.startswith('tensor')))"
-    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT).strip() == b"[]"
-
-
-def test_without_signal_masks_as_on_windows(run, monkeypatch):
-    monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
-    assert load(run)[1].decoded == 12
 
 
 def test_not_more_processes_than_windows_can_wait_for(monkeypatch):

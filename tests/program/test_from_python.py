@@ -8,34 +8,38 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import ROOT, TINY, contents
+from conftest import ROOT, CalledProgram, contents, unoptimized
 from PIL import Image
 
 import main
 from utils.errors import UserError
+from utils.runtime import devices
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The arguments of a conditional run of two steps, and its folder."""
+    """The program after a conditional run of two steps."""
     folder = tmp_path_factory.mktemp("from python")
     for i, name in enumerate(("person", "role")):
         (folder / "pics" / name).mkdir(parents=True)
         for j in range(4):
             color = np.full((16, 16, 3), 100 * i + 20 * j, np.uint8)
             Image.fromarray(color).save(str(folder / "pics" / name / f"{j}.png"))
-    arguments = [*TINY, "--conditional", "1", "--init", "glorot", "--max_steps", "2", "--metrics_every", "0"]
-    for name in ("pics", "samples", "checkpoints", "cache"):
-        arguments += [f"--{name}_dir", str(folder / name)]
-    assert main.main(arguments) == 0
-    return arguments, folder
+    program = CalledProgram(folder / "a copy", folder / "pics")
+    program.train("--conditional", "1", "--max_steps", "2")
+    return program
+
+
+@pytest.fixture(autouse=True)
+def quick_sessions(monkeypatch):
+    """Sessions of main.generator as those of the program called in this process."""
+    monkeypatch.setattr(devices, "session_config", unoptimized(devices.session_config))
 
 
 def test_samples_are_those_of_the_program(run, tmp_path):
-    arguments, folder = run
-    picks = ["--isTrain", "0", "--picks", "role:5,person:5", "--sample_seed", "7", "--truncation", "0.5"]
-    assert main.main([*arguments, *picks, "--samples_dir", str(tmp_path)]) == 0
-    with main.generator(str(folder / "checkpoints")) as g:
+    picks = ("--picks", "role:5,person:5", "--sample_seed", "7", "--truncation", "0.5")
+    run.train("--isTrain", "0", *picks, "--samples_dir", str(tmp_path))
+    with main.generator(str(run.checkpoints)) as g:
         z = g.noise([5], seed=7, truncation=0.5, classes=["role", "person"])
         images = g.images(z, ["role", "person"])
     singles = [np.asarray(Image.open(str(tmp_path / name))) for name in sorted(contents(tmp_path)) if os.sep in name]
@@ -44,27 +48,25 @@ def test_samples_are_those_of_the_program(run, tmp_path):
 
 def test_generators_are_independent_of_each_other_and_of_calls(run, tmp_path):
     """Closed in any order, around a call of main.main(), which opens graphs and sessions of its own."""
-    arguments, folder = run
     before = tf.get_default_graph(), dict(os.environ)
-    first, second = main.generator(str(folder / "checkpoints")), main.generator(str(folder / "checkpoints"), 2)
+    first, second = main.generator(str(run.checkpoints)), main.generator(str(run.checkpoints), 2)
     a, b = first.__enter__(), second.__enter__()
     z, labels = a.noise(range(3)), [0, 1, 0]
     images = a.images(z, labels)
-    assert main.main([*arguments, "--isTrain", "0", "--num_samples", "1", "--samples_dir", str(tmp_path)]) == 0
+    run.train("--isTrain", "0", "--num_samples", "1", "--samples_dir", str(tmp_path))
     first.__exit__(None, None, None)
     assert np.array_equal(b.images(z, labels), images) and (b.step, b.classes) == (2, ("person", "role"))
     second.__exit__(None, None, None)
     assert (tf.get_default_graph(), dict(os.environ)) == before
 
 
-def test_mistakes(run, tmp_path):
-    _, folder = run
+def test_mistakes(run):
     with pytest.raises(UserError, match=r"^no checkpoint in checkpoints_dir = .*train first"), main.generator("none"):
         pass
     with pytest.raises(UserError, match=r"has no such step; it has 0, 2$"):
-        main.generator(str(folder / "checkpoints"), "7").__enter__()
+        main.generator(str(run.checkpoints), "7").__enter__()
     with pytest.raises(UserError, match="checkpoint = 'newest' is invalid; expected best, latest, or a step"):
-        main.generator(str(folder / "checkpoints"), "newest")
+        main.generator(str(run.checkpoints), "newest")
 
 
 def snippets(*path):
@@ -77,14 +79,13 @@ def snippets(*path):
 @pytest.mark.slow
 def test_the_code_of_the_docs(run):
     """In a new process, as a script; the folders of the docs are replaced, and all of it runs in one process."""
-    _, folder = run
     (readme,), (first, second) = snippets("README.md"), snippets("docs", "sampling.md")
     assert len(readme.splitlines()) <= 8
     # The network here has classes, which two of the three snippets are not for.
     codes = [code.replace("g.images(z)", "g.images(z, [0] * 3)") for code in (readme, first, second)]
     codes[0] = codes[0].replace("seed=7)", "seed=7), [0] * 16")
-    code = "\n".join(codes).replace('"runs/classes/checkpoints"', repr(str(folder / "checkpoints")))
-    code = code.replace('"checkpoints"', repr(str(folder / "checkpoints"))) + "\nprint(images.shape, images.dtype)\n"
+    code = "\n".join(codes).replace('"runs/classes/checkpoints"', repr(str(run.checkpoints)))
+    code = code.replace('"checkpoints"', repr(str(run.checkpoints))) + "\nprint(images.shape, images.dtype)\n"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().splitlines()[-1] == "(8, 16, 16, 3) uint8"

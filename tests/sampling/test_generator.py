@@ -24,7 +24,7 @@ def test_batches_are_ordered_and_padded(graph, count):
 
 def test_batch_size_decreases_with_image_size(graph):
     for size, batch in ((64, 64), (128, 16), (1024, 1)):
-        sampler = flat_sampler(size)
+        sampler = flat_sampler(size, channels=1)
         with tf.Session() as session:
             spy = Spy(session)
             next(Generator(spy, sampler).batches(latents.noise(0, 0, range(3), 5)))

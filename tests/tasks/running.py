@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from conftest import without_optimizations
 from PIL import Image
 from samplers import flat_sampler, selected
 
@@ -19,7 +20,7 @@ def drawn(run, classes=(), size=16, weights=b"weights"):
     folder = run.samples_dir
     from_run = selected(pathlib.Path(folder), classes, weights)
     before = set(os.listdir(folder))
-    with tf.Session() as session:
+    with tf.Session(config=without_optimizations(tf.ConfigProto())) as session:
         lines = list(find_task(run).run(CheckpointGenerator(session, flat_sampler(size), from_run), run))
     return lines, sorted(set(os.listdir(folder)) - before)
 

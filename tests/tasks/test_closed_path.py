@@ -18,7 +18,7 @@ def test_gaussian_round_trip():
 def test_path_keeps_the_variance_of_z():
     """On a straight line the variance halfway between two points would be halved."""
     z = latents.noise(1, latents.SAMPLES, range(400), 100)
-    frames = 8
+    frames = 4
     path, _ = walk.closed_path(z, np.zeros(400, int), 0, frames)
     path = path.reshape(400, frames, 100)
     assert np.abs(path).max() <= 1

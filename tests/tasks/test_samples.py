@@ -117,28 +117,27 @@ def test_files_with_equal_names_are_equal(graph, run, tmp_path, classes):
 
 
 def test_two_runs_share_samples_dir(graph, run, tmp_path):
-    run = run._replace(num_samples=70)
     with tf.Session() as session:
         for run_id in ("aaaaaaaa", "bbbbbbbb"):
             write(session, flat_sampler(), run, selected(tmp_path, weights=run_id.encode(), run_id=run_id))
-    assert len(list(tmp_path.glob("sample_00000012_seed3_run*_n70.png"))) == 2
+    assert len(list(tmp_path.glob("sample_00000012_seed3_run*_n9.png"))) == 2
 
 
 def test_files_of_other_weights_are_not_overwritten(graph, run, tmp_path):
     """A copy of the run that was continued apart has the same run id and step."""
-    run = run._replace(num_samples=70)
+    sampler = flat_sampler()
     with tf.Session() as session:
         for singles in (0, 1):
-            run, sampler = run._replace(single=singles), flat_sampler()
+            run = run._replace(single=singles)
             write(session, sampler, run, selected(tmp_path))
             write(session, sampler, run, selected(tmp_path))
-            with pytest.raises(UserError, match=r"_n70\.png already exists, and was not generated from these weights"):
+            with pytest.raises(UserError, match=r"_n9\.png already exists, and was not generated from these weights"):
                 write(session, sampler, run, selected(tmp_path, weights=b"others"))
-        (tmp_path / "sample_00000012_seed3_run012345_n70.png").unlink()
+        (tmp_path / "sample_00000012_seed3_run012345_n9.png").unlink()
         with pytest.raises(UserError, match=r"_00000\.png already exists"):
             write(session, sampler, run, selected(tmp_path, weights=b"others"))
-        (tmp_path / "sample_00000012_seed3_run012345_n70.png").write_text("mine")
-        with pytest.raises(UserError, match=r"_n70\.png already exists"):
+        (tmp_path / "sample_00000012_seed3_run012345_n9.png").write_text("mine")
+        with pytest.raises(UserError, match=r"_n9\.png already exists"):
             write(session, sampler, run, selected(tmp_path))
 
 

@@ -2,11 +2,8 @@
 
 import os
 import re
-import subprocess
-import sys
 
 import pytest
-from conftest import ROOT
 from running import drawn
 
 from utils.config import schema
@@ -64,11 +61,6 @@ def test_every_task_names_existing_settings(task):
     assert len(task.uses) == len(set(task.uses)) and task.setting not in task.uses
     used = {"checkpoint", *(name for each in TASKS for name in (each.setting, *each.uses))}
     assert {name for name, rule in schema.ALL.items() if rule.sampling} <= used
-
-
-def test_declarations_import_no_tensorflow():
-    code = "import sys, utils.tasks; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_memory_setting_of_each_task(run):
