@@ -61,7 +61,7 @@ def test_mistakes(run, tmp_path):
     _, folder = run
     with pytest.raises(UserError, match=r"^no checkpoint in checkpoints_dir = .*train first"), main.generator("none"):
         pass
-    with pytest.raises(UserError, match=r"has no such step; it has 0, 2$"):
+    with pytest.raises(UserError, match=r"lacks that step; it has 0, 2$"):
         main.generator(str(folder / "checkpoints"), "7").__enter__()
     with pytest.raises(UserError, match="checkpoint = 'newest' is invalid; expected best, latest, or a step"):
         main.generator(str(folder / "checkpoints"), "newest")

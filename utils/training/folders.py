@@ -1,4 +1,4 @@
-"""Checks that a run does not mix its files with the files of another run."""
+"""Checks that keep a run from mixing its files with those from another run."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from utils.tasks.timelapse import belongs_to_run
 from utils.training.report.page import REPORT
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
-# A kill may have left parts of the very first checkpoint; all other checkpoints belong to a run.
+# Step 0 does not count: a killed process may have left parts of its first checkpoint. Later ones belong to a run.
 _CHECKPOINTS = rf"dcgan-[1-9]\d*\.|logs$|({re.escape(HISTORY)}|{re.escape(REPORT)})$"
 
 
@@ -21,23 +21,23 @@ def check_no_foreign_files(run):
         left = _find(folder, pattern)
         if left:
             raise UserError(
-                f"{setting} = {folder} holds {left[-1]} of an earlier run, but there is no checkpoint in "
-                f"{run.checkpoints_dir} to resume from; move its files away, or set different --samples_dir and "
+                f"{setting} = {folder} contains {left[-1]} from an earlier run, but there is no checkpoint in "
+                f"{run.checkpoints_dir} to resume from; move its files elsewhere, or set different --samples_dir and "
                 "--checkpoints_dir"
             )
 
 
 def check_grids_owner(recorded, run):
-    """Raise UserError if a resumed run would write its grids among the grids of another run.
+    """Raise UserError if a resumed run would mix its grids with those from another run.
 
-    recorded: the Manifest to resume from; run: the run settings. Grids of version 0.8 or earlier have no owner.
+    recorded: the Manifest to resume from; run: the run settings. Grids from version 0.8 or earlier name no run.
     """
     folder, run_id = run.samples_dir, get_run_id(recorded)
     foreign = [name for name in _find(folder, _GRIDS) if not belongs_to_run(os.path.join(folder, name), run_id)]
     if foreign:
         raise UserError(
-            f"samples_dir = {folder} holds {foreign[-1]} of another run than the checkpoints in "
-            f"{run.checkpoints_dir}; set samples_dir to the folder of this run, or to an empty folder"
+            f"samples_dir = {folder} contains {foreign[-1]} from a different run than the checkpoints in "
+            f"{run.checkpoints_dir}; set samples_dir to this run's folder or to an empty one"
         )
 
 
