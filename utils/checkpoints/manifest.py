@@ -12,7 +12,7 @@ from utils.config.settings import Network
 from utils.errors import UserError
 
 # The format version, raised whenever older programs can no longer read the file correctly. 2 added state and checksum;
-# 3 network and loss settings, classes and the best checkpoint; 4 and 5 one network setting each.
+# 3 added network and loss settings, classes and the best checkpoint; 4 and 5 added one network setting each.
 FORMAT = 5
 _RULES = {"run": schema.RUN, "network": schema.NETWORK}
 
@@ -25,7 +25,7 @@ class Best(NamedTuple):
     """The best checkpoint of a run so far."""
 
     step: int
-    metric: str  # the column of history.csv by which it was chosen; lower is better
+    metric: str  # the history.csv column by which the checkpoint was chosen; lower is better
     comparison: str  # the metric's features, images and samples; only values with the same comparison are comparable
     value: float  # the metric's value at this checkpoint
     lowest: float  # the best value so far (the highest if higher is better); `value` may be worse by the tolerance
@@ -68,7 +68,7 @@ def _to_json(record):
 
 
 def _from_json(kind, data):
-    """Return a dict from the manifest as a `kind`: SavedState or Best. Missing keys get the defaults."""
+    """Convert a dict from the manifest to a SavedState or Best, as `kind` says; missing keys get their defaults."""
     keys = {_KEYS.get(name, name): name for name in kind._fields}
     return kind(**{keys[key]: value for key, value in data.items() if key in keys})
 

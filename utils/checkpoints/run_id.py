@@ -1,4 +1,4 @@
-"""The ID of a run, stored in its checkpoints and images, so that it survives moving their folders."""
+"""The ID of a run, stored in its checkpoints and images, so that moving their folders does not change it."""
 
 import hashlib
 import json

@@ -36,15 +36,15 @@ def newest_good(folder):
         except UserError as error:
             reasons[checkpoint] = error
         else:
-            # A training run in progress may have removed some meanwhile.
+            # A training run in progress may have removed some checkpoints in the meantime.
             damaged = [existing for existing in store.find(folder) if existing in reasons]
             for each in reversed(damaged):
                 warn(f"{reasons[each]}; going back to {checkpoint.path}")
             return Selected(checkpoint, manifest, "the latest", tuple(each.step for each in damaged))
-    if store.find(folder) != checkpoints:  # a training run in progress has saved some and removed others meanwhile
+    if store.find(folder) != checkpoints:  # a training run in progress has changed them
         return newest_good(folder)
     if not any(os.path.exists(checkpoint.json) for checkpoint in checkpoints) and len(checkpoints) <= 1:
-        return None  # the very first save was killed: nothing is lost
+        return None  # only the first save was interrupted: nothing is lost
     listed = ", ".join(map(str, list(reasons.values())[:3]))
     raise UserError(
         f"none of the {len(reasons)} checkpoints in checkpoints_dir = {folder} is good: {listed}; restore one from a "

@@ -45,7 +45,7 @@ class RetentionPolicy(NamedTuple):
     newest: int  # how many of the newest checkpoints are kept
     every: int = 0  # checkpoints whose step is a multiple of this are kept; 0: none
     best: Tuple[int, ...] = ()  # steps of the best checkpoints
-    damaged: Tuple[int, ...] = ()  # steps of damaged checkpoints, which are removed
+    damaged: Tuple[int, ...] = ()  # steps of damaged checkpoints to be removed
 
 
 def checkpoint_at(folder, step):
@@ -104,7 +104,7 @@ def save(session, saver, checkpoint, manifest_text, keep):
     the older checkpoints are then untouched.
     """
     temporary = os.path.join(checkpoint.folder, _SAVING)
-    shutil.rmtree(temporary, ignore_errors=True)  # left by a killed save
+    shutil.rmtree(temporary, ignore_errors=True)  # left over from an interrupted save
     os.makedirs(temporary)
     path = os.path.join(temporary, os.path.basename(checkpoint.path))
     try:
@@ -130,7 +130,7 @@ def save(session, saver, checkpoint, manifest_text, keep):
 
 def _publish(temporary, checkpoint):
     """Move a checkpoint's files into place, the JSON file last: it marks the checkpoint as complete."""
-    with contextlib.suppress(FileNotFoundError):  # it exists if a damaged or undone checkpoint is replaced
+    with contextlib.suppress(FileNotFoundError):  # exists if a damaged or rolled-back checkpoint is replaced
         os.remove(checkpoint.json)
     for name in sorted(os.listdir(temporary)):  # .data-*, .index, .json
         os.replace(os.path.join(temporary, name), os.path.join(checkpoint.folder, name))
@@ -146,7 +146,7 @@ def rewrite_manifest(checkpoint, manifest_text):
 def _prune(checkpoint, keep):
     """Remove older checkpoints that are not to be kept, and files left behind by an interrupted removal.
 
-    Later checkpoints stay; they are damaged or were undone by a rollback.
+    Later checkpoints are kept; they are damaged or were undone by a rollback.
     """
     damaged = {step for step in keep.damaged if step < checkpoint.step}
     good = [each.step for each in find(checkpoint.folder) if each.step <= checkpoint.step and each.step not in damaged]

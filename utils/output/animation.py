@@ -15,7 +15,7 @@ from utils.output.images import grid
 
 MP4_HINT = "To write an MP4 video as well: pip install imageio-ffmpeg"
 _STRIP = 12  # images in a strip
-_BAND = 12  # pixels: height of a line of text above or below an image
+_BAND = 12  # height in pixels of a line of text above or below an image
 
 
 def write_films(path, frames, milliseconds, max_bytes=math.inf):
@@ -29,7 +29,7 @@ def write_films(path, frames, milliseconds, max_bytes=math.inf):
     paths = {format: path(f".{format.lower()}") for format in ("GIF", "WEBP") if format in Image.SAVE_ALL}
     for format, name in paths.items():
         images = [_rgb(frame) for frame in frames]
-        if format == "GIF":  # finding its palette of 256 colors is most of the work
+        if format == "GIF":  # computing its palette of 256 colors takes the most time
             images = [image.convert("P", palette=Image.ADAPTIVE) for image in images]
         data = _encode(images, format, *milliseconds)
         while len(data) > max_bytes and len(images) > 2:

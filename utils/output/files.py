@@ -63,7 +63,7 @@ def make_writable(setting, folder):
 
 
 def check_plain(setting, folder):
-    """Raise UserError if there is no path by which TensorFlow can use the folder that a setting names."""
+    """Raise UserError if TensorFlow has no usable path to the folder that a setting names."""
     try:
         with plain_folder(folder):
             pass
@@ -76,7 +76,7 @@ def check_plain(setting, folder):
 
 @contextlib.contextmanager
 def plain_folder(folder):
-    """Yield a path to `folder`, which is absolute, that TensorFlow takes literally; it is valid inside the context.
+    """Yield a path to the absolute path `folder` that TensorFlow takes literally; it is valid inside the context.
 
     TensorFlow treats some paths as patterns, in which [ ] * ? \\ are special, and accepts only valid UTF-8. If `folder`
     contains unusual characters, yield its path relative to the working directory, or a temporary link to it. Raise
@@ -98,7 +98,7 @@ def plain_folder(folder):
 
 
 def fsync_file(path):
-    """Wait until the contents of a file are on the disk; raise OSError if that fails."""
+    """Wait until the contents of a file are on disk; raise OSError if that fails."""
     with open(path, "r+b") as file:  # Windows rejects (EBADF) a file that is open only for reading
         try:
             os.fsync(file.fileno())
@@ -114,7 +114,7 @@ def fsync_folder(path):
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    except PermissionError:  # Windows opens no folders; on other systems it may be writable but not readable
+    except PermissionError:  # Windows cannot open folders; elsewhere, the folder may be writable but not readable
         return
     try:
         os.fsync(descriptor)

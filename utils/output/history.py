@@ -37,7 +37,7 @@ _NUMBERS = itertools.count()  # for numbering the event files of this process
 def _errors_as_os_errors():
     try:
         yield
-    except Exception as error:  # OSError, OpError, RuntimeError or IndexError, depending on failure and version
+    except Exception as error:  # OSError, OpError, RuntimeError or IndexError, depending on the failure and version
         raise OSError(f"TensorBoard's events: {reason_of(error)}")
 
 
@@ -107,8 +107,8 @@ class History:
 def rows_up_to(folder, step, most):
     """Return rows of history.csv up to a step, each as a dict {column: float}.
 
-    The rows are at most `most` evenly spaced ones, plus at most `most` rows with metrics. Only these are parsed, so
-    that reading a long file is fast.
+    These are at most `most` evenly spaced rows, plus at most `most` rows with metrics. All others are skipped without
+    parsing, so that reading a long file is fast.
     """
     header, lines = _read(os.path.join(folder, HISTORY), step, STEP_COLUMNS)
     measured = [i for i, line in enumerate(lines) if line.rstrip(",").count(",") >= len(STEP_COLUMNS)]

@@ -77,6 +77,6 @@ def read_metadata(path):
     try:
         with PngImagePlugin.PngImageFile(path) as image:  # Image.open rejects very large images
             metadata = json.loads(image.info.get(_KEYWORD, "{}"))
-    except (OSError, ValueError, SyntaxError, TypeError):  # SyntaxError: Pillow's, for a broken PNG
+    except (OSError, ValueError, SyntaxError, TypeError):  # Pillow raises SyntaxError for a broken PNG
         return {}
     return metadata if isinstance(metadata, dict) else {}

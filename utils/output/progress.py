@@ -15,13 +15,13 @@ class Progress:
     """Shows each step of a RunState."""
 
     def __init__(self, state, log_every, shown=True):
-        """log_every: steps between two plain lines. shown: whether anything is shown."""
+        """log_every: number of steps between plain lines. shown: whether to print anything."""
         self._total, self._log_every, self._shown = state.total, log_every, shown
         self._bar = tqdm(disable=True)
         self._measured_at = state.measured_at  # the step of the last measurement that was printed
 
     def start(self, state):
-        """Show the bar, if the output can show one."""
+        """Show the bar if the output supports it."""
         if self._shown and can_show_bar():
             form = "{percentage:3.0f}%|{bar}| {remaining}{postfix}"  # the bar fills the remaining columns
             options = {"total": self._total, "initial": state.step, "bar_format": form, "dynamic_ncols": True}

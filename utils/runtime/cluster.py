@@ -27,7 +27,7 @@ class Workers:
     """
 
     def __init__(self, task, timeout, devices=None):
-        """task: a tf_config.Task, or None for a single process. timeout: seconds to wait for another worker.
+        """task: a tf_config.Task, or None for a single process. timeout: the seconds to wait for another worker.
 
         devices: the names of the devices to use if there is no task; None: all GPUs. With a task, all GPUs are used.
         """
@@ -114,7 +114,7 @@ class Workers:
         return self._session.run(self._numbers, {self._own_number: number}).tolist()
 
     def all_reduce_max(self, number):
-        """Return the largest of the integers that all workers pass."""
+        """Return the largest of the integers that the workers pass."""
         return max(self.gather(number))
 
     def barrier(self):
@@ -148,7 +148,7 @@ class Workers:
 
     def _describe_failure(self, error):
         """Return a description of the worker failure that caused this error, or None."""
-        time.sleep(0 if self._peers.lost else 1)  # a worker that was just killed may still be reachable
+        time.sleep(0 if self._peers.lost else 1)  # a worker that was just killed may be reachable for a moment
         lost = self._peers.unreachable() or self._peers.lost
         if lost:
             return f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} ended"

@@ -3,8 +3,8 @@
 TensorFlow's own graph rewriters lower the precision. Weights, batch-norm statistics, losses and optimizers stay
 float32. float16 has so few exponent bits that small gradients would underflow to 0, so the loss is scaled up and the
 gradients are scaled down again (Micikevicius et al. 2018, arXiv 1710.03740). The scale is a constant, so that
-checkpoints do not depend on the precision.
-bfloat16 has the exponent bits of float32 (Kalamkar et al. 2019, arXiv 1905.12322).
+checkpoints do not depend on the precision. bfloat16 has the same number of exponent bits as float32 (Kalamkar et al.
+2019, arXiv 1905.12322).
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Locks between processes; a lock is released when the process that holds it ends, even by kill -9.
 
-They are the operating system's locks on open files. If the file system does not support locks, work continues without
+The operating system's locks on open files are used. If the file system does not support locks, work continues without
 them after a warning.
 """
 
@@ -48,7 +48,7 @@ def locked(path, on_wait):
 
 
 class WriterLock:
-    """The exclusive right of a training run to write to a checkpoint folder, held until `close` or the process's end.
+    """A training run's exclusive right to write to a checkpoint folder, held until `close` or the end of its process.
 
     The locked file is training.lock; training.lock.txt names its holder for the error message in another run.
     """
@@ -60,7 +60,7 @@ class WriterLock:
         self.hold()
 
     def hold(self):
-        """Check that the lock is held; take it again if its folder was replaced. Raise UserError if it is taken."""
+        """Check that the lock is held; retake it if its folder was replaced. Raise UserError if another run has it."""
         with contextlib.suppress(FileNotFoundError):
             if self._file and os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
                 return
@@ -76,7 +76,7 @@ class WriterLock:
                 "wait until it ends, or start a separate run with different --checkpoints_dir and --samples_dir"
             )
         with contextlib.suppress(OSError), open(self._path + ".txt", "w", encoding="utf-8") as file:
-            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")  # only for the message above
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")  # used only in the message above
 
     def close(self):
         """Release the lock."""

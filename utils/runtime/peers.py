@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 
 from utils.errors import RunError, UserError, reason_of
 
-_WATCH_SECONDS = 3  # between two checks of the other workers
+_WATCH_SECONDS = 3  # interval between checks of the other workers
 
 
 def start_server(task, config):
@@ -42,7 +42,7 @@ class Peers:
             missing = self.unreachable()
 
     def unreachable(self, workers=None):
-        """Return the names of the other workers whose ports accept no connection; workers: indices, None: all."""
+        """Return the names of the other workers whose ports refuse connections; workers: indices, or None for all."""
         workers = range(len(self._task.jobs)) if workers is None else workers
         return [self._task.name(i) for i in workers if i != self._task.index and not self._is_reachable(i)]
 
@@ -51,7 +51,7 @@ class Peers:
         address = self._resolved.get(index, (host.strip("[]"), int(port)))
         try:
             with socket.create_connection(address, timeout=5) as connection:
-                self._resolved[index] = connection.getpeername()[:2]  # no name server is asked again
+                self._resolved[index] = connection.getpeername()[:2]  # avoids repeated name lookups
         except (OSError, UnicodeError):  # UnicodeError: not a valid host name
             return False
         return True

@@ -26,7 +26,7 @@ def restore_process_state():
         for name in set(os.environ) - set(environment):
             del os.environ[name]
         os.environ.update(environment)
-        if handler is not None:  # None: Python did not set it, and cannot set it again
+        if handler is not None:  # None: not set by Python, which cannot restore it
             signal.signal(signal.SIGHUP, handler)
         if tf:
             tf.logging.set_verbosity(level)

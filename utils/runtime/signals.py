@@ -47,7 +47,7 @@ class StopSignals:
 
     @contextlib.contextmanager
     def _watcher(self):
-        """Receive signals in a thread inside this context."""
+        """Receive signals in a separate thread inside this context."""
         reader, writer = socket.socketpair()
         with reader, writer:
             writer.setblocking(False)

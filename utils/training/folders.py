@@ -10,7 +10,7 @@ from utils.tasks.timelapse import belongs_to_run
 from utils.training.report.page import REPORT
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
-# Step 0 does not count: a killed process may have left parts of its first checkpoint. Later ones belong to a run.
+# Files of step 0 do not count: a run killed during its first save leaves them. Later checkpoints belong to a run.
 _CHECKPOINTS = rf"dcgan-[1-9]\d*\.|logs$|({re.escape(HISTORY)}|{re.escape(REPORT)})$"
 
 
@@ -30,7 +30,7 @@ def check_no_foreign_files(run):
 def check_grids_owner(recorded, run):
     """Raise UserError if a resumed run would mix its grids with those from another run.
 
-    recorded: the Manifest to resume from; run: the run settings. Grids from version 0.8 or earlier name no run.
+    recorded: the Manifest to resume from; run: the run settings. Grids from version 0.8 or earlier have no run ID.
     """
     folder, run_id = run.samples_dir, get_run_id(recorded)
     foreign = [name for name in _find(folder, _GRIDS) if not belongs_to_run(os.path.join(folder, name), run_id)]

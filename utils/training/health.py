@@ -15,11 +15,11 @@ from utils.output.terminal import print_above_bar, recorded_warnings
 MAX_ROLLBACKS = 3  # per run, counted over all restarts
 WINDOW = 250  # steps over which the advantage of D is averaged
 WON_FROM = 0.9  # average advantage at which D has won
-OVER_BELOW = 0.8  # average advantage below which D is no longer winning
+OVER_BELOW = 0.8  # average advantage below which D has no longer won
 COLLAPSE_FROM = 1000  # first step at which collapse is reported; earlier, all samples are similar blurs
-STALE = 10  # measurements without an improvement
-LESS_DIVERSE = 0.8  # fraction of the highest diversity so far
-MISSING = 0.1  # fraction of a class's frequency among real images
+STALE = 10  # measurements without an improvement before a warning
+LESS_DIVERSE = 0.8  # fraction of the highest diversity so far that causes a warning
+MISSING = 0.1  # a class is missing below this fraction of its frequency among real images
 COPIED = 0.25  # fraction of samples that nearly copy a training image
 
 _CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
@@ -38,7 +38,7 @@ class Health:
         self._diversity = 0.0  # the highest value of the metric `distinct`, at most 1
 
     def is_finite(self, state, due):
-        """Return whether the losses are finite; if an action in Due depends on weights, also check them and the EMA."""
+        """Return whether the losses and, if an action in Due depends on them, all weights and the EMA are finite."""
         if not math.isfinite(state.row["d_loss"] + state.row["g_loss"]):
             return False
         checks = [self._graph.is_finite] if due.row or due.save or due.measure else []
@@ -79,7 +79,7 @@ class Health:
         run = self._run
         if run.loss == "non_saturating":
             return row["d_real"] / (1.0 - run.label_smoothing) - row["d_fake"]
-        if run.loss == "wasserstein":  # its logits are unbounded: no value means that D has won
+        if run.loss == "wasserstein":  # logits are unbounded: no value means that D has won
             return 0.0
         return float(row["d_loss"] < 0.01)  # D meets both margins (hinge) or both labels (least squares)
 
@@ -141,7 +141,7 @@ class Health:
         )
 
     def _warn(self, step, name, problem, in_a_row=1):
-        """Print a problem when it has been found `in_a_row` times in a row; '' means that it is over."""
+        """Print a problem when it is found for the `in_a_row`-th time in a row; '' means that it is over."""
         self._found[name] = self._found[name] + 1 if problem else 0
         if self._found[name] == in_a_row and self._is_chief:
             print_above_bar(problem)

@@ -71,7 +71,7 @@ class Outputs:
         Return whether a checkpoint at this step exists.
         """
         if state.step != self.saved_step:
-            self._generator.refresh(state.step)  # on all workers, so that their EMAs stay equal
+            self._generator.refresh(state.step)  # called on all workers, so that their EMAs stay equal
             if self._save(state):
                 self.saved_step, self._saved = state.step, state.saved
             else:  # an unsaved step cannot be the best
@@ -107,7 +107,7 @@ class Outputs:
 
     @_writes("the grid of real images")
     def write_reals(self, state, reals):
-        """Write samples/reals.png: images as the networks see them; reals: [N, H, W, C] float32 in [-1, 1].
+        """Write samples/reals.png: real images before augmentation; reals: [N, H, W, C] float32 in [-1, 1].
 
         With classes, also write samples/classes.csv: the position of each class in the sample grids.
         """
@@ -136,7 +136,7 @@ class Outputs:
         self._open_history().write_row(state.row)
 
     def _open_history(self):
-        # The first call comes after the first checkpoint: logs without a checkpoint would belong to no run.
+        # Not before the first checkpoint: logs without a checkpoint would belong to no run.
         if self._history is None:
             metrics = [metric.name for metric in registry.METRICS]
             self._history = history.History(self._run.checkpoints_dir, self._first_step, metrics)

@@ -44,7 +44,7 @@ class Quality:
         try:
             self._generator.refresh(state.step)
             measured = self._measurer(self._generator)
-        except Exception as error:  # a metric may raise anything
+        except Exception as error:  # a metric may raise any exception
             reason = reason_of(error)
             warn(f"the quality at step {state.step} cannot be measured ({reason}); training continues", fresh_line=True)
             state.measured = ""

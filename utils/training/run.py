@@ -105,15 +105,15 @@ class Run:
         return np.concatenate([self.session.run(images) for _ in range(rounds)])[:count]
 
     def _restart_batches(self, pictures_seen):
-        """Continue the stream of batches after this number of images."""
+        """Restart the stream of batches after this number of images."""
         self.session.run(self._parts.batches.initializer, {self._parts.batches.start: pictures_seen})
 
     def roll_back(self, lost=False):
         """Return to the newest good checkpoint, with different noise and half the learning rate.
 
-        lost: whether the reason is that D has won. Otherwise the run has diverged: raise RunError if on_nan forbids
-        rollbacks, or after MAX_ROLLBACKS. The noise and learning rate depend on the number of rollbacks, which
-        checkpoints record.
+        lost: roll back because D has won, not because the run has diverged. After a divergence, raise RunError if
+        on_nan forbids rollbacks or MAX_ROLLBACKS are used up. The noise and the learning rates depend on the number of
+        rollbacks, which checkpoints record.
         """
         state, saved = self.state, self.state.saved
         problem = f"step {state.step}: " + ("D has won" if lost else "losses or weights are NaN or infinite")

@@ -1,6 +1,6 @@
 """The starting point of a run: a checkpoint, the weights of another run, or random weights.
 
-A StartingPoint holds the lock on the run's folders, sets the initial values of all variables and, on a rollback,
+A StartingPoint holds the lock on checkpoints_dir, sets the initial values of all variables and, on a rollback,
 restores the newest good checkpoint. Workers other than the chief start from random weights; the chief then broadcasts
 its values.
 """
@@ -25,7 +25,7 @@ from utils.training import folders, transfer
 
 @contextlib.contextmanager
 def open_starting_point(settings, is_chief):
-    """Check a run's settings and folders, and lock the folders; yield the starting point with the lock held.
+    """Check a run's settings and folders, and lock checkpoints_dir; yield the starting point with the lock held.
 
     Raise UserError if this machine does not support a setting, or if a folder is wrong, in use, or contains files from
     another run; those files are not changed. Inside this context, closing the terminal does not end the process, and
@@ -73,7 +73,7 @@ def _resume(settings, lock, newest):
 
 
 def _keep_defaults(recorded, settings):
-    """Return the settings with the defaults that a run began with, and print which. See manifest.keep_defaults."""
+    """Return the settings with the defaults that a run began with, and print them. See manifest.keep_defaults."""
     settings, kept = manifest.keep_defaults(recorded, settings)
     if kept:
         line = "These defaults have changed since that run began; keeping its values"

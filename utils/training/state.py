@@ -27,9 +27,9 @@ class RunState:
     """The progress of a run. The loop owns it and passes it to every object it calls."""
 
     def __init__(self, step, pictures_seen, total, saved, pace):
-        """step, pictures_seen: finished so far. total: the last step. saved: a manifest.SavedState. pace: a Pace."""
+        """step, pictures_seen: the numbers so far. total: the last step. saved: a manifest.SavedState. pace: a Pace."""
         self.step, self.pictures_seen, self.total = step, pictures_seen, total
-        self.wait_seconds = 0.0  # time that this process has waited for images
+        self.wait_seconds = 0.0  # total time that this process has waited for images
         self.row = {}  # the values at the last step, keyed by the columns of history.csv
         self.measured, self.measured_at = "", step  # the last measurement as text, "" if it failed; its step
         self.saved, self._pace = saved, pace  # saved: `state` in the next checkpoint's manifest

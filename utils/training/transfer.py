@@ -43,7 +43,7 @@ def plan(shapes, stored, classes, their_classes):
         unfit.add("D logit")
     layers = dict.fromkeys(map(_layer, shapes))
     if len(classes) == len(their_classes) and not set(classes) & set(their_classes):
-        rows = [(i, i) for i in range(len(classes))]  # all classes were renamed: their order counts
+        rows = [(i, i) for i in range(len(classes))]  # all classes were renamed: match them by order
     else:
         rows = [(i, their_classes.index(name)) for i, name in enumerate(classes) if name in their_classes]
     possible = [name for name in shapes if _layer(name) not in unfit]

@@ -15,7 +15,7 @@ class Chart(NamedTuple):
     title: str
     note: str
     lines: Dict[str, str]  # {label: column}
-    range: Optional[Tuple[float, float]] = None  # limits of the vertical axis; None: from the values
+    range: Optional[Tuple[float, float]] = None  # limits of the vertical axis; None: derived from the values
     better: str = ""  # registry.LOWER or registry.HIGHER for a metric; "": neither
 
 
@@ -43,7 +43,7 @@ _PROGRESS = (
 
 
 def charts(checkpoints_dir, step):
-    """Return the charts of history.csv up to a step as JSON-serializable dicts with the fields of Chart and three more.
+    """Return the charts of history.csv up to a step as JSON-serializable dicts with the fields of Chart and these:
 
     steps: a list; lines: a list of {label, values}, None for missing values; best: a metric's {step, value}, or None.
     """

@@ -35,7 +35,7 @@ _PARAGRAPH = '<p class="muted">{{text}}</p>'
 
 
 def write_report(state, settings, dataset):
-    """Write checkpoints_dir/report.html at the state's step; raise OSError if that fails."""
+    """Write checkpoints_dir/report.html for the state's step; raise OSError if that fails."""
     run, best, run_id, classes = settings.run, state.saved.best, state.saved.run_id, state.saved.classes
     folder = os.path.join(*run.checkpoints_dir.split(os.sep)[-2:])
     listed = textwrap.shorten(", ".join(classes), 200, placeholder=" ...")
