@@ -306,7 +306,7 @@ def test_a_failed_removal_is_a_warning(saved, tmp_path, capsys):
     (tmp_path / "dcgan-5.json").unlink()
     (tmp_path / "dcgan-5.json").mkdir()
     save(6, keep=1)
-    assert "the checkpoint of step 6 is saved, but older ones cannot be removed" in capsys.readouterr().err
+    assert "the checkpoint at step 6 is saved, but older ones cannot be removed" in capsys.readouterr().err
     assert restore() == 6
 
 

@@ -146,6 +146,6 @@ def test_a_folder_that_cannot_be_synced_is_a_warning(tmp_path, monkeypatch, caps
     for _ in range(2):  # only the first one prints it
         files.fsync_folder(str(tmp_path))
     assert capsys.readouterr().err == (
-        f"main.py: {tmp_path} is on a file system without a sync of folders ({os.strerror(number)}); a power failure "
-        "may cost the newest checkpoint\n"
+        f"main.py: the file system of {tmp_path} does not support syncing folders ({os.strerror(number)}); a power "
+        "failure may cost the newest checkpoint\n"
     )

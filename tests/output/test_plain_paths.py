@@ -41,9 +41,9 @@ def test_without_links_such_a_path_is_refused_in_one_line(tmp_path, monkeypatch)
     files.check_plain("checkpoints_dir", "/what?")
     monkeypatch.setattr(os, "symlink", symlink)
     files.check_plain("checkpoints_dir", "/plain")
-    with pytest.raises(UserError, match=r"checkpoints_dir = /what\?: .* a link to it cannot be made \(a privilege"):
+    with pytest.raises(UserError, match=r"checkpoints_dir = /what\?: .* a link to it cannot be created \(a privilege"):
         files.check_plain("checkpoints_dir", "/what?")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a*"))
     os.makedirs(tempfile.tempdir)
-    with pytest.raises(UserError, match=r"the folder of temporary files, .*, also has such a path"):
+    with pytest.raises(UserError, match=r"the path of the temporary folder, .*, has such characters as well"):
         files.check_plain("checkpoints_dir", "/what?")

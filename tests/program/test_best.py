@@ -122,7 +122,7 @@ def test_which_checkpoint(trained):
     assert "Sampling from step 12 (the latest)" in output
     output = trained.train("--isTrain", "0", "--checkpoint", "12", "--num_samples", "3")
     assert "Sampling from step 12 (as requested)" in output
-    assert "has no such step; it has 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
+    assert "lacks that step; it has 8, 12" in trained.refuse("--isTrain", "0", "--checkpoint", "7")
     assert "expected best, latest, or a step" in trained.refuse("--isTrain", "0", "--checkpoint", "last")
 
 
@@ -177,7 +177,7 @@ def test_a_run_from_the_weights_of_another(trained, frozen, called):
     line = called.refuse(*source, "--activation", "elu", "--filters", "6")
     assert "has a different network: activation is leaky_relu in init_from and elu in this run; set" in line
     assert "no checkpoint in init_from = " in called.refuse("--init_from", str(called.folder / "pics"))
-    assert "New run, from the weights of step 8 (the best by scripted, 7; the latest is step 12)" in frozen
+    assert "New run, from the weights at step 8 (the best by scripted, 7; the latest is step 12)" in frozen
     theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "frozen" / "c", 0)
     for name in ("generator/8x8/conv/kernel", "generator/4x4/batch_norm/moving_mean", "discriminator/8x8/conv/kernel"):
         assert np.array_equal(theirs[name], ours[name])
@@ -210,7 +210,7 @@ def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
     done = trained.train(*OPTIONS, *new_run, "--keep_checkpoints", "2")
     assert (
         "Copied: G 4x4, G 8x8, G 16x16, D 8x8, D logit. "
-        "Initialized, since missing or of a different shape: G output, D 16x16, class teal.\n" in done
+        "Initialized (missing or different shape): G output, D 16x16, class teal.\n" in done
     )
     theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "gray" / "c", 0)
     for name in ("generator/8x8/batch_norm/gamma", "discriminator/logit/classes/kernel"):
@@ -282,6 +282,6 @@ def test_a_best_that_cannot_be_saved_is_not_the_best(trained, monkeypatch):
     script_metric(monkeypatch, [1.0, 9.0])
     there = ["--checkpoints_dir", "full", "--samples_dir", "full samples"]
     done = trained.run(*OPTIONS, *there, "--max_steps", "20")
-    assert done.returncode == 0 and "the checkpoint of step 16 cannot be written (no room)" in done.stderr
+    assert done.returncode == 0 and "the checkpoint at step 16 cannot be written (no room)" in done.stderr
     assert json.loads((copy / "dcgan-20.json").read_text())["state"]["best"]["step"] == 8
     assert (copy / "dcgan-8.json").exists()

@@ -54,7 +54,7 @@ def test_a_full_disk_while_training(program):
         limit(resource.RLIM_INFINITY)
         wait_for(process, lambda: steps_of(program.checkpoints)[-1] > saved)
         limit(100)
-        while "the checkpoint of step" not in lines[-1] or len(lines) <= 8:
+        while "the checkpoint at step" not in lines[-1] or len(lines) <= 8:
             lines.append(process.stderr.readline())
         process.send_signal(signal.SIGTERM)
         _, error = process.communicate(timeout=120)
@@ -62,7 +62,7 @@ def test_a_full_disk_while_training(program):
         process.kill()
     error = "".join(lines) + error
     assert "Traceback" not in error
-    for what in ("the checkpoint of step", "the grid of step", "the log of step"):
+    for what in ("the checkpoint at step", "the grid at step", "the log at step"):
         assert "main.py: %s" % what in error
     assert "File too large" in error and "Graph execution error" not in error
     consequences = ("; training continues", "; earlier checkpoints are intact")
@@ -88,7 +88,7 @@ def test_a_samples_folder_that_vanishes_is_a_warning(program):
     finally:
         process.kill()
     assert process.returncode == 0 and (program.checkpoints / "dcgan-60.json").exists()
-    assert "the grid of step 60 cannot be written" in error and "Traceback" not in error
+    assert "the grid at step 60 cannot be written" in error and "Traceback" not in error
 
 
 def test_a_checkpoints_folder_that_vanishes_takes_the_lock_with_it(program):
@@ -113,4 +113,4 @@ def test_a_first_save_that_fails_is_an_error_and_nothing_is_trained(called):
     (called.checkpoints / ".saving").write_text("a file where a folder is to be")
     done = called.run("--max_steps", "3")
     assert done.returncode == 1 and "Traceback" not in done.stderr and "training continues" not in done.stderr
-    assert "main.py: the checkpoint of step 0 cannot be written (" in done.stderr
+    assert "main.py: the checkpoint at step 0 cannot be written (" in done.stderr

@@ -63,7 +63,7 @@ def test_generators_are_independent_of_each_other_and_of_calls(run, tmp_path):
 def test_mistakes(run):
     with pytest.raises(UserError, match=r"^no checkpoint in checkpoints_dir = .*train first"), main.generator("none"):
         pass
-    with pytest.raises(UserError, match=r"has no such step; it has 0, 2$"):
+    with pytest.raises(UserError, match=r"lacks that step; it has 0, 2$"):
         main.generator(str(run.checkpoints), "7").__enter__()
     with pytest.raises(UserError, match="checkpoint = 'newest' is invalid; expected best, latest, or a step"):
         main.generator(str(run.checkpoints), "newest")

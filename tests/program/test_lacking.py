@@ -28,14 +28,14 @@ def lacking(program, tmp_path):
 def warnings_of(done):
     """Check that a call succeeded; return the feature that each line on standard error names as missing."""
     assert done.returncode == 0, done.stdout + done.stderr
-    return [line.split(" is on a file system without ")[1].split(" (")[0] for line in done.stderr.splitlines()]
+    return [line.split(" does not support ")[1].split(" (")[0] for line in done.stderr.splitlines()]
 
 
 def test_training_resuming_and_sampling(program, lacking):
     options = ["--checkpoint_every", "1", "--keep_checkpoints", "2", "--sample_every", "0"]
     calls = [["--max_steps", "3", *options], ["--max_steps", "6", *options], ["--isTrain", "0", "--num_samples", "2"]]
     trained, resumed, sampled = program.run_in_turn(*calls, env=lacking)
-    assert sorted(warnings_of(trained)) == ["a sync of folders", "locks"]
+    assert sorted(warnings_of(trained)) == ["syncing folders", "locks"]
     assert warnings_of(resumed) == warnings_of(sampled) == []  # a process warns once
     assert "Finished at step 3" in trained.stdout and "Finished at step 6" in resumed.stdout
     assert steps_of(program.checkpoints) == [5, 6] and "Sampling from step 6" in sampled.stdout

@@ -70,7 +70,7 @@ def test_training_goes_on_without_a_network_that_is_damaged(called, tmp_path, mo
     done = called.run(*MEASURED, "--metrics_network", "auto", "--max_steps", "4")
     (line,) = done.stderr.strip().split("\n")
     assert done.returncode == 0 and line.startswith(f"main.py: {path} is damaged, or another file: SHA-256 ")
-    assert line.endswith("; the run is measured by patch_distance")
+    assert line.endswith("; measuring patch_distance instead")
     assert "Finished at step 4 (patch_distance " in done.stdout
     line = called.refuse(*MEASURED, "--max_steps", "8", "--metrics_network", "auto", "--best_metric", "kernel_distance")
     assert "best_metric = 'kernel_distance' needs metrics_network = 'efficientnet', but 'patches' is used" in line
@@ -89,12 +89,10 @@ def test_a_stale_run_ends_saved(called, monkeypatch):
     script_metric(monkeypatch, [9.0, 9.0, 9.0, 5.0, 9.0, 9.0, 9.0])
     stale = [*MEASURED, "--checkpoint_every", "10", "--stop_when_stale", "2"]
     output = called.train(*stale, "--max_steps", "40")
-    end = (
-        "No improvement in 2 measurements: scripted was best at step 4, 9. stop_when_stale ends the run here; raise it"
-    )
+    end = "No improvement in 2 measurements: the best scripted was 9, at step 4. stop_when_stale ends the run here"
     assert end in output and "Finished at step 12 (scripted 9)." in output
     assert (called.samples / "train_00000012.png").exists() and steps_of(called.checkpoints)[-1] == 12
     output = called.train(*stale, "--max_steps", "40")  # it stays ended
     assert end in output and "step 16" not in output and steps_of(called.checkpoints)[-1] == 12
     output = called.train(*stale, "--max_steps", "40", "--stop_when_stale", "3")  # 5 is an improvement, at step 16
-    assert "scripted was best at step 16, 5." in output and "Finished at step 28 (scripted 9)." in output
+    assert "the best scripted was 5, at step 16." in output and "Finished at step 28 (scripted 9)." in output

@@ -32,7 +32,7 @@ def check(program, sampled, evaluated, tuned):
     """Check the output of three runs, and the files of these runs and of a training to step 4."""
     assert len(os.listdir(str(program.checkpoints / "logs"))) == 2
     assert "Sampling from step 4" in sampled and len(list(program.samples.glob("sample_*_n2/*.png"))) == 2
-    assert "2 samples" in evaluated and "New run, from the weights of step 4" in tuned
+    assert "2 samples" in evaluated and "New run, from the weights at step 4" in tuned
     assert steps_of(program.folder / "--help") == [0, 1]
 
 

@@ -84,7 +84,7 @@ def test_epochs_decide_and_can_be_raised(called):
     output = called.train("--epochs", "2", "--k", "2", "--sample_every", "0", "--checkpoint_every", "0")
     assert "Finished at step 3" in output
     assert sorted(contents(called.samples)) == ["reals.png", "train_00000000.png", "train_00000003.png"]
-    finished = "This run is finished: step 3, epochs = 2 of 12 images are 24, and it has seen 24. Increase epochs to"
+    finished = "This run is finished: step 3, 24 images seen, and epochs = 2 of 12 images require 24. Increase epochs"
     assert finished in called.train("--epochs", "2", "--k", "2")
     output = called.train("--epochs", "4", "--k", "2", "--batch_size", "6")
     assert "batch_size changed from 4 to 6" in output and "Finished at step 5" in output

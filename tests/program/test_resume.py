@@ -116,7 +116,7 @@ def test_two_runs_are_not_mixed_and_a_run_can_be_moved(trained):
     copy_until(trained, "trained", "1", 2)
     trained.train("--max_steps", "2", *folders("2"))
     line = trained.refuse("--max_steps", "4", "--samples_dir", "1/s", "--checkpoints_dir", "2/c")
-    assert "1/s holds train_00000002.png of another run than the checkpoints in " in line
+    assert "1/s contains train_00000002.png from a different run than the checkpoints in " in line
     os.rename(str(trained.folder / "2"), str(trained.folder / "moved"))
     assert "Finished at step 3" in trained.train("--max_steps", "3", *folders("moved"))
 

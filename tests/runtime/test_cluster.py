@@ -277,7 +277,7 @@ def test_two_workers_exchange_numbers_and_values_and_one_that_hangs_is_given_up(
     first, second = two.processes
     second.send_signal(signal.SIGSTOP)
     assert first.wait(timeout=120) == 1
-    assert "some worker has not answered for 6 s; see its output, then restart all workers" in two.out(0)
+    assert "a worker has not responded for 6 s; see its output, then restart all workers" in two.out(0)
     second.send_signal(signal.SIGCONT)
     assert second.wait(timeout=120) == 1
     assert re.search(r"^worker 0 \(127.0.0.1:\d+\) has ended; see its output", two.out(1), re.MULTILINE)

@@ -82,7 +82,7 @@ def test_the_precision_is_described(machine):
 def test_a_lack_of_memory_names_the_setting_to_lower(error):
     with pytest.raises(UserError) as caught, devices.translate_oom("batch_size", 64):
         raise error
-    assert str(caught.value) == "out of memory with batch_size = 64; reduce it, in params.py or by --batch_size"
+    assert str(caught.value) == "out of memory with batch_size = 64; reduce it in params.py or with --batch_size"
     with pytest.raises(KeyError), devices.translate_oom("batch_size", 64):
         raise KeyError("another error")
 

@@ -139,7 +139,7 @@ def test_a_file_system_without_locks_is_one_warning(tmp_path, monkeypatch, capsy
         lock.WriterLock(str(tmp_path))
     assert not lock.has_record_locks(str(tmp_path))
     (line,) = capsys.readouterr().err.strip().split("\n")
-    assert line.startswith(f"main.py: {tmp_path} is on a file system without locks (")
+    assert line.startswith(f"main.py: the file system of {tmp_path} does not support locks (")
     assert sorted(os.listdir(str(tmp_path))) == ["cache.lock", "training.lock", "training.lock.txt"]
 
 

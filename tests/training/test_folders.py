@@ -33,7 +33,7 @@ def test_files_of_an_earlier_run(settings, tmp_path, folder, name, refused):
         folders.check_no_foreign_files(run)
         return
     with pytest.raises(
-        UserError, match=f"{folder}_dir = .* holds {name} of an earlier run, but there is no checkpoint"
+        UserError, match=f"{folder}_dir = .* contains {name} from an earlier run, but there is no checkpoint"
     ):
         folders.check_no_foreign_files(run)
 
@@ -58,7 +58,7 @@ def test_grids_belong_to_a_run_wherever_its_folders_were(tmp_path, run, before):
     (tmp_path / "train_00000007.png").write_bytes(grid)
     (tmp_path / "train_00000008.png").write_bytes(b"cut off")
     folders.check_grids_owner(recorded(run, "1234", **before), run)
-    with pytest.raises(UserError, match=r"samples_dir = .* holds train_00000007.png of another run than the checkpoi"):
+    with pytest.raises(UserError, match=r"samples_dir = .* contains train_00000007.png from a different run than"):
         folders.check_grids_owner(recorded(run, "5678", **before), run)
 
 

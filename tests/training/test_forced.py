@@ -106,19 +106,19 @@ def noisy(images):
     return np.uint8(np.clip(images + np.random.RandomState(1).randn(*images.shape) * 10, 0, 255))
 
 
-MISSING = "Hardly any sample shows these classes: "
+MISSING = "Hardly any samples show these classes: "
 # For each case: the samples, made of N training images, other images and their labels; the start of the warning as
 # a pattern; and whether patches detect it.
 CASES = {
     "healthy": (lambda reals, others, labels: others[:N], "", True),
     "half of the diversity gone": (
         lambda reals, others, labels: np.concatenate([others[: N // 2]] * 2),
-        r"Sample diversity fell from \d+% to 5\d% ",
+        r"Sample diversity, relative to real images, fell from \d+% to 5\d%\. ",
         True,
     ),
     "a quarter gone": (
         lambda reals, others, labels: np.concatenate([others[: N * 3 // 4], others[: N // 4]]),
-        r"Sample diversity fell from \d+% to 7\d% ",
+        r"Sample diversity, relative to real images, fell from \d+% to 7\d%\. ",
         True,
     ),
     "a small class gone": (lambda reals, others, labels: others[labels != 0][:N], f"{MISSING}fantasy. ", False),

@@ -203,7 +203,7 @@ def test_samples_have_collapsed(settings, warnings):
     steps = [COLLAPSE_FROM - 1, *LATE[:3]]  # before, blurs are alike
     counts = measure_each(health_of(settings.run), warnings, steps, [{"ms_ssim": 0.9}] * 4)
     assert counts == [0, 0, 1, 0]
-    assert "Mode collapse: the MS-SSIM of samples is 0.90, of real images 0.25" in warnings[0]
+    assert "Mode collapse: MS-SSIM is 0.90 for samples and 0.25 for real images" in warnings[0]
     assert "params.py" in warnings[0]
     # If real images are equally alike, it is no collapse.
     counts = measure_each(health_of(settings.run), warnings, LATE, [{"ms_ssim": 0.9, "real": 0.85}] * 2)
@@ -215,7 +215,7 @@ def test_samples_saturate(settings, warnings):
     assert (saturation(black_and_white), saturation(GRAY)) == (1, 0)
     counts = measure_each(health_of(settings.run), warnings, (1, 2, 3), [{"samples": black_and_white}] * 3)
     assert counts == [0, 1, 0]
-    assert "saturate: 100% of their values are at the ends of the range, in real images 0%" in warnings[0]
+    assert "saturate: 100% of their values are at the ends of the range, compared with 0% in real images" in warnings[0]
     assert f"learning_rate = {settings.run.learning_rate:g}" in warnings[0]
     # Drawings in black and white look like that.
     drawings = {"samples": black_and_white, "reals": black_and_white}
@@ -248,14 +248,14 @@ def test_samples_are_less_diverse_than_they_were(settings, warnings):
     course = [0.3, 0.6, 0.9, 1.2, 0.9, 0.79, 0.95, 0.79, 0.79, 0.79, 0.96, 0.79, 0.79, np.nan]
     counts = measure_each(health_of(settings.run), warnings, LATE, [{"distinct": value} for value in course])
     assert counts == [0] * 8 + [1, 0, 0, 0, 1, 0]
-    assert warnings[0].startswith("Sample diversity fell from 100% to 79% of the real images'. ")
+    assert warnings[0].startswith("Sample diversity, relative to real images, fell from 100% to 79%. ")
 
 
 def test_a_class_is_missing(settings, warnings):
     healthy, gone = {"cat": (0.02, 0.1), "dog": (0.9, 0.8)}, {"cat": (0.0, 0.1), "dog": (0.95, 0.8)}
     course = [{"shares": shares} for shares in (healthy, gone, healthy, gone, gone, gone)]
     assert measure_each(health_of(settings.run), warnings, LATE, course) == [0, 0, 0, 0, 1, 0]
-    assert warnings[0].startswith("Hardly any sample shows these classes: cat. ")
+    assert warnings[0].startswith("Hardly any samples show these classes: cat. ")
     assert measure_each(health_of(settings.run), warnings, (1, 2, 3), [{"shares": gone}] * 3) == [0] * 3  # too early
 
 

@@ -50,7 +50,7 @@ def test_advice_names_the_largest_batch_size_that_fits(settings, monkeypatch, ca
         memory.announce(settings, 1000)
         output, error = capsys.readouterr()
         assert output.startswith("The run needs about ") and output.endswith(" GB of memory.\n")
-        assert f"of memory, but {available / 1e9:.1f} GB are available; " in error and cure in error
+        assert f"of memory, but only {available / 1e9:.1f} GB is available; " in error and cure in error
         assert error.count("\n") == 1
     batch_size = int(memory.advice(settings, 1000, 4e9).split()[2])
     fits = [

@@ -74,7 +74,7 @@ def test_a_failed_save_is_retried_and_is_not_the_best(open_outputs, saved, capsy
     saved.failing.add(5)
     state.step, state.saved = 5, state.saved._replace(best=best(5))
     assert not written.save(state) and state.saved.best == best(0) and written.saved_step == 0
-    assert "main.py: the checkpoint of step 5 cannot be written (no room); earlier checkpoints are intact" in (
+    assert "main.py: the checkpoint at step 5 cannot be written (no room); earlier checkpoints are intact" in (
         capsys.readouterr().err
     )
     saved.failing.clear()
@@ -103,7 +103,7 @@ def test_a_failed_report_does_not_end_the_run(open_outputs, capsys, monkeypatch,
     monkeypatch.setattr(outputs, "write_report", fail)
     written.write_report(state)
     assert capsys.readouterr().err == (
-        "\nmain.py: report.html of step 0 cannot be written (no room); training continues\n"
+        "\nmain.py: report.html at step 0 cannot be written (no room); training continues\n"
     )
 
 

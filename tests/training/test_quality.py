@@ -134,7 +134,7 @@ def test_training_continues_without_a_network_that_cannot_be_used(tiny, tmp_path
     assert open_measurer(dataset, Settings(run._replace(inception_graph=str(wrong)), tiny.network)).kind == "patches"
     line = capsys.readouterr().err
     assert line.startswith(f"main.py: inception_graph = {wrong} is not a frozen graph") and line.count("\n") == 1
-    assert line.endswith("; the run is measured by patch_distance\n")
+    assert line.endswith("; measuring patch_distance instead\n")
     monkeypatch.setattr(efficientnet, "path", lambda: str(wrong))
     assert open_measurer(dataset, Settings(run, tiny.network)).kind == "patches"
     assert f"main.py: {wrong} is damaged, or another file" in capsys.readouterr().err

@@ -86,7 +86,7 @@ def grid_steps(path):
 def test_a_report_before_the_first_step(written):
     with terminal.non_raising_streams():
         text = written(0).read_text("utf-8")
-    assert "No grid" in text and "Since this process was started: none<" in text and '"charts":[]' in text
+    assert "No grid" in text and "Since this process started: none<" in text and '"charts":[]' in text
 
 
 def test_what_is_in_a_report(full):
@@ -97,10 +97,10 @@ def test_what_is_in_a_report(full):
         "Time left 01:00 ",
         "Best checkpoint step 200: fid 0.1 ",
         "Rollbacks from step 7, 9 ",
-        "Since this process was started: 1 step 7: &lt;img src=x onerror=alert(1)&gt; ",
+        "Since this process started: 1 step 7: &lt;img src=x onerror=alert(1)&gt; ",
         "Classes from the top: &lt;img src=x onerror=alert(1)&gt;, b\\udcff; ",
         "Changed in a params file, or given on the command line samples_dir /",
-        "batch_size 4 All settings of training params.py isTrain 1 ",
+        "batch_size 4 All training settings params.py isTrain 1 ",
         "model/params.py image_size 64 ",
         "4 images in 2 classes, 1 of them without a class &lt;img src=x onerror=alert(1)&gt; 2 b\\udcff 1 ",
         "Run 3f. Written by version",

@@ -74,7 +74,7 @@ def test_color_from_gray_copies_all_but_the_layers_of_the_image(network):
 
 def test_classes_from_none_and_none_from_classes(network):
     tables = [name for name in shapes(network) if name.endswith(("/gamma", "/beta")) and name.startswith("generator")]
-    scales = "G scales and shifts of batch norm"
+    scales = "G batch-norm scales and shifts"
     for spectral in ({}, {"d_norm": "spectral"}):
         result = plan_between(network._replace(**spectral), network._replace(**spectral), ("blue", "red"))
         assert result.fresh == [scales, "D class vectors"] and not result.by_row
@@ -123,7 +123,7 @@ def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, capsy
         assert np.array_equal(restored[name][[0, 3]], initial[name][[0, 3]])
     assert (
         "dcgan-7. Copied: G 4x4, G 8x8, G output, D 8x8, D logit. "
-        "Initialized, since missing or of a different shape: class amber, class teal.\n"
+        "Initialized (missing or different shape): class amber, class teal.\n"
     ) in capsys.readouterr().out
 
 

@@ -1,1 +1,1 @@
-"""Checkpoints: saved, verified, chosen and restored."""
+"""Saving, verifying, selecting and restoring checkpoints."""

@@ -1,6 +1,6 @@
-"""The JSON beside each checkpoint: the settings of the run, and its history so far.
+"""The manifest, a JSON file beside each checkpoint: the settings and the history of the run.
 
-The keys are a file format and must not change.
+The keys are part of the file format and must not change.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from utils.config import VERSION, schema
 from utils.config.settings import Network
 from utils.errors import UserError
 
-# The version of the JSON, raised whenever older programs can no longer read it correctly. 2: state and checksum.
-# 3: settings of networks and losses, classes, the best checkpoint. 4, 5: one more setting of networks each.
+# The format version, raised whenever older programs can no longer read the file correctly. 2 added state and checksum;
+# 3 added network and loss settings, classes and the best checkpoint; 4 and 5 added one network setting each.
 FORMAT = 5
 _RULES = {"run": schema.RUN, "network": schema.NETWORK}
 
@@ -25,34 +25,34 @@ class Best(NamedTuple):
     """The best checkpoint of a run so far."""
 
     step: int
-    metric: str  # the column of history.csv by which it was chosen; lower is better
-    comparison: str  # features, images and samples of the metric; only values of equal comparisons can be compared
+    metric: str  # the history.csv column by which the checkpoint was chosen; lower is better
+    comparison: str  # the metric's features, images and samples; only values with the same comparison are comparable
     value: float  # the metric's value at this checkpoint
-    lowest: float  # the best value so far, the highest if higher is better; `value` is worse by the tolerance at most
-    lowest_step: int  # the step of that value
+    lowest: float  # the best value so far (the highest if higher is better); `value` may be worse by the tolerance
+    lowest_step: int  # the step at which it was measured
 
 
 class SavedState(NamedTuple):
-    """The history of a run beside its steps: the `state` of the JSON."""
+    """The history of a run apart from its steps: the `state` object in the manifest."""
 
     rollbacks: Tuple[int, ...] = ()  # the steps at which the run diverged and returned to a checkpoint
     fingerprint: str = ""  # identifies the training images
     classes: Tuple[str, ...] = ()  # names of the classes, in the order of the labels
     best: Optional[Best] = None
-    past_bests: Tuple[int, ...] = ()  # steps of the best by earlier comparisons; their checkpoints are kept
-    run_id: str = ""  # the identity of the run, see run_id.py; empty up to version 0.8
+    past_bests: Tuple[int, ...] = ()  # steps of the best checkpoints by earlier comparisons, which are kept
+    run_id: str = ""  # see run_id.py; empty in checkpoints from version 0.8 or earlier
 
 
 class Manifest(NamedTuple):
-    """The content of a checkpoint's JSON."""
+    """The contents of a checkpoint's manifest."""
 
     step: int
-    run: dict  # the run settings that this version also has
+    run: dict  # the recorded run settings that this version still has
     network: Network
     saved: SavedState
 
 
-# Fields of SavedState and Best that have another name in the JSON.
+# Fields of SavedState and Best whose JSON keys have different names.
 _KEYS = {
     "fingerprint": "pictures",
     "past_bests": "former",
@@ -63,18 +63,18 @@ _KEYS = {
 
 
 def _to_json(record):
-    """Return a SavedState or a Best as a dict with the keys of the JSON."""
+    """Return a SavedState or Best as a dict with the manifest's keys."""
     return {_KEYS.get(name, name): value for name, value in record._asdict().items()}
 
 
 def _from_json(kind, data):
-    """Return the SavedState or Best, whichever `kind` is, in a dict of the JSON; keys that it lacks have defaults."""
+    """Convert a dict from the manifest to a SavedState or Best, as `kind` says; missing keys get their defaults."""
     keys = {_KEYS.get(name, name): name for name in kind._fields}
     return kind(**{keys[key]: value for key, value in data.items() if key in keys})
 
 
 def dumps(settings, step, tensorflow_version, saved):
-    """Return the JSON text for the checkpoint of `step`."""
+    """Return the text of the manifest for the checkpoint at `step`."""
     return add_checksum(
         {
             "format": FORMAT,
@@ -89,7 +89,7 @@ def dumps(settings, step, tensorflow_version, saved):
 
 
 def add_checksum(data):
-    """Return the JSON text of `data`, a dict, with its checksum."""
+    """Return the dict `data` as JSON text, with its checksum added."""
     return json.dumps(dict(data, checksum=_checksum(data)), indent=2)
 
 
@@ -99,31 +99,31 @@ def _checksum(data):
 
 
 def read(path):
-    """Return the Manifest in the JSON file `path`; raise UserError if it is damaged, or of a later version."""
+    """Return the Manifest in the JSON file `path`; raise UserError if it is damaged or from a later version."""
     data = _read_json(path)
     run, network = (_with_legacy(data.get(part), rules) for part, rules in _RULES.items())
     if not run or set(network) != set(schema.NETWORK):
-        raise UserError(f"{path}: its settings differ from those of this version ({VERSION})")
+        raise UserError(f"{path} does not have the settings that this version ({VERSION}) expects")
     run = {name: schema.check(name, run[name], rule, path) for name, rule in schema.RUN.items() if name in run}
     network = {name: schema.check(name, network[name], rule, path) for name, rule in schema.NETWORK.items()}
     return Manifest(data["step"], run, Network(**network), _read_state(data.get("state", {}), path))
 
 
 def _with_legacy(values, rules):
-    """Add the settings that an earlier version lacked, with the values that it used; {} if `values` is not a dict."""
+    """Add the settings that earlier versions lacked, with the values they used; {} if `values` is not a dict."""
     legacy = {name: rule.legacy_value for name, rule in rules.items() if rule.legacy_value is not None}
     return dict(legacy, **values) if isinstance(values, dict) else {}
 
 
 def _read_json(path):
-    """Return the dict in the JSON file `path`, its format and checksum checked."""
+    """Return the dict in the JSON file `path` after checking its format and checksum."""
     try:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error})")
     if not isinstance(data, dict) or type(data.get("format")) is not int or type(data.get("step")) is not int:
-        raise UserError(f"{path} is not the JSON of a checkpoint")
+        raise UserError(f"{path} is not a checkpoint's JSON file")
     if data["format"] > FORMAT:
         raise LaterVersionError(
             f"{path} was written by a later version of this program (format {data['format']}, this one reads up to "
@@ -135,7 +135,7 @@ def _read_json(path):
 
 
 def _read_state(data, path):
-    """Return the SavedState in `data`, the `state` of the JSON `path`."""
+    """Return the SavedState in `data`, the `state` object in the manifest `path`."""
     try:
         saved = _from_json(SavedState, data)
         best = _from_json(Best, saved.best) if saved.best else None
@@ -146,7 +146,7 @@ def _read_state(data, path):
 
 
 def fingerprint(settings, images):
-    """Return an integer of 63 bits, equal for workers of one run; images: the fingerprint of the training images."""
+    """Return a 63-bit integer, equal on all workers of a run; images: the fingerprint of the training images."""
     run, network = settings.run, settings.network
     relevant = {name: value for name, value in run._asdict().items() if schema.RUN[name].on_resume != "free"}
     text = json.dumps([VERSION, images, relevant, network], sort_keys=True)
@@ -154,9 +154,9 @@ def fingerprint(settings, images):
 
 
 def keep_defaults(manifest, settings):
-    """Return (settings, kept): defaults that have changed since the run began are replaced by the former ones.
+    """Return (settings, kept): where a default has changed since the run began, the settings get its former value.
 
-    A setting that is given now, in a params file or on the command line, is not replaced. kept: {name: former value}.
+    Settings given in a params file or on the command line are not replaced. kept: {name: former value}.
     """
     kept = {
         name: before
@@ -168,14 +168,14 @@ def keep_defaults(manifest, settings):
 
 
 def _differences(manifest, settings):
-    """Return (name, value in the manifest, value now) of the settings that differ, without those new since then."""
+    """Return (name, value in the manifest, value now) for each setting in the manifest whose value has changed."""
     before = dict(manifest.run, **manifest.network._asdict())
     now = dict(settings.run._asdict(), **settings.network._asdict())
     return [(name, before[name], now[name]) for name in now if name in before and before[name] != now[name]]
 
 
 def compare(manifest, settings):
-    """Return (differences that forbid resuming, differences that are allowed), such as 'k changed from 1 to 2'."""
+    """Return (changes that forbid resuming, changes that are allowed), as texts like 'k changed from 1 to 2'."""
     changes = {"keep": [], "change": [], "free": []}
     for name, before, now in _differences(manifest, settings):
         changes[schema.ALL[name].on_resume].append(f"{name} changed from {before} to {now}")
@@ -183,7 +183,7 @@ def compare(manifest, settings):
 
 
 def check_same_run(manifest, checkpoint_path, settings):
-    """Return the line that announces the resumed run of `manifest`; raise UserError if the settings forbid resuming."""
+    """Return the line that announces resuming the run of `manifest`; raise UserError if the settings forbid it."""
     refused, changed = compare(manifest, settings)
     new_run = "to start a new run, set a different --checkpoints_dir and --samples_dir"
     if refused:

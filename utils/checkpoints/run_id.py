@@ -1,4 +1,4 @@
-"""The identity of a run, which its checkpoints and images keep wherever their folders are."""
+"""The ID of a run, stored in its checkpoints and images, so that moving their folders does not change it."""
 
 import hashlib
 import json
@@ -8,15 +8,15 @@ from utils.config import schema
 
 
 def new_run_id():
-    """Return the identity of a new run: 32 random hexadecimal digits."""
+    """Return the ID of a new run: 32 random hexadecimal digits."""
     return uuid.uuid4().hex
 
 
 def get_run_id(manifest):
-    """Return the identity of the run that a Manifest belongs to, 32 hexadecimal digits.
+    """Return the ID of the run that a Manifest belongs to: 32 hexadecimal digits.
 
-    Versions up to 0.8 recorded none. For them it is a hash of what cannot change during a run, and of the folder where
-    the run began.
+    Version 0.8 and earlier did not record IDs. For their runs, the ID is a hash of everything that cannot change during
+    a run and of the folder in which the run began.
     """
     if manifest.saved.run_id:
         return manifest.saved.run_id
@@ -27,14 +27,14 @@ def get_run_id(manifest):
 
 
 def short_run_id(run_id):
-    """Return the part of an identity that file names contain."""
+    """Return the prefix of a run ID that is used in file names."""
     return run_id[:6]
 
 
 def weights_digest(checkpoint):
     """Return 12 hexadecimal digits that identify the weights of a store.Checkpoint.
 
-    They are a hash of its index, which has a checksum of each tensor.
+    The digits are a hash of the checkpoint's index file, which contains a checksum of each tensor.
     """
     with open(checkpoint.path + ".index", "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()[:12]

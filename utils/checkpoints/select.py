@@ -1,4 +1,4 @@
-"""The choice of a checkpoint: the newest good one, the best one, or the one of a given step."""
+"""Select a checkpoint: the newest good one, the best one, or the one at a given step."""
 
 import os
 from typing import NamedTuple, Tuple
@@ -16,7 +16,7 @@ class Selected(NamedTuple):
 
     checkpoint: store.Checkpoint
     manifest: Manifest
-    description: str  # why this one
+    description: str  # why it was selected
     damaged: Tuple[int, ...] = ()  # steps of newer checkpoints that were skipped
     weights: str = ""  # digest of the weights, see run_id.weights_digest; `restore_selected` adds it
 
@@ -24,7 +24,7 @@ class Selected(NamedTuple):
 def newest_good(folder):
     """Return the newest good checkpoint in `folder`, a Selected; None if there is no checkpoint at all.
 
-    Warn of the newer ones that are skipped. Raise UserError if there are checkpoints, but none is good.
+    Warn about newer checkpoints that are skipped. Raise UserError if there are checkpoints, but none is good.
     """
     files.check_plain("checkpoints_dir", folder)
     checkpoints, reasons = store.find(folder), {}
@@ -36,15 +36,15 @@ def newest_good(folder):
         except UserError as error:
             reasons[checkpoint] = error
         else:
-            # A training run in progress may have removed some meanwhile.
+            # A training run in progress may have removed some checkpoints in the meantime.
             damaged = [existing for existing in store.find(folder) if existing in reasons]
             for each in reversed(damaged):
                 warn(f"{reasons[each]}; going back to {checkpoint.path}")
             return Selected(checkpoint, manifest, "the latest", tuple(each.step for each in damaged))
-    if store.find(folder) != checkpoints:  # a training run in progress has saved some and removed others meanwhile
+    if store.find(folder) != checkpoints:  # a training run in progress has changed them
         return newest_good(folder)
     if not any(os.path.exists(checkpoint.json) for checkpoint in checkpoints) and len(checkpoints) <= 1:
-        return None  # the very first save was killed: nothing is lost
+        return None  # only the first save was interrupted: nothing is lost
     listed = ", ".join(map(str, list(reasons.values())[:3]))
     raise UserError(
         f"none of the {len(reasons)} checkpoints in checkpoints_dir = {folder} is good: {listed}; restore one from a "
@@ -86,7 +86,7 @@ def verify_best(selected):
 
 
 def select(folder, wanted):
-    """Return the checkpoint `wanted` in `folder`, a Selected; raise UserError if there is none.
+    """Return the Selected checkpoint that `wanted` names in `folder`; raise UserError if there is none.
 
     wanted: 'best', 'latest' or a step. If the best is unknown or damaged, return the latest.
     """
@@ -115,20 +115,20 @@ def _select_step(folder, step):
     steps = [existing.step for existing in store.find(folder)]
     if step not in steps:
         if not steps:
-            require_newest_good(folder)  # raises UserError, which names what is in the folder instead
+            require_newest_good(folder)  # raises a UserError that describes the folder
         listed = ", ".join(map(str, steps[-10:]))
-        raise UserError(f"checkpoint = {step}, but checkpoints_dir = {folder} has no such step; it has {listed}")
+        raise UserError(f"checkpoint = {step}, but checkpoints_dir = {folder} lacks that step; it has {listed}")
     checkpoint = store.checkpoint_at(folder, step)
     return Selected(checkpoint, store.verify(checkpoint), "as requested")
 
 
 def restore_selected(session, saver, variables, selected, wanted):
-    """Restore a Selected and return it; if a training run has removed it meanwhile, restore what is `wanted` now."""
+    """Restore a Selected and return it; if a training run has just removed it, select `wanted` again."""
     while True:
         try:
             store.restore(session, saver, selected.checkpoint, variables)
             return selected._replace(weights=weights_digest(selected.checkpoint))
         except (UserError, FileNotFoundError):
-            if os.path.exists(selected.checkpoint.json):  # the JSON is the first file that is removed
+            if os.path.exists(selected.checkpoint.json):  # a removal begins with the JSON file: this is a real failure
                 raise
         selected = select(selected.checkpoint.folder, wanted)

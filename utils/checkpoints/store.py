@@ -1,8 +1,8 @@
 """Checkpoints on disk: dcgan-<step>.index, .data-* and .json in one folder; saved, verified, pruned and restored.
 
-A checkpoint is written in a temporary folder, read back there, and moved into place file by file, its JSON last. Only
-then are older ones removed. So a checkpoint with a JSON is complete, whenever the process was killed. Later damage is
-noticed, because checksums cover every byte of a checkpoint, and all of them are read before it is used.
+A checkpoint is written to a temporary folder, read back there, and moved into place file by file, the JSON file last.
+Only then are older checkpoints removed. A checkpoint with a JSON file is therefore complete, no matter when the process
+is killed. Later damage is detected: checksums cover every byte of a checkpoint, and all bytes are read before use.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ class Checkpoint(NamedTuple):
     """A checkpoint in a folder, complete or not."""
 
     step: int
-    path: str  # without an ending, as TensorFlow expects it
+    path: str  # without an extension, as TensorFlow expects it
 
     @property
     def folder(self):
-        """The folder it is in."""
+        """The folder that contains the checkpoint."""
         return os.path.dirname(self.path)
 
     @property
@@ -40,16 +40,16 @@ class Checkpoint(NamedTuple):
 
 
 class RetentionPolicy(NamedTuple):
-    """The rule by which older checkpoints are kept when a new one is saved."""
+    """The rule for which older checkpoints are kept when a new one is saved."""
 
-    newest: int  # number of the newest checkpoints that are kept
+    newest: int  # how many of the newest checkpoints are kept
     every: int = 0  # checkpoints whose step is a multiple of this are kept; 0: none
     best: Tuple[int, ...] = ()  # steps of the best checkpoints
-    damaged: Tuple[int, ...] = ()  # steps of damaged checkpoints, which are removed
+    damaged: Tuple[int, ...] = ()  # steps of damaged checkpoints to be removed
 
 
 def checkpoint_at(folder, step):
-    """Return the Checkpoint of this step, whether it exists or not."""
+    """Return the Checkpoint at this step, whether or not it exists."""
     return Checkpoint(step, os.path.join(folder, f"{PREFIX}-{step}"))
 
 
@@ -62,7 +62,7 @@ def find(folder):
 def verify(checkpoint):
     """Read every byte of a checkpoint and return its Manifest; raise UserError if anything is wrong with it."""
     if not os.path.exists(checkpoint.json):
-        raise UserError(f"{checkpoint.path} is incomplete (no .json: an interrupted or running save)")
+        raise UserError(f"{checkpoint.path} is incomplete (no .json file: interrupted or still being saved)")
     manifest = manifests.read(checkpoint.json)
     if manifest.step != checkpoint.step:
         raise UserError(f"{checkpoint.json} belongs to step {manifest.step}")
@@ -73,7 +73,7 @@ def verify(checkpoint):
 
 @contextlib.contextmanager
 def _reading(checkpoint):
-    """Yield the path of a checkpoint as TensorFlow takes it; turn damage into a UserError."""
+    """Yield a path to a checkpoint that TensorFlow accepts; turn damage into a UserError."""
     try:
         with _plain(checkpoint.path) as prefix:
             yield prefix
@@ -85,13 +85,13 @@ def _reading(checkpoint):
 
 @contextlib.contextmanager
 def _plain(path):
-    """Yield the path of a checkpoint as TensorFlow takes it, valid inside the context."""
+    """Yield a path to the checkpoint at `path` that TensorFlow accepts; it is valid inside the context."""
     with files.plain_folder(os.path.dirname(path)) as folder:
         yield os.path.join(folder, os.path.basename(path))
 
 
 def _read_back(prefix):
-    """Read every tensor of a checkpoint, which verifies their checksums."""
+    """Read every tensor in a checkpoint, which verifies its checksum."""
     reader = tf.train.load_checkpoint(prefix)
     for name in reader.get_variable_to_shape_map():
         reader.get_tensor(name)
@@ -104,7 +104,7 @@ def save(session, saver, checkpoint, manifest_text, keep):
     the older checkpoints are then untouched.
     """
     temporary = os.path.join(checkpoint.folder, _SAVING)
-    shutil.rmtree(temporary, ignore_errors=True)  # left by a killed save
+    shutil.rmtree(temporary, ignore_errors=True)  # left over from an interrupted save
     os.makedirs(temporary)
     path = os.path.join(temporary, os.path.basename(checkpoint.path))
     try:
@@ -115,22 +115,22 @@ def save(session, saver, checkpoint, manifest_text, keep):
         for name in os.listdir(temporary):
             files.fsync_file(os.path.join(temporary, name))
     except Exception as error:  # TensorFlow reports a full disk as an exhausted resource
-        shutil.rmtree(temporary, ignore_errors=True)  # its space is needed
+        shutil.rmtree(temporary, ignore_errors=True)  # frees its disk space
         raise OSError(f"checkpoint {path}: {reason_of(error)}")
     _publish(temporary, checkpoint)
     try:  # the checkpoint is complete; a failure from here on loses nothing
         _prune(checkpoint, keep)
     except OSError as error:
         problem = f"older ones cannot be removed ({reason_of(error)})"
-        warn(f"the checkpoint of step {checkpoint.step} is saved, but {problem}", fresh_line=True)
-    # Only TensorFlow's own tools need this; the program lists the files instead.
+        warn(f"the checkpoint at step {checkpoint.step} is saved, but {problem}", fresh_line=True)
+    # Only TensorFlow's own tools need this file; the program lists the folder instead.
     with contextlib.suppress(OSError, tf.errors.OpError), files.plain_folder(checkpoint.folder) as folder:
         tf.train.update_checkpoint_state(folder, os.path.basename(checkpoint.path))
 
 
 def _publish(temporary, checkpoint):
-    """Move the files of a checkpoint into place; its JSON last, because that makes them a checkpoint."""
-    with contextlib.suppress(FileNotFoundError):  # a damaged checkpoint, or one that a rollback has undone, has a JSON
+    """Move a checkpoint's files into place, the JSON file last: it marks the checkpoint as complete."""
+    with contextlib.suppress(FileNotFoundError):  # exists if a damaged or rolled-back checkpoint is replaced
         os.remove(checkpoint.json)
     for name in sorted(os.listdir(temporary)):  # .data-*, .index, .json
         os.replace(os.path.join(temporary, name), os.path.join(checkpoint.folder, name))
@@ -139,14 +139,14 @@ def _publish(temporary, checkpoint):
 
 
 def rewrite_manifest(checkpoint, manifest_text):
-    """Replace a checkpoint's JSON; at every moment the old or the new one is in place."""
+    """Replace a checkpoint's JSON file atomically."""
     files.write(checkpoint.json, manifest_text.encode(), sync=True)
 
 
 def _prune(checkpoint, keep):
-    """Remove the older checkpoints that are not to be kept, and what a kill has left of an earlier removal.
+    """Remove older checkpoints that are not to be kept, and files left behind by an interrupted removal.
 
-    Later checkpoints, which are damaged or were undone by a rollback, stay.
+    Later checkpoints are kept; they are damaged or were undone by a rollback.
     """
     damaged = {step for step in keep.damaged if step < checkpoint.step}
     good = [each.step for each in find(checkpoint.folder) if each.step <= checkpoint.step and each.step not in damaged]
@@ -154,13 +154,13 @@ def _prune(checkpoint, keep):
     removed = damaged | (set(good) - kept)
     names = os.listdir(checkpoint.folder)
     names = [name for name in names if _parse_step(name) in removed or re.match(rf"{PREFIX}-.*\.part$", name)]
-    # A JSON goes first, so that no kill leaves a checkpoint that seems complete.
+    # JSON files are removed first, so that an interrupted removal leaves no checkpoint that seems complete.
     for name in sorted(names, key=lambda name: not name.endswith(".json")):
         os.remove(os.path.join(checkpoint.folder, name))
 
 
 def _parse_step(name):
-    """Return the step in the name of a checkpoint's file, or None for any other name."""
+    """Return the step in the name of a checkpoint file, or None for any other name."""
     match = re.match(rf"{PREFIX}-(\d+)\.(json|index|data-\d+-of-\d+)$", name)
     return int(match.group(1)) if match else None
 
@@ -181,7 +181,7 @@ def values(checkpoint, names):
 def restore(session, saver, checkpoint, variables):
     """Load `variables` from a checkpoint; raise UserError if one is missing or has a different shape.
 
-    `Saver.restore` accepts a wrong shape of a resource variable silently, so shapes are compared first.
+    `Saver.restore` silently accepts the wrong shape for a resource variable, so shapes are compared first.
     """
     with _reading(checkpoint) as prefix:
         stored = dict(tf.train.list_variables(prefix))

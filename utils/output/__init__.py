@@ -1,1 +1,1 @@
-"""Files and the terminal: PNG, films, history.csv, web pages, progress and warnings."""
+"""Files and the terminal: PNG, animations, history.csv, web pages, progress and warnings."""

@@ -1,8 +1,8 @@
 """Images with an alpha channel: [..., 4] uint8. Other images are returned unchanged.
 
-In this program colors are premultiplied by alpha: a transparent pixel has no color, so no color bleeds into its
-neighbors when images are resized, and none is learned (Porter & Duff 1984, "Compositing digital images"). Colors that a
-network draws may exceed their alpha, which then bounds them. PNG files have straight colors: not multiplied.
+This program premultiplies colors by alpha: a transparent pixel has no color, so no color bleeds into its neighbors when
+images are resized, and none is learned (Porter & Duff 1984, "Compositing digital images"). Colors that a network
+generates may exceed their alpha and are then clipped to it. PNG files contain straight (not premultiplied) colors.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from PIL import ImageColor
 
 
 def unpremultiply(images):
-    """Return premultiplied images with straight colors, as in PNG files; the colors of transparent pixels are 0."""
+    """Convert premultiplied images to straight colors, as in PNG files; transparent pixels get the color 0."""
     if images.shape[-1] != 4:
         return images
     colors, alpha = _parts(images)
@@ -19,7 +19,7 @@ def unpremultiply(images):
 
 
 def premultiply(images):
-    """Return images of straight colors with premultiplied ones; this undoes `unpremultiply` exactly."""
+    """Convert images with straight colors to premultiplied colors; this undoes `unpremultiply` exactly."""
     if images.shape[-1] != 4:
         return images
     colors, alpha = _parts(images)
@@ -27,7 +27,7 @@ def premultiply(images):
 
 
 def composite(images, background):
-    """Return premultiplied images on a color, such as 'white' or '#rrggbb': [..., 3] uint8."""
+    """Composite premultiplied images onto a color, such as 'white' or '#rrggbb': [..., 3] uint8."""
     if images.shape[-1] != 4:
         return images
     colors, alpha = _parts(images)
@@ -36,5 +36,5 @@ def composite(images, background):
 
 
 def _parts(images):
-    """Return colors and alpha as uint16, which can hold the product of two of them."""
+    """Return colors and alpha as uint16, which can hold the product of two uint8 values."""
     return np.uint16(images[..., :3]), np.uint16(images[..., 3:])

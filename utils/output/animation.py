@@ -1,4 +1,4 @@
-"""Films of images: animated GIF and WebP by Pillow, MP4 by imageio-ffmpeg if that is installed, and a strip."""
+"""Animations of images: GIF and WebP by Pillow, MP4 by imageio-ffmpeg if that is installed; and strips of frames."""
 
 import functools
 import importlib.util
@@ -13,23 +13,23 @@ from PIL import Image, ImageDraw, ImageFont
 from utils.output import files
 from utils.output.images import grid
 
-MP4_HINT = "For an MP4 film as well: pip install imageio-ffmpeg"
+MP4_HINT = "To write an MP4 video as well: pip install imageio-ffmpeg"
 _STRIP = 12  # images in a strip
-_BAND = 12  # pixels: height of a line of text above or below an image
+_BAND = 12  # height in pixels of a line of text above or below an image
 
 
 def write_films(path, frames, milliseconds, max_bytes=math.inf):
     """Write the frames as animations that repeat forever, in the formats that Pillow supports; return their paths.
 
-    path: a function that returns the path for an ending. frames: images [H, W, C] uint8 of equal shapes, C 1 or 3.
-    milliseconds: of a frame, and of the last one. If a file would have more than max_bytes, it has every second frame,
-    or every fourth, and so on, and the last one.
+    path: a function that returns the path for a file extension. frames: images [H, W, C] uint8 with equal shapes, C = 1
+    or 3. milliseconds: the durations of each frame and of the last one. If a file would exceed max_bytes, it contains
+    only every second frame, every fourth, and so on, always including the last one.
     """
     Image.init()
     paths = {format: path(f".{format.lower()}") for format in ("GIF", "WEBP") if format in Image.SAVE_ALL}
     for format, name in paths.items():
         images = [_rgb(frame) for frame in frames]
-        if format == "GIF":  # its palette of 256 colors is most of the work
+        if format == "GIF":  # computing its palette of 256 colors takes the most time
             images = [image.convert("P", palette=Image.ADAPTIVE) for image in images]
         data = _encode(images, format, *milliseconds)
         while len(data) > max_bytes and len(images) > 2:
@@ -49,9 +49,9 @@ def _encode(images, format, milliseconds, last_milliseconds):
 
 
 def write_mp4(path, frames, milliseconds):
-    """Write an MP4 film; return False if imageio-ffmpeg, which writes it, is not installed.
+    """Write an MP4 video; return False if imageio-ffmpeg, which encodes it, is not installed.
 
-    frames: as for `write_films`; milliseconds: of each.
+    frames: as for `write_films`; milliseconds: the duration of each frame.
     """
     if not importlib.util.find_spec("imageio_ffmpeg"):
         return False
@@ -59,7 +59,7 @@ def write_mp4(path, frames, milliseconds):
 
     with tempfile.TemporaryDirectory(prefix="dcgan-") as folder:
         part = os.path.join(folder, "film.mp4")
-        # yuv420p needs even sizes, which all frames have; without macro_block_size, images would be resized. Some
+        # yuv420p needs even sizes, which all frames have; without macro_block_size, frames would be resized. Some
         # versions of ffmpeg print warnings for widths that are not multiples of 16.
         options = {"quality": 8, "macro_block_size": 2, "ffmpeg_log_level": "error"}
         writer = imageio_ffmpeg.write_frames(part, _rgb(frames[0]).size, fps=1000.0 / milliseconds, **options)
@@ -73,22 +73,22 @@ def write_mp4(path, frames, milliseconds):
 
 
 def strip(frames):
-    """Return up to 12 of the frames side by side, evenly spaced, with the first one: [H, W, C] uint8."""
+    """Return up to 12 evenly spaced frames, including the first one, side by side: [H, W, C] uint8."""
     chosen = np.linspace(0, len(frames), min(_STRIP, len(frames)), endpoint=False).astype(int)
     return grid(np.stack([frames[i] for i in chosen]), len(chosen))
 
 
 def with_text(image, text, below=False):
-    """Return an image, [H, W, C] uint8, with a line of text above or below it, [H + 12, W, C]; a long text is cut."""
+    """Return an image [H, W, C] uint8 with a line of text above or below it: [H + 12, W, C]. Long text is cut off."""
     band, font = Image.new("L", (image.shape[1], _BAND), 255), _font()
-    if not isinstance(font, ImageFont.FreeTypeFont):  # a bitmap font has the letters of Latin-1 only
+    if not isinstance(font, ImageFont.FreeTypeFont):  # a bitmap font has only Latin-1 characters
         text = text.encode("latin-1", "replace").decode("latin-1")
     ImageDraw.Draw(band).text((1, 0), text, fill=0, font=font)
     band = np.repeat(np.asarray(band)[..., None], image.shape[2], axis=2)
     return np.concatenate([image, band] if below else [band, image])
 
 
-@functools.lru_cache(maxsize=1)  # FreeType reads the font anew at each call, and a grid calls for every image
+@functools.lru_cache(maxsize=1)  # FreeType would read the font again for every image of a grid
 def _font():
     try:
         return ImageFont.load_default(size=10)

@@ -1,4 +1,4 @@
-"""Files that are never half written, lines that are written whole, and folders that the program can use."""
+"""Write files and lines completely or not at all, and check that the program can use a folder."""
 
 import contextlib
 import errno
@@ -10,16 +10,16 @@ import tempfile
 from utils.errors import UserError, reason_of
 from utils.runtime import filesystem
 
-# Errors of file systems that cannot sync files at all, among them some network ones.
+# Errors from file systems that do not support fsync at all, including some network file systems.
 _NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
-# Paths that TensorFlow takes as they are.
+# Paths that TensorFlow takes literally.
 _PLAIN = re.compile(r"[\w/ .,:=@+~%()-]*" if os.sep == "/" else r"[\w/\\ .,:=@+~%()-]*")
 
 
 def write(path, data, sync=False):
-    """Write bytes to `path` so that the name never has only a part of them; raise OSError if that fails.
+    """Write bytes to `path` atomically, so that the file is never incomplete; raise OSError if that fails.
 
-    sync: wait until they are on the disk. Several processes may write the same path at once: the last one wins.
+    sync: wait until the bytes are on disk. If several processes write to the same path, the last one wins.
     """
     part = f"{path}.{secrets.token_hex(4)}.part"
     try:
@@ -35,7 +35,7 @@ def write(path, data, sync=False):
 
 
 def append_line(path, line):
-    """Add a line, given without its end, to a file: all of it or, with an OSError, nothing."""
+    """Append a line, given without its newline, to a file; if that fails, restore the file and raise OSError."""
     data = line.encode() + b"\n"
     with open(path, "ab", buffering=0) as file:
         length = file.seek(0, os.SEEK_END)
@@ -48,10 +48,10 @@ def append_line(path, line):
 
 
 def make_writable(setting, folder):
-    """Create the folder that a setting names and write to it as a test; raise UserError if that fails."""
+    """Create the folder that a setting names and test that it is writable; raise UserError if not."""
     try:
         os.makedirs(folder, exist_ok=True)
-        # Closed before it is removed: file systems shared by other computers may not remove an open file.
+        # The file is closed before it is removed: some network file systems cannot remove an open file.
         with tempfile.NamedTemporaryFile(prefix=".writable-", dir=folder):
             pass
     except OSError as error:
@@ -63,24 +63,24 @@ def make_writable(setting, folder):
 
 
 def check_plain(setting, folder):
-    """Raise UserError if there is no path by which TensorFlow can use the folder that a setting names."""
+    """Raise UserError if TensorFlow has no usable path to the folder that a setting names."""
     try:
         with plain_folder(folder):
             pass
     except OSError as error:
         raise UserError(
-            f"{setting} = {folder}: TensorFlow does not take all characters of this path, and a link to it cannot be "
-            f"made ({reason_of(error)}); choose another folder"
+            f"{setting} = {folder}: TensorFlow does not accept all characters in this path, and a link to it cannot be "
+            f"created ({reason_of(error)}); choose another folder"
         )
 
 
 @contextlib.contextmanager
 def plain_folder(folder):
-    """Yield a path of `folder`, an absolute one, that TensorFlow takes as it is; valid inside the context.
+    """Yield a path to the absolute path `folder` that TensorFlow takes literally; it is valid inside the context.
 
-    TensorFlow reads some paths as patterns, where [ ] * ? \\ have a meaning, and accepts only valid UTF-8. If the path
-    of the folder has other characters than the usual ones, this is its path relative to the working directory, or a
-    temporary link to it. Raise OSError if there is none.
+    TensorFlow treats some paths as patterns, in which [ ] * ? \\ are special, and accepts only valid UTF-8. If `folder`
+    contains unusual characters, yield its path relative to the working directory, or a temporary link to it. Raise
+    OSError if neither is possible.
     """
     paths = [folder]
     with contextlib.suppress(OSError, ValueError):  # the working directory was removed, or is on another drive
@@ -92,14 +92,14 @@ def plain_folder(folder):
     with tempfile.TemporaryDirectory(prefix="dcgan-") as parent:
         link = os.path.join(parent, "folder")
         if not _PLAIN.fullmatch(link):
-            raise OSError(f"the folder of temporary files, {tempfile.gettempdir()}, also has such a path")
+            raise OSError(f"the path of the temporary folder, {tempfile.gettempdir()}, has such characters as well")
         os.symlink(folder, link, target_is_directory=True)
         yield link
 
 
 def fsync_file(path):
-    """Wait until the contents of a file are on the disk; raise OSError if that fails."""
-    with open(path, "r+b") as file:  # Windows refuses (EBADF) a file that is open for reading only
+    """Wait until the contents of a file are on disk; raise OSError if that fails."""
+    with open(path, "r+b") as file:  # Windows rejects (EBADF) a file that is open only for reading
         try:
             os.fsync(file.fileno())
         except OSError as error:
@@ -108,18 +108,17 @@ def fsync_file(path):
 
 
 def fsync_folder(path):
-    """Wait until the names of the files in a folder are on the disk; Windows cannot do that, and nothing happens.
+    """Wait until a folder's entries are on disk; on Windows, which does not support this, do nothing.
 
-    File systems shared by other computers fail in several ways. The files are complete all the same, so that a failure
-    is a warning.
+    Network file systems fail in various ways. The files are complete anyway, so a failure only causes a warning.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    except PermissionError:  # Windows opens no folders; on other systems it may be writable but not readable
+    except PermissionError:  # Windows cannot open folders; elsewhere, the folder may be writable but not readable
         return
     try:
         os.fsync(descriptor)
     except OSError as error:
-        filesystem.warn_unsupported(path, "a sync of folders", error, "a power failure may cost the newest checkpoint")
+        filesystem.warn_unsupported(path, "syncing folders", error, "a power failure may cost the newest checkpoint")
     finally:
         os.close(descriptor)

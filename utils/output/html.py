@@ -1,4 +1,4 @@
-"""Web pages that are one file: text is escaped, and images, styles and scripts are inside, so nothing is requested.
+"""Self-contained web pages: text is escaped; images, styles and scripts are embedded, so nothing is requested.
 
 A Content-Security-Policy allows only the styles and scripts of the page, by their hashes.
 """
@@ -10,13 +10,13 @@ import json
 import pathlib
 import re
 
-SHARED = pathlib.Path(__file__).resolve().parent / "web"  # the folder of base.css, the libraries and the skeleton
-# Styles that scripts set on an element (element.style) are always allowed, style="..." in HTML never is.
+SHARED = pathlib.Path(__file__).resolve().parent / "web"  # contains base.css, the libraries and the page skeleton
+# Styles that scripts set on an element (element.style) are always allowed, style="..." in HTML is never allowed.
 _POLICY = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'", "img-src": "data:"}
 
 
 class Markup(str):
-    """Text that is HTML; a page escapes all other text."""
+    """Text that is already HTML; all other text is escaped."""
 
 
 def fill(template, **values):
@@ -37,23 +37,23 @@ def _escape(value):
 
 
 def data_block(name, content):
-    """Return an element with the id `name` that holds JSON; content: anything that JSON can hold (not NaN).
+    """Return an element with the id `name` that holds JSON; content: anything JSON-serializable, without NaN.
 
-    A script reads it by JSON.parse(document.getElementById(name).textContent).
+    Scripts read it with JSON.parse(document.getElementById(name).textContent).
     """
     text = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return fill('<script type="application/json" id="{{name}}">{{text}}</script>', name=name, text=Markup(text))
 
 
 def data_uri(data, media_type):
-    """Return bytes as a URI, for example for the src of an image; media_type: for example "image/png"."""
+    """Return bytes as a data URI, for example for the src of an image; media_type: for example "image/png"."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
 def page(title, body, styles=(), scripts=(), policy=None):
     """Return the text of a page.
 
-    body: Markup. styles, scripts: their texts. Scripts run after the body is parsed. policy: more directives for the
+    body: Markup. styles, scripts: their texts. Scripts run after the body is parsed. policy: extra directives for the
     Content-Security-Policy, {directive: sources}, for example {"worker-src": "blob:"}.
     """
     hashes = {"style-src": _hashes(styles, "style"), "script-src": _hashes(scripts, "script")}
@@ -70,9 +70,9 @@ def page(title, body, styles=(), scripts=(), policy=None):
 
 
 def _hashes(texts, element):
-    """Return the sources that allow these texts; raise ValueError if a text would end its element."""
+    """Return the policy sources that allow these texts; raise ValueError if a text would end its element."""
     for text in texts:
         if re.search(f"</?{element}", text, re.IGNORECASE) or "\r" in text:
-            raise ValueError(f"a {element} of a page has <{element}, </{element} or a carriage return in it")
+            raise ValueError(f"a {element} of a page contains <{element}, </{element} or a carriage return")
     digests = (hashlib.sha256(text.encode("utf-8")).digest() for text in texts)
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)

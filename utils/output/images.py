@@ -1,4 +1,4 @@
-"""From float images to uint8, grids and PNG."""
+"""Convert float images to uint8, grids and PNG files."""
 
 import io
 import json
@@ -18,7 +18,7 @@ def to_uint8(images):
 
 
 def center_crop(images, height, width):
-    """Return the centers of images [N, H, W, C], which are at least as large: [N, height, width, C]."""
+    """Crop images [N, H, W, C], which must be at least this large, to their centers: [N, height, width, C]."""
     top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
     return np.ascontiguousarray(images[:, top : top + height, left : left + width])
 
@@ -26,7 +26,7 @@ def center_crop(images, height, width):
 def averaged_down(images, to):
     """Return images [N, H, W, C] averaged down by a factor: [N, H / factor, W / factor, C] float32.
 
-    The factor is the power of two that makes the shorter side `to` to 2 * `to` - 1 pixels; 1 if it is shorter.
+    The factor is the power of two that leaves `to` to 2 * `to` - 1 pixels on the shorter side; 1 for smaller images.
     """
     n, height, width, channels = images.shape
     factor = 2 ** max(0, (min(height, width) // to).bit_length() - 1)
@@ -35,9 +35,9 @@ def averaged_down(images, to):
 
 
 def blank(count, image_shape, columns=0):
-    """Return a white sheet, [rows * H, columns * W, C] uint8, for `count` images [H, W, C], and its columns.
+    """Return a white sheet, [rows * H, columns * W, C] uint8, for `count` images [H, W, C], and its number of columns.
 
-    columns 0: the number of rows, or one more.
+    columns = 0: use as many columns as rows, or one more.
     """
     height, width, channels = image_shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
@@ -46,14 +46,14 @@ def blank(count, image_shape, columns=0):
 
 
 def place(sheet, columns, number, image):
-    """Copy an image, [H, W, C] uint8, into a cell of a sheet; number: of the cell, counted row by row."""
+    """Copy an image, [H, W, C] uint8, into a cell of a sheet; number: the index of the cell, row by row."""
     height, width, _ = image.shape
     top, left = number // columns * height, number % columns * width
     sheet[top : top + height, left : left + width] = image
 
 
 def grid(images, columns=0):
-    """Return a sheet with the images [N, H, W, C] uint8; columns and shape: as of `blank`."""
+    """Return a sheet with the images [N, H, W, C] uint8; columns and shape: as for `blank`."""
     sheet, columns = blank(len(images), images.shape[1:], columns)
     for number, image in enumerate(images):
         place(sheet, columns, number, image)
@@ -61,9 +61,9 @@ def grid(images, columns=0):
 
 
 def png(image, metadata=None):
-    """Return the PNG file, bytes, of an image [H, W, C] uint8; C: 1, 3, or 4, with premultiplied colors.
+    """Return an image [H, W, C] uint8 as the bytes of a PNG file; C: 1, 3, or 4 (with premultiplied colors).
 
-    metadata: a dict that the file contains as JSON, for `read_metadata`; None: nothing.
+    metadata: a dict to store in the file as JSON, for `read_metadata`; None: no metadata.
     """
     buffer, texts = io.BytesIO(), PngImagePlugin.PngInfo()
     if metadata:
@@ -75,8 +75,8 @@ def png(image, metadata=None):
 def read_metadata(path):
     """Return the metadata in a PNG file, a dict; {} if there is none, or the file cannot be read."""
     try:
-        with PngImagePlugin.PngImageFile(path) as image:  # Image.open refuses very large ones
+        with PngImagePlugin.PngImageFile(path) as image:  # Image.open rejects very large images
             metadata = json.loads(image.info.get(_KEYWORD, "{}"))
-    except (OSError, ValueError, SyntaxError, TypeError):  # SyntaxError: Pillow's, for a broken PNG
+    except (OSError, ValueError, SyntaxError, TypeError):  # Pillow raises SyntaxError for a broken PNG
         return {}
     return metadata if isinstance(metadata, dict) else {}

@@ -8,22 +8,22 @@ from tqdm import tqdm
 
 from utils.output.terminal import can_show_bar
 
-_WIDE = 100  # columns from which the bar also shows the epoch and the last measurement
+_WIDE = 100  # minimum width at which the bar also shows the epoch and the last measurement
 
 
 class Progress:
     """Shows each step of a RunState."""
 
     def __init__(self, state, log_every, shown=True):
-        """log_every: steps between two plain lines. shown: whether anything is shown."""
+        """log_every: number of steps between plain lines. shown: whether to print anything."""
         self._total, self._log_every, self._shown = state.total, log_every, shown
         self._bar = tqdm(disable=True)
         self._measured_at = state.measured_at  # the step of the last measurement that was printed
 
     def start(self, state):
-        """Show the bar, if the output can show one."""
+        """Show the bar if the output supports it."""
         if self._shown and can_show_bar():
-            form = "{percentage:3.0f}%|{bar}| {remaining}{postfix}"  # the bar gets the columns that are left
+            form = "{percentage:3.0f}%|{bar}| {remaining}{postfix}"  # the bar fills the remaining columns
             options = {"total": self._total, "initial": state.step, "bar_format": form, "dynamic_ncols": True}
             self._bar = tqdm(file=sys.stdout, **options)
 
@@ -47,7 +47,7 @@ class Progress:
         self._bar.update(state.step)
 
     def close(self):
-        """Leave the bar as it is, and let later lines come below it."""
+        """Leave the bar on the screen, so that later lines appear below it."""
         self._bar.close()
 
 

@@ -1,18 +1,18 @@
-"""Output streams that never raise: odd file names, narrow encodings, closed pipes."""
+"""Output streams that never raise, despite odd file names, limited encodings and closed pipes; and warnings."""
 
 import collections
 import contextlib
 import os
 import sys
 
-_MIN_COLUMNS = 20  # columns in which a progress bar makes sense
+_MIN_COLUMNS = 20  # minimum width of the terminal for a progress bar
 
-# The last warnings of this call of main.main() that were shown, for the report of the run.
+# The latest warnings shown during this call of main.main(), for the run's report.
 recorded_warnings = collections.deque(maxlen=200)
 
 
 class _NonRaising:
-    """A text stream that turns silent once its reader has gone (`| head`, a closed terminal)."""
+    """A text stream that discards text once its reader is gone (`| head`, a closed terminal)."""
 
     def __init__(self, stream):
         self._stream = stream
@@ -38,9 +38,9 @@ class _NonRaising:
 
 @contextlib.contextmanager
 def non_raising_streams():
-    """Keep standard output and standard error from raising inside this context; forget earlier warnings.
+    """Keep standard output and standard error from raising inside this context; clear earlier warnings.
 
-    A character that the encoding lacks (such as Windows' cp1252) is shown as its escape: \\u65e5.
+    A character that the encoding (such as Windows' cp1252) lacks is shown as an escape sequence: \\u65e5.
     """
     recorded_warnings.clear()
     with contextlib.ExitStack() as restoration:
@@ -58,9 +58,9 @@ def non_raising_streams():
 
 
 def can_show_bar():
-    """Return whether standard output is a terminal that can show a progress bar; all others get plain lines.
+    """Return whether standard output is a terminal that can show a progress bar; if not, plain lines are printed.
 
-    Consoles of containers and of continuous integration are often terminals of 0 columns, on which a bar is invisible.
+    In containers and continuous integration, terminals often have 0 columns, so that a bar would be invisible.
     """
     try:
         is_usable = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
@@ -70,14 +70,14 @@ def can_show_bar():
 
 
 def warn(text, fresh_line=False):
-    """Print a line for the user to standard error; fresh_line: below the progress bar that may be shown."""
+    """Print a warning to standard error and record it; fresh_line: start a new line, below any progress bar."""
     recorded_warnings.append(text)
     print("\n" * fresh_line + f"main.py: {text}", file=sys.stderr, flush=True)
 
 
 def print_above_bar(text):
-    """Print a line for the user to standard output, above the progress bar that may be shown."""
-    from tqdm import tqdm  # here, so that main.main() reports a missing tqdm
+    """Print a message to standard output, above the progress bar if there is one."""
+    from tqdm import tqdm  # imported here, so that main.main() reports a missing tqdm
 
     tqdm.write(text, file=sys.stdout)
     sys.stdout.flush()

@@ -1,6 +1,6 @@
-"""Data-parallel training by TensorFlow's distribution strategies: devices of one machine, and several workers.
+"""Data-parallel training with TensorFlow's distribution strategies: on the devices of a machine, or on several workers.
 
-On one device the strategy is None, and the graph and the session are the plain ones.
+On a single device, the strategy is None, and the graph and the session are ordinary ones.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from utils.errors import RunError, UserError, reason_of
 from utils.runtime.devices import describe_precision, gpus, keep_bfloat16_unfused
 from utils.runtime.peers import Peers, start_server
 
-# Errors of an operation that waits for another worker, if that worker fails.
+# Errors raised by an operation that waits for another worker when that worker fails.
 _FAILURES = tuple(
     getattr(tf.errors, f"{name}Error")
     for name in ("Unavailable", "Cancelled", "Aborted", "FailedPrecondition", "Internal")
@@ -20,16 +20,16 @@ _FAILURES = tuple(
 
 
 class Workers:
-    """All processes that train one run, seen from this one; a single process gathers from and waits for itself only.
+    """All processes that train one run, as seen from this one. There may be only one process.
 
-    index, num_workers: of this worker, from 0, and of all; worker 0 is the chief. replicas, own_replicas: the numbers
-    of devices of all workers and of this one.
+    index: the index of this worker; worker 0 is the chief. num_workers: the number of workers. replicas, own_replicas:
+    the number of devices on all workers and on this one.
     """
 
     def __init__(self, task, timeout, devices=None):
-        """task: a tf_config.Task, or None for a single process. timeout: seconds to wait for another worker.
+        """task: a tf_config.Task, or None for a single process. timeout: the seconds to wait for another worker.
 
-        devices: the names of those to use without a task; None: all GPUs, which each worker with a task always uses.
+        devices: the names of the devices to use if there is no task; None: all GPUs. With a task, all GPUs are used.
         """
         self.task, self._timeout = task, timeout
         self.index, self.num_workers = (task.index, len(task.jobs)) if task else (0, 1)
@@ -44,12 +44,12 @@ class Workers:
         return self._strategy.scope() if self._strategy else contextlib.ExitStack()
 
     def rows(self, batch_size):
-        """Return this worker's slice of the global batch, of batch_size images for each replica."""
+        """Return this worker's slice of the global batch, which has batch_size images per replica."""
         own = self.own_replicas * batch_size
         return slice(self.index * own, (self.index + 1) * own)
 
     def announce(self, run):
-        """Print the split of the global batch if there is one, and the precision."""
+        """Print how the global batch is split, if it is, and the precision."""
         split = f"{self.own_replicas} devices"
         if self.num_workers > 1:
             split = f"{self.num_workers} workers" + (f" of {split}" if self.own_replicas > 1 else "")
@@ -60,16 +60,16 @@ class Workers:
         print(describe_precision(run.precision), flush=True)
 
     def build_gather(self):
-        """Add the operation of `gather` to the default graph.
+        """Add the operation that `gather` runs to the default graph.
 
-        The graph must still be empty, so that the operation has the same place in it on workers whose settings differ.
+        The graph must still be empty, so that the operation has the same position on workers whose settings differ.
         """
         if self.num_workers > 1:
             self._own_number = tf.placeholder(tf.int64, [])
             (self._numbers,) = self._sum([self._own_number * tf.one_hot(self.index, self.num_workers, dtype=tf.int64)])
 
     def build_broadcast(self, variables):
-        """Add the operation of `broadcast` for these variables to the default graph."""
+        """Add the operation that `broadcast` runs for these variables to the default graph."""
         if self.num_workers > 1:
             values = [variable.read_value() for variable in variables]
             sums = self._sum(values if self.is_chief else [tf.zeros_like(value) for value in values])
@@ -77,7 +77,7 @@ class Workers:
                 self._broadcast = tf.group(*(variable.assign(value) for variable, value in zip(variables, sums)))
 
     def _sum(self, tensors):
-        """Return the sums of tensors over all workers, each counted on its worker's first replica only."""
+        """Return the sums of tensors over all workers, counting only the first replica of each worker."""
         strategy = self._strategy
 
         def terms():
@@ -91,9 +91,9 @@ class Workers:
 
     @contextlib.contextmanager
     def session(self, config):
-        """Open a tf.Session, in which `gather`, `broadcast` and the others then run.
+        """Open the tf.Session in which `gather`, `broadcast` and the other collective operations run.
 
-        With several workers it opens once all can be reached, and is closed as soon as one has ended.
+        With several workers, the session opens once all are reachable, and closes as soon as one has ended.
         """
         if self.num_workers == 1:
             with tf.Session(config=config) as session:
@@ -114,7 +114,7 @@ class Workers:
         return self._session.run(self._numbers, {self._own_number: number}).tolist()
 
     def all_reduce_max(self, number):
-        """Return the largest of the integers that all workers pass."""
+        """Return the largest of the integers that the workers pass."""
         return max(self.gather(number))
 
     def barrier(self):
@@ -122,7 +122,7 @@ class Workers:
         self.gather(0)
 
     def broadcast(self):
-        """Assign the chief's values to the variables of `build_broadcast`."""
+        """Assign the chief's values to the variables that were passed to `build_broadcast`."""
         if self.num_workers > 1:
             self._session.run(self._broadcast)
 
@@ -147,13 +147,13 @@ class Workers:
             raise RunError(f"{failure}; see its output, then restart all workers: they resume from the last checkpoint")
 
     def _describe_failure(self, error):
-        """Return the failure of another worker that has caused this error, or None."""
-        time.sleep(0 if self._peers.lost else 1)  # until a worker that has just been killed is unreachable
+        """Return a description of the worker failure that caused this error, or None."""
+        time.sleep(0 if self._peers.lost else 1)  # a worker that was just killed may be reachable for a moment
         lost = self._peers.unreachable() or self._peers.lost
         if lost:
             return f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} ended"
         if isinstance(error, tf.errors.DeadlineExceededError):
-            return f"some worker has not answered for {self._timeout} s"
+            return f"a worker has not responded for {self._timeout} s"
         return f"a worker has failed ({reason_of(error)})" if isinstance(error, _FAILURES) else None
 
 
@@ -169,8 +169,8 @@ def _open_strategy(task, devices):
     if not task and len(devices) <= 1:
         return None
     for device in tf.config.experimental.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(device, True)  # a strategy does not wait for the session's config
-    # Both keep the order in which values are reduced; NCCL does not in a graph like this one.
+        tf.config.experimental.set_memory_growth(device, True)  # the session's config comes too late for a strategy
+    # Both reduce values in a fixed order, which NCCL does not do in a graph like this one.
     if task:
         ring = tf.distribute.experimental.CollectiveCommunication.RING
         return tf.distribute.experimental.MultiWorkerMirroredStrategy(ring)

@@ -1,9 +1,10 @@
 """Computation devices: GPUs, memory, and the precision of convolutions and matrix products.
 
 TensorFlow's own graph rewriters lower the precision. Weights, batch-norm statistics, losses and optimizers stay
-float32. float16 has so few exponent bits that small gradients would become 0: there the loss is scaled up, and the
-gradients down again (Micikevicius et al. 2018, arXiv 1710.03740), by a constant, so that checkpoints do not differ.
-bfloat16 has the exponent bits of float32 (Kalamkar et al. 2019, arXiv 1905.12322).
+float32. float16 has so few exponent bits that small gradients would underflow to 0, so the loss is scaled up and the
+gradients are scaled down again (Micikevicius et al. 2018, arXiv 1710.03740). The scale is a constant, so that
+checkpoints do not depend on the precision. bfloat16 has the same number of exponent bits as float32 (Kalamkar et al.
+2019, arXiv 1905.12322).
 """
 
 import contextlib
@@ -23,13 +24,13 @@ def gpus():
 
 
 def processor_flags(path="/proc/cpuinfo"):
-    """Return the set of instruction set names that the processor reports; empty if unknown, as without Linux."""
+    """Return the set of the processor's feature flags; empty if they are unknown, as on systems other than Linux."""
     match = re.search(r"^flags\s*:(.*)$", _read(path), re.MULTILINE)
     return set(match.group(1).split()) if match else set()
 
 
 def _read(path):
-    """Return the text of a file of the operating system, '' if it cannot be read."""
+    """Return the text of a system file, or '' if it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -63,7 +64,7 @@ def choose_precision(wanted):
 def _is_bfloat16_faster():
     """Return whether bfloat16 is faster than float32 on this processor.
 
-    It is with AMX; with AVX512_BF16 alone a step takes 1.5 times as long (docs/performance.md).
+    With AMX it is faster; with only AVX512_BF16, a step takes 1.5 times as long (see docs/performance.md).
     """
     return "amx_bf16" in processor_flags()
 
@@ -90,7 +91,7 @@ def session_config(chosen):
 def keep_bfloat16_unfused(config):
     """Turn off the rewriter that fuses convolutions with their biases, if the config asks for bfloat16.
 
-    In the session of a tf.train.Server, unlike in a local one, TensorFlow 2.21 refuses the fused bfloat16 operations.
+    In the session of a tf.train.Server, unlike in a local one, TensorFlow 2.21 rejects the fused bfloat16 operations.
     """
     options = config.graph_options.rewrite_options
     if options.auto_mixed_precision_onednn_bfloat16 == options.ON:
@@ -100,7 +101,7 @@ def keep_bfloat16_unfused(config):
 def available_memory(meminfo="/proc/meminfo", limit="/sys/fs/cgroup/memory.max"):
     """Return the memory limit of this process in bytes, including memory in use; None if unknown.
 
-    limit: the path of a container's limit. Both files exist on Linux only.
+    limit: the path of the file with a container's limit. Both files exist on Linux only.
     """
     if not hasattr(os, "sysconf"):  # Windows
         return None
@@ -115,8 +116,8 @@ def available_memory(meminfo="/proc/meminfo", limit="/sys/fs/cgroup/memory.max")
 
 @contextlib.contextmanager
 def translate_oom(name, value):
-    """Turn a lack of memory inside this context into a UserError that names the setting to lower."""
+    """Turn an out-of-memory error inside this context into a UserError that names the setting to lower."""
     try:
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError):
-        raise UserError(f"out of memory with {name} = {value}; reduce it, in params.py or by --{name}")
+        raise UserError(f"out of memory with {name} = {value}; reduce it in params.py or with --{name}")

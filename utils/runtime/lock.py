@@ -1,7 +1,7 @@
-"""Locks between processes, which end with the process that holds them, even after kill -9.
+"""Locks between processes; a lock is released when the process that holds it ends, even by kill -9.
 
-They are the operating system's locks on open files. On a file system without locks the work continues unlocked, after a
-warning.
+The operating system's locks on open files are used. If the file system does not support locks, work continues without
+them after a warning.
 """
 
 import contextlib
@@ -48,9 +48,9 @@ def locked(path, on_wait):
 
 
 class WriterLock:
-    """The right of one training run to write to a folder of checkpoints, held until it is closed or its process ends.
+    """A training run's exclusive right to write to a checkpoint folder, held until `close` or the end of its process.
 
-    The locked file is training.lock; training.lock.txt names its holder for the message to another run.
+    The locked file is training.lock; training.lock.txt names its holder for the error message in another run.
     """
 
     def __init__(self, folder):
@@ -60,7 +60,7 @@ class WriterLock:
         self.hold()
 
     def hold(self):
-        """Check that the lock is held, and take it again if its folder was replaced; raise UserError as above."""
+        """Check that the lock is held; retake it if its folder was replaced. Raise UserError if another run has it."""
         with contextlib.suppress(FileNotFoundError):
             if self._file and os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
                 return
@@ -73,10 +73,10 @@ class WriterLock:
                 holder = file.read(200).strip()
             raise UserError(
                 f"checkpoints_dir = {self._folder} is in use by another training run ({holder or 'just starting'}); "
-                "wait for its end, or start a separate run with different --checkpoints_dir and --samples_dir"
+                "wait until it ends, or start a separate run with different --checkpoints_dir and --samples_dir"
             )
         with contextlib.suppress(OSError), open(self._path + ".txt", "w", encoding="utf-8") as file:
-            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")  # only for the message above
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")  # used only in the message above
 
     def close(self):
         """Release the lock."""
@@ -88,7 +88,7 @@ class WriterLock:
 def _try_lock(path):
     """Return the file `path`, open and locked, or None if another process holds its lock.
 
-    If the file system has no locks, warn and return the file unlocked. Raise OSError if it cannot be opened.
+    If the file system does not support locks, warn and return the file unlocked. Raise OSError if it cannot be opened.
     """
     file = open(path, "ab")  # noqa: SIM115  (closing it releases the lock)
     try:
@@ -102,7 +102,7 @@ def _try_lock(path):
 
 
 def _warn_unlocked(folder, error):
-    filesystem.warn_unsupported(folder, "locks", error, "do not start two runs at once there")
+    filesystem.warn_unsupported(folder, "locks", error, "do not start two runs there at the same time")
 
 
 def has_record_locks(folder):

@@ -1,4 +1,4 @@
-"""The ports of a run's workers: listen on one, wait for all others at the start, and notice when one ends later."""
+"""The ports of a run's workers: listen on one, wait for all others at startup, and notice when one ends later."""
 
 import contextlib
 import socket
@@ -9,11 +9,11 @@ import tensorflow.compat.v1 as tf
 
 from utils.errors import RunError, UserError, reason_of
 
-_WATCH_SECONDS = 3  # between two checks of the other workers
+_WATCH_SECONDS = 3  # interval between checks of the other workers
 
 
 def start_server(task, config):
-    """Return the tf.train.Server of this process of a tf_config.Task; raise UserError if its port is in use."""
+    """Return this process's tf.train.Server for a tf_config.Task; raise UserError if its port is in use."""
     try:
         return tf.train.Server(tf.train.ClusterSpec(task.cluster), *task.jobs[task.index], config=config)
     except tf.errors.OpError as error:
@@ -25,7 +25,7 @@ class Peers:
     """The other workers of a tf_config.Task, reached by connecting to their ports."""
 
     def __init__(self, task, timeout):
-        """timeout: seconds to wait for the others at the start."""
+        """timeout: seconds to wait for the others at startup."""
         self._task, self._timeout = task, timeout
         self._resolved = {}  # index of a worker: (address, port) of its first connection
         self.lost = []  # names of the workers that `watch` found to have ended
@@ -43,7 +43,7 @@ class Peers:
             missing = self.unreachable()
 
     def unreachable(self, workers=None):
-        """Return the names of the other workers whose ports accept no connection; workers: indices, None: all."""
+        """Return the names of the other workers whose ports refuse connections; workers: indices, or None for all."""
         workers = range(len(self._task.jobs)) if workers is None else workers
         return [self._task.name(i) for i in workers if i != self._task.index and not self._is_reachable(i)]
 
@@ -52,7 +52,7 @@ class Peers:
         address = self._resolved.get(index, (host.strip("[]"), int(port)))
         try:
             with socket.create_connection(address, timeout=5) as connection:
-                self._resolved[index] = connection.getpeername()[:2]  # so that no name server is asked again
+                self._resolved[index] = connection.getpeername()[:2]  # avoids repeated name lookups
         except (OSError, UnicodeError):  # UnicodeError: not a valid host name
             return False
         return True
@@ -61,7 +61,7 @@ class Peers:
     def watch(self, session):
         """Within this context, close the session when a worker has ended.
 
-        TensorFlow itself may notice the end of a worker at once, after minutes, or never.
+        TensorFlow itself may notice the end of a worker immediately, after minutes, or never.
         """
         stopped = threading.Event()
         threading.Thread(target=self._watch, args=(session, stopped), daemon=True).start()
@@ -71,7 +71,7 @@ class Peers:
             stopped.set()
 
     def _watch(self, session, stopped):
-        # The chief checks all workers, the others check the chief: few connections, and each failure reaches all.
+        # The chief checks all workers, the others check the chief. This takes few connections, and all see a failure.
         workers = None if self._task.index == 0 else [0]
         missing = []
         while not stopped.wait(_WATCH_SECONDS):

@@ -1,6 +1,6 @@
-"""The state of the process, restored after a call of the program from another one, for example from a notebook.
+"""Restore the state of the process when another program, such as a notebook, has called this one.
 
-Two things stay: TensorFlow itself, which reads its environment variables once, and graph mode (model/graph_mode.py).
+Not restored: TensorFlow itself, which reads its environment variables only once, and graph mode (model/graph_mode.py).
 """
 
 import contextlib
@@ -16,7 +16,7 @@ _active = threading.Lock()
 
 @contextlib.contextmanager
 def restore_process_state():
-    """Restore the environment, TensorFlow's log level and the handler of SIGHUP on exit, and end the bars' thread."""
+    """On exit, restore the environment, TensorFlow's log level and the SIGHUP handler; stop tqdm's monitor thread."""
     environment, tf = dict(os.environ), sys.modules.get("tensorflow.compat.v1")
     handler = signal.getsignal(signal.SIGHUP) if hasattr(signal, "SIGHUP") and can_handle_signals() else None
     level = tf and tf.logging.get_verbosity()
@@ -26,7 +26,7 @@ def restore_process_state():
         for name in set(os.environ) - set(environment):
             del os.environ[name]
         os.environ.update(environment)
-        if handler is not None:  # None: Python did not set it, and cannot set it again
+        if handler is not None:  # None: not set by Python, which cannot restore it
             signal.signal(signal.SIGHUP, handler)
         if tf:
             tf.logging.set_verbosity(level)
@@ -38,7 +38,7 @@ def restore_process_state():
 
 @contextlib.contextmanager
 def forbid_concurrent_calls():
-    """Raise UserError if another call is active in this process: streams, signals and environment belong to it.
+    """Raise UserError if another call is active in this process: it owns the streams, signals and environment.
 
     This check comes before anything that a call changes and restores: while one call starts TensorFlow, whose C++ code
     reads the environment, another call that sets a variable can crash the process (setenv during getenv is unsafe).
@@ -52,5 +52,5 @@ def forbid_concurrent_calls():
 
 
 def can_handle_signals():
-    """Return whether this is the main thread: Python lets no other thread set handlers."""
+    """Return whether this is the main thread: only there does Python allow setting signal handlers."""
     return threading.current_thread() is threading.main_thread()

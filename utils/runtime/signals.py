@@ -16,12 +16,12 @@ def ignore_hangup():
 
 
 class StopSignals:
-    """Within this context, a first signal sets `received` to its number; a second one ends the process at once.
+    """Within this context, a first signal sets `received` to its number; a second one ends the process immediately.
 
-    Python runs a handler only between two of its own instructions, so not while a session runs. It writes the signal's
-    number to a socket at once (`signal.set_wakeup_fd`), and a thread reads the number there, even during a session run.
+    Python runs a handler only between two of its own instructions, so not during a session run. However, it immediately
+    writes the signal's number to a socket (`signal.set_wakeup_fd`), where a thread reads it even during a session run.
 
-    In a thread of a caller this class does nothing: there, the caller handles signals.
+    Outside the main thread, this class does nothing, and the caller handles signals.
     """
 
     # SIGBREAK is Windows' Ctrl-Break.
@@ -33,8 +33,8 @@ class StopSignals:
 
     def __enter__(self):
         if can_handle_signals():
-            handler = self._receive  # a second signal then has no effect before the end of a session run
-            with contextlib.suppress(OSError, ValueError):  # Windows connects TCP sockets; a firewall can forbid that
+            handler = self._receive  # a second signal would take effect only after a session run
+            with contextlib.suppress(OSError, ValueError):  # Windows uses TCP sockets, which a firewall can block
                 self._restoration.enter_context(self._watcher())
                 handler = _do_nothing
             for number in self.SIGNALS:
@@ -47,7 +47,7 @@ class StopSignals:
 
     @contextlib.contextmanager
     def _watcher(self):
-        """Receive signals in a thread inside this context."""
+        """Receive signals in a separate thread inside this context."""
         reader, writer = socket.socketpair()
         with reader, writer:
             writer.setblocking(False)
@@ -80,4 +80,4 @@ def _print(text):
 
 
 def _do_nothing(*_):
-    """Handle a signal whose number the watching thread reads."""
+    """Do nothing in the main thread: the watching thread reads the signal's number."""

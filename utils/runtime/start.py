@@ -1,4 +1,4 @@
-"""Import TensorFlow: without its start-up notices, and with the faster of its two sets of CPU kernels."""
+"""Import TensorFlow without its startup messages and with the faster of its two sets of CPU kernels."""
 
 import contextlib
 import importlib
@@ -14,7 +14,7 @@ _CURE = "`pip install -r requirements.txt` installs it"
 def import_tensorflow():
     """Import TensorFlow, silently unless the environment sets TF_CPP_MIN_LOG_LEVEL; raise UserError if that fails.
 
-    That variable alone is not enough, because some notices are printed before TensorFlow 2 reads it
+    That variable alone is not enough, because some messages are printed before TensorFlow 2 reads it
     (github.com/tensorflow/tensorflow/issues/100442), so nothing reaches standard error during the import.
     """
     # By default TensorFlow 2 uses oneDNN's kernels only on processors with AVX-512. With AVX2 alone a step of the
@@ -31,7 +31,7 @@ def import_tensorflow():
 def _import():
     try:
         return importlib.import_module("tensorflow.compat.v1")
-    except Exception as error:  # a different version, of it or of its dependencies, can raise anything
+    except Exception as error:  # a different version of TensorFlow or of a dependency can raise anything
         raise UserError(f"TensorFlow cannot be imported ({reason_of(error)}); {_CURE}")
 
 
@@ -60,7 +60,7 @@ def _flush():
 
 
 def missing_package(error):
-    """Return the message for an ImportError of a required package; raise the error if it is about our own modules."""
+    """Return the message for an ImportError of a required package; re-raise errors about this program's own modules."""
     package = (error.name or "").split(".")[0]
     if package in ("", "main", "model", "utils"):
         raise error

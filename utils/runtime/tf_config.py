@@ -1,4 +1,4 @@
-"""TF_CONFIG, TensorFlow's standard variable that lists the processes that train together.
+"""TF_CONFIG, TensorFlow's standard environment variable for the list of processes that train together.
 
 tensorflow.org/guide/distributed_training#setting_up_the_tf_config_environment_variable
 """
@@ -16,7 +16,7 @@ _EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type
 
 
 class Task(NamedTuple):
-    """The workers that train together, and which of them this process is."""
+    """The workers that train together, and the position of this process among them."""
 
     cluster: Dict[str, List[str]]  # host:port of the workers of each type
     jobs: Tuple[Tuple[str, int], ...]  # (type, index) of each worker; the first one is the chief

@@ -1,1 +1,1 @@
-"""A training run: its start, its steps, its files, its metrics and warnings, and its report."""
+"""A training run: its starting point, steps, output files, metrics, warnings and report."""

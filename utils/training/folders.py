@@ -1,4 +1,4 @@
-"""Checks that a run does not mix its files with the files of another run."""
+"""Checks that keep a run from mixing its files with those from another run."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from utils.output.images import read_metadata
 from utils.training.report.page import REPORT
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
-# A kill may have left parts of the very first checkpoint; all other checkpoints belong to a run.
+# Files of step 0 do not count: a run killed during its first save leaves them. Later checkpoints belong to a run.
 _CHECKPOINTS = rf"dcgan-[1-9]\d*\.|logs$|({re.escape(HISTORY)}|{re.escape(REPORT)})$"
 
 
@@ -21,16 +21,16 @@ def check_no_foreign_files(run):
         left = _find(folder, pattern)
         if left:
             raise UserError(
-                f"{setting} = {folder} holds {left[-1]} of an earlier run, but there is no checkpoint in "
-                f"{run.checkpoints_dir} to resume from; move its files away, or set different --samples_dir and "
+                f"{setting} = {folder} contains {left[-1]} from an earlier run, but there is no checkpoint in "
+                f"{run.checkpoints_dir} to resume from; move its files elsewhere, or set different --samples_dir and "
                 "--checkpoints_dir"
             )
 
 
 def check_grids_owner(recorded, run):
-    """Raise UserError if a resumed run would write its grids among the grids of another run.
+    """Raise UserError if a resumed run would mix its grids with those from another run.
 
-    recorded: the Manifest to resume from; run: the run settings. Grids of version 0.8 or earlier have no owner.
+    recorded: the Manifest to resume from; run: the run settings. Grids from version 0.8 or earlier have no run ID.
     """
     folder = run.samples_dir
     for name in reversed(_find(folder, _GRIDS)):
@@ -39,8 +39,8 @@ def check_grids_owner(recorded, run):
             return  # the newest grid that has an owner
         if owner:
             raise UserError(
-                f"samples_dir = {folder} holds {name} of another run than the checkpoints in {run.checkpoints_dir}; "
-                "set samples_dir to the folder of this run, or to an empty folder"
+                f"samples_dir = {folder} contains {name} from a different run than the checkpoints in "
+                f"{run.checkpoints_dir}; set samples_dir to this run's folder or to an empty one"
             )
 
 

@@ -1,7 +1,7 @@
-"""The health of a run: are its values finite, has D won, and do its samples get worse?
+"""The health of a run: are its values finite, has D won, and are its samples getting worse?
 
-One object remembers the last losses and the problems that measurements show; after a rollback, a new one begins. It
-warns once about each problem, and again only after the problem was over. Healthy runs stay below the thresholds
+A Health object keeps the most recent losses and the problems found in measurements; a rollback creates a new object.
+Each problem causes one warning, and another only if it disappears and returns. Healthy runs stay below the thresholds
 (docs/results.md). On mode collapse: Goodfellow 2016, arXiv 1701.00160, section 5.
 """
 
@@ -15,12 +15,12 @@ from utils.output.terminal import print_above_bar, recorded_warnings
 MAX_ROLLBACKS = 3  # per run, counted over all restarts
 WINDOW = 250  # steps over which the advantage of D is averaged
 WON_FROM = 0.9  # average advantage at which D has won
-OVER_BELOW = 0.8  # average advantage at which D no longer has
+OVER_BELOW = 0.8  # average advantage below which D has no longer won
 COLLAPSE_FROM = 1000  # first step at which collapse is reported; earlier, all samples are similar blurs
-STALE = 10  # measurements without an improvement
-LESS_DIVERSE = 0.8  # fraction of the highest diversity so far
-MISSING = 0.1  # fraction of a class's frequency among real images
-COPIED = 0.25  # fraction of the samples
+STALE = 10  # measurements without an improvement before a warning
+LESS_DIVERSE = 0.8  # fraction of the highest diversity so far that causes a warning
+MISSING = 0.1  # a class is missing below this fraction of its frequency among real images
+COPIED = 0.25  # fraction of samples that nearly copy a training image
 
 _CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
 
@@ -34,11 +34,11 @@ class Health:
         self._run, self._is_chief = parts.settings.run, parts.workers.is_chief
         self._rows = collections.deque(maxlen=WINDOW)  # rows of the last steps, see history.STEP_COLUMNS
         self._has_won = False
-        self._found = collections.Counter()  # {problem: how often in a row it was found}
+        self._found = collections.Counter()  # {problem: how many times in a row it was found}
         self.diversity = diversity  # the highest value of the metric `distinct`, at most 1
 
     def is_finite(self, state, due):
-        """Return whether the losses are finite and, if anything Due depends on them, all weights and the EMA."""
+        """Return whether the losses and, if an action in Due depends on them, all weights and the EMA are finite."""
         if not math.isfinite(state.row["d_loss"] + state.row["g_loss"]):
             return False
         checks = [self._graph.is_finite] if due.row or due.save or due.measure else []
@@ -48,12 +48,12 @@ class Health:
         return all(self._generator.session.run(checks))
 
     def should_roll_back(self, state):
-        """Return whether D has won and the settings ask for a rollback. One is left for a divergence."""
+        """Return whether D has won and the settings ask for a rollback. The last one is reserved for a divergence."""
         is_possible = self._run.on_lost_game == "rollback" and len(state.saved.rollbacks) < MAX_ROLLBACKS - 1
         return is_possible and self._has_won
 
     def post_mortem(self, state):
-        """Return lines about a run that has diverged at this step."""
+        """Return the post-mortem lines of a run that has diverged at this step."""
         rollbacks = state.saved.rollbacks
         return [
             f"step {state.step}: losses or weights are NaN or infinite",
@@ -67,7 +67,7 @@ class Health:
         ]
 
     def check_losses(self, state):
-        """Add the losses of a step, which are finite and the same on all workers; warn if D has won."""
+        """Record the losses of a step, which are finite and equal on all workers; warn if D has won."""
         self._rows.append(state.row)
         if len(self._rows) == WINDOW:
             advantage = sum(map(self._advantage, self._rows)) / WINDOW
@@ -79,12 +79,12 @@ class Health:
         run = self._run
         if run.loss == "non_saturating":
             return row["d_real"] / (1.0 - run.label_smoothing) - row["d_fake"]
-        if run.loss == "wasserstein":  # its logits are unbounded: no value means that D has won
+        if run.loss == "wasserstein":  # logits are unbounded: no value means that D has won
             return 0.0
-        return float(row["d_loss"] < 0.01)  # both margins are kept, or both labels met
+        return float(row["d_loss"] < 0.01)  # D meets both margins (hinge) or both labels (least squares)
 
     def _victory(self):
-        """Return the warning that D has won, with the cures that the settings do not contain yet."""
+        """Return the warning that D has won, with the remedies that the settings do not use yet."""
         run = self._run
         evidence = f"its loss was below 0.01 in nearly all of the last {WINDOW} steps"
         if run.loss == "non_saturating":
@@ -97,7 +97,7 @@ class Health:
         return f"{problem} Add images, or try {' or '.join(cures)} in params.py."
 
     def check_metrics(self, state, measured):
-        """Warn of the problems that a measure.Measured shows."""
+        """Warn about the problems that a measure.Measured shows."""
         found = dict(self._problems(state.step, measured))
         for name in ("collapse", "saturation", "diversity", "classes", "copies"):
             self._warn(state.step, name, found.get(name, ""), in_a_row=2)
@@ -108,20 +108,20 @@ class Health:
         values, reals = measured.values, measured.reals
         ms_ssim, real_ms_ssim = values["ms_ssim"], reals.ms_ssim
         if step >= COLLAPSE_FROM and ms_ssim > 0.5 + 0.5 * real_ms_ssim:
-            line = f"Mode collapse: the MS-SSIM of samples is {ms_ssim:.2f}, of real images {real_ms_ssim:.2f}."
+            line = f"Mode collapse: MS-SSIM is {ms_ssim:.2f} for samples and {real_ms_ssim:.2f} for real images."
             yield "collapse", f"{line} {_CURE}"
         flat, real_flat = saturation(measured.fakes.images), saturation(reals.images)
         if flat > 0.5 + 0.5 * real_flat:
-            line = f"Samples saturate: {flat:.0%} of their values are at the ends of the range, in real images"
-            yield "saturation", f"{line} {real_flat:.0%}. Lower {format_rates(self._run)} in params.py."
+            line = f"Samples saturate: {flat:.0%} of their values are at the ends of the range, compared with"
+            yield "saturation", f"{line} {real_flat:.0%} in real images. Lower {format_rates(self._run)} in params.py."
         diversity = values.get("distinct", float("nan"))
         self.diversity = np.fmax(self.diversity, np.minimum(diversity, 1.0))  # NaN: not measured
         if step >= COLLAPSE_FROM and diversity < LESS_DIVERSE * self.diversity:
-            line = f"Sample diversity fell from {self.diversity:.0%} to {diversity:.0%} of the real images'."
+            line = f"Sample diversity, relative to real images, fell from {self.diversity:.0%} to {diversity:.0%}."
             yield "diversity", f"{line} {_CURE}"
         missing = [name for name, (ours, real) in measured.class_fractions.items() if ours < MISSING * real]
         if step >= COLLAPSE_FROM and missing:
-            line = f"Hardly any sample shows these classes: {', '.join(missing)}. Train longer, add images of them, or"
+            line = f"Hardly any samples show these classes: {', '.join(missing)}. Train longer, add images of them, or"
             yield "classes", f"{line} start a new run with conditional = 1 in model/params.py."
         if values["copies"] > COPIED * reals.copies.searched:
             augment = ", set augment = 'adaptive' in params.py" if self._run.augment == "none" else ""
@@ -129,7 +129,7 @@ class Health:
             yield "copies", f"{line}{augment}, or sample from an earlier checkpoint."
 
     def _stale(self, state, values):
-        """Return the warning that the metric has not improved for long, or ''."""
+        """Return the warning that the metric has not improved for a long time, or ''."""
         best, step = state.saved.best, state.step
         value, since = best.lowest, best.lowest_step
         if step - since < STALE * self._run.metrics_every or 3 * (step - since) < step:
@@ -141,7 +141,7 @@ class Health:
         )
 
     def _warn(self, step, name, problem, in_a_row=1):
-        """Print a problem once it is found `in_a_row` times; '' means that it is over."""
+        """Print a problem when it is found for the `in_a_row`-th time in a row; '' means that it is over."""
         self._found[name] = self._found[name] + 1 if problem else 0
         if self._found[name] == in_a_row and self._is_chief:
             print_above_bar(problem)
@@ -149,7 +149,7 @@ class Health:
 
 
 def saturation(images):
-    """Return the fraction of values of uint8 images that are at either end of the range."""
+    """Return the fraction of uint8 image values at either end of the range."""
     return float(np.mean((images <= 1) | (images >= 254)))
 
 

@@ -1,19 +1,19 @@
-"""The generator that draws samples while a run trains: the EMA of G, or G itself if ema_decay = 0."""
+"""The generator of samples while a run trains: the EMA of G, or G itself if ema_decay = 0."""
 
 from utils.sampling.generator import Generator
 
 
 class LiveGenerator(Generator):
-    """A Generator on the weights in training; it updates its batch-norm statistics at most once per step."""
+    """A Generator that uses the weights being trained and updates batch-norm statistics at most once per step."""
 
     def __init__(self, session, sampler, labels):
-        """sampler: a model.sample_graph.Sampler; labels: [n] int32, the classes of all training images."""
+        """sampler: a model.sample_graph.Sampler; labels: [n] int32, the class of each training image."""
         super().__init__(session, sampler)
         self._labels = labels
         self._updated = None  # the step at which the statistics were updated
 
     def refresh(self, step):
-        """Update the batch-norm statistics of the EMA for its weights at `step`."""
+        """Update the EMA's batch-norm statistics to match its weights at `step`."""
         if step != self._updated:
             self.update_bn(self._labels)
             self._updated = step

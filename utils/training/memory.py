@@ -1,8 +1,9 @@
 """Memory that a training run needs, estimated before its first step, and the batch_size that would fit.
 
-The peak is a sum: the program with TensorFlow; the weights with everything that is kept for each of them; the feature
-maps of a step or of drawing samples, whichever has more; and the images and networks of an evaluation. The factors
-were measured, see benchmarks/memory.py and docs/performance.md. A GPU keeps the feature maps in its own memory.
+The peak is the sum of four parts: the program with TensorFlow; the weights and everything stored for each of them; the
+feature maps of a training step or of sample generation, whichever are larger; and the images and networks that an
+evaluation needs. The factors were measured; see benchmarks/memory.py and docs/performance.md. A GPU keeps the feature
+maps in its own memory.
 """
 
 import tensorflow.compat.v1 as tf
@@ -14,28 +15,28 @@ from utils.runtime import devices
 from utils.sampling.generator import bn_batch_size
 
 _FLOAT = 4  # bytes
-# Bytes of the program with TensorFlow and the graph; copies of each weight (gradient, Adam's two averages, averaged G,
-# temporary ones); copies of each feature map (before and after normalization and activation, gradients).
+# Bytes for the program with TensorFlow and the graph; copies of each weight (gradient, Adam's two averages, EMA,
+# temporary copies); copies of each feature map (before and after normalization and activation, gradients).
 _IS_OLD = tf.__version__.startswith("1.")
 _PROGRAM, _COPIES, _MAPS = (4.4e8, 9.5, 1.5) if _IS_OLD else (7.2e8, 11.5, 1.75)
-_PENALTY_PASSES = {"none": 0, "r1": 4, "wgan-gp": 4}  # additional passes of D
+_PENALTY_PASSES = {"none": 0, "r1": 4, "wgan-gp": 4}  # additional passes through D
 _EVALUATION = {features.NONE: 1.0e8, features.PATCHES: 1.5e8, features.EFFICIENTNET: 2.7e8, features.INCEPTION: 6e8}
-_COMPARED_SETS = 6  # copies of the compared images, one byte per number
+_COMPARED_SETS = 6  # copies of the compared images, one byte per value
 
 
 def announce(settings, n):
-    """Print the memory that the run needs; warn if there is less; n: the number of images. On a GPU, do nothing."""
+    """Print how much memory the run needs; warn if less is available. On a GPU, do nothing. n: the number of images."""
     if devices.gpus():
         return
     needed, available = estimate(settings, n), devices.available_memory()
     print(f"The run needs about {needed / 1e9:.1f} GB of memory.", flush=True)
     if available is not None and needed > available:
-        problem = f"the run needs about {needed / 1e9:.1f} GB of memory, but {available / 1e9:.1f} GB are available"
+        problem = f"the run needs about {needed / 1e9:.1f} GB of memory, but only {available / 1e9:.1f} GB is available"
         warn(f"{problem}; {advice(settings, n, available)}")
 
 
 def advice(settings, n, available):
-    """Return the setting to lower so that the run needs at most `available` bytes, as text."""
+    """Return advice, as text, on which setting to lower so that the run needs at most `available` bytes."""
     fits, too_large = 0, settings.run.batch_size
     while too_large - fits > 1:
         size = (fits + too_large) // 2

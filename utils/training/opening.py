@@ -1,6 +1,6 @@
-"""The opening of a run: its graph is completed, its session opened, and its variables initialized or restored.
+"""Open a run: complete its graph, open its session, and initialize or restore its variables.
 
-All workers of a run have the same objects and call them alike. Only the chief measures, prints and writes files.
+All workers of a run have the same objects and make the same calls. Only the chief measures, prints and writes files.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What a run writes while it trains: checkpoints, sample grids, history.csv, TensorBoard logs and the report."""
+"""The files that a run writes: checkpoints, sample grids, history.csv, TensorBoard logs and the report."""
 
 import os
 
@@ -20,9 +20,9 @@ POST_MORTEM = "post-mortem.txt"
 
 
 def _writes(what, consequence="training continues", errors=OSError):
-    """Decorate a method of Outputs that writes `what`: only the chief runs it, and a failure is a warning.
+    """Decorate an Outputs method that writes `what`: only the chief runs it, and a failure becomes a warning.
 
-    The method then returns False after a failure, else True.
+    The decorated method returns False after a failure, otherwise True.
     """
 
     def decorate(method):
@@ -51,12 +51,12 @@ class Outputs:
     def __init__(self, generator, parts, state, saved):
         """generator: the LiveGenerator; parts: the opening.Parts; state: the RunState to continue from.
 
-        saved: the SavedState in the JSON of the newest checkpoint.
+        saved: the SavedState in the newest checkpoint's manifest.
         """
         self._generator, self._parts, self._start = generator, parts, parts.start
         self._run, self._is_chief, newest = parts.settings.run, parts.workers.is_chief, parts.start.newest
         self.post_mortem = os.path.join(self._run.checkpoints_dir, POST_MORTEM)
-        # All grids of a run show the same noise.
+        # All grids of a run use the same noise.
         chosen, columns = picks.of_classes(self._run.train_samples, range(len(state.saved.classes)))
         self._labels, numbers = np.int32(chosen).T
         self._z = latents.noise(self._run.seed, latents.TRAINING_GRID, numbers, parts.settings.network.z_dim)
@@ -66,12 +66,12 @@ class Outputs:
         self._damaged = newest.damaged if newest else ()
 
     def save(self, state):
-        """Save a checkpoint of the state's step, or rewrite its JSON if only that has changed.
+        """Save a checkpoint at the state's step, or rewrite only its manifest if nothing else has changed.
 
-        Return whether a checkpoint of this step exists.
+        Return whether a checkpoint at this step exists.
         """
         if state.step != self.saved_step:
-            self._generator.refresh(state.step)  # on all workers, so that their EMAs stay equal
+            self._generator.refresh(state.step)  # called on all workers, so that their EMAs stay equal
             if self._save(state):
                 self.saved_step, self._saved = state.step, state.saved
             else:  # an unsaved step cannot be the best
@@ -80,24 +80,24 @@ class Outputs:
             self._saved = state.saved
         return state.step == self.saved_step
 
-    @_writes("the checkpoint of step {}", "earlier checkpoints are intact")
+    @_writes("the checkpoint at step {}", "earlier checkpoints are intact")
     def _save(self, state):
         run, saved = self._run, state.saved
-        self._start.lock.hold()  # it was lost if the folder was replaced, and another run may hold it now
+        self._start.lock.hold()  # it was lost if the folder was replaced; another run may hold it now
         best = saved.past_bests + ((saved.best.step,) if saved.best else ())
         keep = store.RetentionPolicy(run.keep_checkpoints, run.keep_every, best, tuple(self._damaged))
         checkpoint = store.checkpoint_at(run.checkpoints_dir, state.step)
         store.save(self._generator.session, self._start.saver, checkpoint, self._manifest(state), keep)
-        self._damaged = [step for step in self._damaged if step > state.step]  # the others are removed, or good again
+        self._damaged = [step for step in self._damaged if step > state.step]  # the others were removed or replaced
 
-    @_writes("the JSON of step {}")
+    @_writes("the JSON file at step {}")
     def _rewrite_manifest(self, state):
         store.rewrite_manifest(store.checkpoint_at(self._run.checkpoints_dir, state.step), self._manifest(state))
 
     def _manifest(self, state):
         return manifest.dumps(self._parts.settings, state.step, tf.__version__, state.saved)
 
-    @_writes("the grid of step {}")
+    @_writes("the grid at step {}")
     def write_grid(self, state):
         """Write samples/train_<step>.png."""
         self._generator.refresh(state.step)
@@ -107,9 +107,9 @@ class Outputs:
 
     @_writes("the grid of real images")
     def write_reals(self, state, reals):
-        """Write samples/reals.png: images as the networks see them; reals: [N, H, W, C] float32 in [-1, 1].
+        """Write samples/reals.png: real images before augmentation; reals: [N, H, W, C] float32 in [-1, 1].
 
-        With classes, also write samples/classes.csv: the place of each class in the grids of samples.
+        With classes, also write samples/classes.csv: the position of each class in the sample grids.
         """
         self._write_sheet("reals.png", images.to_uint8(reals), self._run.grid_columns, step=0)
         if state.saved.classes:
@@ -117,7 +117,7 @@ class Outputs:
             files.write(os.path.join(self._run.samples_dir, "classes.csv"), places)
 
     def _write_sheet(self, name, shown, columns, step):
-        """Write a grid of images [N, H, W, C] uint8; return the PNG as bytes, and the shape of the grid."""
+        """Write a grid of images [N, H, W, C] uint8; return the PNG as bytes and the shape of the grid."""
         sheet = images.grid(composite(shown, self._run.background), columns)
         png = images.png(sheet, {"run": self._start.saved.run_id, "step": step})
         files.write(os.path.join(self._run.samples_dir, name), png)
@@ -125,31 +125,31 @@ class Outputs:
 
     @_writes("the time-lapse")
     def write_timelapse(self, state):
-        """Write the films of all grids of the run."""
+        """Write the time-lapse animations of all the run's grids."""
         line = write_timelapse(self._run.samples_dir, self._start.saved.run_id)
         if line:
             print(line, flush=True)
 
-    @_writes("the log of step {}")
+    @_writes("the log at step {}")
     def write_row(self, state):
-        """Write the state's row into history.csv and TensorBoard."""
+        """Write the state's row to history.csv and TensorBoard."""
         self._open_history().write_row(state.row)
 
     def _open_history(self):
-        # Only after the first checkpoint: logs without a checkpoint would belong to no run.
+        # Not before the first checkpoint: logs without a checkpoint would belong to no run.
         if self._history is None:
             metrics = [metric.name for metric in registry.METRICS]
             self._history = history.History(self._run.checkpoints_dir, self._first_step, metrics)
         return self._history
 
-    @_writes(f"{REPORT} of step {{}}", errors=Exception)  # it reads files that others may have changed
+    @_writes(f"{REPORT} at step {{}}", errors=Exception)  # it reads files that other programs may have changed
     def write_report(self, state):
         """Write checkpoints/report.html."""
         write_report(state, self._parts.settings, self._parts.dataset)
 
     @_writes(POST_MORTEM)
     def write_post_mortem(self, state, lines):
-        """Write checkpoints/post-mortem.txt: these lines, and the images of the last step."""
+        """Write checkpoints/post-mortem.txt: these lines, and the paths of the last step's images."""
         batches, dataset = self._parts.batches, self._parts.dataset
         count = self._run.k * batches.size
         last = batches.order.take(max(0, state.pictures_seen - count), count)

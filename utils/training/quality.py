@@ -1,4 +1,4 @@
-"""The quality of a run's samples while it trains: measures them and chooses the best checkpoint."""
+"""Measure the quality of a run's samples while it trains, and choose the best checkpoint."""
 
 from utils.checkpoints.manifest import Best
 from utils.errors import UserError, reason_of
@@ -8,9 +8,9 @@ from utils.output.terminal import print_above_bar, warn
 
 
 def open_measurer(dataset, settings):
-    """Return the Measurer of a run, or None with metrics_every = 0. Print which network replaces a missing one.
+    """Return a run's Measurer, or None if metrics_every = 0. Print what replaces a network that is not available.
 
-    If the network cannot be used, samples are compared by patches; raise UserError if best_metric needs the network.
+    If the network cannot be used, compare samples by small patches; raise UserError if best_metric needs the network.
     """
     run = settings.run
     if not run.metrics_every:
@@ -20,7 +20,7 @@ def open_measurer(dataset, settings):
     except UserError as error:
         metric = registry.resolve_metric(run, features.PATCHES)
         network = features.Patches()
-        warn(f"{error}; the run is measured by {metric.name}")
+        warn(f"{error}; measuring {metric.name} instead")
     else:
         if network and network.kind == features.PATCHES and run.metrics_network == "auto":
             print_above_bar(
@@ -35,7 +35,7 @@ class Quality:
     def __init__(self, measurer, generator, health, run):
         """measurer: a measure.Measurer, or None to measure nothing; generator: the LiveGenerator."""
         self._measurer, self._generator, self._health, self._run = measurer, generator, health, run
-        self._metric = registry.resolve_metric(run, measurer.kind) if measurer else None  # None: no metric ranks
+        self._metric = registry.resolve_metric(run, measurer.kind) if measurer else None  # None: no ranking
 
     def measure(self, state):
         """Measure the samples and add the results to the state's row; return whether they are the best so far."""
@@ -44,7 +44,7 @@ class Quality:
         try:
             self._generator.refresh(state.step)
             measured = self._measurer(self._generator)
-        except Exception as error:  # a metric may raise anything
+        except Exception as error:  # a metric may raise any exception
             reason = reason_of(error)
             warn(f"the quality at step {state.step} cannot be measured ({reason}); training continues", fresh_line=True)
             state.measured = ""
@@ -57,24 +57,24 @@ class Quality:
         return is_best
 
     def ends_run(self, state):
-        """Return whether stop_when_stale measurements in a row were no improvement; if so, print it."""
+        """Return whether the last stop_when_stale measurements brought no improvement; if so, print a message."""
         best, patience = state.saved.best, self._run.stop_when_stale
         steps = patience * self._run.metrics_every
         if not steps or not self._is_comparable(best) or state.step - best.lowest_step < steps:
             return False
         print_above_bar(
-            f"No improvement in {patience} measurements: {best.metric} was best at step {best.lowest_step}, "
-            f"{best.lowest:.4g}. stop_when_stale ends the run here; raise it, or set it to 0, to continue."
+            f"No improvement in {patience} measurements: the best {best.metric} was {best.lowest:.4g}, "
+            f"at step {best.lowest_step}. stop_when_stale ends the run here; raise it, or set it to 0, to continue."
         )
         return True
 
     def _is_comparable(self, best):
-        """Return whether a manifest.Best, or None, was measured as the samples are measured now."""
+        """Return whether `best`, a manifest.Best or None, was measured in the same way as the current samples."""
         current = (self._metric.name, self._measurer.comparison) if self._metric else None
         return best is not None and (best.metric, best.comparison) == current
 
     def _choose_best(self, state, value):
-        """Record the best checkpoint of the run in `state.saved`; return whether it is the one of this step."""
+        """Record the best checkpoint of the run in `state.saved`; return whether it is the one at this step."""
         best, step = state.saved.best, state.step
         if not self._is_comparable(best):
             past = (best.step,) if best else ()

@@ -30,9 +30,9 @@ class Run:
         self._begin_at_checkpoint(self.state.saved)
 
     def _begin_at_checkpoint(self, saved, diversity=0.0):
-        """Create the objects that depend on the state's step, at the start and after a rollback.
+        """Create the objects that generate, check, write and measure samples, initially and after a rollback.
 
-        saved: the SavedState in the JSON file of the newest checkpoint; diversity: the highest one so far.
+        saved: the SavedState in the newest checkpoint's manifest; diversity: the highest one so far.
         """
         parts = self._parts
         generator = LiveGenerator(self.session, parts.sampler, parts.dataset.labels)
@@ -41,7 +41,7 @@ class Run:
         self.quality = Quality(self._measurer, generator, self.health, self.settings)
 
     def _first_state(self):
-        """Return the RunState at the start of this process."""
+        """Return the RunState at startup."""
         run, n, saved = self.settings, self._parts.dataset.n, self._parts.start.saved
         step, seen, rollbacks = self._counters()
         saved = saved._replace(rollbacks=saved.rollbacks or (0,) * rollbacks)  # only the chief has their steps
@@ -50,16 +50,16 @@ class Run:
         return RunState(step, seen, total, saved, pace)
 
     def _counters(self):
-        """Return the number of steps, images seen and rollbacks, as the graph counts them."""
+        """Return the numbers of steps, images seen and rollbacks from the graph's counters."""
         counters = self.graph.counters
         return map(int, self.session.run([counters.step, counters.pictures_seen, counters.rollbacks]))
 
     def is_finished(self):
-        """Return whether no step is left, and print why."""
+        """Return whether no steps are left; if so, print why."""
         run, state, n = self.settings, self.state, self._parts.dataset.n
         if state.step < state.total:
             return self._is_stale()
-        goal = f"epochs = {run.epochs} of {n} images are {run.epochs * n}, and it has seen {state.pictures_seen}"
+        goal = f"{state.pictures_seen} images seen, and epochs = {run.epochs} of {n} images require {run.epochs * n}"
         name, goal = ("max_steps", f"max_steps = {run.max_steps}") if run.max_steps else ("epochs", goal)
         cure = f"Increase {name} to continue training, or sample with --isTrain 0."
         print(f"This run is finished: step {state.step}, {goal}. {cure}", flush=True)
@@ -80,16 +80,16 @@ class Run:
         return self.workers.all_reduce_max(self.quality.ends_run(self.state))
 
     def begin(self):
-        """Write the files that exist before the first step; return whether there is a checkpoint.
+        """Write the files that precede the first step; return whether there is a checkpoint.
 
-        From then on the same command resumes the run, even from step 0, however this process ends.
+        Once there is one, the same command resumes the run, even from step 0, no matter how this process ends.
         """
         state, outputs = self.state, self.outputs
         if not outputs.save(state):
             return False
         if self.workers.is_chief:
             outputs.write_reals(state, self._first_reals())
-        if state.step == 0:  # all other grids are written before the checkpoint of their step
+        if state.step == 0:  # later grids are written before the checkpoint at the same step
             outputs.write_grid(state)
         outputs.write_report(state)
         self._restart_batches(state.pictures_seen)
@@ -98,21 +98,22 @@ class Run:
         return True
 
     def _first_reals(self):
-        """Return the first images of the run, at most the number in a grid: [N, H, W, C] float32 in [-1, 1]."""
+        """Return the first images of the run, at most enough for one grid: [N, H, W, C] float32 in [-1, 1]."""
         images, count = self._parts.batches.images, min(self._parts.dataset.n, self.settings.train_samples)
         self._restart_batches(0)
         rounds = math.ceil(count / int(images.shape[0]))
         return np.concatenate([self.session.run(images) for _ in range(rounds)])[:count]
 
     def _restart_batches(self, pictures_seen):
-        """Continue the stream of batches after this number of images."""
+        """Restart the stream of batches after this number of images."""
         self.session.run(self._parts.batches.initializer, {self._parts.batches.start: pictures_seen})
 
     def roll_back(self, lost=False):
         """Return to the newest good checkpoint, with different noise and half the learning rate.
 
-        lost: because D has won; otherwise because of a divergence, which raises RunError if on_nan forbids a rollback
-        or MAX_ROLLBACKS are used up. Noise and rate follow from the number of rollbacks, which checkpoints record.
+        lost: roll back because D has won, not because the run has diverged. After a divergence, raise RunError if
+        on_nan forbids rollbacks or MAX_ROLLBACKS are used up. The noise and the learning rates depend on the number of
+        rollbacks, which checkpoints record.
         """
         state, saved = self.state, self.state.saved
         problem = f"step {state.step}: " + ("D has won" if lost else "losses or weights are NaN or infinite")
@@ -130,7 +131,7 @@ class Run:
         self._restart_batches(state.pictures_seen)
         self.outputs.close(state)
         self._begin_at_checkpoint(saved, self.health.diversity)
-        self.outputs.save(state)  # the rollback, in the JSON of the checkpoint
+        self.outputs.save(state)  # records the rollback in the checkpoint's manifest
         self.progress.roll_back(state)
         change = f"different noise and {format_rates(self.settings, number)}"
         count = f"rollback {number} of at most {MAX_ROLLBACKS}"
@@ -149,9 +150,9 @@ class Run:
         return line
 
     def end(self, stop):
-        """Close the run after its last step, print how it ended; return the exit code.
+        """Close the run after its last step and print how it ended; return the exit code.
 
-        stop: the signal that ended it, or 0. The exit code is then 128 plus its number, as shells expect.
+        stop: the signal that ended the run, or 0. After a signal, the exit code is 128 plus its number, as usual.
         """
         run, state, workers, saved_step = self.settings, self.state, self.workers, self.outputs.saved_step
         self.progress.close()
@@ -167,7 +168,7 @@ class Run:
         if not workers.is_chief:
             end = f"; {workers.task.name(0)} has written all files."
         elif is_finished:
-            end = f". The grids are in {run.samples_dir}; the same command with --isTrain 0 draws more samples."
+            end = f". The grids are in {run.samples_dir}; the same command with --isTrain 0 generates more samples."
         else:
             end = f", saved in {run.checkpoints_dir}; the same command resumes it."
         measured = f" ({state.measured})" if state.measured else ""

@@ -1,7 +1,8 @@
 """The starting point of a run: a checkpoint, the weights of another run, or random weights.
 
-It holds the lock of the run's folders, sets the first values of all variables and, after a divergence, restores the
-newest good checkpoint. Workers other than the chief start from random weights; the chief then broadcasts its values.
+A StartingPoint holds the lock on checkpoints_dir, sets the initial values of all variables and, on a rollback,
+restores the newest good checkpoint. Workers other than the chief start from random weights; the chief then broadcasts
+its values.
 """
 
 import contextlib
@@ -24,10 +25,11 @@ from utils.training import folders, transfer
 
 @contextlib.contextmanager
 def open_starting_point(settings, is_chief):
-    """Check the settings, check and lock the folders of a run; yield its starting point, with the lock held.
+    """Check a run's settings and folders, and lock checkpoints_dir; yield the starting point with the lock held.
 
-    Raise UserError if this machine does not support a setting, or if a folder is wrong, in use, or has files of another
-    run, before any file of that run is changed. Inside, a closed terminal is ignored, and a lack of memory a UserError.
+    Raise UserError if this machine does not support a setting, or if a folder is wrong, in use, or contains files from
+    another run; those files are not changed. Inside this context, closing the terminal does not end the process, and
+    running out of memory raises UserError.
     """
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
     registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
@@ -44,7 +46,7 @@ def _locked(settings, is_chief):
         files.make_writable("cache_dir", run.cache_dir)
         yield StartingPoint(settings)
         return
-    if not os.path.isdir(run.checkpoints_dir):  # a new run, which creates no folder if it is refused
+    if not os.path.isdir(run.checkpoints_dir):  # a new run: if it is rejected, no folder is created
         folders.check_no_foreign_files(run)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         files.make_writable(name, getattr(run, name))
@@ -59,7 +61,7 @@ def _locked(settings, is_chief):
 
 
 def _resume(settings, lock, newest):
-    """Return the StartingPoint of a run to resume from a Selected; raise UserError if it is a different run."""
+    """Return the StartingPoint to resume a run from a Selected; raise UserError if that is from a different run."""
     settings = _keep_defaults(newest.manifest, settings)
     run = settings.run
     checks.check_together(run, settings.network)
@@ -71,7 +73,7 @@ def _resume(settings, lock, newest):
 
 
 def _keep_defaults(recorded, settings):
-    """Return the settings with the defaults that a run began with; print them. See manifest.keep_defaults."""
+    """Return the settings with the defaults that a run began with, and print them. See manifest.keep_defaults."""
     settings, kept = manifest.keep_defaults(recorded, settings)
     if kept:
         line = "These defaults have changed since that run began; keeping its values"
@@ -91,7 +93,7 @@ class StartingPoint:
             self.saved = newest.manifest.saved._replace(best=best, run_id=run_id)
 
     def use_images(self, dataset):
-        """Record the images in `saved`, and print if they have changed; raise UserError if their classes do not fit."""
+        """Record the images in `saved`; print a notice if they changed. Raise UserError if their classes do not fit."""
         before, classes = self.saved, ()
         if self.settings.network.conditional:
             require_classes(dataset, self.settings.run, before.classes or None)
@@ -110,7 +112,7 @@ class StartingPoint:
         self._required_saver = tf.train.Saver(self._required) if graph.optional else self.saver
 
     def start(self, session):
-        """Set the first values of the variables, whose initializers have run."""
+        """Set the initial values of the variables after their initializers have run."""
         if self.newest:
             self._restore(session, len(self.saved.rollbacks))
         else:
@@ -136,10 +138,10 @@ class StartingPoint:
 
 
 class FromPretrained(StartingPoint):
-    """The weights of another run, `init_from`, if they fit; optimizers and counters start fresh."""
+    """The weights of another run, `init_from`, if they fit; optimizers and counters start from scratch."""
 
     def __init__(self, settings, lock):
-        """Raise UserError if init_from has no good checkpoint, or a network whose weights have a different meaning."""
+        """Raise UserError if init_from has no good checkpoint, or if its network gives weights a different meaning."""
         try:
             self._source = select.select(settings.run.init_from, "best")
         except UserError as error:
@@ -150,7 +152,7 @@ class FromPretrained(StartingPoint):
         transfer.check_equal(self.settings, theirs.network, names, "has a different network")
 
     def build(self, graph):
-        """Add the savers and the copying to the default graph; raise UserError if no weights of the other run fit."""
+        """Add the savers and the copy operations to the default graph; raise UserError if no weights can be copied."""
         super().build(graph)
         theirs, settings = self._source.manifest, self.settings
         weights = {
@@ -167,7 +169,7 @@ class FromPretrained(StartingPoint):
         self._assign = [variable.assign(self._values[name]) for name, variable in self._weights.items()]
 
     def start(self, session):
-        """Copy the weights of the other run into G, D and the EMA; print which."""
+        """Copy the other run's weights into G, D and the EMA; print which layers were copied."""
         values, (step, path) = session.run(self._weights), self._source.checkpoint
         for name, theirs in zip(values, store.values(self._source.checkpoint, list(values))):
             if name in self._plan.whole:
@@ -176,7 +178,7 @@ class FromPretrained(StartingPoint):
                 for label, their_label in self._plan.rows:
                     values[name][label] = theirs[their_label]
         session.run(self._assign, {self._values[name]: value for name, value in values.items()})
-        source = f"New run, from the weights of step {step} ({self._source.description}), {path}."
+        source = f"New run, from the weights at step {step} ({self._source.description}), {path}."
         frozen = f"Not trained: {', '.join(self._frozen)}." if self._frozen else ""
         print(" ".join(filter(None, (source, transfer.describe(self._plan), frozen))), flush=True)
         super().start(session)

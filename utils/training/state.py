@@ -1,4 +1,4 @@
-"""The state of a run beside the variables of its graph, and the schedule of what is due at a step."""
+"""The state of a run outside its graph, and the schedule of the actions that are due at each step."""
 
 import time
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class Due(NamedTuple):
 class Pace(NamedTuple):
     """The numbers that convert steps into images, epochs and throughput."""
 
-    n: int  # images in the data set
+    n: int  # number of images in the data set
     images_per_step: int  # real images per step on all workers
     log_every: int  # steps between two measurements of throughput
 
@@ -27,12 +27,12 @@ class RunState:
     """The progress of a run. The loop owns it and passes it to every object it calls."""
 
     def __init__(self, step, pictures_seen, total, saved, pace):
-        """step, pictures_seen: finished so far. total: the last step. saved: a manifest.SavedState. pace: a Pace."""
+        """step, pictures_seen: the numbers so far. total: the last step. saved: a manifest.SavedState. pace: a Pace."""
         self.step, self.pictures_seen, self.total = step, pictures_seen, total
-        self.wait_seconds = 0.0  # time that this process has waited for images
-        self.row = {}  # the numbers of the last step, by the columns of history.csv
+        self.wait_seconds = 0.0  # total time that this process has waited for images
+        self.row = {}  # the values at the last step, keyed by the columns of history.csv
         self.measured, self.measured_at = "", step  # the last measurement as text, "" if it failed; its step
-        self.saved, self._pace = saved, pace  # saved: the `state` in the JSON of the next checkpoint
+        self.saved, self._pace = saved, pace  # saved: `state` in the next checkpoint's manifest
         self.restart_clock()
 
     def restart_clock(self):
@@ -41,7 +41,7 @@ class RunState:
         self._window = [(self._started, self.step, self.wait_seconds)]
 
     def advance(self, d, g):
-        """Record the results of a step; d, g: the fetches of the last update of D and of the update of G."""
+        """Record the results of a step; d, g: the values fetched by the last D update and by the G update."""
         self.step, self.pictures_seen = int(g["step"]), int(d["pictures_seen"])
         self.row = {
             "step": self.step,
@@ -53,7 +53,7 @@ class RunState:
         }
 
     def _throughput(self):
-        """Return pictures_per_second and data_wait, a fraction of the time, over the last steps; and total seconds."""
+        """Return pictures_per_second and data_wait (a fraction of time) over the last steps, and the total seconds."""
         now, (start, step, wait_seconds) = time.time(), self._window[0]
         seconds = max(now - start, 1e-9)
         if self.step % self._pace.log_every == 0:
@@ -65,7 +65,7 @@ class RunState:
         }
 
     def due(self, run, stop):
-        """Return what is Due at this step by the run settings; stop: the signal that ends the run there, or 0."""
+        """Return what is Due at this step under the run settings; stop: the signal that ends the run there, or 0."""
 
         def is_multiple(every):  # 0 means never
             return every > 0 and self.step % every == 0

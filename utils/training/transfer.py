@@ -1,4 +1,4 @@
-"""The weights that a run copies from another run, whose network or classes may be different.
+"""The weights that a run copies from another run, whose network or classes may differ.
 
 A layer is copied if its weights have the same shape; otherwise it keeps its initial values. Some weights have a row per
 class: the scales and shifts of G's batch norm, and D's projection. A row is copied if both runs have a class of that
@@ -11,8 +11,8 @@ from typing import List, NamedTuple, Tuple
 
 from utils.errors import UserError
 
-# Settings of the network that may be different: no trained weight depends on the first ones, and the others decide the
-# shapes of weights. A difference in any other setting changes the meaning of the weights.
+# Network settings that may differ: no trained weight depends on IRRELEVANT, and SHAPES only determine the shapes of the
+# weights. A difference in any other setting changes the meaning of the weights.
 IRRELEVANT = {"init", "init_stddev", "bn_momentum", "sync_batch_norm"}
 SHAPES = {"image_size", "channels", "conditional", "z_dim", "kernel"}
 SHAPES |= {"filters", "max_filters", "d_width", "output_filters"}
@@ -21,29 +21,29 @@ _VECTORS = "discriminator/logit/classes/"  # D's projection: its kernel has a ro
 
 
 class Plan(NamedTuple):
-    """The weights that are copied; names of variables."""
+    """The weights to copy, as variable names."""
 
     whole: List[str]
     by_row: List[str]  # a row per class
-    rows: List[Tuple[int, int]]  # the label of each class in this run and in the other run
+    rows: List[Tuple[int, int]]  # the labels of each shared class in this run and in the other run
     copied: List[str]  # layers, such as 'G 8x8'
     fresh: List[str]  # layers and classes that are not copied
 
 
 def plan(shapes, stored, classes, their_classes):
-    """Return the Plan.
+    """Return the Plan for copying the weights.
 
     shapes, stored: {name: shape} of the weights of this run and of the other run. classes, their_classes: the names of
     their classes, () if unconditional.
     """
     different = [name for name, shape in shapes.items() if stored.get(name) != shape]
     unfit = {_layer(name) for name in different if not _SCALES.match(name) and not name.startswith(_VECTORS)}
-    # D's logit has a weight per position of the lowest resolution: 4x6 and 6x4 have different positions.
+    # D's logit layer has a weight per position at the lowest resolution, and 4x6 and 6x4 have different positions.
     if _lowest(shapes) != _lowest(stored):
         unfit.add("D logit")
     layers = dict.fromkeys(map(_layer, shapes))
     if len(classes) == len(their_classes) and not set(classes) & set(their_classes):
-        rows = [(i, i) for i in range(len(classes))]  # all were renamed: they keep their order
+        rows = [(i, i) for i in range(len(classes))]  # all classes were renamed: match them by order
     else:
         rows = [(i, their_classes.index(name)) for i, name in enumerate(classes) if name in their_classes]
     possible = [name for name in shapes if _layer(name) not in unfit]
@@ -52,7 +52,7 @@ def plan(shapes, stored, classes, their_classes):
     whole = [name for name in possible if name not in by_row and name not in different]
     missing = [name for name in possible if name not in whole + by_row]
     fresh = [layer for layer in layers if layer in unfit]
-    fresh += ["G scales and shifts of batch norm"] * any(map(_SCALES.match, missing))
+    fresh += ["G batch-norm scales and shifts"] * any(map(_SCALES.match, missing))
     fresh += ["D class vectors"] * any(name.startswith(_VECTORS) for name in missing)
     fresh += [f"class {name}" for i, name in enumerate(classes) if by_row and i not in dict(rows)]
     return Plan(whole, by_row, rows, [layer for layer in layers if layer not in unfit], fresh)
@@ -75,7 +75,7 @@ def describe(plan):
     if not plan.fresh:
         return ""
     copied, fresh = (textwrap.shorten(", ".join(names), 400, placeholder=" ...") for names in (plan.copied, plan.fresh))
-    return f"Copied: {copied}. Initialized, since missing or of a different shape: {fresh}."
+    return f"Copied: {copied}. Initialized (missing or different shape): {fresh}."
 
 
 def frozen_layers(run, network, copied):
@@ -85,13 +85,13 @@ def frozen_layers(run, network, copied):
     if fresh:
         raise UserError(
             f"freeze_d = {run.freeze_d} freezes {' and '.join(fresh)}, which cannot be copied from init_from = "
-            f"{run.init_from}: missing or of a different shape; set freeze_d = 0 in params.py"
+            f"{run.init_from} (missing or different shape); set freeze_d = 0 in params.py"
         )
     return frozen
 
 
 def check_equal(settings, theirs, names, problem):
-    """Raise UserError if one of these settings of the network is different; theirs: the network of the other run."""
+    """Raise UserError if one of these network settings differs; theirs: the network of the other run."""
     different = [
         f"{name} is {their_value} in init_from and {value} in this run"
         for name, value, their_value in zip(theirs._fields, settings.network, theirs)

@@ -1,5 +1,5 @@
-// The state of the page, and the functions of its controls. A point is what an image is computed from: {z, classes,
-// name}, where z is a list of numbers from -1 to 1 and classes has the fraction of each class.
+// The state of the page and the functions behind its controls. A point is the input for one image: {z, classes, name},
+// where z is a list of numbers from -1 to 1 and classes has the fraction of each class.
 "use strict";
 
 const MAP_SIDE = 5; // images along each side of the plane

@@ -1,4 +1,4 @@
-"""The curves of the report: the columns of history.csv as charts for report.js."""
+"""The report's curves: the columns of history.csv as charts for report.js."""
 
 import math
 from typing import Dict, NamedTuple, Optional, Tuple
@@ -15,19 +15,19 @@ class Chart(NamedTuple):
     title: str
     note: str
     lines: Dict[str, str]  # {label: column}
-    range: Optional[Tuple[float, float]] = None  # limits of the vertical axis; None: from the values
+    range: Optional[Tuple[float, float]] = None  # limits of the vertical axis; None: derived from the values
     better: str = ""  # registry.LOWER or registry.HIGHER for a metric; "": neither
 
 
 _LOSSES = (
     Chart(
         "Losses",
-        "Unlike in supervised training, they need not decrease.",
+        "Unlike in supervised training, these losses need not decrease.",
         {"loss of D": "d_loss", "loss of G": "g_loss"},
     ),
     Chart(
         "D(x) and D(G(z))",
-        "The probability that D assigns to images and to samples of being real. 1 and 0: D has won.",
+        "The probability of being real that D assigns to real images and to samples. At 1 and 0, D has won.",
         {"D(x)": "d_real", "D(G(z))": "d_fake"},
         (0.0, 1.0),
     ),
@@ -38,14 +38,14 @@ _PROGRESS = (
         "How far D is ahead of G, from -1 to 1, and the fraction of images that are augmented before D sees them.",
         {"lead of D": "lead", "augmented": "augmented"},
     ),
-    Chart("Speed", "Images per second of training.", {"images/s": "pictures_per_second"}),
+    Chart("Speed", "Training images per second.", {"images/s": "pictures_per_second"}),
 )
 
 
 def charts(checkpoints_dir, step):
-    """Return the charts of history.csv up to a step, each a dict that JSON can hold: the fields of Chart and more.
+    """Return the charts of history.csv up to a step as JSON-serializable dicts with the fields of Chart and these:
 
-    steps: a list; lines: a list of {label, values}, null for a missing value; best: {step, value} of a metric, or null.
+    steps: a list; lines: a list of {label, values}, None for missing values; best: a metric's {step, value}, or None.
     """
     rows = history.rows_up_to(checkpoints_dir, step, _MAX_ROWS)
     drawn = [_draw(chart, rows) for chart in (*_LOSSES, *map(_metric_chart, registry.METRICS), *_PROGRESS)]
@@ -72,7 +72,7 @@ def _finite(value):
 
 
 def _best(steps, values, better):
-    """Return the best value and its step, the latest of equal ones; None without one."""
+    """Return the best value and its step, the latest step in a tie; None if there is no best value."""
     finite = [(registry.sign(better) * value, -step, value) for step, value in zip(steps, values) if value is not None]
     if not better or not finite:
         return None

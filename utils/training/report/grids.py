@@ -1,4 +1,4 @@
-"""The grids of samples in the report: some of the grids in samples_dir, evenly spaced over time and reduced in size."""
+"""The sample grids in the report: some of the grids in samples_dir, evenly spaced over time and reduced in size."""
 
 import functools
 import io
@@ -11,15 +11,15 @@ from utils.tasks.timelapse import belongs_to_run, grid_files, read_grid
 
 _MAX_GRIDS = 40
 _SIZE = 1024  # pixels of the longest side
-_MAX_BYTES = 6 * 10**6  # bytes: the total size of the URIs
+_MAX_BYTES = 6 * 10**6  # the total size of the data URIs
 _QUALITY = 80
 
 
 def select_grids(samples_dir, run_id, step):
-    """Return (step, URI) of at most 40 of a run's grids up to a step, by step, including the newest.
+    """Return (step, data URI) for at most 40 of a run's grids up to a step, in step order, including the newest.
 
-    It selects every n-th grid, with a power of 2 as n, so that the grids stay the same while the run grows. It leaves
-    out damaged grids and grids of other runs.
+    Every nth grid is selected, where n is a power of 2, so that the selection stays stable as the run grows. Damaged
+    grids and grids from other runs are left out.
     """
     files = [(grid_step, path) for grid_step, path in grid_files(samples_dir) if grid_step <= step]
     every = 1
@@ -35,12 +35,12 @@ def select_grids(samples_dir, run_id, step):
 
 @functools.lru_cache(maxsize=2 * _MAX_GRIDS)
 def _uri(path, run_id, changed):
-    """Return the URI of a grid, None if it is left out; changed: after a rollback, grids are written again."""
+    """Return a grid's data URI, or None to leave it out; changed: its modification time (rollbacks rewrite grids)."""
     return grid_uri(path) if belongs_to_run(path, run_id) else None
 
 
 def grid_uri(path):
-    """Return a grid as the URI of an image of at most 1024 pixels a side; None if its file is damaged."""
+    """Return a grid, at most 1024 pixels on a side, as a data URI; None if its file is damaged."""
     image = read_grid(path, _SIZE)
     if image is None:
         return None

@@ -1,6 +1,6 @@
-"""checkpoints/report.html: the course of a run as one page, for a browser on another machine.
+"""checkpoints/report.html: the progress of a run as a single web page that can be copied to any machine.
 
-It is a template, filled, with styles, scripts and curves.
+The page is a filled-in template with embedded styles, scripts and curves.
 """
 
 import os
@@ -26,7 +26,7 @@ _FOLDER, _UPLOT = pathlib.Path(__file__).resolve().parent, html.SHARED / "uplot"
 _STYLES = _UPLOT / "uPlot.min.css", html.SHARED / "base.css", _FOLDER / "report.css"
 _SCRIPTS = _UPLOT / "uPlot.iife.min.js", _FOLDER / "report.js"
 
-_OPEN_CLASSES = 20  # a longer table of classes is closed at first
+_OPEN_CLASSES = 20  # a longer table of classes is collapsed at first
 _FACT = "<div><dt>{{name}}</dt><dd>{{value}}</dd></div>"
 _ROW = '<tr><th scope="row">{{name}}</th><td>{{value}}</td></tr>'
 _FILE = "<div>\n<h3>{{file}}</h3>\n{{table}}\n</div>"
@@ -35,7 +35,7 @@ _PARAGRAPH = '<p class="muted">{{text}}</p>'
 
 
 def write_report(state, settings, dataset):
-    """Write checkpoints_dir/report.html at the state's step; raise OSError if that fails."""
+    """Write checkpoints_dir/report.html for the state's step; raise OSError if that fails."""
     run, best, run_id, classes = settings.run, state.saved.best, state.saved.run_id, state.saved.classes
     folder = os.path.join(*run.checkpoints_dir.split(os.sep)[-2:])
     listed = textwrap.shorten(", ".join(classes), 200, placeholder=" ...")
@@ -79,15 +79,15 @@ def _facts(state):
 
 
 def _sheets(samples_dir, run_id, step):
-    """Return the images of the template and the caption of the newest grid, by their names in the template.
+    """Return the images and the newest grid's caption, keyed by their names in the template.
 
-    A page without scripts shows the newest grid.
+    If scripts are disabled, the page shows the newest grid.
     """
     grids, reals = select_grids(samples_dir, run_id, step), grid_uri(os.path.join(samples_dir, "reals.png"))
     hidden = html.Markup(" hidden")
     images = [html.fill(_GRID, step=step, uri=uri, hidden=hidden) for step, uri in grids[:-1]]
     images += [html.fill(_GRID, step=step, uri=uri, hidden="") for step, uri in grids[-1:]]
-    missing = html.fill(_PARAGRAPH, text="There is none in samples_dir.")
+    missing = html.fill(_PARAGRAPH, text="None found in samples_dir.")
     return {
         "grids": html.join(images or [missing]),
         "newest": f"Step {grids[-1][0]}" if grids else "No grid",
@@ -96,7 +96,7 @@ def _sheets(samples_dir, run_id, step):
 
 
 def _settings(settings):
-    """Return tables of the Settings: the changed ones and all, by their names in the template."""
+    """Return tables of the changed settings and of all settings, keyed by their names in the template."""
     values = {**settings.run._asdict(), **settings.network._asdict()}
     values = {name: schema.format_value(value) for name, value in values.items() if not schema.ALL[name].sampling}
     changed = {name: value for name, value in values.items() if name in settings.explicit}
@@ -110,7 +110,7 @@ def _settings(settings):
 
 
 def _images(dataset):
-    """Return the number of training images in each class."""
+    """Return the number of training images, in total and in each class."""
     without_class, *counts = np.bincount(dataset.labels - NONE, minlength=len(dataset.classes) + 1).tolist()
     if not dataset.classes:
         return html.fill(_PARAGRAPH, text=f"{dataset.n} images")

@@ -1,6 +1,6 @@
 "use strict";
 
-// The report of a run: the slider of the grids, and the curves. All data is in the page.
+// The report of a run: the grid slider and the curves. All data is embedded in the page.
 (() => {
     const FRAME = 250; // milliseconds per grid while the grids play
     const SMALL = 256; // pixels; smaller grids are enlarged without blur
