@@ -1,4 +1,4 @@
-// The start of the page: fills the controls and connects them.
+// Page startup: fills the controls and connects them to their functions.
 "use strict";
 
 function addOptions(select, options) {
