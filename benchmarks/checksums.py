@@ -5,9 +5,9 @@
     python benchmarks/checksums.py --out after --start before
 
 Each row of CASES trains from scratch in float32 on the same machine; its last checkpoint and grid are hashed.
-On TensorFlow 2 a fresh start depends only on the order of the seeded operations. On TensorFlow 1.15 every operation of
-the graph shifts the initial weights: compare there with --start, which resumes from the step-0 checkpoints of an
-earlier --out. The last two cases need TensorFlow 2. --program must be a checkout with utils/runtime/; older versions
+On TensorFlow 2, the initial weights depend only on the order of the seeded operations. On TensorFlow 1.15, every
+operation in the graph changes them; use --start there, which resumes from the step-0 checkpoints in an earlier --out.
+The last two cases need TensorFlow 2. --program must be a checkout with utils/runtime/; older versions
 can be compared without "two devices".
 """
 
@@ -39,7 +39,7 @@ CASES = {
 }
 DEVICES = "two devices"  # runs with two logical CPU devices in place of two GPUs
 WORKERS = "two workers"
-# main.py with two devices of the CPU; TensorFlow makes as many as the session's configuration says.
+# main.py with two logical CPU devices; TensorFlow creates as many as the session configuration asks for.
 TWO_DEVICES = """
 import sys
 from utils.runtime.start import import_tensorflow
@@ -58,11 +58,11 @@ sys.exit(main.main(sys.argv[1:]))
 
 
 def command(case, folder, arguments):
-    """Return the command that trains `case`, its folders below `folder`."""
+    """Return the command that trains `case`, with its folders below `folder`."""
     start = [arguments.python, "-c", TWO_DEVICES] if case == DEVICES else [arguments.python, "main.py"]
     options = ["--pics_dir", os.path.abspath(arguments.images), "--precision", "float32"]
     options += ["--max_steps", str(arguments.steps), "--sample_every", "0", "--metrics_every", "0"]
-    options += ["--keep_every", "1000000"]  # the checkpoint of step 0
+    options += ["--keep_every", "1000000"]  # keeps the step-0 checkpoint
     for name in ("samples", "checkpoints", "cache"):
         options += ["--%s_dir" % name, os.path.join(folder, name)]
     return [*start, *options, *CASES[case].split()]
@@ -94,7 +94,7 @@ def checksum(folder, step):
     digest = hashlib.sha256()
     for name in sorted(reader.get_variable_to_shape_map()):
         digest.update(name.encode() + np.ascontiguousarray(reader.get_tensor(name)).tobytes())
-    with Image.open(os.path.join(folder, "samples", f"train_{step:08d}.png")) as grid:  # the file itself has metadata
+    with Image.open(os.path.join(folder, "samples", f"train_{step:08d}.png")) as grid:  # the file also has metadata
         return digest.hexdigest()[:12], hashlib.sha256(grid.tobytes()).hexdigest()[:12]
 
 
@@ -102,7 +102,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", default=[], help="some of %s; default: all" % ", ".join(CASES))
     parser.add_argument("--out", required=True, help="folder for the runs; existing cases in it are replaced")
-    parser.add_argument("--start", help="an earlier --out; resume from its checkpoints of step 0")
+    parser.add_argument("--start", help="an earlier --out; resume from its step-0 checkpoints")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--program", default=ROOT, help="folder of main.py")
     parser.add_argument("--python", default=sys.executable)

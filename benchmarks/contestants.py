@@ -1,6 +1,6 @@
 """The contestants of speed.py: each function prepares its work and returns a function that repeats it n times.
 
-A contestant runs in a process of its own, which imports only what it needs: TensorFlow, PyTorch or Keras.
+Each contestant runs in its own process, which imports only the library that it needs: TensorFlow, PyTorch or Keras.
 """
 
 import atexit
@@ -21,12 +21,12 @@ sys.path[:0] = [ROOT, HERE]
 NETWORK = ["--downsample", "stride", "--upsample", "transposed", "--kernel", "4", "--filters", "64"]
 NETWORK += ["--output_filters", "0", "--d_width", "1"]
 SIZE, FILTERS, CHANNELS, Z_DIM = 64, 64, 3, 100
-SAMPLES = 256  # images per round of sampling
-PRODUCTS, EDGE = 10, 2048  # matrix products per round of `ceiling`, and the height and width of a matrix
+SAMPLES = 256  # images per sampling round
+PRODUCTS, EDGE = 10, 2048  # matrix products per round of `ceiling`, and the height and width of each matrix
 
 
 def ours(batch_size, precision="float32", images=None):
-    """This program's training step, fed from memory, or from the cache of a folder of images."""
+    """This program's training step, fed from memory, or from the cache of the folder `images`."""
     from utils.runtime.start import import_tensorflow
 
     import_tensorflow()
@@ -188,7 +188,7 @@ def keras(batch_size):
 
 
 def ceiling(batch_size, dtype="float32"):
-    """Products of two matrices."""
+    """Products of two large matrices: an upper limit for the speed of this machine."""
     import torch
 
     a = torch.rand(EDGE, EDGE).to(getattr(torch, dtype))
@@ -201,7 +201,7 @@ def ceiling(batch_size, dtype="float32"):
 
 
 def serve(name, batch_size, keywords):
-    """Read numbers of rounds from standard input; run each and print its duration in seconds."""
+    """Run the numbers of rounds that arrive on standard input; print the duration of each in seconds."""
     began = time.time()
     work = globals()[name](batch_size, **keywords)
     work(1)

@@ -7,13 +7,13 @@
 
 The first command copies 100 images, chosen at random, into the new folder `small`, and the others into `rest`. The
 last command scores samples by EfficientNet-Lite2 features, as quality.py does, and by thumbnails of 16x16 pixels,
-which average noise and fine detail away:
+which average out noise and fine detail:
 
-- KID*1000: kernel distance of samples from the held-back images. At 100 images a Frechet distance is mostly bias.
-- nearest: median distance of samples from their nearest training images, divided by the same for the held-back images:
-  0 for copies, 1 for images as new as the held-back ones.
+- KID*1000: kernel distance between samples and held-back images. With 100 images, a Frechet distance is mostly bias.
+- nearest: median distance of samples from their nearest training images, divided by that of the held-back images: 0 for
+  copies, 1 for samples as new as the held-back images.
 - close: fraction of samples nearer to a training image than 99% of the held-back images.
-- apart: median distance of samples from their nearest neighbors, divided by the same for held-back images: 0 if all
+- apart: median distance between samples and their nearest neighbors, divided by that of the held-back images: 0 if all
   samples are the same.
 """
 
@@ -30,11 +30,11 @@ from utils.metrics.distances import squared_distances
 from utils.metrics.diversity import median_nn_distance
 from utils.output.images import averaged_down
 
-CLOSE = 0.01  # fraction of the held-back images that are as near to a training image as a close sample
+CLOSE = 0.01  # fraction of the held-back images that count as close
 
 
 def split(arguments):
-    """Copy images into two new folders: some, chosen at random, and the others."""
+    """Copy images into two new folders: `small`, a random selection, and `rest`, the others."""
     paths = image_files.find(arguments.images_dir)
     order = np.random.RandomState(0).permutation(len(paths))
     for place, i in enumerate(order):
@@ -65,7 +65,10 @@ def compute_points(images, spaces):
 
 
 def show(name, points, trained, held_back, usual):
-    """Print a row. usual: the distances of held-back images from their nearest training images. All are by space."""
+    """Print a row of scores.
+
+    points, trained, held_back: {space: points}. usual: {space: distances of held-back images from training images}.
+    """
     columns = []
     for space in usual:
         new = nearest(points[space], trained[space])
@@ -78,7 +81,7 @@ def show(name, points, trained, held_back, usual):
 
 
 def nearest(points, others):
-    """Return the distance of each point, [n, d], from the nearest other point, [m, d]."""
+    """Return the distance of each of `points`, [n, d], from the nearest of `others`, [m, d]."""
     return np.sqrt(squared_distances(points, others).min(axis=1))
 
 

@@ -5,8 +5,8 @@
     python benchmarks/course.py pics checkpoints
 
 quality.py describes the scores. The last row is the best checkpoint, which sampling uses by default. A second table
-shows how well each metric in history.csv ranks these checkpoints: Spearman's rank correlation with the distance, and
-the distance of the checkpoint with the lowest value as a multiple of the lowest distance.
+shows how well each metric in history.csv ranks these checkpoints: Spearman's rank correlation between the metric and
+the distance, and the distance at the lowest value of the metric, as a multiple of the lowest distance.
 """
 
 import argparse
@@ -22,20 +22,23 @@ METRICS = ("fid", "kid", "frechet_distance", "kernel_distance", "patch_distance"
 
 
 def find_steps(checkpoints_dir):
-    """Return the steps of the checkpoints, ascending, without step 0."""
-    # utils/checkpoints/store.py imports TensorFlow, which the Python with torch may lack.
+    """Return the steps of all checkpoints except step 0, in ascending order."""
+    # utils/checkpoints/store.py imports TensorFlow, which the environment with torch may lack.
     names = os.listdir(checkpoints_dir) if os.path.isdir(checkpoints_dir) else []
     matches = [re.match("dcgan-([1-9][0-9]*)[.]index$", name) for name in names]
     return sorted(int(match.group(1)) for match in matches if match)
 
 
 def rank_correlation(a, b):
-    """Return Spearman's rank correlation of two sequences without equal values."""
+    """Return Spearman's rank correlation of two sequences without ties."""
     return float(np.corrcoef(*(np.argsort(np.argsort(values)) for values in (a, b)))[0, 1])
 
 
 def show_correlations(distances, checkpoints_dir):
-    """Print how well each metric in history.csv ranks at least three checkpoints; distances: {step: distance}."""
+    """Print how well each metric with at least three values in history.csv ranks checkpoints.
+
+    distances: {step: distance}.
+    """
     with open(os.path.join(checkpoints_dir, "history.csv"), newline="") as file:
         rows = [row for row in csv.DictReader(file) if int(row["step"]) in distances]
     print(f"{'metric':28} {'checkpoints':>11} {'rank correlation':>16} {'to lowest':>11}")

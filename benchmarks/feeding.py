@@ -1,9 +1,9 @@
-"""Cost of feeding from the cache: the same training step, fed from the cache and from memory, alternating.
+"""Measure the cost of feeding from the cache: alternate training steps fed from the cache and from memory.
 
     python benchmarks/feeding.py [--name value ...]
 
-Takes the program's settings, such as --batch_size 64 or --crop random. Prints the median of the ratios of neighboring
-blocks of steps, and the images per second that the input delivers without training.
+Takes the program's settings, such as --batch_size 64 or --crop random. Prints the median time ratio of
+neighboring blocks of steps, and the images per second that the input pipeline delivers without training.
 """
 
 import os
@@ -19,7 +19,7 @@ from utils.config import settings
 from utils.runtime.start import import_tensorflow
 
 ROUNDS, STEPS = 60, 2
-BATCHES = 500  # read without training
+BATCHES = 500  # batches read without training
 
 
 class Trainer:
@@ -42,7 +42,7 @@ class Trainer:
             else:
                 shape = (run.batch_size, network.height, network.width, network.channels)
                 noise = np.random.RandomState(0).uniform(-1, 1, shape)
-                # A variable: TensorFlow would compute in advance what follows from a constant.
+                # A variable, because TensorFlow would precompute the operations on a constant.
                 images = tf.Variable(noise, trainable=False, dtype=tf.float32).read_value()
             self._graph = build_train_graph(Reals(images, 1000), network, run)
             self.session = tf.Session(graph=graph)
@@ -68,10 +68,10 @@ def main():
         for trainer in (from_cache, from_memory):
             trainer.seconds(3)
         times = np.array([[t.seconds(STEPS) for t in (from_cache, from_memory)] for _ in range(ROUNDS)])
-        # Each block against the mean of its two neighbors of the other kind, so that a slow drift cancels.
+        # Compare each block with the mean of its two neighbors of the other kind, so that a slow drift cancels out.
         ratios = times[1:, 0] / ((times[:-1, 1] + times[1:, 1]) / 2)
         cache, memory = np.median(times, axis=0)
-        print(f"a step fed from the cache {cache:.4f} s, from memory {memory:.4f} s")
+        print(f"seconds per step: {cache:.4f} fed from the cache, {memory:.4f} fed from memory")
         low, high = np.percentile(ratios, [25, 75])
         print(f"ratio {np.median(ratios):.4f} (quartiles {low:.4f} to {high:.4f}), {len(ratios)} pairs")
         started = time.time()
@@ -79,7 +79,7 @@ def main():
             from_cache.session.run(from_cache.fetch)
         batch_size = resolved.run.batch_size
         rate = BATCHES * batch_size / (time.time() - started)
-        print(f"without training: {rate:.0f} images/s; training takes {batch_size / memory:.0f}")
+        print(f"input without training: {rate:.0f} images/s; training consumes {batch_size / memory:.0f} images/s")
 
 
 if __name__ == "__main__":

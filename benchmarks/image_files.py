@@ -11,11 +11,11 @@ from utils.data import depths
 from utils.data.decode import BadImageError, DecodeOptions, decode
 from utils.data.scan import Scan
 
-WHITE = (255, 255, 255)  # behind transparent images: the default of `background`
+WHITE = (255, 255, 255)  # the default background of transparent images
 
 
 def find(folder):
-    """Return the paths of the image files below `folder`, sorted, whatever their names are."""
+    """Return the sorted paths of the image files below `folder`, with any extension."""
     paths = sorted(os.path.join(folder, os.fsdecode(path)) for path, *_ in Scan(folder))
     return [path for path in paths if _image_size(path)]
 
@@ -49,7 +49,7 @@ def center_squares(paths, channels):
 
 
 def _levels(paths):
-    """Return the black and white levels of the images of more than 8 bits; see depths.estimate_levels."""
+    """Return the black and white levels of images with more than 8 bits per channel; see depths.estimate_levels."""
     value_ranges = []
     for path in paths:
         with contextlib.suppress(BadImageError, OSError, MemoryError):

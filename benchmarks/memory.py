@@ -1,10 +1,10 @@
-"""Peak memory of training runs, compared with the estimate that each run prints at its start.
+"""Measure the peak memory of training runs, and compare it with the estimate that each run prints at startup.
 
     python benchmarks/memory.py [--python PATH] ["--image_size 256 --batch_size 4" ...]
 
-Linux only. Each run is the whole program on the images in pics/, for 12 steps, with an evaluation at the end (with the
-features of EfficientNet-Lite0 if it is installed). Prints the peak resident memory and the estimate, in MB. Without
-arguments it runs the table of docs/performance.md, which takes half an hour on two cores.
+Linux only. Each run is the whole program on the images in pics/, for 12 steps, with an evaluation at the end (with
+EfficientNet-Lite0 features if the package is installed). Prints the peak resident memory and the estimate, in MB.
+Without arguments, it measures the runs in the table of docs/performance.md, which takes half an hour on two cores.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def measure(python, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", default=sys.executable, help="for example, of an environment with TensorFlow 1.15")
+    parser.add_argument("--python", default=sys.executable, help="for example, from a TensorFlow 1.15 environment")
     parser.add_argument("cases", nargs="*", default=CASES, help="settings of a run, as one argument")
     arguments = parser.parse_args()
     for case in arguments.cases:

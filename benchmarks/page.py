@@ -1,4 +1,4 @@
-"""Measure the images per second that exported pages draw in headless Chromium while their walk plays.
+"""Measure how many images per second exported pages generate in headless Chromium while their walk plays.
 
     python benchmarks/page.py generator.html [another.html ...]
 

@@ -1,9 +1,9 @@
-"""Speed of preparing images: a plain loop over Pillow, this program with one process, and with all cores.
+"""Measure the speed of image preparation: a plain Pillow loop, this program with one process, and with all cores.
 
     python benchmarks/prepare.py
 
-Prints images per second for small files (64x64) and for photographs of 12 megapixels: medians over rounds in which
-the three alternate, and the median of the ratios within each round.
+Prints images per second for small files (64x64) and for 12-megapixel photographs: medians over rounds in which the
+three alternate, and median ratios within a round.
 """
 
 import argparse
@@ -25,7 +25,7 @@ SIZE = 64
 
 
 def photograph(rng, width, height):
-    """An image with shapes and noise, about as expensive to decode as a photograph."""
+    """Return an image with shapes and noise, about as expensive to decode as a photograph."""
     coarse = Image.fromarray(rng.randint(0, 256, (height // 80, width // 80, 3)).astype(np.uint8))
     image = np.asarray(coarse.resize((width, height), Image.BICUBIC), np.int16)
     return Image.fromarray(np.uint8(np.clip(image + rng.randint(-12, 13, image.shape), 0, 255)))
@@ -40,7 +40,7 @@ def write_images(folder, count, width, height):
 
 
 def plain_loop(folder):
-    """Decode, rotate, crop and resize with Pillow, one file after the other, as in many trainers."""
+    """Decode, rotate, crop and resize with Pillow, one file at a time, as many training programs do."""
     records = []
     for name in sorted(os.listdir(folder)):
         with Image.open(os.path.join(folder, name)) as image:
@@ -77,7 +77,7 @@ def main():
                     started = time.time()
                     assert prepare(folder) == count
                     rates[name].append(count / (time.time() - started))
-            print(f"{count} JPEG files of {title}, including the start of processes and writing")
+            print(f"{count} JPEG files of {title}, including process startup and writing")
             show(rates)
 
 

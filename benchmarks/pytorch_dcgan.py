@@ -1,8 +1,9 @@
 """The network, loss and settings of pytorch/examples/dcgan, the baseline of quality.py and speed.py. Needs torch.
 
 A reimplementation from its description (github.com/pytorch/examples, dcgan/main.py): 4x4 kernels with stride 2, 64
-feature maps, z of 100 normal numbers, Adam with learning rate 0.0002 and beta1 0.5, batches of 64. It has an advantage
-here: all images are decoded before training and kept in memory. It trains until SIGINT, then writes samples.npy.
+feature maps, z of 100 normal numbers, Adam with learning rate 0.0002 and beta1 0.5, batch size 64. It has an advantage
+here: all images are decoded before training and kept in memory. Training runs until --max_steps or SIGINT; then the
+program writes samples.npy.
 """
 
 import argparse
@@ -59,7 +60,7 @@ def train(g, d, images, batch_size, max_steps, stopping):
     ones, zeros = torch.ones(batch_size), torch.zeros(batch_size)
     step, started = 0, time.time()
     while not stopping:
-        for indices in torch.randperm(len(images)).split(batch_size):  # as in its loader, the last batch is smaller
+        for indices in torch.randperm(len(images)).split(batch_size):  # the last batch is smaller, as in the example
             n = len(indices)
             fakes = g(torch.randn(n, Z_DIM, 1, 1))
             d_optimizer.zero_grad()
@@ -78,7 +79,7 @@ def train(g, d, images, batch_size, max_steps, stopping):
 
 
 def draw(g, count, batch_size):
-    """Return samples, [count, H, W, C] uint8, with batch statistics as in the example: its averages are worse."""
+    """Return samples, [count, H, W, C] uint8, with batch statistics as in the example: moving averages are worse."""
     with torch.no_grad():
         batches = [g(torch.randn(batch_size, Z_DIM, 1, 1)) for _ in range(-(-count // batch_size))]
     samples = torch.cat(batches)[:count]

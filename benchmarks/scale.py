@@ -1,10 +1,10 @@
-"""Memory and start-up time with many images: the whole program, on caches of 1,000 to 1,000,000 records.
+"""Measure memory and startup time with many images: the whole program, with caches of 1,000 to 1,000,000 records.
 
     python benchmarks/scale.py [COUNT ...]
 
-Linux only. The records are synthetic: black, in a sparse file; the image files are hard links to one file, so that
-the scan is real. Each run trains some steps of a small network. Prints the seconds from the start to the first line of
-progress, and the peak of the process's own memory (anonymous pages, without the page cache).
+Linux only. The records are synthetic: black images in a sparse file. The image files are hard links to a few files, so
+that the scan is real. Each run trains a small network for 150 steps. Prints the seconds from startup to the first
+progress line, and the peak of the process's own memory (anonymous pages, without the page cache).
 """
 
 import os
@@ -25,8 +25,8 @@ from utils.data.records import checksums
 from utils.data.scan import Scan
 
 SIZE = 64
-LINKS = 50000  # to one file; file systems have a limit
-# Without metrics, which need more memory than everything else here.
+LINKS = 50000  # links to a file; file systems have a limit
+# Metrics are off, because they need more memory than everything else here.
 OPTIONS = ["--filters", "4", "--max_steps", "150", "--sample_every", "0", "--checkpoint_every", "0"]
 OPTIONS += ["--metrics_every", "0"]
 
@@ -57,7 +57,7 @@ def make_cache(resolved):
 
 
 def measure(arguments):
-    """Run the program; return (seconds to the first line of progress, peak of its anonymous memory in MB)."""
+    """Run the program; return (seconds to the first progress line, peak of its anonymous memory in MB)."""
     started, peak, first = time.time(), 0, None
     main = os.path.join(settings.ROOT, "main.py")
     process = subprocess.Popen([sys.executable, main, *arguments], stdout=subprocess.PIPE)
@@ -70,7 +70,7 @@ def measure(arguments):
         try:
             with open(f"/proc/{process.pid}/status") as status:
                 peak = max(peak, *[int(line.split()[1]) for line in status if line.startswith("RssAnon")], 0)
-        except (OSError, TypeError):  # it has just exited
+        except (OSError, TypeError):  # the process has just exited
             pass
         time.sleep(0.02)
     assert process.returncode == 0, output.decode()

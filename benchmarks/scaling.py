@@ -1,10 +1,10 @@
-"""Measure the scaling efficiency of two workers with one thread each against one worker, alternating.
+"""Measure the scaling efficiency of two single-threaded workers relative to one, in alternating runs.
 
     python benchmarks/scaling.py --rounds 3
     python benchmarks/scaling.py --model 3.15
 
-Each worker is pinned to its own core and takes batch_size images per step. The result is the median time of a step.
-Linux only. The second command measures nothing: it prints the table of docs/scaling.md for a step of 3.15 s.
+Each worker is pinned to its own core and takes batch_size images per step. The result is the median step time. Linux
+only. The second command measures nothing: it prints the table in docs/scaling.md for a step time of 3.15 s.
 """
 
 import argparse
@@ -20,21 +20,21 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# Bytes of the gradients of G and of D with filters = 64 and d_width = 1; each is reduced once a step.
+# Bytes of G's and D's gradients with filters = 64 and d_width = 1; each gradient is reduced once per step.
 GRADIENTS = (2371139 + 1560065) * 4
-# Reductions of batch norm per step: 16 in D's update, 14 in G's.
+# Batch-norm reductions per step: 16 in D's update, 14 in G's.
 NORM_REDUCTIONS = 30
 # Other reductions: the gradients and the losses of D and G, stop requests, and the check for finite values.
 OTHER_REDUCTIONS = 6
-# Seconds from one worker to the next: half of the time that two workers on one machine needed to reduce 1 KB.
+# Latency of a message in seconds: half of the time that two workers on one machine needed to reduce 1 KB.
 LATENCY = 0.0005
 
 
 def efficiency(step, workers, gigabits, shared):
     """Return the efficiency, 0 to 1, with a ring all-reduce that does not overlap with the computation.
 
-    A reduction is 2 * (workers - 1) sequential messages (Patarasuk & Yuan 2009). step: seconds per step of a single
-    worker. gigabits: bandwidth per second. shared: whether the workers share the batch-norm statistics.
+    A reduction takes 2 * (workers - 1) sequential messages (Patarasuk & Yuan 2009). step: seconds per step of a single
+    worker. gigabits: bandwidth in Gbit/s. shared: whether the workers share the batch-norm statistics.
     """
     transfer = 2 * (workers - 1) / workers * GRADIENTS / (gigabits * 1e9 / 8)
     latency = (OTHER_REDUCTIONS + (NORM_REDUCTIONS if shared else 0)) * 2 * (workers - 1) * LATENCY
@@ -42,7 +42,7 @@ def efficiency(step, workers, gigabits, shared):
 
 
 def print_model(step):
-    """Print the table of docs/scaling.md."""
+    """Print the table in docs/scaling.md."""
     print(
         "| workers | shared statistics, 10 Gbit/s | shared, 100 Gbit/s | own statistics, 10 Gbit/s | own, 100 Gbit/s |"
     )
@@ -96,7 +96,7 @@ def start(number, addresses, cache, folder, arguments):
 
 
 def seconds_of_step(workers, cache, arguments):
-    """Return the median seconds of a step with this number of workers."""
+    """Return the median seconds per step with this number of workers."""
     with tempfile.TemporaryDirectory() as folder:
         addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
         running = [start(number, addresses, cache, folder, arguments) for number in range(workers)]
@@ -118,7 +118,7 @@ def main():
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--model", type=float, help="seconds per step of one worker")
+    parser.add_argument("--model", type=float, help="print the table for this step time of one worker, in seconds")
     parser.add_argument("settings", nargs="*", help="settings for main.py, after --")
     arguments = parser.parse_args()
     if arguments.model:
@@ -137,11 +137,11 @@ def measure(arguments):
             one.append(seconds_of_step(1, cache, arguments))
             two.append(seconds_of_step(2, cache, arguments))
             print(
-                f"one worker {one[-1]:.2f} s a step, two {two[-1]:.2f} s: efficiency {one[-1] / two[-1]:.3f}",
+                f"one worker {one[-1]:.2f} s per step, two workers {two[-1]:.2f} s: efficiency {one[-1] / two[-1]:.3f}",
                 flush=True,
             )
     efficiencies = np.divide(one, two)
-    print(f"median: {np.median(one):.2f} s and {np.median(two):.2f} s, efficiency {np.median(efficiencies):.3f}")
+    print(f"medians: {np.median(one):.2f} s and {np.median(two):.2f} s, efficiency {np.median(efficiencies):.3f}")
 
 
 if __name__ == "__main__":

@@ -2,15 +2,15 @@
 
     pip install torch && python benchmarks/speed.py
 
-Each contestant (contestants.py) runs in its own process. They alternate for several rounds, so that noise of the
-machine affects all equally. A row is the median over the rounds; its ratio is the median, over the rounds, of its speed
-divided by this program's speed in the same round.
+Each contestant (contestants.py) runs in its own process. The contestants alternate for several rounds, so that
+machine noise affects all equally. Each row shows medians over the rounds. `ratio` is the median of the contestant's
+speed divided by this program's speed in the same round.
 
-The network is that of pytorch/examples/dcgan: 4x4 kernels of stride 2, 64 feature maps, 64x64 pixels. One step is an
-update of D and one of G. This program draws new fakes for G's update, as in Algorithm 1; PyTorch's example reuses the
-fakes of D's update, but also computes gradients of D's weights in G's update, at the same cost. Keras's tutorial
-updates both networks at once and runs D only once on the fakes: a different algorithm, with less to compute. The
-ceiling is a product of two 2048x2048 matrices.
+The network is that of pytorch/examples/dcgan: 4x4 kernels with stride 2, 64 feature maps, 64x64 pixels. One step
+updates D once and G once. This program generates new fakes for G's update, as in Algorithm 1; PyTorch's example reuses
+the fakes from D's update, but also computes gradients of D's weights in G's update, at the same cost. Keras's tutorial
+updates both networks together and runs D only once on the fakes: a different algorithm with less computation. The
+ceiling is the speed of multiplying two 2048x2048 matrices.
 """
 
 import argparse
@@ -26,13 +26,13 @@ from contestants import CHANNELS, EDGE, FILTERS, PRODUCTS, ROOT, SAMPLES, SIZE
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 MAPS = [CHANNELS, FILTERS, 2 * FILTERS, 4 * FILTERS, 8 * FILTERS]
-# Multiplications of one pass through all convolutions, per image; G's and D's are mirror images of each other.
+# Multiplications of one pass through all convolutions, per image: the same for G and D, which mirror each other.
 PASS = sum(16 * a * b * (SIZE >> (i + 1)) ** 2 for i, (a, b) in enumerate(zip(MAPS, MAPS[1:])))
 FIRST = 16 * MAPS[0] * MAPS[1] * (SIZE // 2) ** 2  # multiplications of the layer next to the images
 # Multiplications of a step, per image. The forward pass, the gradients of the inputs and the gradients of the weights
 # cost one PASS each. D's update needs no gradients of the images.
 STEP = {
-    # D's update: G forward, D three times each for reals and fakes. G's: G and D forward, back through D, twice for G.
+    # D's update: one pass of G, and three of D each for reals and fakes. G's update: two passes of D, and three of G.
     "ours": 12 * PASS - 2 * FIRST,
     "pytorch": 12 * PASS - 2 * FIRST,  # G's update: no forward pass of G, but gradients of D's weights
     "keras": 10 * PASS - 2 * FIRST,  # one forward pass of G, one of D over the fakes, both with two backward passes
@@ -51,7 +51,7 @@ class Work(NamedTuple):
 
 
 class Contestant:
-    """A process that works on request."""
+    """A process that runs rounds of work on request."""
 
     def __init__(self, python, title, work, **keywords):
         """python: the interpreter; keywords: additional arguments of the function `work.name`."""
@@ -86,7 +86,7 @@ class Contestant:
 
 
 def start_training(arguments, bfloat16):
-    """Return the contestants of training in one precision."""
+    """Start the training contestants for one precision; return them."""
     size, tf, torch = arguments.batch_size, sys.executable, arguments.torch_python
     dtype = "bfloat16" if bfloat16 else "float32"
 
@@ -108,7 +108,7 @@ def start_training(arguments, bfloat16):
 
 
 def start_sampling(arguments):
-    """Return the contestants of sampling, in float32, 64 images at a time."""
+    """Start the sampling contestants, in float32, with 64 images at a time; return them."""
     ours, rival = (Work(name, 64, SAMPLES, 2 * PASS * SAMPLES) for name in ("ours_sampling", "pytorch_sampling"))
     group = [Contestant(sys.executable, "this program", ours)]
     for layout in ("contiguous", "channels_last"):
@@ -127,7 +127,7 @@ def show(title, group):
     print(f"\n{title:36} {'images/s':>10} {'GFLOP/s':>8} {'ratio':>6} {'start s':>8} {'MB':>8}")
     ours = next(each for each in group if each.title == "this program")
     for each in group:
-        unit = "images" if each.work.images else "operations"  # the ceiling makes no images
+        unit = "images" if each.work.images else "operations"  # the ceiling generates no images
         speed, own_speed = getattr(each.work, unit), getattr(ours.work, unit)
         ratio = np.median([speed / t / (own_speed / u) for t, u in zip(each.times, ours.times)])
         seconds = np.median(each.times)
@@ -139,9 +139,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=3, help="steps of a contestant per round")
+    parser.add_argument("--steps", type=int, default=3, help="training steps per round")
     parser.add_argument("--images", default=os.path.join(ROOT, "pics"))
-    parser.add_argument("--torch_python", default=sys.executable, help="if torch is in another environment")
+    parser.add_argument("--torch_python", default=sys.executable, help="Python with torch, if in another environment")
     arguments = parser.parse_args()
 
     from utils.runtime.devices import processor_flags

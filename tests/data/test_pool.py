@@ -110,7 +110,7 @@ def test_a_decoder_that_crashes_costs_one_image(run, at_start, monkeypatch):
 
 def test_processes_that_cannot_start_are_not_blamed_on_the_images(run, at_start, monkeypatch):
     at_start("import os\nos._exit(7)\n")
-    assert refused(run) == "decoding processes exit at once (exit code 7); out of memory?"
+    assert refused(run) == "decoding processes exit immediately (exit code 7); out of memory?"
     monkeypatch.setattr(pool, "decode_all", decode_here)
     assert load(run)[1].decoded == 12
 

@@ -103,9 +103,9 @@ def test_a_skipped_csv_that_cannot_be_written_is_named(run):
 @pytest.mark.parametrize(
     "count, line",
     (
-        (0, "0 of 9 images looked at have transparency; channels = 3 learns the same, faster."),
-        (4, "4 of 9 images looked at have transparency; the others count as opaque."),
-        (9, "9 of 9 images looked at have transparency."),
+        (0, "0 of 9 inspected images have transparency; channels = 3 learns the same, faster."),
+        (4, "4 of 9 inspected images have transparency; the others count as opaque."),
+        (9, "9 of 9 inspected images have transparency."),
     ),
 )
 def test_transparency_that_is_learnt_is_told(run, count, line):
@@ -121,5 +121,5 @@ def test_many_images_of_nearly_one_color_are_told(run, flat, told):
     array[:flat] = np.uint8([7, 200, 30]) + (array[:flat] > 127)  # black, or any other color
     dataset = ImageDataset(InMemory(array), np.zeros(40, np.int32), ["a"], "", lambda i: [f"{i}.tif"])
     text = report.describe(dataset, NOTHING, run)
-    line = f"{flat} of 40 images looked at are of nearly one color, such as 0.tif; if they should not be, see reals"
+    line = f"{flat} of 40 inspected images are of nearly one color, such as 0.tif; if that is wrong, see reals"
     assert (line in text) == told and ("color" in text) == told

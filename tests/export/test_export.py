@@ -150,7 +150,7 @@ def test_a_file_that_draws_different_images_is_not_published(network, tmp_path):
     for changed, reason in (
         ({"images": correct["images"] ^ 8}, "differs from the sampler by 8 of 255"),
         ({"images_float": correct["images_float"] + 0.1}, "differs from the sampler by 13 of 255"),
-        ({"images": correct["images"][1:]}, "draws images uint8 (15, 4, 4, 3)"),
+        ({"images": correct["images"][1:]}, "generates uint8 images of shape (15, 4, 4, 3)"),
     ):
         outputs.update({**correct, **changed})
         with pytest.raises(RunError) as caught:
@@ -192,7 +192,7 @@ def test_formats_are_added_and_other_weights_refused(network, tmp_path):
     content = json.loads((tmp_path / "s" / "export_00000012_run012345" / "model.json").read_text())
     assert {name.split("/")[0] for name in content["files"]} == {"generator.pb", "saved_model"}
     generator.weights = "ba9876543210"
-    message = "has an export of other weights; move it away, or choose another --samples_dir"
+    message = "has an export of different weights; move it elsewhere, or choose another --samples_dir"
     with pytest.raises(UserError, match=message):
         list(export.export(generator, run))
 
@@ -201,7 +201,7 @@ def test_what_a_format_needs_is_checked_first(monkeypatch):
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError) as caught:
         formats.parse("frozen, onnx")
-    assert str(caught.value) == "export = 'onnx' needs other packages: pip install tf2onnx onnx onnxruntime"
+    assert str(caught.value) == "export = 'onnx' needs additional packages: pip install tf2onnx onnx onnxruntime"
     monkeypatch.setattr(formats.tf, "__version__", "1.15.5")
     with pytest.raises(UserError, match=r"export = 'tflite' needs TensorFlow 2, .* this is 1\.15\.5"):
         formats.parse("tflite")

@@ -62,8 +62,8 @@ def test_rectangles_are_not_distorted(graph, height, width, expected):
 @pytest.mark.parametrize(
     "content, reason",
     (
-        (b"rubbish", "is damaged, or another file: SHA-256 "),
-        (b"", "is damaged, or another file: SHA-256 e3b0c44298fc1c14..., not 579344248a93e230...; install it"),
+        (b"rubbish", "is damaged or the wrong file: SHA-256 "),
+        (b"", "is damaged or the wrong file: SHA-256 e3b0c44298fc1c14..., not 579344248a93e230...; install it"),
         (None, "cannot be read ("),
     ),
 )

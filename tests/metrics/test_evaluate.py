@@ -47,7 +47,7 @@ def test_without_a_network(tiny, tmp_path):
     assert where.endswith("nothing is downloaded).")
     path = tmp_path / "samples_dir" / "nearest_00000007_run012345.png"
     assert sheet == f"10 samples, each beside its nearest training images: {path}"
-    assert distances.startswith("RMS pixel difference to the nearest one: ") and distances.endswith("0: memorized")
+    assert distances.startswith("RMS pixel difference from the nearest image") and distances.endswith("means memorized")
     with Image.open(str(path)) as image:
         assert image.size == (2 * (5 * 16 + 4), 5 * 16)
     assert (tmp_path / "samples_dir" / "skipped.csv").exists() and not (tmp_path / "checkpoints_dir").exists()
@@ -70,7 +70,7 @@ def test_with_a_network(tiny, tmp_path, monkeypatch):
     trained = tiny._replace(run=tiny.run._replace(crop="pad", mirror=1))
     settings = tiny._replace(run=run._replace(crop="stretch"))
     lines = evaluated(settings, tmp_path, trained, "99 ffffffffffffffff", ("blue", "red"))
-    assert lines[0] == "These are not the images that it was trained on." and "crop = pad, mirror = 1;" in lines[1]
+    assert lines[0] == "The checkpoint was trained on different images." and "crop = pad, mirror = 1;" in lines[1]
     names = [line.split()[0] for line in lines if line.startswith("  ") and ":" not in line.split("(")[0]]
     assert names == ["ms_ssim", "fid", "kid", "precision", "recall", "distinct", "copies", "brightness", "plain"]
     assert "  brightness           0.2500   (higher is better; 10 against 10)" in lines
@@ -81,7 +81,7 @@ def test_with_a_network(tiny, tmp_path, monkeypatch):
     assert "blue " in classes and "red " in classes and classes.endswith("%)")
     assert not [line for line in lines if line.startswith("Not measured")]
     assert "beside its nearest training images, in pixels and then in features: " in lines[-3]
-    assert lines[-1].startswith("Feature distance to the nearest one: ") and lines[-1].endswith("below 1: memorized")
+    assert lines[-1].startswith("Feature distance from the nearest image: ") and lines[-1].endswith("1 means memorized")
 
 
 def test_metrics_of_inception_are_missing_with_efficientnet():

@@ -49,7 +49,7 @@ def test_an_unsafe_operation_is_refused_and_named(tiny, tmp_path, monkeypatch, u
         images = tf.placeholder(tf.float32, [1, 4, 4, 3], name="ExpandDims")
         tf.reshape(unsafe(images), [-1, 1, 1, 48], name="pool_3")
         path.write_bytes(graph.as_graph_def().SerializeToString())
-    with pytest.raises(UserError, match=rf"is refused: it contains the operation {operation}, which a network for"):
+    with pytest.raises(UserError, match=rf"is rejected: it contains the operation {operation}, which an image"):
         open_network(tiny, path)
     assert not (tmp_path / "written.txt").exists()
 

@@ -69,7 +69,7 @@ def test_the_metric_that_ranks(tiny):
 
 def test_without_a_network_no_metric_ranks(tiny):
     assert registry.resolve_metric(tiny.run, features.NONE) is None
-    with pytest.raises(UserError, match="stop_when_stale = 3 has no effect with metrics_network = 'none', by which no"):
+    with pytest.raises(UserError, match="stop_when_stale = 3 has no effect with metrics_network = 'none', which ranks"):
         registry.resolve_metric(tiny.run._replace(stop_when_stale=3), features.NONE)
     assert registry.resolve_metric(tiny.run._replace(stop_when_stale=3), features.PATCHES).name == "patch_distance"
 
@@ -85,7 +85,7 @@ def test_swd_is_refused_with_its_successor(tiny):
     with pytest.raises(UserError) as raised:
         registry.resolve_metric(tiny.run._replace(best_metric="swd"), features.NONE)
     assert str(raised.value) == (
-        "best_metric = 'swd' was removed in version 0.12, because it does not follow the quality of samples; set "
+        "best_metric = 'swd' was removed in version 0.12, because it does not track sample quality; set "
         "best_metric = 'patch_distance' and metrics_network = 'patches', or best_metric = 'auto', in params.py"
     )
 

@@ -69,7 +69,7 @@ def test_training_goes_on_without_a_network_that_is_damaged(called, tmp_path, mo
     path.write_bytes(b"\x80\x02rubbish")
     done = called.run(*MEASURED, "--metrics_network", "auto", "--max_steps", "4")
     (line,) = done.stderr.strip().split("\n")
-    assert done.returncode == 0 and line.startswith(f"main.py: {path} is damaged, or another file: SHA-256 ")
+    assert done.returncode == 0 and line.startswith(f"main.py: {path} is damaged or the wrong file: SHA-256 ")
     assert line.endswith("; measuring patch_distance instead")
     assert "Finished at step 4 (patch_distance " in done.stdout
     line = called.refuse(*MEASURED, "--max_steps", "8", "--metrics_network", "auto", "--best_metric", "kernel_distance")

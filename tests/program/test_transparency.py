@@ -32,7 +32,7 @@ def trained(tmp_path_factory):
 
 def test_from_transparent_images_to_transparent_samples(trained):
     program, output, one, samples = trained, trained.output, folders("one"), trained.folder / "one" / "s"
-    assert "12 of 12 images looked at have transparency." in output
+    assert "12 of 12 inspected images have transparency." in output
     assert [row["step"] for row in rows(program.folder / "one" / "c") if row["ms_ssim"]] == ["2", "4"]
     reals = np.asarray(Image.open(str(samples / "reals.png")))
     assert (reals[0, 0] == [255, 0, 0]).all() and not reals[..., 1].any()  # on the background, and no green in it

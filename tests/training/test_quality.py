@@ -137,7 +137,7 @@ def test_training_continues_without_a_network_that_cannot_be_used(tiny, tmp_path
     assert line.endswith("; measuring patch_distance instead\n")
     monkeypatch.setattr(efficientnet, "path", lambda: str(wrong))
     assert open_measurer(dataset, Settings(run, tiny.network)).kind == "patches"
-    assert f"main.py: {wrong} is damaged, or another file" in capsys.readouterr().err
+    assert f"main.py: {wrong} is damaged or the wrong file" in capsys.readouterr().err
     with pytest.raises(UserError, match="best_metric = 'frechet_distance' needs metrics_network = 'eff"):
         open_measurer(dataset, Settings(run._replace(best_metric="frechet_distance"), tiny.network))
     monkeypatch.setattr(efficientnet, "path", lambda: "")

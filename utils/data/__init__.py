@@ -1,6 +1,6 @@
-"""The images of a run: `load` returns them; batches.build_batches turns them into a TensorFlow stream.
+"""A run's images: `load` returns them, and batches.build_batches turns them into a TensorFlow stream.
 
-This package imports no TensorFlow, except in batches, because the decoding processes also import it.
+Only batches.py imports TensorFlow, because the decoding processes also import this package.
 """
 
 from utils.data.classes import require_classes

@@ -1,7 +1,7 @@
 """The stream of batches that the discriminator is trained on: an endless `tf.data` pipeline.
 
-The order of the images is a function of (seed, epoch). A batch, and everything random about it, is a function of the
-number of images seen before it: a resumed run gets the same batches as one that was never interrupted.
+The order of the images is a function of (seed, epoch). A batch, including its random choices, is a function of the
+number of images seen before it, so a resumed run gets the same batches as one that was never interrupted.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any, List, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-# These names are mixed with the seed, one for each use of random numbers, so that no two uses have the same key.
+# Each use of random numbers mixes its own name with the seed, so that no two uses share a key.
 WINDOW = "window of a picture"
 LEFT = "left of the window of a picture that is not square"
 MIRROR = "mirroring of a picture"
@@ -23,17 +23,17 @@ class Batches(NamedTuple):
     """The tensors of the stream. Each evaluation of images, labels or wait_seconds takes the next batch."""
 
     size: int  # images in a batch, including those of the other workers
-    images: Any  # [N, height, width, channels] float32 in [-1, 1], the selected rows of the batch
-    labels: Any  # [N] int32: index of the class, -1 for none
+    images: Any  # [N, height, width, channels] float32 in [-1, 1], the selected rows of each batch
+    labels: Any  # [N] int32: class index; -1 for an image without a class
     wait_seconds: Any  # float64 scalar: seconds that the step waited for the batch
     start: Any  # int64 scalar placeholder, fed to the initializer: images seen before the first batch
     initializer: Any
-    order: Any  # the EpochShuffle of the images
-    errors: List[Exception]  # the error that has stopped the stream, if one has
+    order: Any  # the EpochShuffle that orders the images
+    errors: List[Exception]  # the error that stopped the stream; empty if none did
 
 
 class EpochShuffle:
-    """The endless order of n images: each epoch is a permutation of all of them, a function of (seed, epoch)."""
+    """An endless order of n images: each epoch is a permutation of them, determined by (seed, epoch)."""
 
     def __init__(self, n, seed):
         self.n, self.seed = n, seed
@@ -44,7 +44,7 @@ class EpochShuffle:
         return random.permutation(np.arange(self.n, dtype=np.int32))
 
     def take(self, start, count):
-        """Return the indices of `count` images after the first `start` ones, [count] int32."""
+        """Return the indices of the next `count` images after the first `start`: [count] int32."""
         epoch, offset = divmod(start, self.n)
         pieces = []
         while count > 0:
@@ -57,27 +57,27 @@ def build_batches(dataset, settings, size, rows=slice(None)):
     """Add an endless stream of batches of `dataset`, a prepare.ImageDataset, to the graph; return its Batches.
 
     size: number of images in a batch; a batch at the end of an epoch continues with the next epoch. rows: the rows of
-    each batch to read; with several workers, the rows of this one. settings: image_size, mirror and seed are used. A
-    random window is cut from records larger than image_size; mirror = 1 mirrors half of the images at random.
+    each batch to read; with several workers, this worker's rows. settings: image_size, mirror and seed are used. A
+    record larger than image_size is cropped to a random window; mirror = 1 mirrors half of the images at random.
     """
     reader = _Reader(dataset, settings, size, rows)
-    with tf.name_scope("batches"):  # so that its operations do not take names of counters, such as "step"
+    with tf.name_scope("batches"):  # keeps its operations from taking names of counters, such as "step"
         start = tf.placeholder(tf.int64, [], name="pictures_seen_before")
-        # One batch after the other: the order is fixed, and reading is much faster than a step. Two are kept ready.
-        # AutoGraph has nothing to convert, and fails on sources in a folder whose name is not UTF-8.
+        # Batches are read one by one: their order is fixed, and reading is much faster than a step. Two are prefetched.
+        # AutoGraph has nothing to convert, and fails if the path of the source file is not valid UTF-8.
         build_batch = tf.autograph.experimental.do_not_convert(reader.build_batch)
         stream = tf.data.Dataset.range(start, tf.int64.max, size).map(build_batch).prefetch(2)
         iterator = tf.data.make_initializable_iterator(stream)
         asked = _now()
         with tf.control_dependencies([asked]):
             images, labels, ready = iterator.get_next()
-        # The batch carries the time at which it was ready: an operation behind get_next may have to wait for a thread.
+        # Each batch includes the time when it was ready: an operation after get_next may have to wait for a thread.
         wait_seconds = tf.maximum(ready - asked, 0.0)
         return Batches(size, images, labels, wait_seconds, start, iterator.initializer, reader.order, reader.errors)
 
 
 class _Reader:
-    """Reads batches: the function that `tf.data` maps over the numbers of images seen before."""
+    """Reads batches: `tf.data` maps `build_batch` over the numbers of images seen before each batch."""
 
     def __init__(self, dataset, settings, size, rows):
         """See build_batches."""
@@ -86,9 +86,12 @@ class _Reader:
         self._size, self._rows = size, rows
 
     def build_batch(self, start):
-        """Add the operations for the batch after `start` images, an int64 scalar: images, labels, time when ready."""
+        """Add operations that read one batch; return (images, labels, time when ready).
+
+        start: number of images seen before the batch, an int64 scalar.
+        """
         uniform = tf.random.stateless_uniform([self._size], self._key(MIRROR, start))
-        # Numpy cuts and mirrors: TensorFlow's kernels for that took longer than the rest of the batch.
+        # NumPy crops and mirrors: TensorFlow's kernels for these took longer than the rest of the batch.
         inputs = [start, self._windows(start), uniform < 0.5 * self._run.mirror]
         images, labels = tf.numpy_function(self._read, inputs, [tf.uint8, tf.int32])
         labels.set_shape([len(range(self._size)[self._rows])])
@@ -98,29 +101,29 @@ class _Reader:
             return images, labels, _now()
 
     def _windows(self, start):
-        """Return the top and the left of each window, [size, 2] int32."""
+        """Return the top and left coordinates of each window: [size, 2] int32."""
         _, height, width, _ = self._dataset.records.shape
         tops, lefts = height - self._network.height + 1, width - self._network.width + 1
         if tops == lefts:
             key = self._key(WINDOW, start)
             return tf.random.stateless_uniform([self._size, 2], key, maxval=tops, dtype=tf.int32)
-        draws = [  # two draws, because a draw has one limit for all its numbers
+        draws = [  # two draws, because all numbers of a draw have the same limit
             tf.random.stateless_uniform([self._size], self._key(use, start), maxval=limit, dtype=tf.int32)
             for use, limit in ((WINDOW, tops), (LEFT, lefts))
         ]
         return tf.stack(draws, axis=1)
 
     def _key(self, use, start):
-        """Return the key of a stateless draw, [2] int64, different for each use and each batch."""
+        """Return the key for a stateless draw: [2] int64, different for each use and each batch."""
         return tf.stack([tf.constant(zlib.crc32(f"{self._run.seed} {use}".encode()), tf.int64), start])
 
     def _read(self, start, windows, mirrored):
-        """Return images, [N, height, width, C] uint8, and labels, [N] int32, of the selected rows."""
+        """Return the selected rows' images, [N, height, width, C] uint8, and labels, [N] int32."""
         indices = self.order.take(int(start), self._size)[self._rows]
         height, width, mirrored = self._network.height, self._network.width, mirrored[self._rows]
         try:
             images = self._dataset.records.take(indices)
-        except Exception as error:  # TensorFlow would keep only its text
+        except Exception as error:  # TensorFlow would keep only the message
             self.errors.append(error)
             raise
         windows = zip(images, windows[self._rows])
@@ -130,7 +133,7 @@ class _Reader:
 
 
 def _now():
-    """Return the time, a float64 scalar. TensorFlow's own operation for it fails where TF_DETERMINISTIC_OPS is set."""
+    """Return the current time, a float64 scalar. tf.timestamp fails if TF_DETERMINISTIC_OPS is set."""
     now = tf.numpy_function(time.time, [], tf.float64)
     now.set_shape([])
     return now
@@ -138,7 +141,7 @@ def _now():
 
 @contextlib.contextmanager
 def reraise_input_errors(batches):
-    """If the stream is stopped by an error inside this context, raise that error in place of TensorFlow's."""
+    """Within this context, raise the error that stopped the stream in place of TensorFlow's own."""
     try:
         yield
     except tf.errors.OpError:

@@ -1,7 +1,8 @@
 """The cache of decoded images: a file of records, and its index.
 
-There is one pair of files for each image folder and options. Both are locked while a run prepares. A record that is in
-the index is never overwritten with a different one, so that a run can read the file while the next run prepares.
+Each combination of image folder and decoding options has its own pair of files. Both are locked while a run prepares
+its images. A record in the index is never overwritten with a different one, so that a run can read its records while
+the next run prepares images.
 """
 
 import contextlib
@@ -19,16 +20,16 @@ from utils.data.records import record_bytes
 from utils.errors import UserError
 from utils.runtime.lock import locked
 
-SLACK = 1000  # unused records that are not worth decoding all images again
+SLACK = 1000  # unused records that are tolerated before all images are decoded again
 # SQLite's messages for errors other than damage; they have no exception class of their own.
 _NO_DAMAGE = ("disk is full", "unable to open", "is locked", "disk I/O error")
 
 
 def use_cache(folder, pics_dir, options, work):
-    """Return work(cache) for the Cache in `folder` of these images and options, which is locked during the call.
+    """Call work(cache) with the Cache of these images and options in `folder`; return the result.
 
-    A damaged cache is removed, and work is called again with an empty one. Raise UserError if the cache cannot be
-    written.
+    The cache is locked during the call. If it is damaged, it is removed, and work is called again with an empty one.
+    Raise UserError if the cache cannot be written.
     """
     path, start = os.path.realpath(pics_dir), os.path.realpath(folder)
     with contextlib.suppress(ValueError):  # on Windows they may be on different drives
@@ -63,7 +64,7 @@ def _work_once(stem, key, options, work):
 
 
 class Cache:
-    """A file of records and its index. All methods raise sqlite3.Error if the index turns out damaged."""
+    """A file of records and its index. All methods raise sqlite3.Error if the index turns out to be damaged."""
 
     def __init__(self, db, stem, shape):
         """Remove damaged entries, and print their number.
@@ -71,7 +72,7 @@ class Cache:
         db, stem: see index.initialize. shape: [H, W, C] of an image.
         """
         self._db, self.index_path, self.record_bytes = db, stem + ".sqlite", record_bytes(shape)
-        path = index.fetch(db, "SELECT value FROM facts WHERE name = 'records'")  # earlier versions stored a whole path
+        path = index.fetch(db, "SELECT value FROM facts WHERE name = 'records'")  # earlier versions stored a full path
         self.records_path = os.path.join(os.path.dirname(stem), os.path.basename(path))
         for path in glob.glob(glob.escape(stem) + "-*"):  # records of a removed index
             if os.path.basename(path) != os.path.basename(self.records_path):
@@ -93,16 +94,16 @@ class Cache:
     def compare(self, files):
         """Compare the index with the files of a scan.Scan, and remove outdated entries.
 
-        Return the number of new files, and an iterator over (path, size, mtime_ns, note) of each in path order. New
-        files are added, or changed, or could not be read before. Raise sqlite3.Error, which removes the cache, if most
-        of its records are not used any more.
+        Return the number of files to decode, and an iterator over their (path, size, mtime_ns, note) in path order:
+        files that are new, have changed or could not be read before. Raise sqlite3.Error, which removes the cache, if
+        most of its records are no longer used.
         """
         db = self._db
         columns = "path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER"
         db.execute(f"CREATE TEMP TABLE scanned ({columns}) WITHOUT ROWID")
         db.executemany("INSERT INTO scanned VALUES (?, ?, ?, ?)", files)
-        # Unread files are tried again: a change of permissions alters neither size nor mtime. The table of changes is
-        # empty in caches of earlier versions.
+        # Retry unread files: a change of permissions alters neither size nor mtime. The table `changes` is empty in
+        # caches from earlier versions.
         db.execute(
             "DELETE FROM files WHERE kind = 'unread' OR NOT EXISTS ("
             "SELECT 1 FROM scanned s LEFT JOIN changes c ON c.path = s.path WHERE s.path = files.path "
@@ -110,7 +111,7 @@ class Cache:
         )
         db.execute("DELETE FROM changes")
         db.execute("INSERT INTO changes SELECT path, ctime_ns FROM scanned")
-        # A file takes one slot, or two if it has more than 8 bits, and one more each time its white has changed.
+        # A file takes one slot, or two if it has more than 8 bits per channel, and another each time its white changed.
         if self._next_slot > 4 * index.fetch(db, "SELECT COUNT(*) FROM scanned") + SLACK:
             raise sqlite3.DatabaseError("most of its images were removed or changed")
         query = "SELECT path, size, mtime_ns, '' FROM scanned WHERE path NOT IN (SELECT path FROM files) ORDER BY path"
@@ -119,7 +120,7 @@ class Cache:
         return index.fetch(db, "SELECT COUNT(*) FROM new"), db.execute("SELECT * FROM new ORDER BY rowid")
 
     def tasks(self, files):
-        """Yield a decoder.Task with a free slot for each (path, size, mtime_ns, note) of a file to decode."""
+        """Yield a decoder.Task with a free slot for each file to decode, given as (path, size, mtime_ns, note)."""
         for file in files:
             yield Task(*file, self._next_slot)
             self._next_slot += 1
@@ -127,17 +128,17 @@ class Cache:
     def add(self, task, outcome):
         """Add the Outcome of a decoder.Task to the index."""
         slot = task.slot if outcome.kind == "picture" else None
-        # Messages of decoders may have several lines, or be invalid text.
+        # Decoder messages may span several lines or contain invalid text.
         reason = " ".join(outcome.reason.split()).encode("utf-8", "backslashreplace").decode("utf-8")
         row = (task.path, task.size, task.mtime_ns, outcome.kind, slot, outcome.checksum, reason)
         self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, index.seal(*row)))
 
     def select(self, columns, *kinds):
-        """Return an iterator over rows of these columns of the files of these kinds, in path order."""
+        """Return an iterator over these columns for all files of these kinds, in path order."""
         marks = ", ".join("?" * len(kinds))
         return self._db.execute(f"SELECT {columns} FROM files WHERE kind IN ({marks}) ORDER BY path", kinds)
 
     def notes(self):
-        """Return ((path, size, mtime_ns), depths.ValueRange, level) of all images of more than 8 bits."""
+        """Return ((path, size, mtime_ns), depths.ValueRange, level) of all images with more than 8 bits per channel."""
         rows = self.select("path, size, mtime_ns, reason", "picture", "deep")
         return [(file, *from_note(note)) for *file, note in rows if note]

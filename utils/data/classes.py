@@ -13,8 +13,8 @@ _SEPARATOR = os.fsencode(os.sep)
 def label_images(paths):
     """Return the labels of images, [n] int32, and the sorted names of the classes.
 
-    paths: of the images, bytes, relative to pics_dir. The order of names is not the order of paths, in which "a-b/"
-    comes before "a/".
+    paths: the images' paths relative to pics_dir, bytes. Names are not in the order of paths, where "a-b/" comes before
+    "a/".
     """
     parts = (path.partition(_SEPARATOR) for path in paths)
     folders = [folder if separator else None for folder, separator, _ in parts]
@@ -24,9 +24,9 @@ def label_images(paths):
 
 
 def require_classes(dataset, run, trained=None):
-    """Raise UserError if the images have no classes to learn, or different ones than a network was trained on.
+    """Raise UserError if the images have no classes to learn, or if a network was trained on different classes.
 
-    dataset: prepare.ImageDataset. trained: the names of the network's classes; None: it is not trained yet.
+    dataset: prepare.ImageDataset. trained: the names of the network's classes; None if it is not trained yet.
     """
     outside = int((dataset.labels == NONE).sum())
     if outside:

@@ -1,7 +1,7 @@
-"""Decode an image file to a record: an array of pixels whose shape is the same for all images.
+"""Decode an image file into a record: an array of pixels with the same shape for all images.
 
-Pillow decodes; this module decides how each kind of image is shown: crop, orientation, transparency, depth. It
-imports neither TensorFlow nor the settings, because the decoding processes also run it.
+Pillow decodes the file; this module handles cropping, orientation, transparency and bit depth. It imports neither
+TensorFlow nor the settings, because it also runs in the decoding processes.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from utils.data import depths, formats, repair
 class DecodeOptions(NamedTuple):
     """All settings that affect the record of a file."""
 
-    size: Union[int, str]  # height and width in the form of image_size; see model/shapes.py
-    channels: int  # 3, 1, or 4: colors premultiplied by alpha, and alpha
+    size: Union[int, str]  # height and width in the format of image_size; see model/shapes.py
+    channels: int  # 1, 3, or 4 (colors premultiplied by alpha, and alpha)
     # "center": the largest central part with the proportions of the record; "pad": the whole image with borders;
     # "stretch": the whole image, distorted
     crop: str
-    background: Tuple[int, ...]  # R, G, B: the color behind transparent images and of borders; () with 4 channels
+    background: Tuple[int, ...]  # R, G, B: the color of borders and behind transparent pixels; () with 4 channels
 
     @property
     def shape(self):
@@ -39,18 +39,18 @@ class BadImageError(Exception):
 
 
 class NotAnImageError(BadImageError):
-    """The content of the file is not an image format that Pillow reads."""
+    """The file's content is not in an image format that Pillow reads."""
 
 
 ERRORS = (BadImageError, depths.UnknownLevelError)  # raised by `decode`
 
 
 def decode(path, options, levels):
-    """Return the image in the file `path`, str or bytes, as uint8 of the shape of `options`.
+    """Return the image in the file `path` (str or bytes) as a uint8 array of shape options.shape.
 
-    levels: black and white in images of more than 8 bits; see depths.estimate_levels. Raise
-    depths.UnknownLevelError if they do not include this image's; NotAnImageError, BadImageError, or OSError with an
-    `errno` if the file itself cannot be read.
+    levels: black and white levels for images with more than 8 bits per channel; see depths.estimate_levels. Raise
+    depths.UnknownLevelError if this image's levels are missing, NotAnImageError or BadImageError if the image is
+    unusable, and OSError with an `errno` if the file itself cannot be read.
     """
     try:
         with warnings.catch_warnings(), open(path, "rb") as file:
@@ -69,7 +69,7 @@ def decode(path, options, levels):
 def _load(file, options):
     """Return the image in an open file, loaded at the size that the options need, and the low bytes of its colors.
 
-    The low bytes are an image of the same size, or None if colors have 8 bits. Minor damage is tolerated.
+    The low bytes are an image of the same size, or None if colors have only 8 bits. Minor damage is tolerated.
     """
     head = file.read(formats.HEAD)
     file.seek(0)
@@ -95,7 +95,7 @@ def _load(file, options):
 
 
 def _open(file, head):
-    """Return the image in a file that begins with the bytes `head`, not loaded yet."""
+    """Open the image in a file that begins with the bytes `head`, without loading its pixels."""
     try:
         image = Image.open(file)
     except Image.UnidentifiedImageError:
@@ -107,7 +107,7 @@ def _open(file, head):
 
 
 def _load_reduced(image, options):
-    """Load the image; a JPEG at 1/2, 1/4 or 1/8 of its size if at least twice the record's size remains."""
+    """Load the image; load a JPEG at 1/2, 1/4 or 1/8 of its size if that is at least twice the record's size."""
     height, width, _ = options.shape
     scales = 2.0 * width / image.width, 2.0 * height / image.height
     scale = min(scales) if options.crop == "pad" else max(scales)
@@ -118,7 +118,7 @@ def _load_reduced(image, options):
 
 
 def _upright(image):
-    """Rotate or mirror an image as its EXIF orientation states; an image with broken EXIF stays as it is stored."""
+    """Apply the EXIF orientation of an image; an image with broken EXIF data is returned unchanged."""
     if image.format != "TIFF":  # Pillow has already rotated TIFFs, and some versions keep the EXIF tag
         with contextlib.suppress(Exception):  # Pillow raises exceptions of any type for broken EXIF
             return ImageOps.exif_transpose(image)
@@ -126,9 +126,9 @@ def _upright(image):
 
 
 def _convert(image, options):
-    """Return the image in mode RGBa, which is premultiplied, if options.channels is 4.
+    """Convert the image to mode RGBa (premultiplied), RGB or L, for options.channels = 4, 3 or 1.
 
-    Otherwise in mode RGB, or L if options.channels is 1, with the background behind transparent pixels.
+    In modes RGB and L, transparent pixels are composited on the background.
     """
     mode = "L" if options.channels == 1 else "RGB"
     has_alpha = image.mode in ("La", "LA", "PA", "RGBa", "RGBA") or "transparency" in image.info
@@ -148,7 +148,7 @@ def _convert(image, options):
 
 
 def _fit(image, options):
-    """Resize to the size of the record, with antialiasing."""
+    """Crop, pad or stretch the image to the record's size, with antialiasing."""
     (to_height, to_width, _), (width, height) = options.shape, image.size
     size, box = (to_width, to_height), None
     if options.crop == "pad":
@@ -166,9 +166,9 @@ def _fit(image, options):
 
 
 def _resize(image, size, box):
-    """Resize the part `box` of an image. With alpha, colors stay in proportion where Lanczos takes alpha beyond 255."""
+    """Resize the part `box` of an image. Where Lanczos raises alpha above 255, colors are scaled down with it."""
     if image.mode != "RGBa":
-        # Reductions by more than 3 start with a box filter: faster, with no visible difference.
+        # Reductions by a factor of more than 3 start with a box filter: faster, with no visible difference.
         return image.resize(size, Image.LANCZOS, box=box, reducing_gap=3.0)
     *colors, alpha = (np.asarray(_resize(band.convert("F"), size, box)) for band in image.split())
     opacity = np.clip(alpha, 0, 255)

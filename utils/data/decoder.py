@@ -1,4 +1,4 @@
-"""The work of a decoding process: it decodes files and writes their records."""
+"""The code of a decoding process, which decodes files and writes their records."""
 
 import contextlib
 import multiprocessing
@@ -16,7 +16,7 @@ class Job(NamedTuple):
     """The settings that are the same for all files."""
 
     folder: str  # the files' paths are relative to it
-    records_path: str  # the file of the records
+    records_path: str  # the file that records are written to
     options: decode.DecodeOptions
     levels: dict  # see depths.estimate_levels; an image whose level is missing has the outcome "deep"
 
@@ -27,18 +27,18 @@ class Task(NamedTuple):
     path: bytes
     size: int  # file size in bytes
     mtime_ns: int
-    note: str  # reason of the Outcome if it is an image
-    slot: int  # for its record
+    note: str  # `reason` of the Outcome if the file is an image
+    slot: int  # position of its record in the records file
 
 
 class Outcome(NamedTuple):
     """The result for one file."""
 
-    # "picture": an image, whose record is written; "deep": an image whose white must be estimated first; "bad": an
-    # unusable image; "other": not an image; "unread": a file that may be readable the next time; "disk": the record
-    # could not be written, which is not the file's fault
+    # "picture": an image, whose record is written; "deep": an image whose white level must be estimated first;
+    # "bad": an unusable image; "other": not an image; "unread": a file that may be readable next time; "disk": the
+    # record could not be written, which is not the image file's fault
     kind: str
-    reason: str = ""  # why it is not a "picture"; see depths.to_note for images of more than 8 bits
+    reason: str = ""  # why the kind is not "picture"; or a text of depths.to_note
     checksum: Optional[int] = None  # checksum of the record of a "picture"
 
 
@@ -50,11 +50,11 @@ def decode_here(tasks, job):
 
 
 def serve(pipe, job):
-    """Decode the chunks of Tasks that come through the pipe, until its other end or the parent process is gone.
+    """Decode the chunks of Tasks received through the pipe, until its other end closes or the parent process exits.
 
-    Send a list of Outcomes for each, after an empty list for the start.
+    Send an empty list at startup, then a list of Outcomes for each chunk.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, which cannot block it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, which cannot block the signal
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff and other libraries print to standard error
     parent = os.getppid()
     with open(job.records_path, "r+b", buffering=0) as records, contextlib.suppress(EOFError, OSError):
@@ -62,7 +62,7 @@ def serve(pipe, job):
         while True:
             outcomes = []
             for task in pipe.recv():
-                if _is_orphan(parent):  # another run may own the file now
+                if _is_orphan(parent):  # another run may own the records file now
                     return
                 outcomes.append(_decode_to_slot(task, records, job))
             pipe.send(outcomes)

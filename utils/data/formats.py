@@ -1,4 +1,4 @@
-"""Image formats, recognized by the extension of a file or by its first bytes."""
+"""Image formats, recognized by a file's extension or by its first bytes."""
 
 import os
 
@@ -7,15 +7,15 @@ from PIL import Image
 # Pillow only identifies these formats, or opens them by starting another program.
 NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
 
-# The raw formats of cameras. Pillow opens many of them as TIFF and finds only the small preview.
+# Camera raw formats. Pillow opens many of them as TIFF, but reads only the small preview.
 RAW = {
     ".3fr", ".arw", ".bay", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs", ".dng", ".drf", ".eip", ".erf", ".fff",
     ".gpr", ".iiq", ".k25", ".kdc", ".mdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".ptx", ".r3d",
     ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
 }  # fmt: skip
 
-# Other image formats that Pillow does not read, or not in every version. These files are reported as unusable, not
-# ignored.
+# Other image formats that Pillow does not read, or that only some versions read. These files are reported as unusable,
+# not ignored.
 _UNSUPPORTED = {
     ".avif", ".avifs", ".bpg", ".cin", ".czi", ".dcm", ".dic", ".dicom", ".djv", ".djvu", ".dpx", ".exr", ".fit",
     ".fits", ".flif", ".fts", ".hdp", ".hdr", ".heic", ".heics", ".heif", ".heifs", ".hif", ".ima", ".j2c", ".j2k",
@@ -24,7 +24,7 @@ _UNSUPPORTED = {
     ".pict", ".psb", ".psd", ".qoi", ".rgbe", ".scn", ".svg", ".svgz", ".svs", ".vsi", ".wdp", ".xcf", ".xpm",
 }  # fmt: skip
 
-# (format, offset, first bytes there) of files that are often renamed or have no extension.
+# (format, offset, bytes at this offset) for files that are often renamed or have no extension.
 _SIGNATURES = (
     ("DICOM", 128, b"DICM"),
     ("OpenEXR", 0, b"\x76\x2f\x31\x01"),
@@ -43,7 +43,7 @@ _SIGNATURES = (
     ("Olympus raw", 0, b"IIRO"),
     ("Sigma raw", 0, b"FOVb"),
 )
-HEAD = 132  # the length of the beginning of a file that contains all signatures
+HEAD = 132  # number of bytes at the start of a file that contain all signatures
 
 
 def extension(path):

@@ -1,7 +1,7 @@
 """The index of a cache: an SQLite database.
 
-A row is added only after its record was written, and contains a checksum of itself, so that later damage to either file
-is noticed.
+A row is added only after its record was written. It contains the checksums of its record and of itself, so that later
+damage to either file is detected.
 """
 
 import contextlib
@@ -19,21 +19,21 @@ VERSION = 4  # version of the tables and of decoded records: increase it with ev
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT)",
-    # kind, checksum and reason: see decoder.Outcome; slot: position of the record, NULL without one; seal: see SEAL.
+    # kind, checksum and reason: see decoder.Outcome; slot: position of the record, or NULL; seal: see SEAL.
     "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
     "checksum INTEGER, reason TEXT, seal INTEGER) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS checksums ON files (checksum)",
-    # Not part of `files`, so that caches of earlier versions, which lack it, stay valid.
+    # A separate table, so that caches from earlier versions, which lack it, stay valid.
     "CREATE TABLE IF NOT EXISTS changes (path BLOB PRIMARY KEY, ctime_ns INTEGER) WITHOUT ROWID",
     f"PRAGMA user_version = {VERSION}",
 )
-SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"  # checksum of a row, which shows damage to it
+SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"  # checksum that reveals damage to a row
 
 
 def initialize(db, stem, key):
-    """Create what the database lacks; raise sqlite3.Error if it is damaged, of another version or of another key.
+    """Create missing tables and entries; raise sqlite3.Error if the database is damaged or its version or key differs.
 
-    stem: the path that the names of all files begin with. key: text that identifies the folder and the options.
+    stem: the path prefix of all files of the cache. key: text that identifies the image folder and the options.
     """
     db.create_function("seal_of", 7, seal)
     if fetch(db, "PRAGMA quick_check") != "ok":
@@ -43,7 +43,7 @@ def initialize(db, stem, key):
         raise sqlite3.DatabaseError("another version of this program wrote it")
     for statement in _TABLES:
         db.execute(statement)
-    # A new database gets a new file of records, because another run may still read the file of a removed one.
+    # A new database gets a new records file, because another run may still read the old file of a removed database.
     records_name = f"{os.path.basename(stem)}-{time.time_ns()}.records"
     db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", [("key", key), ("records", records_name)])
     if fetch(db, "SELECT value FROM facts WHERE name = 'key'") != key:
@@ -55,9 +55,9 @@ def initialize(db, stem, key):
 
 
 def find_paths(index_path, checksum):
-    """Return the paths of the files whose record has this checksum, for a run that has closed its cache.
+    """Return the paths of the files whose record has this checksum; [] if the database is missing or damaged.
 
-    The list is empty if the database is gone or damaged.
+    The database is opened for this call, because a run closes its cache after preparing.
     """
     with contextlib.suppress(sqlite3.Error, OSError), contextlib.closing(connect(index_path, "ro")) as db:
         return [os.fsdecode(path) for (path,) in db.execute("SELECT path FROM files WHERE checksum = ?", [checksum])]
@@ -65,9 +65,9 @@ def find_paths(index_path, checksum):
 
 
 def connect(path, mode):
-    """Open the database at `path` without SQLite's locks on a file system that has none.
+    """Open the database at `path`, without SQLite's locks if the file system does not support them.
 
-    mode: "ro": read only; "rwc": create it if it does not exist.
+    mode: "ro": read-only; "rwc": create the database if it does not exist.
     """
     path = os.path.abspath(path)
     locks = "" if has_record_locks(os.path.dirname(path)) else "&nolock=1"
@@ -82,7 +82,7 @@ def uri(path):
 
 
 def seal(*row):
-    """Return the checksum of a row without its last column."""
+    """Return the checksum of a row, given without its last column."""
     return zlib.crc32(repr(row).encode())
 
 

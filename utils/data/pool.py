@@ -1,4 +1,4 @@
-"""Processes that decode images, on all cores. A file that crashes its process affects no other file.
+"""A pool of processes that decode images on all cores. A file that crashes its process does not affect other files.
 
 `concurrent.futures` cannot do this: it does not report which task broke its pool, and its processes survive when this
 one is killed.
@@ -17,12 +17,12 @@ import types
 from utils.data.decoder import WINDOWS, Outcome, decode_here, serve
 from utils.errors import UserError
 
-# A chunk of tasks is sent at once: this number of files or of bytes, whichever comes first. A message for each small
-# file would take as long as decoding it; a last chunk of many large files would keep one process busy when the others
-# are done.
+# Tasks are sent in chunks of up to this number of files or bytes, whichever comes first. A message for each small file
+# would take as long as decoding it; a last chunk of many large files would keep one process busy when the others are
+# done.
 _CHUNK_FILES, _CHUNK_BYTES = 32, 200000
 _AHEAD = 2  # chunks queued for each process, so that it never waits for the next one
-_MAX_PROCESSES = 60 if WINDOWS else 1000  # Windows cannot wait for more pipes at once
+_MAX_PROCESSES = 60 if WINDOWS else 1000  # Windows cannot wait for more pipes at the same time
 
 
 def cores():
@@ -31,15 +31,15 @@ def cores():
 
 
 def num_processes(files):
-    """Return the number of processes for a number of files, at least 1."""
+    """Return the number of processes to use for this number of files, at least 1."""
     return max(1, min(files, cores(), _MAX_PROCESSES))
 
 
 def decode_all(tasks, job, processes):
     """Decode an iterable of Tasks in several processes, and write each record into its slot of the records file.
 
-    Yield (task, Outcome) in the order of completion. Raise UserError if no process can be started. A process that
-    must not start others, such as one of multiprocessing.Pool, decodes the files itself.
+    Yield (task, Outcome) in the order of completion. Raise UserError if no process can be started. If this process
+    must not start others, such as a worker of multiprocessing.Pool, it decodes the files itself.
     """
     if multiprocessing.current_process().daemon:
         yield from decode_here(tasks, job)
@@ -70,7 +70,7 @@ def decode_all(tasks, job, processes):
 
 
 def _chunks(tasks):
-    """Yield the tasks in lists, each of which is sent to a process at once."""
+    """Yield the tasks in lists, each of which is sent to a process in one message."""
     chunk = []
     for task in tasks:
         chunk.append(task)
@@ -82,15 +82,15 @@ def _chunks(tasks):
 
 
 class _Process:
-    """A decoding process, and the chunks that were sent to it and are not answered yet."""
+    """A decoding process, and the chunks sent to it that it has not answered yet."""
 
     def __init__(self, job):
         context = multiprocessing.get_context("spawn")  # after a fork, locks held by TensorFlow's threads stay locked
         self.chunks = collections.deque([[]])  # an empty chunk, which the process answers when it has started
         self.pipe, child_end = context.Pipe()
         self._process = context.Process(target=serve, args=(child_end, job), daemon=True)
-        # `spawn` runs the caller's script, which without `if __name__ == "__main__":` would start the whole program
-        # again in each process. The signal mask is inherited, so that Ctrl-C reaches only this process.
+        # `spawn` runs the caller's script in each process: without `if __name__ == "__main__":`, the script would start
+        # the whole program again. The signal mask is inherited, so that Ctrl-C reaches only this process.
         main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
         set_mask = getattr(signal, "pthread_sigmask", lambda *_: None)  # not on Windows; see serve
         mask = set_mask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -102,17 +102,17 @@ class _Process:
         child_end.close()  # so that the pipe closes when the process exits
 
     def send(self, chunks):
-        """Send chunks of an iterator to the process until it has enough of them."""
+        """Send chunks from an iterator to the process until it has enough queued."""
         for chunk in itertools.islice(chunks, _AHEAD - len(self.chunks)):
             self.chunks.append(chunk)
             with contextlib.suppress(OSError):  # the process has exited, which the next `recv` reports
                 self.pipe.send(chunk)
 
     def crashed_task(self):
-        """Yield the task that crashed the process, which has exited, with its Outcome, if that is known."""
+        """Yield the task that crashed the process, and its Outcome, if it is known which task did."""
         reason, first = self.end(), self.chunks[0]
         if not first:
-            raise UserError(f"decoding processes exit at once ({reason}); out of memory?")
+            raise UserError(f"decoding processes exit immediately ({reason}); out of memory?")
         if len(first) == 1:
             yield first.pop(), Outcome("unread", f"decoding it crashed ({reason})")
 

@@ -1,4 +1,4 @@
-"""From a folder of files to the images of a run: scan it, and decode what is not in the cache yet."""
+"""Prepare the images of a run: scan pics_dir, and decode the files that are not in the cache yet."""
 
 import collections
 import contextlib
@@ -31,7 +31,7 @@ class ImageDataset(NamedTuple):
     records: Any  # Records, or CompositedRecords
     labels: Any  # [n] int32: index into classes; -1 for an image that is not in a class folder
     classes: List[str]  # sorted names of the first-level folders of pics_dir that contain images
-    fingerprint: str  # equal for equal records and labels in the same order
+    fingerprint: str  # the same if records, labels and their order are the same
     find_paths: Any  # given the index of an image, returns its paths relative to pics_dir
 
     @property
@@ -40,22 +40,22 @@ class ImageDataset(NamedTuple):
         return len(self.labels)
 
     def class_counts(self):
-        """Return the number of images of each class, in the order of `classes`; every image must be in one."""
+        """Return the number of images of each class, in the order of `classes`; every image must have a class."""
         return tuple(np.bincount(self.labels, minlength=len(self.classes)).tolist())
 
     def composite_on(self, background):
-        """Return the images as they are shown: with an alpha channel on this color, otherwise as they are."""
+        """Return the data set, composited on this color if it has an alpha channel."""
         has_alpha = self.records.shape[3] == 4
         return self._replace(records=CompositedRecords(self.records, background)) if has_alpha else self
 
 
 def decode_options(settings):
-    """Return the DecodeOptions of the records for these settings."""
+    """Return the DecodeOptions for the records that these settings need."""
     run, network = settings.run, settings.network
     size, crop = network.image_size, run.crop
-    if crop == "random":  # windows are cut from the records, which are the centers of images
+    if crop == "random":  # windows are cut from the records, which are center crops of the images
         sides, crop = (network.height, network.width), "center"
-        scale = run.load_size / min(sides)  # load_size: the shorter side of the records, or 0 for 9/8 of both
+        scale = run.load_size / min(sides)  # load_size: shorter side of the records; 0: 9/8 of both sides
         size = shapes.format_size(*(round(scale * side) if scale else side + side // 8 for side in sides))
     # Images with alpha get a background only when they are shown.
     background = () if network.channels == 4 else ImageColor.getrgb(run.background)
@@ -63,10 +63,10 @@ def decode_options(settings):
 
 
 def load(settings, listing=True):
-    """Return the ImageDataset in pics_dir, decoded for these settings as far as necessary; print what was found.
+    """Return the images in pics_dir as an ImageDataset, decoding those not in the cache; print a summary.
 
     listing: whether to list the unusable files in skipped.csv. Raise UserError if no images are usable, if more than
-    max_bad are not, or if the cache cannot be written.
+    the fraction max_bad of the images is unusable, or if the cache cannot be written.
     """
     dataset, summary = prepare_images(settings.run, decode_options(settings), listing)
     print(report.describe(dataset, summary, settings.run), flush=True)
@@ -74,9 +74,9 @@ def load(settings, listing=True):
 
 
 def prepare_images(run, options, listing=True):
-    """Return the ImageDataset of run.pics_dir as records of `options`, and a report.Summary.
+    """Return the ImageDataset of run.pics_dir, decoded with `options`, and a report.Summary.
 
-    listing: whether to write skipped.csv. Raise UserError if no images are usable, or too few.
+    listing: whether to write skipped.csv. Raise UserError if no or too few images are usable.
     """
 
     def prepare(cache):
@@ -84,7 +84,7 @@ def prepare_images(run, options, listing=True):
         new, files = cache.compare(scan)
         job = decoder.Job(run.pics_dir, cache.records_path, options, levels={})
         _decode(cache, job, files, new)
-        # Images of more than 8 bits: decode those again whose levels are new or have changed.
+        # Decode images with more than 8 bits per channel again if their levels are new or have changed.
         notes = cache.notes()
         value_ranges = [value_range for _, value_range, _ in notes]
         job = job._replace(levels=depths.estimate_levels(value_ranges, run.white_level))
@@ -116,7 +116,7 @@ def prepare_images(run, options, listing=True):
 def _decode(cache, job, files, count):
     """Decode `count` files, given as (path, size, mtime_ns, note), and add them to the cache.
 
-    It commits every second, so that a killed run loses at most the last one.
+    Commit every second, so that a killed run loses at most one second of work.
     """
     if not count:
         return
@@ -138,7 +138,7 @@ def _decode(cache, job, files, count):
 
 
 def _dataset(cache, job):
-    """Return the ImageDataset in the cache; job: how to decode images again whose records turn out damaged."""
+    """Return the ImageDataset in the cache; job: the decoder.Job for rebuilding damaged records."""
     labels, classes = label_images(path for (path,) in cache.select("path", "picture"))
     columns = [("slot", np.int32), ("checksum", np.uint32)]
     table = np.fromiter(cache.select("slot, checksum", "picture"), columns, len(labels))
@@ -150,7 +150,7 @@ def _dataset(cache, job):
 
 
 def _rebuild(index_path, job, checksum):
-    """Return the image whose record has this checksum, decoded again; raise UserError if that is not possible."""
+    """Decode again the image whose record should have this checksum; raise UserError if that is not possible."""
     warning = f"{index_path}: damaged records were found; rebuilding them"
     if warning not in terminal.recorded_warnings:
         terminal.warn(warning, fresh_line=True)

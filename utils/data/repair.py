@@ -1,4 +1,4 @@
-"""Minor damage to image files that leaves the pixels intact and that other viewers ignore."""
+"""Read image files with minor damage, which leaves the pixels intact and which other viewers ignore."""
 
 import io
 import struct
@@ -7,12 +7,12 @@ import zlib
 PNG = b"\x89PNG\r\n\x1a\n"  # the first bytes of a PNG
 _END = b"\xff\xd9"  # the end marker of a JPEG
 
-# Data that a decoder would take for pixels if some were missing. They differ from the first bit on.
+# Data that a decoder would interpret as pixels if pixels were missing. The three differ from the first bit on.
 _PIXELS = (b"\xaa" * 200, b"\x55" * 200, bytes(range(254, 54, -1)))
 
 
 def _restarts(first):
-    """Return pixels behind restart markers, numbered from `first`; decoders skip markers that they do not expect."""
+    """Return pixels after restart markers numbered from `first`; decoders skip markers that they do not expect."""
     return b"".join(bytes([255, 0xD0 + (first + i) % 8]) + _PIXELS[i % 3] for i in range(16))
 
 
@@ -34,12 +34,12 @@ def without_bad_chunks(file):
 
 
 def load_without_end(file, load):
-    """Return the image load(file) of a JPEG that lacks only its end marker; None if pixels are missing as well.
+    """Return the image load(file) of a JPEG that lacks only its end marker; None if pixels are also missing.
 
     The image is complete if it is the same with different data in place of the missing end. load may raise OSError.
     """
     file.seek(0)
-    data = file.read().rstrip(_END[:1])  # half an end marker
+    data = file.read().rstrip(_END[:1])  # removes half an end marker
     try:
         image, *variants = [load(io.BytesIO(data + end + _END)) for end in (b"", *_PIXELS, _restarts(0), _restarts(4))]
     except OSError:

@@ -1,4 +1,4 @@
-"""Messages about the images: the lines printed at the start, skipped.csv, and refusals."""
+"""Messages about the images: the lines printed at startup, skipped.csv, and errors."""
 
 import collections
 import csv
@@ -13,22 +13,22 @@ from utils.errors import UserError
 from utils.output import files
 
 SKIPPED = "skipped.csv"
-_EXAMPLES = 5  # unusable files that are printed; skipped.csv lists all
-_MAX_CLASSES, _MAX_EXTENSIONS, _MAX_LEVELS = 20, 4, 5  # printed classes, extensions of ignored files, black and white
-_INSPECTED = 500  # images, evenly spaced, that are searched for uniform ones and for transparency
-_UNIFORM = 4.0  # standard deviation, of 255, that no channel of a uniform image reaches
-_MIN_UNIFORM = 0.05  # fraction of uniform images that is printed
+_EXAMPLES = 5  # number of unusable files printed; skipped.csv lists all
+_MAX_CLASSES, _MAX_EXTENSIONS, _MAX_LEVELS = 20, 4, 5  # printed classes, extensions of ignored files, and levels
+_INSPECTED = 500  # number of images, evenly spaced, that are checked for transparency and uniform color
+_UNIFORM = 4.0  # in a uniform image, the standard deviation of each channel (0 to 255) is below this value
+_MIN_UNIFORM = 0.05  # minimum fraction of uniform images that is reported
 
 
 class Summary(NamedTuple):
-    """The files of pics_dir that are not used, and what preparing did."""
+    """The files in pics_dir that are not used, and statistics of the preparation."""
 
     unusable: List[Tuple[str, str]]  # (path, reason) of images that cannot be used, and of unreadable folders
     ignored: collections.Counter  # files that are not images, by extension
-    hidden: int  # files and folders with a leading dot, pipes and the like
+    hidden: int  # pipes, devices, sockets, and files and folders with a leading dot
     decoded: int  # files decoded now; all others were in the cache
     seconds: float  # duration of decoding
-    high_bit_depth: collections.Counter  # images of more than 8 bits, by their kind and their (black, white)
+    high_bit_depth: collections.Counter  # images with more than 8 bits per channel, by kind and (black, white)
 
 
 def counted(number, noun):
@@ -42,7 +42,7 @@ def _listed(texts, limit, more="..."):
 
 
 def describe(dataset, summary, run):
-    """Return lines about the images: which were found, which are left out, and what that means for training."""
+    """Return lines about the images: those found, those left out, and the consequences for training."""
     lines = [f"{counted(dataset.n, 'image')} in {run.pics_dir}: {_classes(dataset)}"]
     if summary.ignored or summary.hidden:
         lines.append(f"Ignored: {', '.join(_ignored(summary))}.")
@@ -63,7 +63,7 @@ def describe(dataset, summary, run):
 
 
 def _inspected(dataset):
-    """Return lines about the images with transparency, if it is learned, and about many images of one color."""
+    """Return lines about images with transparency, if alpha is learned, and about images of nearly one color."""
     indices = np.unique(np.linspace(0, dataset.n - 1, min(dataset.n, _INSPECTED)).astype(int))
     uniform, transparent, lines = [], 0, []
     for i in indices:
@@ -71,21 +71,21 @@ def _inspected(dataset):
         transparent += image[..., 3:].min(initial=255) < 255  # false without an alpha channel
         if image.std(axis=(0, 1)).max() < _UNIFORM:
             uniform.append(i)
-    inspected = f"of {counted(len(indices), 'image')} looked at"
+    inspected = f"of {counted(len(indices), 'inspected image')}"
     if dataset.records.shape[3] == 4:
         note = "; the others count as opaque" if transparent else "; channels = 3 learns the same, faster"
         lines.append(f"{transparent} {inspected} have transparency{'' if transparent == len(indices) else note}.")
     if len(uniform) >= _MIN_UNIFORM * len(indices):
-        example = (dataset.find_paths(uniform[0]) or ["one that is not in the cache any more"])[0]
+        example = (dataset.find_paths(uniform[0]) or ["one that is no longer in the cache"])[0]
         lines.append(
-            f"{len(uniform)} {inspected} are of nearly one color, such as {example}; if they should not be, see "
+            f"{len(uniform)} {inspected} are of nearly one color, such as {example}; if that is wrong, see "
             "reals.png, and bit depths in docs/data.md."
         )
     return lines
 
 
 def _high_bit_depth(summary):
-    """Return the black and white levels of images of more than 8 bits as text."""
+    """Return the black and white levels of images with more than 8 bits per channel as text."""
     texts = [
         f"{counted(count, f'{kind} file')} with {f'black at {black:.10g} and ' if black else ''}white at {white:.10g}"
         for (kind, (black, white)), count in summary.high_bit_depth.most_common()
@@ -96,13 +96,13 @@ def _high_bit_depth(summary):
 def _classes(dataset):
     """Return the number of images of each class as text."""
     names = [*dataset.classes, "no class"]
-    counts = np.bincount(dataset.labels % len(names), minlength=len(names))  # -1, for no class, is the last one
+    counts = np.bincount(dataset.labels % len(names), minlength=len(names))  # -1, no class, becomes the last index
     texts = [f"{name} {count}" for name, count in zip(names, counts) if count]
     return _listed(texts, _MAX_CLASSES, f"... ({len(dataset.classes)} classes)")
 
 
 def _ignored(summary):
-    """Return texts with the numbers of ignored files."""
+    """Return texts with the numbers of ignored and hidden files."""
     texts = []
     if summary.ignored:
         extensions = [f"{name} {count}" for name, count in summary.ignored.most_common()]

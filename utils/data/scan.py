@@ -9,11 +9,11 @@ LAYOUT = "it should hold images as <class>/<n>.jpg"
 
 
 class Scan:
-    """The files below a folder; links are followed. Its attributes are complete after one iteration over it."""
+    """The files below a folder; links are followed. The attributes are complete after one full iteration."""
 
     def __init__(self, pics_dir):
         """Raise UserError if pics_dir is not a folder or cannot be listed."""
-        self.hidden = 0  # files and folders with a leading dot, and pipes, devices and sockets
+        self.hidden = 0  # pipes, devices, sockets, and files and folders with a leading dot
         self.unreadable = []  # (path, reason) of folders that cannot be listed and of broken links
         self._root = os.fsencode(pics_dir)
         try:
@@ -32,11 +32,11 @@ class Scan:
         """Yield (path, size, mtime_ns, ctime_ns) of each file, in no particular order.
 
         path: relative to pics_dir; bytes, because a file name need not be valid text. mtime_ns: time of the last change
-        of the content; tar, rsync and cp -p set it back. ctime_ns: time of the last change of the content, the name or
-        the permissions, or on Windows of the creation.
+        to the content; tar, rsync and cp -p may set an older time. ctime_ns: time of the last change to the content,
+        the name or the permissions; on Windows, the time of creation.
         """
         top = os.stat(self._root)
-        # A stack, not recursion: folders can be nested deeper than Python's recursion limit. Each folder is kept with
+        # A stack, not recursion: folders can be nested deeper than Python's recursion limit. Each folder is stored with
         # its ancestors, because following a link back to one of them would never end.
         folders = [(b"", frozenset([(top.st_dev, top.st_ino)]))]
         while folders:
@@ -44,7 +44,7 @@ class Scan:
             for path, status in self._entries(folder):
                 identity = status.st_dev, status.st_ino
                 if stat.S_ISREG(status.st_mode):
-                    times = (status.st_mtime_ns % 2**63, status.st_ctime_ns % 2**63)  # the largest integer of SQLite
+                    times = (status.st_mtime_ns % 2**63, status.st_ctime_ns % 2**63)  # fits SQLite's largest integer
                     yield (path, status.st_size, *times)
                 elif stat.S_ISDIR(status.st_mode) and identity not in ancestors:
                     folders.append((path, ancestors | {identity}))

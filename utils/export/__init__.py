@@ -1,1 +1,1 @@
-"""The generator as files for other programs, and as a web page."""
+"""Export the generator as files for other programs, and as a web page."""

@@ -1,4 +1,4 @@
-"""Export G and check each file: a fresh Python process without this program must draw the sampler's images from it."""
+"""Export G and check each file: a fresh Python process without this program must generate the same images."""
 
 import os
 import pathlib
@@ -19,7 +19,7 @@ from utils.output.files import plain_folder
 from utils.sampling import picks
 
 _CHECKED = 16  # images
-_SHOWN = 24  # images that a page shows first without picks
+_SHOWN = 24  # images that a page shows at first if `picks` is not set
 _CHECK = """
 import sys
 import numpy as np
@@ -32,8 +32,8 @@ np.savez(sys.argv[3], images=outputs["images"], images_float=outputs["images_flo
 def export(generator, run):
     """Export a CheckpointGenerator in the formats of run.export; yield a line for each file.
 
-    Raise UserError if the folder has an export of other weights or a package is missing. Raise RunError, after all
-    formats, if a file cannot be written or read or draws different images. Raise OSError if a file cannot be
+    Raise UserError if the folder contains an export of different weights or a package is missing. Raise RunError, after
+    all formats, if a file cannot be written or read or generates different images. Raise OSError if a file cannot be
     published.
     """
     chosen = formats.parse(run.export)
@@ -41,13 +41,13 @@ def export(generator, run):
     feed, expected = _reference(generator, run.sample_seed)
     frozen = _freeze(generator, run, feed)
     failures, any_published = [], False
-    # Inside samples_dir, so that a file that was checked need only be moved.
+    # Inside samples_dir, so that checked files only need to be moved.
     with tempfile.TemporaryDirectory(prefix=".export-", dir=run.samples_dir) as parent, plain_folder(parent) as plain:
         folder = pathlib.Path(plain)
         for name, module in chosen.items():
             try:
                 tolerances = module.write(frozen, folder)
-            except Exception as error:  # converters, and their imports, raise anything
+            except Exception as error:  # converters and their imports raise exceptions of any type
                 failures.append(f"{name} ({type(error).__name__}: {reason_of(error)})")
                 continue
             for file, tolerance in tolerances.items():
@@ -66,7 +66,7 @@ def export(generator, run):
 
 
 def _reference(generator, seed):
-    """Return the inputs of 16 images, {name: value}, and the images of the sampler, [16, H, W, C] uint8."""
+    """Return the inputs for 16 images, {name: value}, and the sampler's images, [16, H, W, C] uint8."""
     z, n_classes = generator.noise(range(_CHECKED), seed), len(generator.classes)
     labels = np.arange(_CHECKED, dtype=np.int32) % max(1, n_classes)
     images = np.concatenate(list(generator.batches(z, labels)))
@@ -74,7 +74,7 @@ def _reference(generator, seed):
 
 
 def _freeze(generator, run, feed):
-    """Return a generator as Frozen; feed: a value of each input."""
+    """Return the generator as a Frozen; feed: a value for each input."""
     session, classes = generator.session, generator.classes
     graph_def = session.graph.as_graph_def()
     graph_def = tf.graph_util.convert_variables_to_constants(session, graph_def, list(OUTPUTS))
@@ -86,13 +86,13 @@ def _freeze(generator, run, feed):
 
 
 def _default_picks(n_classes):
-    """Return 24 Picks or fewer: the first numbers of each class, or of the first classes if there are more than 24."""
+    """Return at most 24 Picks: the first numbers of each class, or of the first 24 classes if there are more."""
     labels = range(min(max(1, n_classes), _SHOWN))
     return [picks.Pick(label, number) for label in labels for number in range(_SHOWN // len(labels))]
 
 
 def _check(path, reader, feed, expected, tolerance):
-    """Return the largest difference between the images of a file and the expected images, of 255.
+    """Return the largest difference, 0 to 255, between the images from an exported file and the expected images.
 
     Raise RunError if it exceeds the tolerance, or if the file cannot be read.
     """
@@ -106,7 +106,7 @@ def _check(path, reader, feed, expected, tolerance):
     with np.load(str(path.parent / "outputs.npz")) as outputs:
         images, floats = outputs["images"], outputs["images_float"]
     if not (images.shape == floats.shape == expected.shape and images.dtype == np.uint8):
-        raise RunError(f"{path.name} draws images {images.dtype} {images.shape}")
+        raise RunError(f"{path.name} generates {images.dtype} images of shape {images.shape}")
     # Compare premultiplied colors: if alpha is low, a difference of 1 changes a straight color completely.
     by_images = np.abs(premultiply(images).astype(int) - premultiply(unpremultiply(expected)))
     by_floats = np.abs(np.float64(floats) * 127.5 + 127.5 - expected) - 0.5
@@ -117,7 +117,7 @@ def _check(path, reader, feed, expected, tolerance):
 
 
 def _failure(output, code):
-    """Return the line with the reason in the output of a failed process: the last line outside a stack trace."""
+    """Return the reason from the output of a failed process: the last line outside a stack trace."""
     lines = output.decode("utf-8", "replace").splitlines()
     lines = [line for line in lines if line.strip() and not re.match(r"\s|at |#|=|<", line)]
     return lines[-1] if lines else f"exit code {code}"

@@ -1,12 +1,13 @@
-"""The formats that G can be exported to: a module and a row of FORMATS each.
+"""The export formats of G. Each has a module and an entry in FORMATS.
 
 Every format has the input z, [N, z_dim] float32, and for a conditional network also labels, [N] int32. The outputs are
-images, [N, H, W, C] uint8, and images_float, [N, H, W, C] float32 in [-1, 1]. If C is 4, the colors of images are
-straight, and the colors of images_float are premultiplied by alpha.
+images, [N, H, W, C] uint8, and images_float, [N, H, W, C] float32 in [-1, 1]. If C is 4, images has straight
+alpha, and images_float has colors premultiplied by alpha.
 
-The module of a format has a function write(frozen, folder), which writes a frozen.Frozen into a folder, a pathlib.Path,
-and returns {name of a written file or folder: the largest allowed difference from the sampler's images, of 255}. Its
-READER is Python code that runs without this program and defines read(path, inputs), which returns {output: array}.
+A format's module has a function write(frozen, folder), which writes a frozen.Frozen to a folder (a pathlib.Path) and
+returns {name of a written file or folder: the largest allowed difference from the sampler's images, of 255}. The
+module's READER is Python code that runs without this program and defines read(path, inputs), which returns
+{output: array}.
 """
 
 import importlib.util
@@ -25,13 +26,13 @@ PACKAGES = {  # {format: {name to import: name for pip}}
 
 
 def parse(text):
-    """Return {name: module} for the setting `export`; raise UserError if one of the formats is impossible here."""
+    """Return {name: module} for the setting `export`; raise UserError if a format is not available here."""
     chosen = {name.strip(): FORMATS[name.strip()] for name in text.split(",") if name.strip()}
     for name in chosen:
         packages = PACKAGES.get(name, {}).items()
         missing = [package for module, package in packages if not importlib.util.find_spec(module)]
         if missing:
-            raise UserError(f"export = {name!r} needs other packages: pip install {' '.join(missing)}")
+            raise UserError(f"export = {name!r} needs additional packages: pip install {' '.join(missing)}")
         if name == "tflite" and tf.__version__.startswith("1."):
             raise UserError(
                 f"export = {name!r} needs TensorFlow 2, whose converter supports this network; this is {tf.__version__}"

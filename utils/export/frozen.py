@@ -1,4 +1,4 @@
-"""A frozen graph: one file with the graph and its weights, for TensorFlow 1 and 2 and programs that read its format."""
+"""A frozen graph: one file with the graph and its weights, for TensorFlow 1 and 2 and other programs that read it."""
 
 from typing import Any, Dict, List, NamedTuple, Tuple
 
@@ -6,12 +6,12 @@ OUTPUTS = ("images", "images_float")
 
 
 class Frozen(NamedTuple):
-    """A generator with its weights as constants: every format is written from it."""
+    """A generator with its weights as constants, from which every format is written."""
 
-    graph_def: Any  # the graph of OUTPUTS
+    graph_def: Any  # the graph that computes OUTPUTS
     inputs: Dict[str, Tuple]  # {name: shape}
     generator: Any  # the CheckpointGenerator, for its classes, image shape, step and background
-    picks: List[Any]  # the picks.Pick of the samples that a page shows first
+    picks: List[Any]  # the picks.Pick of each sample that a page shows at first
     z: Any  # the noise of these samples, [N, z_dim] float32
 
 

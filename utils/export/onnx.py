@@ -1,4 +1,4 @@
-"""ONNX files with weights of 32 and of 16 bits, written by tf2onnx; most frameworks and runtimes read them."""
+"""ONNX files with 32-bit and 16-bit weights, written by tf2onnx; most frameworks and runtimes read them."""
 
 from utils.export.frozen import OUTPUTS
 

@@ -1,8 +1,8 @@
 """The frozen generator as a list of operations on one image, for runtimes without TensorFlow.
 
-Convolutions become matrix products of patches. A transposed convolution with stride 2 becomes four of them, one for
-each pixel of a 2x2 square (Dumoulin & Visin 2016, arXiv 1603.07285, section 4), so that no zeros between pixels are
-multiplied.
+Convolutions become matrix products of patches. A transposed convolution with stride 2 becomes four such products,
+one for each pixel of a 2x2 square (Dumoulin & Visin 2016, arXiv 1603.07285, section 4), to avoid multiplications by the
+zeros between pixels.
 """
 
 import itertools
@@ -18,9 +18,9 @@ _SIMPLE = {**_ARITHMETIC, "Relu": "relu", "Elu": "elu", "Tanh": "tanh"}
 
 
 class Operations:
-    """The operations that compute a tensor of a frozen graph from z and the fractions of the classes.
+    """The operations that compute a tensor of a frozen graph from z and the class fractions.
 
-    steps: the operations in order, dictionaries that JSON can hold. `op` is the name of the operation; each of its
+    steps: the operations in order, as JSON-compatible dictionaries. `op` is the name of the operation; each of its
     `inputs` is "z", "classes", the index of an earlier step, or {"array": index}. arrays: the constants, a list of
     float32 arrays. Raise RunError if the graph has an unknown operation.
     """
@@ -30,17 +30,17 @@ class Operations:
         self.steps, self.arrays = [], []
         self._nodes = {node.name: node for node in graph_def.node}
         varying = set()  # names of the nodes that depend on the inputs of the graph
-        for node in graph_def.node:  # each comes after its inputs
+        for node in graph_def.node:  # each node comes after its inputs
             if node.op == "Placeholder" or not varying.isdisjoint(_inputs(node)):
                 varying.add(node.name)
         with tf.Graph().as_default(), tf.Session() as session:
             tf.import_graph_def(graph_def, name="")
             self._constants = session.run({name: f"{name}:0" for name in self._nodes if name not in varying})
-        self._references = {}  # {name of a node: what stands for it in `inputs`}
+        self._references = {}  # {name of a node: its reference in `inputs`}
         self._reference(output)
 
     def _reference(self, name):
-        """Return what stands for a node in `inputs`; add the operations that compute it."""
+        """Return a node's reference for `inputs`; add the operations that compute the node, once."""
         if name not in self._references:
             is_constant = name in self._constants
             self._references[name] = self._array(self._constants[name]) if is_constant else self._compute(name)
@@ -55,7 +55,7 @@ class Operations:
         return len(self.steps) - 1
 
     def _compute(self, name):
-        """Add the operations that compute a node; return what stands for it in `inputs`."""
+        """Add the operations that compute a node; return its reference for `inputs`."""
         node, inputs = self._nodes[name], _inputs(self._nodes[name])
         if node.op == "Placeholder":
             return name
@@ -91,11 +91,11 @@ class Operations:
     def _convolution(self, x, kernel, stride):
         """Add a convolution with stride 1, or a transposed convolution with stride 2.
 
-        It becomes one matrix product for each pixel of a square of stride x stride pixels. x: the name of its input.
+        The operation has one matrix product for each pixel of a stride x stride square. x: the name of the input node.
         kernel: [n, n, out, in].
         """
-        # For each row of the square, the rows that it sees, as (offset from the row of the input, row of the kernel);
-        # the same for columns.
+        # For each row of the square, the input rows that it depends on, as (offset from the square's input row, kernel
+        # row). Columns are treated in the same way.
         n = len(kernel)
         padding = (n - stride) // 2
         seen = [[(i - padding, i) for i in range(n)]]

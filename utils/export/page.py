@@ -1,4 +1,4 @@
-"""A web page that draws images: one file without requests; G runs in the browser, by the code in web/network.js."""
+"""A web page that generates images: a single file that makes no requests. web/network.js runs G in the browser."""
 
 import base64
 import os
@@ -15,7 +15,7 @@ _STYLES = html.SHARED / "base.css", _WEB / "page.css"
 _SCRIPTS = [_WEB / name for name in ("painter.js", "paths.js", "page.js", "plane.js", "start.js")]
 NETWORK = _WEB / "network.js"
 
-# Runs the code and the data of the page in V8, the JavaScript engine of Chromium.
+# Runs the page's code on the page's data in V8, the JavaScript engine of Chromium.
 READER = """
 import json, re
 from py_mini_racer import MiniRacer
@@ -75,7 +75,7 @@ def write(frozen, folder):
 def _to_16_bits(arrays):
     """Return ([{"length", "scale"} of each array], all arrays as 16-bit integers in base64).
 
-    The integers of an array, times its scale, are its values to within half a scale: 1/65534 of the largest value.
+    The integers of an array times its scale are its values to within scale / 2, which is 1/65534 of the largest value.
     """
     described, integers = [], []
     for array in arrays:
@@ -83,5 +83,5 @@ def _to_16_bits(arrays):
         described.append({"length": array.size, "scale": scale})
         integers.append(np.rint(array / scale).astype("<i2").ravel())
     data = np.concatenate(integers).tobytes()
-    data += bytes(-len(data) % 3)  # no padding in base64
+    data += bytes(-len(data) % 3)  # avoids padding in base64
     return described, base64.b64encode(data).decode("ascii")

@@ -17,13 +17,13 @@ from utils.runtime.lock import locked
 
 
 class Target:
-    """The folder of an export. Several commands may export into it at once.
+    """The folder of an export. Several commands may export to it at the same time.
 
     json: the path of its model.json.
     """
 
     def __init__(self, samples_dir, generator):
-        """generator: a CheckpointGenerator. Raise UserError if the folder has an export of other weights."""
+        """generator: a CheckpointGenerator. Raise UserError if the folder contains an export of different weights."""
         self._content = _content(generator)
         name = f"export_{generator.step:08d}_run{short_run_id(generator.run_id)}"
         self._folder, self._lock = pathlib.Path(samples_dir, name), os.path.join(samples_dir, f".{name}.lock")
@@ -31,10 +31,10 @@ class Target:
         self._read_json()
 
     def publish(self, path, facts):
-        """Move a file or folder, a pathlib.Path, in place of its earlier version, and describe it in model.json.
+        """Move a file or folder to the export folder, replacing an earlier version, and describe it in model.json.
 
-        path: on the file system of samples_dir. facts: an entry of model.json for each file, without size and checksum.
-        Return the new path and the size in bytes.
+        path: a pathlib.Path on the same file system as samples_dir. facts: the entry in model.json for each file,
+        without size and checksum. Return the new path and the size in bytes.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         published = self._folder / path.name
@@ -42,7 +42,7 @@ class Target:
         new = {(path.name / each.relative_to(path)).as_posix(): {**facts, **_checksum(each)} for each in written}
         with locked(self._lock, lambda: None):
             others = {each: value for each, value in self._read_json().items() if each.split("/")[0] != path.name}
-            self._write_json(others)  # first: after an interrupt, no file has the checksum of another
+            self._write_json(others)  # first, so that after an interrupt no file is listed with a wrong checksum
             with contextlib.suppress(FileNotFoundError):
                 (shutil.rmtree if published.is_dir() else os.remove)(str(published))
             os.replace(str(path), str(published))
@@ -50,7 +50,7 @@ class Target:
         return published, sum(each["bytes"] for each in new.values())
 
     def _read_json(self):
-        """Return the files of model.json, {} if it does not exist yet; raise UserError if it is of other weights."""
+        """Return the files listed in model.json, {} if it does not exist; raise UserError if its weights differ."""
         try:
             content = json.loads(self.json.read_text("utf-8"))
             described, weights = {**content["files"]}, content.get("weights")
@@ -60,7 +60,7 @@ class Target:
             raise UserError(f"{self.json} is damaged; remove it, or choose another --samples_dir")
         if weights != self._content["weights"]:
             raise UserError(
-                f"{self._folder} has an export of other weights; move it away, or choose another --samples_dir"
+                f"{self._folder} has an export of different weights; move it elsewhere, or choose another --samples_dir"
             )
         return described
 

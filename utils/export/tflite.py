@@ -1,4 +1,4 @@
-"""TensorFlow Lite files, now LiteRT, for phones and small devices, with weights of 32 and of 16 bits."""
+"""TensorFlow Lite (now LiteRT) files with 32-bit and 16-bit weights, for phones and small devices."""
 
 import tensorflow.compat.v1 as tf
 

@@ -10,9 +10,9 @@ CHUNK = 2**22  # elements of a pairwise matrix computed at a time
 
 
 def frechet_distance(a, b):
-    """Return the Frechet distance of two Gaussians fitted to features: |m - n|^2 + tr(A + B - 2 (A B)^(1/2)).
+    """Return the Frechet distance between Gaussians fitted to two sets: |m - n|^2 + tr(A + B - 2 (A B)^(1/2)).
 
-    a, b: [N, D] and [M, D]. NaN for a single image, or if a feature is NaN or infinite.
+    a, b: features, [N, D] and [M, D]. Return NaN if N or M is 1, or if a feature is NaN or infinite.
     """
     if min(len(a), len(b)) < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("nan")
@@ -27,7 +27,7 @@ def _trace_of_root(a, b):
     """Return tr((a' a b' b)^(1/2)) for a [N, D], b [M, D]: the sum of the singular values of a b', [N, M]."""
     if min(len(a), len(b)) <= a.shape[1]:
         return np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    # If [D, D] is smaller, use it: A B has the eigenvalues of A^(1/2) B A^(1/2), which is symmetric, so they are real.
+    # [D, D] is smaller: A B has the same eigenvalues as A^(1/2) B A^(1/2), which are real because it is symmetric.
     values, vectors = np.linalg.eigh(a.T @ a)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # rounding may make eigenvalues negative
     return np.sqrt(np.maximum(np.linalg.eigvalsh(root @ (b.T @ b) @ root), 0.0)).sum()
@@ -36,7 +36,7 @@ def _trace_of_root(a, b):
 def kernel_distance(a, b):
     """Return the KID of features [N, D] and [M, D]: the unbiased squared MMD with kernel (x y / D + 1)^3.
 
-    It may be slightly negative. NaN for a single image.
+    The KID may be slightly negative. Return NaN if N or M is 1.
     """
     a, b = a.astype(np.float64), b.astype(np.float64)
     if min(len(a), len(b)) < 2:
@@ -55,7 +55,7 @@ def _sum_of_kernel(x, y):
 
 
 def _chunks(rows, columns):
-    """Yield `rows` in pieces, each small enough for a matrix with this number of columns."""
+    """Yield pieces of `rows`, each small enough for a pairwise matrix with this number of columns."""
     size = max(1, CHUNK // columns)
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
@@ -66,7 +66,7 @@ def fraction_within(points, references, k=3):
 
     A point is within the manifold if its distance from some reference is at most the distance between this reference
     and its k-th nearest neighbor among the references. Precision is the fraction of fakes within the reals, recall the
-    fraction of reals within the fakes. NaN for k references or fewer.
+    fraction of reals within the fakes. Return NaN for k references or fewer.
     """
     if len(references) <= k:
         return float("nan")
@@ -80,7 +80,7 @@ def fraction_within(points, references, k=3):
 
 
 def squared_distances(x, y):
-    """Return the squared distances between the rows of x, [N, D], and of y, [M, D]: [N, M] float64."""
+    """Return the squared distances between the rows of x [N, D] and the rows of y [M, D]: [N, M] float64."""
     x, y = x.astype(np.float64), y.astype(np.float64)
     products = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2.0 * (x @ y.T)
     return np.maximum(products, 0.0)

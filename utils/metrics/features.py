@@ -1,6 +1,6 @@
-"""Features of images, by which most metrics compare them: the networks that compute them, and a cache of them.
+"""Image features, which most metrics compare: the networks that compute them, and their cache.
 
-A network has its own graph and session, so it changes neither the seeds nor the Saver of the training graph.
+A network has its own graph and session, so it affects neither the seeds nor the Saver of the training graph.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _FID_BIAS = "with N < 2048 FID is biased high: compare it only at the same N"
 
 
 def choose_network(run):
-    """Return the kind of network that the settings choose: INCEPTION, EFFICIENTNET, PATCHES or NONE."""
+    """Return the kind of network that the settings select: INCEPTION, EFFICIENTNET, PATCHES or NONE."""
     if run.metrics_network != "auto":
         return run.metrics_network
     if run.inception_graph:
@@ -34,7 +34,7 @@ def choose_network(run):
 
 
 def open_network(run):
-    """Return the Network that the settings choose, or Patches, or None; raise UserError if it cannot be used."""
+    """Return the Network that the settings select, or Patches, or None; raise UserError if it cannot be used."""
     kind = choose_network(run)
     if kind == INCEPTION:
         path, data = run.inception_graph, inception.read(run.inception_graph)
@@ -60,9 +60,9 @@ class Network:
     def __init__(self, kind, name, identity, description, build):
         """Build the network, and open a session for it.
 
-        kind: INCEPTION or EFFICIENTNET. name: for errors. identity: a text that is different for different features.
-        description: of the features, for the protocol. build: adds the network to the graph, [N, H, W, 3] float32 in
-        0..255 -> [N, D] float32.
+        kind: INCEPTION or EFFICIENTNET. name: the name in errors. identity: text that changes if the features change.
+        description: text about the features for Measurer.protocol. build: a function that adds the network to the
+        graph, [N, H, W, 3] float32 in 0..255 -> [N, D] float32.
         """
         self.kind, self.identity, self.description = kind, identity, description
         self.cache_key, self._name = identity, name
@@ -82,10 +82,9 @@ class Network:
 
 
 def cached(network, images, folder):
-    """Return network(images), read from a file features-<hash>.npy in `folder` or else written to it.
+    """Return network(images), read from features-<hash>.npy in `folder`, or computed and written to this file.
 
-    The hash covers the images and the network. A damaged file is replaced; it is not an error if the folder cannot be
-    written.
+    The hash covers the images and the network. A damaged file is replaced. Failure to write the file is ignored.
     """
     digest = hashlib.sha256(images.tobytes() + network.cache_key.encode()).hexdigest()[:16]
     path = os.path.join(folder, f"features-{digest}.npy")

@@ -1,8 +1,8 @@
 """The Inception network of 2015, read from the user's frozen TensorFlow graph.
 
-Published FIDs use this network, Szegedy et al. 2015, arXiv 1512.00567. Its file is classify_image_graph_def.pb in the
-archive of its publication, and inception-2015-12-05.pb elsewhere. The features are the output of its last pooling
-layer, pool_3. The graph itself resizes images to 299x299.
+Published FIDs use this network, Szegedy et al. 2015, arXiv 1512.00567. The file is named classify_image_graph_def.pb
+in the original archive, and inception-2015-12-05.pb elsewhere. The features are the output of the network's last
+pooling layer, pool_3. The graph itself resizes images to 299x299.
 """
 
 import tensorflow.compat.v1 as tf
@@ -16,7 +16,7 @@ WHERE = (
     "inception-2015-12-05.tgz of TensorFlow's image models; nothing is downloaded"
 )
 
-# A graph is a program, which can write files and call Python: only operations of image networks are allowed.
+# A graph is a program, which can write files and call Python: only operations that image networks need are allowed.
 ALLOWED = frozenset((
     "Add", "AddN", "AddV2", "AvgPool", "BatchNormWithGlobalNormalization", "BiasAdd", "Cast", "CheckNumerics",
     "Concat", "ConcatV2", "Const", "Conv2D", "DecodeJpeg", "DepthwiseConv2dNative", "Div", "ExpandDims",
@@ -37,7 +37,7 @@ def read(path):
 
 
 def features(images, data, path):
-    """Return the network's features of images, [N, D] float32; raise UserError if `data` is not a graph of Inception.
+    """Return the network's features of images, [N, D] float32; raise UserError if `data` is not an Inception graph.
 
     images: [N, H, W, 3] float32 in 0..255. data: the bytes of the file `path`.
     """
@@ -48,8 +48,8 @@ def features(images, data, path):
         refused = sorted(operations - ALLOWED)
         if refused:
             raise UserError(
-                f"inception_graph = {path} is refused: it contains the operation {', '.join(refused[:3])}, which a "
-                f"network for images does not need; name the file {FILE}, or set it to ''"
+                f"inception_graph = {path} is rejected: it contains the operation {', '.join(refused[:3])}, which an "
+                f"image network does not need; name the file {FILE}, or set it to ''"
             )
         # Replace the input tensor instead of feeding it: its shape allows only a single image.
         (output,) = tf.import_graph_def(definition, {INPUT: images}, [OUTPUT], name="")

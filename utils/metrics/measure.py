@@ -11,16 +11,16 @@ from utils.output.alpha import composite
 from utils.output.images import center_crop
 from utils.sampling import latents
 
-MS_SSIM_IMAGES = 64  # images of a set from which its MS-SSIM is computed
+MS_SSIM_IMAGES = 64  # number of images from which the MS-SSIM of a set is computed
 
 
 class ImageSet(NamedTuple):
-    """Images to be compared, and what the metrics derive from them."""
+    """Images to compare, and the values that metrics derive from them."""
 
     images: np.ndarray  # [N, H, W, C] uint8
     ms_ssim: float  # how similar neighboring images are
     features: Any = None  # [N, D] float32; None without a network
-    copies: Any = None  # the nearest.CopyDetector; only of the real images
+    copies: Any = None  # nearest.CopyDetector; for the real images only
 
 
 class Measured(NamedTuple):
@@ -29,11 +29,11 @@ class Measured(NamedTuple):
     values: dict  # {name of a metric: float}
     reals: ImageSet
     fakes: ImageSet
-    class_fractions: dict  # {class: (fraction of the samples, fraction of the real images)}, if it can be recognized
+    class_fractions: dict  # {class: (fraction of the samples, fraction of the real images)} of recognizable classes
 
 
 class Measurer:
-    """Measures samples of the same z against the same real images each time."""
+    """Compares samples of the same z with the same real images each time."""
 
     def __init__(self, dataset, settings, count, network=None):
         """dataset: the data.ImageDataset. count: the number of images to compare; if there are fewer, all of them.
@@ -53,11 +53,11 @@ class Measurer:
         self.metrics = registry.available(self.kind)
         self._reals = None
         recipe = (self.count, run.crop, run.load_size, run.background, network and network.identity)
-        # Only values of the same comparison rank checkpoints, which contain this text.
+        # Checkpoints store this text, and are ranked only by values from the same comparison.
         self.comparison = " ".join([dataset.fingerprint, *map(str, recipe)])
 
     def reals(self):
-        """Return the ImageSet of the real images: their centers, if records are larger; C 1 or 3."""
+        """Return the ImageSet of the real images, center-cropped if records are larger; C is 1 or 3."""
         if self._reals is None:
             images = center_crop(self._dataset.records.take(self._indices), *self._size)
             if self.kind == features.PATCHES:
@@ -75,7 +75,7 @@ class Measurer:
         return ImageSet(images, ms_ssim_value, compute_features(images) if self.network else None)
 
     def __call__(self, generator):
-        """Measure samples of a Generator with its present weights; return the Measured."""
+        """Measure samples of a Generator with its current weights; return a Measured."""
         labels = np.maximum(self.labels, 0)  # classes of the real images; an unconditional network ignores them
         batches = generator.batches(self._z, labels)
         samples = np.concatenate([composite(batch, self._run.background) for batch in batches])
@@ -86,7 +86,7 @@ class Measurer:
         return Measured(values, reals, fakes, {names[label]: fraction for label, fraction in fractions.items()})
 
     def protocol(self):
-        """Return one line on how the values were measured: values are comparable only if it is the same."""
+        """Return a line about how the values were measured: values are comparable only if this line is the same."""
         (height, width), run, scales = self._size, self._run, len(ms_ssim.scales(min(self._size)))
         line = f"N = {self.count} samples against {self.count} images, {height}x{width}, crop = {run.crop}, "
         line += f"mirror = {run.mirror}; MS-SSIM over {scales} scale{'' if scales == 1 else 's'}"

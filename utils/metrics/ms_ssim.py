@@ -12,7 +12,7 @@ CHUNK = 2**22  # pixel values processed at a time
 
 
 def scales(size):
-    """Return the weights of the scales for images whose shorter side is `size`: 1 to 5 weights with the sum 1.
+    """Return the weights of the scales for images whose shorter side is `size`: 1 to 5 weights that sum to 1.
 
     At each scale the image must be at least as large as the window, so small images have fewer than five scales.
     """
@@ -33,7 +33,7 @@ class MsSsim:
             self._session = tf.Session(config=tf.ConfigProto(device_count={"GPU": 0}))
 
     def __call__(self, images):
-        """Return the mean MS-SSIM of each of [N, H, W, C] uint8 and its neighbor: 1 if all images are the same."""
+        """Return the mean MS-SSIM of neighboring images in [N, H, W, C] uint8: 1 if all images are the same."""
         neighbors, chunk = np.roll(images, 1, axis=0), max(1, CHUNK // images[0].size)
         pairs = ((images[i : i + chunk], neighbors[i : i + chunk]) for i in range(0, len(images), chunk))
         values = [self._session.run(self._values, dict(zip(self._pair, pair))) for pair in pairs]

@@ -9,11 +9,11 @@ from utils.output.images import averaged_down, center_crop, grid
 
 SAMPLES = 16
 NEAREST = 4  # images beside each sample
-MAX_FEATURE_IMAGES = 4096  # images, chosen at random, whose features are compared: each takes some milliseconds
-MAX_COPY_IMAGES = 8192  # images, chosen at random, with which CopyDetector compares samples
+MAX_FEATURE_IMAGES = 4096  # maximum number of random images whose features are compared: each takes a few ms
+MAX_COPY_IMAGES = 8192  # maximum number of random images with which CopyDetector compares samples
 _CHUNK = 2**26  # bytes of images read at a time
-# Shorter side of the compared thumbnails, see averaged_down. At 32 a shift by one pixel hardly counts; at 16 noise
-# hardly counts.
+# Shorter side of the compared thumbnails; see averaged_down. A shift by one pixel hardly changes distances at 32, and
+# noise hardly changes them at 16.
 _THUMBNAIL, _COPY_THUMBNAIL = 32, 16
 
 
@@ -51,12 +51,12 @@ def _sort(distances, count):
 
 
 def _choose(records, most):
-    """Return the indices of at most this number of records, chosen at random, in ascending order."""
+    """Return the indices of up to `most` records, chosen at random, in ascending order."""
     return np.sort(EpochShuffle(records.shape[0], 0).take(0, min(most, records.shape[0])))
 
 
 def _thumbnails(records, rows, sides, size):
-    """Yield records, center-cropped to the sides and shrunk, in arrays [n, D] float32; rows: their indices."""
+    """Yield thumbnails of the center-cropped records at the indices `rows`, in arrays [n, D] float32."""
     for chunk in np.array_split(rows, -(-len(rows) * int(np.prod(records.shape[1:])) // _CHUNK)):
         yield _shrink(center_crop(records.take(chunk), *sides), size)
 
@@ -67,9 +67,9 @@ def _shrink(images, size):
 
 
 def sheet(samples, records, groups):
-    """Return a sheet, [H, W, C] uint8: in a row each sample and, after a white gap, its nearest images of each group.
+    """Return a sheet, [H, W, C] uint8: each sample, followed by its nearest images from each group after a white gap.
 
-    groups: arrays of the indices of images, [N, count] each.
+    groups: arrays of image indices, [N, count] each.
     """
     n, height, width, channels = samples.shape
     gap = np.full((n, height, width // 4, channels), 255, np.uint8)
@@ -81,7 +81,7 @@ def sheet(samples, records, groups):
 
 
 class CopyDetector:
-    """Detects samples that are training images, perhaps with noise."""
+    """Detects samples that copy a training image, possibly with noise."""
 
     def __init__(self, records, sides):
         """records: data.records.Records of all images. sides: height and width of samples, the size of the crops."""
@@ -93,7 +93,8 @@ class CopyDetector:
     def fraction(self, samples):
         """Return the fraction of samples, [N, H, W, C] uint8, that nearly copy a training image.
 
-        Their distance from it is less than half the median distance between an image and its nearest neighbor.
+        A sample is a copy if its distance from an image is less than half the median distance between an image and its
+        nearest neighbor.
         """
         distances = squared_distances(_shrink(samples, _COPY_THUMBNAIL), self._thumbnails).min(axis=1)
         return float(np.mean(np.sqrt(distances) < self._max_distance))

@@ -1,7 +1,7 @@
-"""Features without a pretrained network: how well each of 256 typical small patches fits in each quarter of an image.
+"""Features without a pretrained network: how well each of 256 typical small patches matches each quarter of an image.
 
 Coates, Ng & Lee 2011, "An analysis of single-layer networks in unsupervised feature learning": patches are normalized,
-whitened and compared with a dictionary, the centroids of k-means clusters of patches of the images themselves.
+whitened and compared with a dictionary, which consists of k-means centroids of patches from the real images.
 """
 
 import hashlib
@@ -11,16 +11,16 @@ import numpy as np
 from utils.metrics.distances import squared_distances
 from utils.output.images import averaged_down
 
-SIZE = 32  # shorter side of images after they are averaged down, up to 63; see averaged_down
+SIZE = 32  # shorter side of averaged-down images, up to 63; see averaged_down
 PATCH, STRIDE = 6, 2  # height and width of a patch, and the distance between two patches, in pixels
 CENTROIDS = 256
 _FIT_PATCHES = 20000  # patches from which the dictionary is learned
-_FIT_STEPS = 10  # k-means
-_CHUNK = 32  # images at a time
+_FIT_STEPS = 10  # k-means iterations
+_CHUNK = 32  # images processed at a time
 
 
 class Patches:
-    """The dictionary, and the features by it. It is called like a features.Network, and has the same attributes."""
+    """A patch dictionary that computes features, with the same call and attributes as features.Network."""
 
     kind, identity = "patches", "patches 1"
     description = f"features of {PATCH}x{PATCH} patches of images averaged down to a shorter side below {2 * SIZE}"
@@ -41,7 +41,7 @@ class Patches:
         return np.concatenate([self._features(images[i : i + _CHUNK]) for i in range(0, len(images), _CHUNK)])
 
     def _features(self, images):
-        """Return how much nearer each centroid is than the average centroid, or 0, averaged over each quarter."""
+        """Return how much nearer each centroid is than the average centroid (at least 0), averaged by quarter."""
         patches = _cut(averaged_down(images, SIZE), STRIDE)
         n, height, width, _ = patches.shape
         rows = (_normalize(patches.reshape(n * height * width, -1)) - self._mean) @ self._whiten
@@ -62,12 +62,12 @@ def _cut(images, stride):
 
 
 def _normalize(rows):
-    """Return patches without their brightness and contrast; the 10 keeps the noise of flat patches small."""
+    """Remove the brightness and contrast of patches; adding 10 to the variance limits the noise of flat patches."""
     return (rows - rows.mean(axis=1, keepdims=True)) / np.sqrt(rows.var(axis=1, keepdims=True) + 10.0)
 
 
 def _k_means(rows, random):
-    """Return CENTROIDS centroids of rows, [N, D]."""
+    """Return CENTROIDS k-means centroids of rows, [N, D]."""
     centroids = rows[random.choice(len(rows), CENTROIDS, replace=False)]
     for _ in range(_FIT_STEPS):
         nearest = squared_distances(rows, centroids).argmin(axis=1)

@@ -1,6 +1,7 @@
-"""The metrics: what is measured of samples, by which networks, and which values rank checkpoints.
+"""The table of metrics: how each is computed, which networks it can use, and whether it ranks checkpoints.
 
-To add a metric, write a function and a row of METRICS: history.csv, TensorBoard, `evaluate` and best_metric follow.
+To add a metric, write a function and add a row to METRICS. history.csv, TensorBoard, `evaluate` and best_metric read
+the metrics from this table.
 """
 
 import math
@@ -19,12 +20,12 @@ class Metric(NamedTuple):
     """A row of the table of metrics."""
 
     name: str  # in history.csv, in TensorBoard as quality/<name>, in the output of `evaluate`, and for best_metric
-    compute: Callable  # (reals, fakes), a measure.ImageSet each, of the same number of images -> float
+    compute: Callable  # (reals, fakes) -> float; both are a measure.ImageSet, with the same number of images
     better: str = ""  # LOWER, HIGHER, or "" if it depends on the images
     # A checkpoint counts as equally good if its value is worse than the best value so far by at most this fraction; it
     # then becomes the best checkpoint, since it has trained longer. None: the metric does not rank checkpoints.
     tolerance: Optional[float] = None
-    needs: Tuple[str, ...] = ()  # the networks that it can use; (): it needs none
+    needs: Tuple[str, ...] = ()  # kinds of network that it can use; (): it needs none
     reference: Optional[Callable] = None  # (measure.Measured) -> str: values to compare the value with
 
     def improves(self, value, best):
@@ -53,12 +54,12 @@ def ms_ssim_reference(measured):
 
 
 def frechet_distance(reals, fakes):
-    """Frechet distance of features: how different images are in content and diversity. FID, if they are Inception's."""
+    """Frechet distance of features: how samples and images differ in content and diversity. FID with Inception."""
     return distances.frechet_distance(reals.features, fakes.features)
 
 
 def frechet_distance_reference(measured):
-    """Return the distance of half of the real images from samples, and from the other half, as text."""
+    """Return the distances from half of the real images to equally many samples and to the other half, as text."""
     reals, half = measured.reals.features, len(measured.reals.features) // 2
     others = measured.fakes.features[:half], reals[half : 2 * half]
     fake_distance, real_distance = (distances.frechet_distance(reals[:half], other) for other in others)
@@ -66,7 +67,7 @@ def frechet_distance_reference(measured):
 
 
 def kernel_distance(reals, fakes):
-    """Kernel distance of features: similar, but without a bias at small N. KID, if they are Inception's."""
+    """Kernel distance of features: like the Frechet distance, but unbiased at small N. KID with Inception."""
     return distances.kernel_distance(reals.features, fakes.features)
 
 
@@ -81,26 +82,26 @@ def recall(reals, fakes):
 
 
 def distinct(reals, fakes):
-    """Number of distinct samples, by features, over the number of distinct real images: are samples as diverse?"""
+    """Number of distinct samples divided by the number of distinct real images, by features: 1 if equally diverse."""
     width = 0.5 * median_nn_distance(reals.features)
     return vendi_score(fakes.features, width) / vendi_score(reals.features, width)
 
 
 def copies(reals, fakes):
-    """Fraction of samples that are training images, perhaps with noise: has the generator memorized them?"""
+    """Fraction of samples that copy training images, possibly with noise: has the generator memorized them?"""
     return reals.copies.fraction(fakes.images[:COPY_SAMPLES])
 
 
-# With a tolerance of 2%, samples of the chosen checkpoints were, by a different network, at most 5% farther from the
-# images than the best ones of the run, on three data sets (docs/results.md).
-# best_metric = 'auto' means the first row that is measured and has both `needs` and a tolerance.
+# With a tolerance of 2%, samples of the selected checkpoints were at most 5% farther from the images than the best
+# samples of the run, according to a different network and on three data sets (see docs/results.md).
+# best_metric = 'auto' selects the first measured row with both `needs` and a tolerance.
 METRICS = (
     Metric("ms_ssim", ms_ssim, reference=ms_ssim_reference),
     Metric("fid", frechet_distance, LOWER, 0.05, (INCEPTION,), frechet_distance_reference),
     Metric("kid", kernel_distance, LOWER, 0.05, (INCEPTION,)),
     Metric("precision", precision, HIGHER, needs=(EFFICIENTNET, INCEPTION)),
     Metric("recall", recall, HIGHER, needs=(EFFICIENTNET, INCEPTION)),
-    # Not named fid and kid, because values of different networks are not comparable.
+    # Not named fid and kid, because values from different networks are not comparable.
     Metric("frechet_distance", frechet_distance, LOWER, 0.02, (EFFICIENTNET,), frechet_distance_reference),
     Metric("kernel_distance", kernel_distance, LOWER, 0.05, (EFFICIENTNET,)),
     Metric("patch_distance", frechet_distance, LOWER, 0.02, (PATCHES,), frechet_distance_reference),
@@ -115,10 +116,10 @@ def available(network):
 
 
 def resolve_metric(run, network):
-    """Return the Metric that best_metric means; None if it is 'auto' and no network is used.
+    """Return the Metric that best_metric selects; None if it is 'auto' and no network is used.
 
     network: the kind of network that is used. Raise UserError if best_metric does not rank checkpoints or cannot be
-    measured with this network, or if stop_when_stale has no metric.
+    measured with this network, or if stop_when_stale is set and no metric ranks checkpoints.
     """
     ranking = {metric.name: metric for metric in METRICS if metric.tolerance is not None}
     measured = [metric for metric in available(network) if metric.name in ranking]
@@ -126,14 +127,14 @@ def resolve_metric(run, network):
     name, cure = run.best_metric, "or best_metric = 'auto', in params.py"
     if name == "auto" and run.stop_when_stale and not automatic:
         raise UserError(
-            f"stop_when_stale = {run.stop_when_stale} has no effect with metrics_network = {network!r}, by which no "
-            "checkpoint is the best; set stop_when_stale = 0, or metrics_network = 'auto', in params.py"
+            f"stop_when_stale = {run.stop_when_stale} has no effect with metrics_network = {network!r}, which ranks "
+            "no checkpoints; set stop_when_stale = 0, or metrics_network = 'auto', in params.py"
         )
     if name == "auto":
         return automatic
     if name == "swd":
         raise UserError(
-            "best_metric = 'swd' was removed in version 0.12, because it does not follow the quality of samples; set "
+            "best_metric = 'swd' was removed in version 0.12, because it does not track sample quality; set "
             f"best_metric = 'patch_distance' and metrics_network = 'patches', {cure}"
         )
     if name not in ranking:

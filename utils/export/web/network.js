@@ -1,5 +1,5 @@
-// The generator G: computes images from z, one at a time. In the page it runs in a worker, to which painter.js sends
-// the model and then one z after another; it also runs in any other JavaScript engine.
+// The generator G: computes images from z, one at a time. On the page it runs in a worker, to which painter.js sends
+// the model and then one z after another. This file also runs in other JavaScript engines.
 "use strict";
 
 // A tensor: the value of a channel at (x, y) is data[(y * width + x) * channels + channel].
@@ -30,8 +30,8 @@ function decode(base64, arrays) {
     });
 }
 
-// Sets out[starts[i] + j] to the sum over k of a[i, k] * b[j, k]; b has `columns` rows. It computes 4x4 sums at a time,
-// so that each number is read once for four products.
+// Sets out[starts[i] + j] to the sum over k of a[i, k] * b[j, k]; b has `columns` rows. It computes a block of 4x4
+// sums at a time, so that each number is read once for four products.
 function multiply(a, b, columns, out, starts) {
     const rows = starts.length, depth = a.length / rows;
     for (let i = 0; i < rows; i += 4) {
@@ -52,7 +52,7 @@ function multiply(a, b, columns, out, starts) {
                 s20 += x2 * y0; s21 += x2 * y1; s22 += x2 * y2; s23 += x2 * y3;
                 s30 += x3 * y0; s31 += x3 * y1; s32 += x3 * y2; s33 += x3 * y3;
             }
-            // At the edges, some of the 16 sums coincide.
+            // At the edges, some of the 16 sums are duplicates.
             out[o0 + j] = s00; out[o0 + j1] = s01; out[o0 + j2] = s02; out[o0 + j3] = s03;
             out[o1 + j] = s10; out[o1 + j1] = s11; out[o1 + j2] = s12; out[o1 + j3] = s13;
             out[o2 + j] = s20; out[o2 + j1] = s21; out[o2 + j2] = s22; out[o2 + j3] = s23;
@@ -61,7 +61,7 @@ function multiply(a, b, columns, out, starts) {
     }
 }
 
-// Returns the patches of x that one part of a convolution reads: a row per pixel, with the values at its taps.
+// Returns the patches of x that one part of a convolution uses: a row for each pixel, with the pixels at its taps.
 function extractPatches(x, taps) {
     const { height, width, channels, data } = x, row = taps.length * channels;
     const patches = new Float32Array(height * width * row);
@@ -116,7 +116,7 @@ function depthToSpace([x], { size }) {
     return result;
 }
 
-// Returns x * scale + shift; both have a number per channel.
+// Returns x * scale + shift; scale and shift have one number per channel.
 function affine([x, scale, shift]) {
     const result = tensor(x.height, x.width, x.channels);
     for (let start = 0; start < x.data.length; start += x.channels) {
@@ -127,7 +127,7 @@ function affine([x, scale, shift]) {
     return result;
 }
 
-// Returns an operation on pairs of numbers. Both inputs are images, or one is a vector with a number per channel.
+// Returns an operation on pairs of numbers. Both inputs are images, or one is a vector with one number per channel.
 function pairwise(compute) {
     return ([a, b]) => {
         const [height, width] = [Math.max(a.height, b.height), Math.max(a.width, b.width)];
@@ -189,7 +189,7 @@ function toPixels(image) {
     return channels === 4 ? unpremultiply(pixels) : pixels;
 }
 
-// Divides colors by alpha, in place: a network with alpha generates premultiplied colors. They become 0 if alpha is 0.
+// Divides colors by alpha, in place: a network with alpha outputs premultiplied colors. Colors become 0 if alpha is 0.
 function unpremultiply(pixels) {
     for (let i = 0; i < pixels.length; i++) {
         const alpha = pixels[i | 3];

@@ -1,4 +1,4 @@
-// The state of the page and the functions behind its controls. A point is the input for one image: {z, classes, name},
+// The state of the page, and the functions of its controls. A point is the input for an image: {z, classes, name},
 // where z is a list of numbers from -1 to 1 and classes has the fraction of each class.
 "use strict";
 
@@ -39,7 +39,7 @@ function numberedPoints() {
 
 let newCount = 0; // new images so far
 
-// Returns a point with random z. label: the index of its class as text, or "" for all classes in turn.
+// Returns a point with random z. label: the index of its class as text, or "" to cycle through all classes.
 function newPoint(label) {
     const turn = newCount++ % Math.max(1, model.classes.length);
     const z = large.z.map(() => 2 * Math.random() - 1);
@@ -137,7 +137,7 @@ function paint(canvas, rank, point) {
 // The walk. Its position is a number from 0 to the number of images.
 
 let lastFrame = null; // time of the last frame in milliseconds while the walk plays
-let position = 0; // the slider would round it
+let position = 0; // kept here because the slider would round it
 
 function showWalk() {
     const from = Math.floor(position) % grid.length;

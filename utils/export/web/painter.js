@@ -7,9 +7,9 @@ const currentTruncation = () => Number(byId("truncation").value);
 
 const LARGE = 0, GRID = 1, CORNER = 2, MAP = 3; // ranks of requests
 
-// Sends requests to the worker one at a time. The lowest rank goes first, but a different rank follows each large image,
-// so that a walk does not starve the others. A request replaces a waiting one with the same key, so that the large
-// image is at most one image behind the user.
+// Sends requests to the worker one at a time. The lowest rank goes first, but each large image is followed by a request
+// of a different rank, so that a walk does not starve the others. A request replaces a waiting one with the same key,
+// so that the large image is at most one image behind the user.
 class Painter {
     constructor() {
         const source = new Blob([model.network], { type: "text/javascript" });

@@ -1,6 +1,6 @@
-// Interpolation of z. z is uniform; points on a straight line between two z have less variance, and their images are
-// pale. Interpolation therefore mixes Gaussians that are mapped to z (White 2016, arXiv 1609.04468). The squares of the
-// weights sum to 1, so that the mixture of independent Gaussians has the same distribution.
+// Interpolation of z. z is uniform; points on a straight line between two z have less variance and give pale
+// images. Interpolation therefore mixes Gaussians that are mapped to z (White 2016, arXiv 1609.04468). The squares of
+// the weights sum to 1, so that the mixture of independent Gaussians has the same distribution.
 "use strict";
 
 // Returns the distribution function of a Gaussian at x, scaled to -1 to 1 (Abramowitz & Stegun, 7.1.26: error below

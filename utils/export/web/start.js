@@ -1,4 +1,4 @@
-// Page startup: fills the controls and attaches their event handlers.
+// Page startup: fills the controls and connects them to their functions.
 "use strict";
 
 function addOptions(select, options) {
