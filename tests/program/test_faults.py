@@ -56,6 +56,7 @@ def test_a_full_disk_while_training(program):
         limit(100)
         while "the checkpoint at step" not in lines[-1] or len(lines) <= 8:
             lines.append(process.stderr.readline())
+            assert lines[-1], "".join(lines)  # it has exited
         process.send_signal(signal.SIGTERM)
         _, error = process.communicate(timeout=120)
     finally:
