@@ -128,7 +128,7 @@ def test_settings_without_effect_on_what_is_asked_for_are_named(copy):
     assert lines_of(copy, "--isTrain", "0", "--picks", "3", "--num_samples", "9")[3:] == [
         "  Command line:  picks = 3",
         "  Changed in params.py: truncation = 0.7",
-        "  Ignored (no effect with plain samples): num_samples = 9",
+        "  Ignored (no effect with picks): num_samples = 9",
     ]
     assert lines_of(copy, "--isTrain", "0", "--evaluate_samples", "9")[2:] == [
         "  Changed in params.py: truncation = 0.7",

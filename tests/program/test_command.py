@@ -27,7 +27,7 @@ def test_settings_that_contradict_each_other_are_refused(program):
         ("--loss wasserstein", "loss = 'wasserstein' needs a gradient penalty"),
         ("--metrics_network auto --best_metric fid", "best_metric = 'fid' needs metrics_network = 'inception', but "),
         ("--best_metric psnr", "best_metric = 'psnr' is invalid; expected one of auto, fid, kid, "),
-        ("--best_metric swd", "best_metric = 'swd' was removed in version 0.12, because it does not follow the "),
+        ("--best_metric swd", "best_metric = 'swd' was removed in version 0.12, because it does not track sample "),
         ("--metrics_every 1 --stop_when_stale 3", "stop_when_stale = 3 has no effect with metrics_network = 'none'"),
         ("--augment colors", "augment = 'colors' is invalid; expected adaptive, auto, none or some of color"),
     ):

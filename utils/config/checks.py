@@ -56,13 +56,13 @@ def _metrics(run):
 
 
 def _folders(run):
+    pics_dir = _normalized(run.pics_dir)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
-        if _is_inside(getattr(run, name), run.pics_dir):
+        if _normalized(getattr(run, name)).startswith(pics_dir):
             problem = f"{name} = {getattr(run, name)} is inside pics_dir = {run.pics_dir}, which holds training images"
             yield f"{problem} only; set {name} to a folder outside it"
 
 
-def _is_inside(path, folder):
-    """Return whether `path` is `folder` or lies inside it; on Windows, they may be on different drives."""
-    path, folder = (os.path.normcase(os.path.realpath(name)) for name in (path, folder))
-    return (path + os.sep).startswith(folder.rstrip(os.sep) + os.sep)
+def _normalized(folder):
+    """Return a path to a folder that the normalized paths to all folders inside it begin with."""
+    return os.path.join(os.path.normcase(os.path.realpath(folder)), "")

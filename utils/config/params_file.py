@@ -4,10 +4,7 @@ The file is parsed, never executed, so that a mistake is reported in one line, w
 """
 
 import ast
-import contextlib
 import re
-import sys
-import tokenize
 import warnings
 from typing import Any, NamedTuple
 
@@ -16,7 +13,6 @@ from utils.errors import UserError
 
 # A title "# --- Pictures ---", or the comment directly above a setting, and the setting's name.
 _TITLE_OR_SETTING = re.compile(r"^# ?---+ *(.*?)[ -]*$|((?:^#(?! ?---).*\n)*)^(\w+) *=", re.MULTILINE)
-_CONSTANT = ast.Str if sys.version_info < (3, 8) else ast.Constant
 _CONTROL_CHARACTER = re.compile(r"[\0-\x1f\x7f-\x9f]")
 _BACKSLASH_CURE = "in paths write / or \\\\ instead of \\"
 _SIZE = re.compile(r"=\s*(\d+x\d+)\b")  # a height and a width without quotes
@@ -40,9 +36,7 @@ def read(path, shown, rules):
     text = _read_text(path, shown)
     comments, entries = _comments(text), {}
     tree = _parse(text, shown)
-    for node in tree.body:
-        if isinstance(node, ast.Expr) and isinstance(node.value, _CONSTANT):
-            continue  # a docstring, or a note in quotes
+    for node in tree.body if ast.get_docstring(tree) is None else tree.body[1:]:
         place = f"{shown} line {node.lineno}"
         if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
             source = schema.truncate(text.split("\n")[node.lineno - 1].strip())
@@ -58,16 +52,15 @@ def read(path, shown, rules):
 
 
 def _read_text(path, shown):
-    encoding = "utf-8-sig"
     try:
-        with open(path, "rb") as file, contextlib.suppress(SyntaxError):  # raised for lines that are not UTF-8
-            encoding = tokenize.detect_encoding(file.readline)[0]
-        with open(path, encoding=encoding) as file:
+        with open(path, "rb") as file:
+            coding = re.match(rb"(?:#.*\n)?#.*?coding[:=] *([-\w.]+)", file.read())  # as Python finds it
+        with open(path, encoding=coding.group(1).decode() if coding else "utf-8-sig") as file:
             return file.read()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{shown} line {line}: this is not UTF-8 text; save the file as UTF-8")
-    except OSError as error:
+    except (OSError, LookupError) as error:  # LookupError: an unknown encoding
         raise UserError(f"{shown} cannot be read ({error}); restore it with `git checkout {shown}`")
 
 

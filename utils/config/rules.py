@@ -103,9 +103,9 @@ def one_of(*choices):
     return Rule(choices[0], kind, (kind,), lambda value: value in choices, words)
 
 
-def string(default, choices, is_valid=lambda value: True):
+def string(default, choices, is_valid=lambda value: True, types=(str,)):
     """A text without NUL that passes `is_valid`; choices: the condition in words."""
-    return Rule(default, str, (str,), lambda value: "\0" not in value and is_valid(value), choices)
+    return Rule(default, str, types, lambda value: "\0" not in value and is_valid(value), choices)
 
 
 def comma_list(words, names):
@@ -121,8 +121,8 @@ def comma_list(words, names):
 
 def step_or(*names):
     """One of the names, the first of which is the default, or a step; a step needs no quotes in a params file."""
-    rule = string(names[0], f"{', '.join(names)}, or a step", lambda value: value in names or value.isdecimal())
-    return rule._replace(types=(str, int))
+    choices = f"{', '.join(names)}, or a step"
+    return string(names[0], choices, lambda value: value in names or value.isdecimal(), (str, int))
 
 
 def folder(default):

@@ -61,8 +61,7 @@ def _changes(values, settings, given, task):
     lines = lines or [entry("Settings", "all at their defaults; --show_settings lists them")]
     if task:
         unused = [name for name in explicit if name not in used and (name in given or schema.ALL[name].sampling)]
-        cause = task.setting or ("picks" if settings.run.picks else "plain samples")
-        label = entry(f"Ignored (no effect with {cause})")
+        label = entry(f"Ignored (no effect with {task.name(settings.run)})")
         lines += _list(label, [values[name] for name in unused])
     return lines
 
@@ -80,6 +79,5 @@ def _missing(given, files):
 def _list(start, items):
     """Return a list with one text: the items, separated by commas and wrapped between items; [] if there are none."""
     text = ", ".join(item.replace(" ", "\0") for item in items)
-    indent = " " * min(len(start), _COLUMN)
-    lines = help.wrap(text, WIDTH, initial_indent=start, subsequent_indent=indent).replace("\0", " ")
-    return [lines] if items else []
+    lines = help.wrap(text, WIDTH, initial_indent=start, subsequent_indent=" " * min(len(start), _COLUMN))
+    return [lines.replace("\0", " ")] if items else []

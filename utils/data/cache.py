@@ -111,8 +111,8 @@ class Cache:
         )
         db.execute("DELETE FROM changes")
         db.execute("INSERT INTO changes SELECT path, ctime_ns FROM scanned")
-        # A file takes one slot, or two if it has more than 8 bits per channel, and another each time its white changed.
-        if self._next_slot > 4 * index.fetch(db, "SELECT COUNT(*) FROM scanned") + SLACK:
+        # A file takes one slot, or two if it has more than 8 bits per channel, and one more if its white changed.
+        if self._next_slot > 3 * index.fetch(db, "SELECT COUNT(*) FROM scanned") + SLACK:
             raise sqlite3.DatabaseError("most of its images were removed or changed")
         query = "SELECT path, size, mtime_ns, '' FROM scanned WHERE path NOT IN (SELECT path FROM files) ORDER BY path"
         db.execute(f"CREATE TEMP TABLE new AS {query}")

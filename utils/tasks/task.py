@@ -18,6 +18,10 @@ class Task(NamedTuple):
     run: Callable  # (generator, run) -> an iterable of lines to print; errors: UserError, RunError, OSError
     memory_setting: str = ""  # the setting to lower if memory runs out; '': the same as `setting`
 
+    def name(self, run):
+        """Return the name for messages: the setting that decides what the task does."""
+        return self.setting or ("picks" if run.picks else "plain samples")
+
     def used(self, run):
         """Return the names of the settings that have an effect."""
         names = {*_COMMON, self.setting, *self.uses}
