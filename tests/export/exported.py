@@ -1,4 +1,4 @@
-"""Programs that were trained for two steps and exported, shared by the test modules of this folder."""
+"""Programs that were trained for two steps and exported, shared by the test modules in this folder."""
 
 import importlib.util
 
@@ -29,7 +29,7 @@ _programs = {}  # {variant: program}
 
 
 def export_program(variant, tmp_path_factory):
-    """Return the program of a variant; train and export it the first time."""
+    """Return the program for a variant; train and export it on the first call."""
     if variant not in _programs:
         _programs[variant] = _export(variant, tmp_path_factory.mktemp("exported"))
     return _programs[variant]

@@ -12,7 +12,7 @@ from samplers import flat_sampler, selected
 from utils.sampling.generator import CheckpointGenerator
 from utils.tasks import find_task
 
-STEM = "sample_00000012_seed3_run012345"  # of all files
+STEM = "sample_00000012_seed3_run012345"  # of all file names
 
 
 def drawn(run, classes=(), size=16, weights=b"weights"):
