@@ -54,5 +54,5 @@ def _export(variant, folder):
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def exported(request, tmp_path_factory):
-    """A program of each variant: exported, its folder; printed; classes, names; picks, texts; shape, of an image."""
+    """A program for each variant, with these attributes set: exported (folder), printed, classes, picks, shape (image)."""
     return export_program(request.param, tmp_path_factory)

@@ -79,7 +79,7 @@ def test_one_optimizer_serves_all_updates_of_d(tiny):
 
 
 def rates(run, monkeypatch, name, counts):
-    """Return D's and G's learning rates, with 40 images, at each of these values of the counter `name`."""
+    """Return D's and G's learning rates, for a data set of 40 images, at each of these values of the counter `name`."""
     tensors, results = {}, []
     monkeypatch.setitem(optimizers.OPTIMIZERS, run.optimizer, lambda run, rate, name: tensors.update({name: rate}))
     counters = Counters(*map(counter, Counters._fields))

@@ -71,7 +71,7 @@ def rows(folder):
 
 
 def last_step(folder):
-    """Return the step of the last complete row of history.csv, which may be being written; 0 if there is none."""
+    """Return the step of the last complete row of history.csv, even while it is being written; 0 if there is none."""
     try:
         return int((folder / "history.csv").read_bytes().rsplit(b"\n", 2)[1].split(b",")[0])
     except (OSError, IndexError, ValueError):

@@ -39,7 +39,7 @@ def test_ctrl_c_while_preparing_is_one_line(program):
         os.link(str(first), str(first.parent / f"slow {i}.png"))
 
     def is_decoding():
-        """Return whether the first image has been decoded and the slow images are being decoded."""
+        """Return whether the first image has been decoded; from then on, the slow images are being decoded."""
         paths = glob.glob(str(program.checkpoints / "cache" / "*.records"))
         return any(os.path.getsize(path) for path in paths)
 

@@ -357,7 +357,7 @@ def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_
 @NEEDS_TF2
 @slow
 def test_workers_with_different_settings_refuse_to_start(pair):
-    """The graphs also differ, so that only the `build_gather` operation is the same in both."""
+    """The graphs also differ, so that only the `build_gather` operations match."""
     different = ("--learning_rate", "0.1", "--filters", "8", "--d_norm", "layer")
     two = pair(*SMALL, "--max_steps", "10", of_second=different)
     assert two.codes() == [2, 2], two.out(0) + two.out(1)

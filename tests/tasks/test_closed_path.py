@@ -25,7 +25,7 @@ def test_path_keeps_the_variance_of_z():
     for share in range(frames):
         assert abs(path[:, share].mean()) < 0.01
         assert path[:, share].var() == pytest.approx(1 / 3, rel=0.03)
-        # check more than the variance: each tenth of the range has the same number of values
+        # Check the distribution as well: each tenth of the range has the same number of values.
         assert np.histogram(path[:, share], 10, (-1, 1))[0] / 40000.0 == pytest.approx([0.1] * 10, abs=0.01)
     straight = (z[:-1] + z[1:]) / 2
     assert straight.var() == pytest.approx(1 / 6, rel=0.03)

@@ -217,7 +217,7 @@ def test_samples_saturate(settings, warnings):
     assert counts == [0, 1, 0]
     assert "saturate: 100% of their values are at the ends of the range, compared with 0% in real images" in warnings[0]
     assert f"learning_rate = {settings.run.learning_rate:g}" in warnings[0]
-    # Black-and-white drawings are saturated without any problem.
+    # Saturation is normal if the real images are black-and-white drawings.
     drawings = {"samples": black_and_white, "reals": black_and_white}
     assert measure_each(health_of(settings.run), warnings, (1, 2), [drawings] * 2) == [0, 0]
 

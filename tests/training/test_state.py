@@ -9,7 +9,7 @@ from utils.training.state import Due, Pace, RunState
 
 @pytest.fixture
 def state():
-    """The state of a run of 100 steps, two updates of D with 4 images in each, at step 10 with 40 images."""
+    """The state at step 10 of a 100-step run on 40 images, with two D updates per step and batch size 4."""
     return RunState(10, 80, 100, SavedState(), Pace(n=40, images_per_step=8, log_every=2))
 
 
