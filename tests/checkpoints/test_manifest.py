@@ -133,7 +133,7 @@ def test_settings_that_a_version_lacked_get_its_behavior(tmp_path, settings):
 
 
 def test_a_run_keeps_the_defaults_with_which_it_began(tmp_path, settings):
-    """A recorded former default is kept, unless the setting is given now; a value that was never a default is not kept."""
+    """Recorded former defaults are kept unless the setting is given now; other recorded values are not kept."""
 
     def change(data):
         del data["run"]["ema_decay"], data["network"]["upsample"]

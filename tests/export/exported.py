@@ -54,5 +54,5 @@ def _export(variant, folder):
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def exported(request, tmp_path_factory):
-    """A program for each variant, with these attributes set: exported (folder), printed, classes, picks, shape (image)."""
+    """A program for each variant, with the attributes exported (a folder), printed, classes, picks and shape."""
     return export_program(request.param, tmp_path_factory)
