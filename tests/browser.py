@@ -34,13 +34,13 @@ class Browser:
 
     def complaints(self):
         """Return the warnings and errors in the console since the last call."""
-        self.driver.execute_async_script("setTimeout(arguments[0], 100)")  # some come a little later
+        self.driver.execute_async_script("setTimeout(arguments[0], 100)")  # some messages arrive a little later
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
 
     def requests(self):
-        """Return the requested addresses since the last call, without files, data and blobs.
+        """Return the addresses requested since the last call, except file:, data: and blob: URLs.
 
-        Requests that a Content-Security-Policy has blocked are complaints instead.
+        Requests blocked by a Content-Security-Policy are reported by `complaints` instead.
         """
         urls = {}
         for entry in self.driver.get_log("performance"):
@@ -77,7 +77,7 @@ def chromium():
 
 @pytest.fixture
 def browser(chromium):
-    """A Browser; the test fails at its end if a page printed a warning or requested anything."""
+    """A Browser; the test fails at teardown if a page printed a warning or requested anything."""
     browser = Browser(chromium)
     yield browser
     complaints, requests = browser.complaints(), browser.requests()

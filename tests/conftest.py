@@ -1,4 +1,4 @@
-"""Small settings, small images, and the program as a user runs it."""
+"""Fixtures: small settings, small images, and the program as a user runs it."""
 
 import contextlib
 import copy
@@ -17,7 +17,7 @@ import pytest
 from browser import browser, chromium  # noqa: F401  (fixtures)
 from PIL import Image
 
-with mock.patch.dict(os.environ, OPENBLAS_NUM_THREADS="1"):  # waiting threads cost more CPU time than small arrays
+with mock.patch.dict(os.environ, OPENBLAS_NUM_THREADS="1"):  # idle threads cost more CPU time than small arrays
     import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -25,21 +25,21 @@ sys.path.insert(0, ROOT)
 
 from utils.config import settings as settings_module  # noqa: E402
 
-# A background job of a shell script ignores Ctrl-C, and so would all processes that tests start.
+# A background job of a shell script ignores Ctrl-C, and all processes started by the tests would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# The environment of a user: some versions of TensorFlow set this variable themselves, once a test has imported them.
+# A user's environment: some TensorFlow versions set this variable when a test imports them.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
 
-# A network that trains in milliseconds, as command line.
+# Command-line arguments for a network that trains in milliseconds.
 TINY = ["--image_size", "16", "--filters", "4", "--z_dim", "6", "--batch_size", "4", "--train_samples", "4"]
-TINY += ["--metrics_network", "none"]  # a network takes seconds to build; tests/program/test_measuring.py has one
+TINY += ["--metrics_network", "none"]  # building one takes seconds; see tests/program/test_measuring.py
 
 
 def pytest_collection_finish():
-    """Keep all later garbage collections away from the objects of TensorFlow's modules, which saves a second."""
+    """Exclude the objects of TensorFlow's modules from later garbage collections, which saves a second."""
     gc.freeze()
 
 
@@ -57,7 +57,7 @@ def tiny():
 
 @pytest.fixture
 def graph():
-    """A fresh default graph. New sessions do without graph optimizations, unless they have a config of their own."""
+    """A fresh default graph. New sessions skip graph optimizations unless they are given a config."""
     from model.graph_mode import tf
 
     session = functools.partial(tf.Session, config=without_optimizations(tf.ConfigProto()))
@@ -67,16 +67,16 @@ def graph():
 
 
 def without_optimizations(config):
-    """Return the config of a session, changed so that TensorFlow does not optimize its graphs.
+    """Return a session config, changed so that TensorFlow does not optimize graphs.
 
-    The optimizations take a third of so short a run.
+    The optimizations take a third of the time of such short runs.
     """
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     return config
 
 
 def read(session, name):
-    """Return the value of the variable with this name."""
+    """Return the value of the named variable."""
     import tensorflow.compat.v1 as tf
 
     (variable,) = [v for v in tf.global_variables() if v.op.name == name]
@@ -106,7 +106,7 @@ def save_pics(folder):
 
 @functools.lru_cache(maxsize=None)
 def _jpeg(name, i):
-    """Return the content of an image of a class."""
+    """Return the JPEG bytes of an image of a class."""
     tint = (1.0 - 0.1 * i, 0.5, 0.3) if name == "red" else (0.3, 0.5, 1.0 - 0.1 * i)
     file = io.BytesIO()
     Image.fromarray(gradient(20 + i, 24, tint)).save(file, "JPEG", quality=95)
@@ -138,7 +138,7 @@ class InMemory:
 
 
 class Program:
-    """A copy of the program in a folder of its own, run by `python main.py` or as a fork that does the same."""
+    """A copy of the program in its own folder, run by `python main.py` or as an equivalent fork."""
 
     def __init__(self, folder, pics):
         self.folder = folder
@@ -150,22 +150,22 @@ class Program:
         self.folder.mkdir()
         for name in ("main.py", "params.py"):
             shutil.copy(os.path.join(ROOT, name), str(self.folder))
-        for name in ("model", "utils"):  # with compiled modules, which are valid for copies of the same time
+        for name in ("model", "utils"):  # with compiled modules; kept modification times keep them valid
             shutil.copytree(os.path.join(ROOT, name), str(self.folder / name))
 
     def arguments(self, *arguments):
-        # Glorot's weights, because a new generator with small ones turns every z into the same gray. Measuring takes
-        # seconds at a start: only tests of it measure.
+        # Glorot initialization, because an untrained generator with small weights turns every z into the same gray.
+        # Metrics add seconds to each start: only tests of metrics measure.
         return [*TINY, "--init", "glorot", "--metrics_every", "0", *arguments]
 
     def command(self, *arguments):
         return [sys.executable, str(self.folder / "main.py"), *self.arguments(*arguments)]
 
     def start(self, *arguments, cwd=None, env=ENVIRONMENT, preexec_fn=None, forks=True, before=None, terminal=None):
-        """Start it with a tiny network; return the process, with its output as text files.
+        """Start the program with a tiny network; return the process, with its output as text files.
 
-        A fork (see forked.py) is quicker. forks=False is for what a fork could hide: the import of TensorFlow, and the
-        end of a Python process. An environment or limits of its own always get a real start; only TF_CONFIG is read
+        A fork (see forked.py) is faster. Set forks=False to test what a fork could hide: importing TensorFlow and
+        exiting Python. A custom environment or custom limits always start a fresh process; only TF_CONFIG is read
         by main.py itself, after the imports. before, terminal: see forked.ForkedProcess.
         """
         command = self.command(*arguments)
@@ -176,7 +176,7 @@ class Program:
         return subprocess.Popen(command, cwd=cwd, env=env, preexec_fn=preexec_fn, **pipes)
 
     def run(self, *arguments, **options):
-        """Run it with a tiny network from another folder; return the finished process with its output as text.
+        """Run the program with a tiny network from a different folder; return the finished process and text output.
 
         options: see `start`.
         """
@@ -188,9 +188,9 @@ class Program:
         return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 
     def run_in_turn(self, *calls, env=ENVIRONMENT):
-        """Run main.main() for each list of arguments, one after the other in one real start of Python.
+        """Run main.main() for each list of arguments, one after the other in one fresh Python process.
 
-        Return the list of finished calls, each with its exit code and output as subprocess.run has it.
+        Return the finished calls, each with its exit code and output, as subprocess.run returns them.
         """
         arguments = [word for call in calls for word in (*self.arguments(*call), _NEXT)]
         command = [sys.executable, "-c", _CALLS, str(self.folder), _NEXT, *arguments]
@@ -204,11 +204,11 @@ class Program:
         return [subprocess.CompletedProcess(*finished) for finished in zip(calls, codes, outputs, errors)]
 
     def train(self, *arguments, **options):
-        """Run it, check that it succeeded with nothing on standard error; return its standard output."""
+        """Run the program, check that it succeeded with nothing on standard error; return its standard output."""
         return succeeded(self.run(*arguments, **options))
 
     def refuse(self, *arguments, **options):
-        """Run it, check that it refused with one line and exit code 2; return the line."""
+        """Run the program, check that it printed one error line and exited with code 2; return the line."""
         done = self.run(*arguments, **options)
         lines = done.stderr.strip().split("\n")
         assert done.returncode == 2 and len(lines) == 1 and lines[0].startswith("main.py: "), done.stdout + done.stderr
@@ -222,7 +222,7 @@ def succeeded(done):
 
 
 _NEXT = "--- the next call ---"
-# Its arguments: the program's folder, the text that ends a call, and the arguments of each call.
+# The script's arguments: the program's folder, the text printed after each call, and each call's arguments.
 _CALLS = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -241,11 +241,11 @@ print(*codes)
 
 
 class CalledProgram(Program):
-    """main.main() called in this process, with the params files and the data of a folder of its own.
+    """main.main() called in this process, with params files and data in its own folder.
 
-    Tests may replace functions of the program (monkeypatch). Two things save time: the few images are decoded here,
-    and sessions do without TensorFlow's graph optimizations, which take a third of so short a run. Forks and real
-    starts have both.
+    Tests may replace functions of the program (monkeypatch). To save time, the images are decoded in this process
+    and sessions skip TensorFlow's graph optimizations, which take a third of the time of such short runs. Forks and
+    fresh processes do neither.
     """
 
     def copy_code(self):

@@ -1,8 +1,8 @@
-"""Start main.py as a fork of a process that has already imported TensorFlow, to save more than half of a start.
+"""Start main.py as a fork of a process that has already imported TensorFlow, which saves over half the startup time.
 
 multiprocessing's fork server imports TensorFlow once for all tests, without ever opening a session, and forks a child
 for each run. The child takes over the arguments, environment, folder and output that `python main.py` would have, and
-is a process like any other: it can be signalled, stopped, killed, limited, and ends with an exit code.
+is a normal process: it can be signaled, stopped, killed and limited, and it ends with an exit code.
 """
 
 import atexit
@@ -19,21 +19,21 @@ from unittest import mock
 IS_POSSIBLE = sys.platform == "linux"  # on macOS, system libraries may crash in a forked process
 
 _PRELOADED = ("tensorflow.compat.v1", "numpy", "PIL.Image", "PIL.ImageOps", "tqdm", "sqlite3", "html")
-_PRELOADED += ("unittest.mock", "subprocess", "pdb")  # imported by this module, and by one of the ways to start
+_PRELOADED += ("unittest.mock", "subprocess", "pdb")  # used by this module and by one of the tested ways to start
 # utils/runtime/start.py sets these variables for the import of TensorFlow, which reads them only once.
 _AT_IMPORT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
 
 
 class ForkedProcess:
-    """A run of main.py, with the part of subprocess.Popen's interface that tests use; its output is read as text."""
+    """A run of main.py, with the part of subprocess.Popen's interface that tests use. Its output is text."""
 
     def __init__(self, arguments, cwd, environment, before=None, terminal=None, daemon=False):
-        """Start it.
+        """Start the run.
 
-        arguments: of `python`: the path of a script, `-c` and code, or `-m` and a module, then the script's own.
-        before: a function of a module of tests that the process calls first, such as to replace functions of the
-        program. terminal: the file descriptor of a terminal for its output, which is then not read. daemon: whether it
-        is a process that may not start others.
+        arguments: as for `python`: the path of a script, `-c` and code, or `-m` and a module, then its arguments.
+        before: a function in a test module that the process calls first, for example to replace functions in the
+        program. terminal: the file descriptor of a terminal for the output, which is then not read. daemon: whether
+        the process may not start child processes.
         """
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(_PRELOADED))
@@ -46,9 +46,9 @@ class ForkedProcess:
         run = arguments, cwd, environment, its_out, its_error, before
         self._process = context.Process(target=_run, args=run, daemon=daemon)
         script, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
-        try:  # without pytest, which the process would import
+        try:  # without pytest's main module, which the process would import
             with mock.patch.dict(os.environ, dict(_AT_IMPORT, **environment), clear=True):
-                self._process.start()  # and the fork server before the first one
+                self._process.start()  # starts the fork server before the first process
         finally:
             sys.modules["__main__"] = script
         self.pid = self._process.pid
@@ -107,7 +107,7 @@ def _run(arguments, cwd, environment, out, error, before):
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    # Only what a new Python would find: the modules beside the script, and nothing of the repository's.
+    # Keep only what a new Python process would find: the modules next to the script, none from the repository.
     tests = os.path.dirname(os.path.abspath(__file__))
     hidden = tuple(path for path in sys.path if path == os.path.dirname(tests) or path.startswith(tests))
     option, folder = arguments[0], {"-c": "", "-m": cwd}.get(arguments[0], os.path.dirname(arguments[0]))
@@ -127,11 +127,11 @@ def _run(arguments, cwd, environment, out, error, before):
         else:
             runpy.run_path(arguments[0], run_name="__main__")
     finally:
-        atexit._run_exitfuncs()  # multiprocessing ends its children without; TensorFlow removes temporary files there
+        atexit._run_exitfuncs()  # multiprocessing skips exit handlers; TensorFlow's remove temporary files
 
 
 def _writer(connection, former, descriptor):
-    """Redirect a file descriptor to the writing end of a pipe; return a text file for it, configured as the former."""
+    """Redirect a file descriptor to the writing end of a pipe; return a text file for it, configured like `former`."""
     os.dup2(connection.fileno(), descriptor)
     connection.close()
     file = os.fdopen(descriptor, "w", encoding=former.encoding, errors=former.errors, closefd=False)

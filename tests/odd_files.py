@@ -1,4 +1,4 @@
-"""Image files of many formats, all of one motif, so that a test can check the colors of each."""
+"""Image files in many formats that all show the same motif, so that tests can check their colors."""
 
 import io
 import struct
@@ -13,7 +13,7 @@ COLOURS = np.array([[220, 40, 30], [40, 200, 60], [30, 60, 210], [240, 220, 60]]
 
 
 def motif(width=SIZE, height=SIZE):
-    """Four quarters, each of its own color: an RGB image."""
+    """An RGB image with four quarters of different colors."""
     pixels = np.zeros((height, width, 3), np.uint8)
     for i, color in enumerate(COLOURS):
         rows = slice(0, height // 2) if i < 2 else slice(height // 2, height)
@@ -31,7 +31,7 @@ def quarters(record):
 
 
 def gray(colors=COLOURS):
-    """Return the luminance of colors [n, 3], three times: [n, 3]."""
+    """Return the luminance of colors [n, 3], repeated in three channels: [n, 3]."""
     return np.repeat((colors @ np.array([0.299, 0.587, 0.114]))[:, None], 3, 1)
 
 
@@ -43,7 +43,7 @@ def saved(image, form, **options):
 
 
 def half_transparent(mode, background=255):
-    """The motif with its left half transparent, and the colors it shows on a gray `background`."""
+    """The motif with its left half transparent, and its expected colors on a gray `background`."""
     alpha = np.zeros((SIZE, SIZE), np.uint8)
     alpha[:, SIZE // 2 :] = 255
     image = motif().convert(mode[:-1])
@@ -65,13 +65,13 @@ def palette_with_transparency():
 
 
 def oriented(orientation, form="JPEG", **options):
-    """The motif, stored so that it is upright only after applying its EXIF orientation: bytes."""
+    """The motif, stored so that only applying the EXIF orientation makes it upright: bytes."""
     turns = {
         2: Image.FLIP_LEFT_RIGHT,
         3: Image.ROTATE_180,
         4: Image.FLIP_TOP_BOTTOM,
         5: Image.TRANSPOSE,
-        6: Image.ROTATE_90,  # stored rotated to the left, to be shown rotated to the right
+        6: Image.ROTATE_90,  # stored rotated left, to be displayed rotated right
         7: Image.TRANSVERSE,
         8: Image.ROTATE_270,
     }
@@ -91,7 +91,7 @@ def one_bit():
 
 
 def values(kind, scale):
-    """The luminance of the motif as numbers of a different kind, times `scale`."""
+    """The luminance of the motif times `scale`, converted to the given data type."""
     return Image.fromarray((np.asarray(motif().convert("L"), np.float64) * scale).astype(kind))
 
 
@@ -207,7 +207,7 @@ def _with_bad_data():
 
 
 def unusable():
-    """Return {file name: (bytes, a piece of the reason)}: damaged images, and files that are named like images."""
+    """Return {file name: (bytes, part of the reason)}: damaged images, and other files that are named like images."""
     jpeg, png, gif = (saved(motif(), form) for form in ("JPEG", "PNG", "GIF"))
     webp, tiff = (saved(motif(), form) for form in ("WEBP", "TIFF"))
     return {

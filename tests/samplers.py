@@ -1,4 +1,4 @@
-"""Stand-ins for a trained generator: a sampler whose images show its input, and its checkpoint."""
+"""Stand-ins for a trained generator: a sampler whose images show its input, and a checkpoint for it."""
 
 import collections
 
@@ -23,7 +23,7 @@ def flat_sampler(size=2, channels=3):
 
 
 class Spy:
-    """A session that remembers what it was fed."""
+    """A session that records its feeds."""
 
     def __init__(self, session=None):
         self.session, self.feeds = session, []
@@ -34,7 +34,7 @@ class Spy:
 
 
 def selected(folder, classes=(), weights=b"weights", run_id="0123456789abcdef", background="white"):
-    """The checkpoint of step 12 of a run."""
+    """A selected checkpoint at step 12."""
     (folder / "dcgan-12.index").write_bytes(weights)
     saved, checkpoint = SavedState(classes=tuple(classes), run_id=run_id), store.checkpoint_at(str(folder), 12)
     return Selected(

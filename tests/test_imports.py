@@ -1,7 +1,7 @@
-"""Imports are one-way: a package of utils/ imports only packages below it, and of model/ only model.shapes.
+"""Imports are one-way: a package in utils/ imports only packages below it, and only model.shapes from model/.
 
-model/ never imports utils/. The tests check the tables of docs/developing.md, for imports at the top of a module and
-inside its functions.
+model/ never imports utils/. The tests check imports, at module level and inside functions, against
+the tables in docs/developing.md.
 """
 
 import ast
@@ -79,7 +79,7 @@ MODULES = dict(modules())
 
 
 def imported(path):
-    """Return the program's own modules that a file imports, at any place in it."""
+    """Return the program's own modules that a file imports, anywhere in it."""
     names = []
     with open(path, encoding="utf-8") as file:
         tree = ast.parse(file.read())
@@ -123,7 +123,7 @@ def test_every_module_is_in_a_table():
 
 
 def test_what_does_not_import_tensorflow():
-    """Shapes, decoding processes, and the declarations of tasks. tests/program/test_command.py has --help."""
+    """Check shapes, decoding processes and task declarations. For --help, see tests/program/test_command.py."""
     imports = "import main, model.shapes, utils.data, utils.data.pool, utils.tasks"
     code = f"import sys; {imports}; print(sorted(name for name in sys.modules if name.startswith('tensor')))"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT).strip() == b"[]"

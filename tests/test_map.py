@@ -1,4 +1,4 @@
-"""The code map of docs/developing.md names the modules that exist."""
+"""The code map in docs/developing.md lists exactly the existing modules."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def test_the_map_names_only_modules_that_exist():
     for row in rows:
         folder = ""
         for name in re.findall(r"`([\w./]+)`", row):
-            folder = os.path.dirname(name) or folder  # a row gives the folder once
+            folder = os.path.dirname(name) or folder  # a row names the folder only once
             named.add(name if "/" in name or not folder else f"{folder}/{name}")
     named = {name for name in named if name.endswith(".py")}
     assert len(named) > 70 and named - modules("model") - modules("utils") - {"params.py"} == set()

@@ -1,4 +1,4 @@
-"""The JSON beside a checkpoint."""
+"""The manifest, the JSON file next to a checkpoint."""
 
 import contextlib
 import json
@@ -133,7 +133,7 @@ def test_settings_that_a_version_lacked_get_its_behavior(tmp_path, settings):
 
 
 def test_a_run_keeps_the_defaults_with_which_it_began(tmp_path, settings):
-    """It does so if a default has changed since, but not if the value is given now, or was never a default."""
+    """Recorded former defaults are kept unless the setting is given now; other recorded values are not kept."""
 
     def change(data):
         del data["run"]["ema_decay"], data["network"]["upsample"]
@@ -161,11 +161,11 @@ def test_a_changed_byte_is_noticed(tmp_path, settings):
     for i in range(0, len(whole), 15):
         path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
         with contextlib.suppress(UserError):
-            assert manifest.read(str(path)) == recorded  # only the kind of a space has changed
+            assert manifest.read(str(path)) == recorded  # only spaces have changed to another kind of whitespace
 
 
 def test_the_fingerprint_compares_settings_and_images(settings):
-    """It covers every setting that a resumed run must keep or may change with a notice."""
+    """The fingerprint covers every setting that a resumed run must keep or may change with a notice."""
     fingerprint = manifest.fingerprint(settings, "images")
     assert 0 <= fingerprint < 2**63
     for name, rule in schema.RUN.items():
@@ -178,7 +178,7 @@ def test_the_fingerprint_compares_settings_and_images(settings):
 
 
 def test_a_run_keeps_its_identity_if_it_is_moved(settings, tmp_path):
-    """Versions up to 0.8 recorded none: it is then a hash of what cannot change, and of the first folder."""
+    """Versions up to 0.8 recorded no run id; it is then a hash of the fixed settings and the original folder."""
     path = tmp_path / "dcgan-7.json"
 
     def identity(settings, run_id=""):

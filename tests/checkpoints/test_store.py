@@ -1,4 +1,4 @@
-"""Checkpoints: saved ones are restored, incomplete and damaged ones are never used."""
+"""Saved checkpoints are restored; incomplete and damaged checkpoints are never used."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ def newest(folder):
 
 @pytest.fixture(scope="module")
 def variables():
-    """Yield a session, its saver, the variables a and step, and a function that sets both to a number."""
+    """Yield a session, its saver, the variables a and step, and a function that sets both variables to a number."""
     with tf.Graph().as_default():
         a = tf.get_variable("a", [2, 3], initializer=tf.zeros_initializer())
         step = tf.get_variable("step", [], tf.int64, initializer=tf.zeros_initializer())
@@ -78,7 +78,7 @@ def test_the_best_is_kept_beside_the_newest(saved, tmp_path):
 def test_a_damaged_checkpoint_that_is_replaced_is_kept(saved, tmp_path):
     save, _ = saved
     save(5)
-    save(10, damaged=[10])  # the damaged checkpoint of this very step is replaced
+    save(10, damaged=[10])  # replaces the damaged checkpoint at the same step
     save(15, keep=2)
     assert [each.step for each in store.find(str(tmp_path))] == [10, 15]
 
@@ -274,11 +274,11 @@ def test_damaged_checkpoints_are_skipped_and_untouched(saved, tmp_path, capsys, 
     for line, step in zip(capsys.readouterr().err.splitlines(), (7, 6)):
         assert line.startswith(f"main.py: {tmp_path / f'dcgan-{step}'}") and line.endswith("dcgan-5")
     assert restore() == 5 and sorted(os.listdir(str(tmp_path))) == before
-    # A resumed run replaces them when it reaches their steps.
+    # A resumed run replaces damaged checkpoints when it reaches their steps.
     save(6, keep=3)
     assert restore() == 6
     assert [each.step for each in store.find(str(tmp_path))] == [5, 6, 7]
-    # If none is good, nothing is touched.
+    # If no checkpoint is intact, all files are left alone.
     for step in (5, 6):
         damage(str(tmp_path / f"dcgan-{step}"), how)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -364,7 +364,7 @@ def test_a_later_version_is_refused_not_skipped(saved, tmp_path):
 
 
 def test_a_checkpoint_that_a_training_run_removes_while_it_is_restored(saved, tmp_path, monkeypatch):
-    """Sampling then uses the new latest one, with the digest of the weights that it has restored."""
+    """Sampling then uses the new latest checkpoint and records the digest of the restored weights."""
     save, _ = saved
     save(10)
     selected, restored = select.newest_good(str(tmp_path)), []

@@ -1,4 +1,4 @@
-"""A copy of the params files to edit, for the tests of this folder."""
+"""An editable copy of the params files for the tests in this folder."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ class Copy:
         self.restore()
 
     def restore(self):
-        """Undo all changes of the files."""
+        """Undo all changes to the files."""
         for name in settings.FILES:
             shutil.copy(os.path.join(ROOT, name), str(self.folder / name))
 
@@ -44,12 +44,12 @@ class Copy:
 
 @pytest.fixture(name="untouched", scope="module")
 def untouched_copy(tmp_path_factory):
-    """A copy for the tests of a module that edit nothing."""
+    """A copy shared by the tests in a module that edit nothing."""
     return Copy(tmp_path_factory.mktemp("copy"))
 
 
 @pytest.fixture(name="copy")
 def edited_copy(untouched):
-    """The same copy, to edit."""
+    """The same copy, restored after the test edits it."""
     yield untouched
     untouched.restore()

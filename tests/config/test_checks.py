@@ -1,4 +1,4 @@
-"""Combinations of settings that are refused. No TensorFlow here."""
+"""Combinations of settings that are rejected. Does not import TensorFlow."""
 
 import ntpath
 import os
@@ -81,7 +81,7 @@ INVALID = (
 def test_invalid_combinations_are_refused(untouched):
     for argv, expected in INVALID:
         assert untouched.refuse(*argv).replace(untouched.root + os.sep, "").replace(os.sep, "/") == expected
-    assert untouched.resolve(*WGAN, "--samples_dir", "pics/out", "--isTrain", "0").run.isTrain == 0  # not for sampling
+    assert untouched.resolve(*WGAN, "--samples_dir", "pics/out", "--isTrain", "0").run.isTrain == 0  # OK for sampling
 
 
 VALID = (
@@ -107,7 +107,7 @@ def test_valid_combinations_are_accepted(untouched):
         assert untouched.resolve(*argv).run.isTrain == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links need a privilege on Windows")
 def test_a_link_into_pics_dir_is_refused(copy):
     (copy.folder / "pics").mkdir()
     os.symlink(str(copy.folder / "pics"), str(copy.folder / "link"))

@@ -1,4 +1,4 @@
-"""The texts of --help. No TensorFlow here."""
+"""The output of --help. Does not import TensorFlow."""
 
 import textwrap
 
@@ -16,7 +16,7 @@ KEYS = [help.section_key(title) for title, _ in SECTIONS]
 
 @pytest.fixture(autouse=True)
 def terminal(monkeypatch):
-    """A terminal of 80 columns; return a function that resizes it."""
+    """A terminal with 80 columns; return a function that resizes it."""
 
     def resize(columns):
         monkeypatch.setenv("COLUMNS", str(columns))
@@ -26,7 +26,7 @@ def terminal(monkeypatch):
 
 
 def names_in(text):
-    """Return the settings that have an entry in a text of --help, in order."""
+    """Return the settings that have an entry in a --help text, in order."""
     return [line.split()[0][2:] for line in text.split("\n") if line.startswith("  --")]
 
 
@@ -64,7 +64,7 @@ def test_a_topic_is_any_words_of_a_title():
 
 def test_the_overview_fits_a_screen_and_leads_to_everything():
     lines = help.text("", FILES).split("\n")
-    assert len(lines) < 40 and max(map(len, lines)) <= 80  # the prompt needs a line
+    assert len(lines) < 40 and max(map(len, lines)) <= 80  # leaves one line for the prompt
     assert lines[0] == "usage: python main.py [--name value ...] [--help [topic]] [--version]"
     assert "  --epochs 300            Passes over the data set" in lines
     assert "  --num_samples 64        Number of samples to generate" in lines
@@ -82,7 +82,7 @@ def test_a_section_fits_a_screen():
     for key, (title, file) in zip(KEYS, SECTIONS):
         text = help.text(key, FILES)
         names = names_in(text)
-        if key == "sampling":  # also a task, and this section is its first one
+        if key == "sampling":  # 'sampling' also names a task; the section comes first
             names = names[: len(SECTIONS[title, file])]
         else:
             assert len(text.split("\n")) < 40 and help.text(title.upper(), FILES) == text
@@ -100,7 +100,7 @@ def test_training_and_sampling_are_apart():
 
 
 def test_settings_of_training_that_sampling_also_uses(settings):
-    """The list in help.py agrees with the declarations of the tasks."""
+    """The list in help.py matches the task declarations."""
     used = {name for task in TASKS for name in task.used(settings.run) if name}
     assert [name for name, rule in schema.ALL.items() if name in used and not rule.sampling] == [
         name for name in schema.ALL if name in help.ALSO_SAMPLING

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from params_copy import Copy
 
-# The lines of a contributor ...
+# The lines that a contributor adds ...
 PARAMS = ("mirror = 0\n", "mirror = 0\n\n# Standard deviation of the blur, in pixels. 0: none.\nblur = 0.0\n")
 MIRROR = '    "mirror": changeable_on_resume(rules.switch(0)),\n'
 RULE = (MIRROR, MIRROR + '    "blur": changeable_on_resume(rules.number(0.0, lowest=0, highest=100)),\n')
@@ -49,7 +49,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    """The output of the changed copy."""
+    """The output of the edited copy."""
     folder = tmp_path_factory.mktemp("copy")
     program = Copy(folder)
     shutil.copytree(os.path.join(ROOT, "utils"), str(folder / "utils"), ignore=shutil.ignore_patterns("__pycache__"))

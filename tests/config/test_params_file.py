@@ -1,4 +1,4 @@
-"""Params files: their content, and all kinds of mistakes in them. No TensorFlow here."""
+"""The content of the params files, and mistakes in them. Does not import TensorFlow."""
 
 import os
 import re
@@ -15,7 +15,7 @@ ENTRIES = {name: entry for entries in FILES.values() for name, entry in entries.
 
 
 def test_the_files_hold_the_defaults_in_the_order_of_the_rules():
-    """Whoever changes a default changes it twice: in its rule and in the params file."""
+    """A default is stated twice, in its rule and in the params file; both must agree."""
     for name, rule in schema.ALL.items():
         value = ENTRIES[name].value
         assert value == rule.default and type(value) is type(rule.default), name
@@ -84,7 +84,7 @@ MISTAKES = (
     ("learning_rate = 0.0003", "learning_rate = 1e999", "learning_rate = inf is invalid"),
     ('optimizer = "adam"', 'optimizer = "Adam"', "optimizer = 'Adam' is invalid; expected adam, rmsprop"),
     ('pics_dir = "pics"', 'pics_dir = "a\\0b"', "pics_dir = 'a\\x00b' is invalid; expected the name of a folder"),
-    # Windows paths with invalid and valid Python escapes.
+    # Windows paths that contain invalid or valid Python escape sequences.
     ('pics_dir = "pics"', 'pics_dir = "C:\\Users"', "in paths write / or \\\\ instead of \\"),
     ('pics_dir = "pics"', 'pics_dir = "C:\\pics\\"', "in paths write / or \\\\ instead of \\"),
     (
@@ -105,7 +105,7 @@ def test_mistakes(copy):
         assert expected in message and len(message) < 300
 
 
-@pytest.mark.skipif(sys.version_info < (3, 9), reason="the old parser writes to standard error")
+@pytest.mark.skipif(sys.version_info < (3, 9), reason="the parser before Python 3.9 writes to standard error")
 @pytest.mark.parametrize("value", ("-" * 100000 + "1", "(" * 1000, "+".join(["1"] * 20000), "[" * 150 + "]" * 150))
 def test_expressions_nested_too_deeply(copy, value):
     copy.edit("batch_size = 8", "batch_size = " + value)
@@ -125,7 +125,7 @@ def test_backslashes_that_mean_themselves(copy, recwarn):
 
 @pytest.mark.parametrize("write", (lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")))
 def test_files_of_other_editors(copy, write):
-    """A byte order mark; Windows line ends."""
+    """Accept a byte order mark and Windows line endings."""
     path = copy.folder / "params.py"
     path.write_bytes(write(path.read_text(encoding="utf-8")).encode("utf-8"))
     assert settings.read_files(copy.root) == FILES

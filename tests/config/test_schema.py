@@ -1,4 +1,4 @@
-"""The rules: all kinds, all settings, and the message for each invalid value. No TensorFlow here."""
+"""The rules: every kind, every setting, and the message for each invalid value. Does not import TensorFlow."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from utils.config import rules, schema, settings, suggestions
 from utils.errors import UserError
 
-# For each setting: a valid value, as in a params file; an invalid value of the right type; the choices in words.
+# For each setting: a valid value, as in a params file; an invalid value of the right type; the valid values in words.
 WHOLE_1, WHOLE_0 = (1, 0, "a whole number, 1 or more"), (0, -1, "a whole number, 0 or more")
 BELOW_1 = (0, 1.0, "a number, from 0 to less than 1")
 ABOVE_0 = (1e6, 0.0, "a number, above 0, at most 1000000")
@@ -125,7 +125,7 @@ def error_of(check, *arguments):
 
 
 def test_every_setting_has_an_example_here():
-    assert set(schema.ALL) ^ set(EXAMPLES) == set()  # names that only one of them has
+    assert set(schema.ALL) ^ set(EXAMPLES) == set()  # no name is in only one of the two
     assert list(EXAMPLES) == list(schema.ALL)
     assert len(schema.ALL) == len(schema.RUN) + len(schema.NETWORK)  # no name is in both files
 
@@ -209,7 +209,7 @@ def test_integers_are_accepted_as_fractions():
 @pytest.mark.parametrize("name", ("pics_dir", "init_from"))
 def test_a_path_that_no_file_can_have(name):
     assert "is invalid" in error_of(schema.check, name, "\ud800", schema.RUN[name], "here")
-    assert schema.check(name, "\udcff", schema.RUN[name], "here")  # a byte that is not UTF-8, as Python reads it
+    assert schema.check(name, "\udcff", schema.RUN[name], "here")  # a non-UTF-8 byte, as Python decodes it
 
 
 def test_what_a_resumed_run_may_change():

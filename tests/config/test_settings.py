@@ -1,4 +1,4 @@
-"""The command line overrides the params files; all kinds of mistakes in it. No TensorFlow here."""
+"""The command line overrides the params files; mistakes in it are rejected. Does not import TensorFlow."""
 
 import difflib
 import ntpath
@@ -56,7 +56,7 @@ def test_the_default_written_in_another_way_is_not_explicit(copy):
 def test_settings_of_sampling_do_not_train(copy, argv, names):
     expected = f"command line: with isTrain = 1 this command trains; add --isTrain 0 to use {names}"
     assert copy.refuse(*argv) == expected
-    copy.edit("num_samples = 64", "num_samples = 5")  # a params file may set it
+    copy.edit("num_samples = 64", "num_samples = 5")  # a params file may set num_samples
     assert copy.resolve("--k", "2").run.num_samples == 5
 
 
@@ -163,7 +163,7 @@ def test_paths_start_at_the_folder_of_main(untouched, monkeypatch):
 
 
 def test_paths_on_windows(monkeypatch):
-    """os.path is replaced by the Windows version, where each drive has its own current folder."""
+    """os.path is replaced by the Windows version, in which each drive has its own current folder."""
     monkeypatch.setattr(
         ntpath, "abspath", lambda path: ntpath.normpath(path if path[2:3] == "\\" else "D:\\here\\" + path[2:])
     )

@@ -1,4 +1,4 @@
-"""image_size: its text, and the hint for impossible sizes."""
+"""Parsing of image_size, and the hint for sizes that the network cannot generate."""
 
 import pytest
 

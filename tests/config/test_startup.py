@@ -1,4 +1,4 @@
-"""The lines printed at the start. No TensorFlow here."""
+"""The lines printed at startup. Does not import TensorFlow."""
 
 import os
 
@@ -12,7 +12,7 @@ DEFAULTS = "  Settings:      all at their defaults; --show_settings lists them"
 
 
 def lines_of(copy, *argv):
-    """Return the lines printed at the start, with / for the folder of main.py."""
+    """Return the lines printed at startup, with main.py's folder shown as "/"."""
     resolved = copy.resolve(*argv)
     task = None if resolved.run.isTrain else find_task(resolved.run)
     text = startup.describe(resolved, list(argv), task, copy.root)
@@ -20,7 +20,7 @@ def lines_of(copy, *argv):
 
 
 def unwrapped(lines):
-    """Join lines: the length of paths determines where they are wrapped."""
+    """Join wrapped lines, because the wrapping depends on the length of paths."""
     return " ".join(" ".join(lines).split())
 
 
@@ -76,7 +76,7 @@ def test_evaluating(untouched):
 def test_what_happens_and_where(untouched, argv, expected):
     lines = lines_of(untouched, *argv)
     assert expected in lines
-    # The first lines show folders; the names of other settings are also listed.
+    # The first lines show the folders; overrides of all other settings are listed by name.
     assert len(lines) == 6 and lines[5] == (
         DEFAULTS if "dir" in argv[0] else f"  Command line:  {argv[0][2:]} = {argv[1]}"
     )
@@ -162,7 +162,7 @@ def test_lines_fit_80_columns_where_paths_allow_it():
         "timelapse",
         "classes",
         "export",
-    )  # tasks that are mutually exclusive, and settings that need one
+    )  # tasks that are mutually exclusive, and settings that require a task
     for options in ((), ("--isTrain", "0"), ("--isTrain", "0", "--evaluate", "0")):
         argv = []
         for name, rule in schema.ALL.items():

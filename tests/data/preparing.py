@@ -1,4 +1,4 @@
-"""Helpers of the tests that prepare images."""
+"""Helpers for tests that prepare images."""
 
 import csv
 import os
@@ -24,12 +24,12 @@ def own_folders(run, pics, tmp_path):
 
 
 def decode_here(tasks, job, processes):
-    """As pool.decode_all, in this process: starting others takes most of a test's time."""
+    """Do what pool.decode_all does in this process, because starting processes takes most of a test's time."""
     return decoder.decode_here(tasks, job)
 
 
 def decode_alone(path, options=RECIPE):
-    """Return the image in a file, decoded as the only one of its set."""
+    """Return the image in a file, decoded as a data set of one image."""
     try:
         return decode(path, options, {})
     except depths.UnknownLevelError as error:
@@ -43,7 +43,7 @@ def load(run, options=RECIPE):
 
 
 def refused(run):
-    """Return the line of the UserError."""
+    """Prepare images; return the one-line message of the UserError."""
     with pytest.raises(UserError) as raised:
         prepare.prepare_images(run, RECIPE)
     assert "\n" not in str(raised.value)
@@ -59,7 +59,7 @@ def skipped(run):
 
 
 def in_cache(run, ending):
-    """Return the path of the one file of the cache with this ending."""
+    """Return the path of the only cache file with this suffix."""
     (name,) = [name for name in os.listdir(run.cache_dir) if name.endswith(ending)]
     return os.path.join(run.cache_dir, name)
 

@@ -1,4 +1,4 @@
-"""From records to batches: the order of the images, and what is random about each of them."""
+"""From records to batches: the order of the images, random windows and mirroring."""
 
 import time
 
@@ -13,21 +13,21 @@ from utils.errors import UserError
 
 
 def some_images(n=12, size=16, channels=3):
-    """Return images in which every pixel differs, so that a wrong one or a wrong window is seen, and their array."""
+    """Return a data set and its array; all pixels differ, so that a wrong image or window is detected."""
     array = np.random.RandomState(0).randint(0, 256, (n, size, size, channels)).astype(np.uint8)
     return ImageDataset(InMemory(array), np.arange(n, dtype=np.int32) % 3 - 1, ["a", "b"], "", None), array
 
 
 @pytest.fixture
 def session(graph):
-    """A session of a fresh default graph; it is the default session."""
+    """The default session of a fresh default graph."""
     with tf.Session(config=without_optimizations(tf.ConfigProto())) as session:
         yield session
 
 
 @pytest.fixture
 def choose(tiny):
-    """Given image_size, mirror and seed, return settings with these."""
+    """A function that returns settings with the given image_size, mirror and seed."""
 
     def replace(image_size=16, mirror=0, seed=1):
         network, run = tiny.network._replace(image_size=image_size), tiny.run._replace(mirror=mirror, seed=seed)
@@ -77,7 +77,7 @@ def test_batches_are_scaled_labelled_and_start_anywhere(session, choose):
 
 
 def test_the_order_is_that_of_earlier_versions():
-    """A change here breaks the exact resume of all existing runs."""
+    """Changing this order would break the exact resuming of all existing runs."""
     assert EpochShuffle(10, 0).take(0, 20).tolist() == [8, 2, 4, 3, 6, 0, 9, 1, 5, 7, 0, 9, 3, 4, 5, 7, 8, 6, 1, 2]
     assert EpochShuffle(1000, 123).take(10**12 + 5, 5).tolist() == [192, 323, 897, 82, 835]
 
@@ -113,8 +113,8 @@ def test_windows_are_drawn_from_everywhere_and_depend_on_the_place_in_the_data_o
     counts = np.zeros((5, 5), int)
     for y, x in drawn:
         counts[y, x] += 1
-    assert counts.min() >= 3 and counts.max() <= 35  # 16 each, give or take
-    assert len(set(drawn[:4])) > 1  # not one for a whole batch
+    assert counts.min() >= 3 and counts.max() <= 35  # about 16 each
+    assert len(set(drawn[:4])) > 1  # the images of a batch do not share one window
     later, _ = run_batches(batches, 200, 2)
     assert np.array_equal(later, images[2:])
 
@@ -130,7 +130,7 @@ def test_windows_that_are_not_square(session, choose):
         for turn in (1, -1):
             seen.add((turn, of_images[i].get(window[:, ::turn].tobytes())))
     seen = {(turn, place) for turn, place in seen if place}
-    assert len(seen) == 5 * 4 * 2  # every place, mirrored and not
+    assert len(seen) == 5 * 4 * 2  # every place, both mirrored and not mirrored
 
 
 def test_workers_get_the_rows_of_the_same_batches(session, choose):
@@ -158,7 +158,7 @@ def test_half_of_the_images_are_mirrored_at_random(session, choose):
 
 
 def test_window_and_mirror_are_drawn_independently(session, choose):
-    """Half of the mirrored images have their window in the upper half."""
+    """Half of the mirrored images use a window in the upper half."""
     dataset, array = some_images(n=1, size=17)
     images, _ = run_batches(build_batches(dataset, choose(mirror=1), 100), 0, 4)
     upper = mirrored = both = 0
@@ -181,7 +181,7 @@ def test_waiting_is_measured(session, choose):
     session.run(batches.initializer, {batches.start: 0})
     assert 0.1 < session.run(batches.wait_seconds) < 2
     time.sleep(0.7)
-    assert session.run(batches.wait_seconds) == 0  # it was ready before it was asked for
+    assert session.run(batches.wait_seconds) == 0  # the batch was ready before it was requested
 
 
 def test_an_error_comes_out_as_it_was_raised(session, choose):

@@ -1,4 +1,4 @@
-"""The cache under damage, full disks and several runs: nothing wrong is trained on, and nothing is lost for good."""
+"""The cache with damage, full disks and concurrent runs: no wrong data is trained on, and all damage is repaired."""
 
 import contextlib
 import os
@@ -20,13 +20,13 @@ RECORD = 16 * 16 * 3  # bytes
 
 @pytest.fixture
 def run(tiny, pics, tmp_path):
-    """Run settings for `pics`, with folders of their own."""
+    """Run settings for `pics`, with separate folders."""
     return own_folders(tiny.run, pics, tmp_path)
 
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    """Decode in this process: see test_pool.py for decoding in others."""
+    """Decode in this process: see test_pool.py for decoding in child processes."""
     monkeypatch.setattr(pool, "decode_all", decode_here)
 
 
@@ -65,7 +65,7 @@ def test_a_damaged_record_whose_image_is_gone_is_one_line(run, pics):
     shutil.rmtree(str(pics / "red"))
     with pytest.raises(UserError, match="an image to rebuild it from was removed or changed; run again to repair"):
         dataset.records.take(np.arange(12))
-    assert len(load(run)[0]) == 6  # and the cure works
+    assert len(load(run)[0]) == 6  # the suggested cure works
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_an_overwritten_index_is_made_again(run, rubbish, capsys):
 
 
 def test_an_index_damaged_inside_never_gives_a_wrong_image(run):
-    """Every kilobyte of it in turn."""
+    """Damage each kilobyte of the index in turn."""
     before, _ = load(run)
     path = in_cache(run, ".sqlite")
     with open(path, "rb") as file:
@@ -135,7 +135,7 @@ def test_a_cache_folder_that_is_not_a_folder_is_one_line(run, tmp_path):
 
 @pytest.mark.parametrize("message", cache._NO_DAMAGE)
 def test_an_index_that_is_not_damaged_is_kept(run, monkeypatch, message):
-    """A full disk, a lock, a read error: one line, and nothing is removed."""
+    """A full disk, a lock or a read error causes one line, and nothing is removed."""
     load(run)
 
     def fail(self, files):
@@ -152,13 +152,13 @@ def test_an_index_that_is_not_damaged_is_kept(run, monkeypatch, message):
 
 
 def touch(pics, seconds):
-    """Give all images another modification time, so that they are decoded again."""
+    """Change the modification time of all images, so that they are decoded again."""
     for path in pics.rglob("*.jpg"):
         os.utime(str(path), (seconds, seconds))
 
 
 def test_unused_records_are_removed_in_the_end(run, pics, monkeypatch):
-    """The file of records is rewritten when most of it is unused, and a reader of the old one continues."""
+    """The records file is rewritten when most of it is unused; a reader of the old file continues."""
     monkeypatch.setattr(cache, "SLACK", 10)
     dataset, _ = prepare.prepare_images(run, RECIPE)
     before, paths = dataset.records.take(np.arange(12)), set()
@@ -188,7 +188,7 @@ def test_a_cache_with_mostly_unused_records_is_made_again(run, pics, monkeypatch
 
 
 def test_files_without_records_do_not_make_a_cache_again(run, pics, monkeypatch):
-    """A file that is not an image takes a slot as well, and one of more than 8 bits two."""
+    """A file that is not an image also takes a slot; an image with more than 8 bits per channel takes two."""
     monkeypatch.setattr(cache, "SLACK", 0)
     for path in pics.rglob("*.jpg"):
         for i in range(3):
@@ -245,7 +245,7 @@ def open_elsewhere(monkeypatch):
 
     def refuse(path):
         if path in paths:
-            # There, its fourth argument is the winerror 32, which makes errno 13 of the first.
+            # On Windows, the fourth argument is winerror, and winerror 32 sets errno to 13.
             raise PermissionError(13, "The process cannot access the file because it is being used", path, 32)
         remove(path)
 
@@ -262,10 +262,10 @@ def test_compacting_under_a_reader_on_windows(run, pics, monkeypatch, open_elsew
         touch(pics, seconds)
         assert np.array_equal(load(run)[0], before)
     names = [name for name in os.listdir(run.cache_dir) if name.endswith(".records")]
-    assert len(names) == 2 and os.path.basename(old) in names  # the old one, and the one in use
+    assert len(names) == 2 and os.path.basename(old) in names  # the old file and the file in use
     monkeypatch.setattr(dataset.records, "_rebuild", None)
     assert np.array_equal(dataset.records.take(np.arange(12)), before)
-    open_elsewhere.clear()  # the reader has ended: the next run tidies up
+    open_elsewhere.clear()  # the reader has exited: the next run removes the old file
     assert np.array_equal(load(run)[0], before) and in_cache(run, ".records") != old
 
 

@@ -1,4 +1,4 @@
-"""Classes: labels by folder, and whether a network can learn, or has learned, these."""
+"""Classes: labels by folder, and whether a network can learn, or has learned, these classes."""
 
 import numpy as np
 import pytest

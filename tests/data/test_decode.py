@@ -1,4 +1,4 @@
-"""Each kind of image looks as a person expects; each unusable file is refused with a reason."""
+"""Every kind of image is decoded as viewers show it; every unusable file is skipped with a reason."""
 
 import numpy as np
 import odd_files
@@ -18,7 +18,7 @@ USABLE, UNUSABLE, OTHERS = odd_files.usable(), odd_files.unusable(), odd_files.o
 
 @pytest.mark.parametrize("name", sorted(USABLE))
 def test_every_kind_looks_as_it_should(tmp_path, name):
-    """In color, in gray, and with alpha, composited on the background."""
+    """Decode in color, in gray, with alpha, and composited on the background."""
     content, colors, tolerance = USABLE[name]
     (tmp_path / name).write_bytes(content)
     record = decode_alone(str(tmp_path / name), RECIPE)
@@ -61,7 +61,7 @@ def test_transparency_shows_the_background(tmp_path):
     odd_files.half_transparent("RGBA")[0].save(path)
     record = decode_alone(path, RECIPE._replace(background=(10, 120, 250)))
     assert quarters(record)[[0, 2]] == pytest.approx(np.float64([[10, 120, 250]] * 2), abs=1)
-    # Half transparent edges are half background: resizing leaves no dark seam.
+    # Half-transparent edges are half background: resizing leaves no dark seam.
     assert record[:, 14:18].min(0).min(0)[2] >= 30
 
 
@@ -88,7 +88,7 @@ def test_what_a_crop_keeps(tmp_path):
 
 @pytest.mark.parametrize("turned", (False, True))
 def test_what_a_crop_to_a_rectangle_keeps(tmp_path, turned):
-    # A square of four strips, red, green, blue and gray, into a record twice as wide as high; or all of it turned.
+    # Crop a square of red, green, blue and gray strips to a record twice as wide as high, or both rotated.
     colors = np.uint8([[255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 128, 128]])
     square = np.repeat(np.repeat(colors[:, None], 80, axis=1), 20, axis=0)
     Image.fromarray(square.transpose(1, 0, 2) if turned else square).save(str(tmp_path / "a.png"))
@@ -99,7 +99,7 @@ def test_what_a_crop_to_a_rectangle_keeps(tmp_path, turned):
         return (record.transpose(1, 0, 2) if turned else record).astype(int)
 
     assert record_of("center").shape == (32, 64, 3)
-    for i, color in enumerate(colors[1:3]):  # the inner half, of the whole width
+    for i, color in enumerate(colors[1:3]):  # the middle half of the height at full width
         assert np.abs(record_of("center")[16 * i + 4 : 16 * i + 12] - color).max() < 8
     for i, color in enumerate(colors):
         assert np.abs(record_of("stretch")[8 * i + 3 : 8 * i + 5] - color).max() < 25
@@ -183,7 +183,7 @@ def test_a_format_that_is_not_read_is_known_by_its_content(tmp_path):
 
 @pytest.mark.parametrize("options", ({}, {"progressive": True}, {"subsampling": 0}), ids=str)
 def test_a_jpeg_of_which_pixels_are_missing_is_refused(tmp_path, options):
-    """Wherever it was cut; without its end marker alone, it is what it was."""
+    """A truncated file is refused wherever it was cut, but a file that lacks only the end marker is decoded."""
     path, pixels = tmp_path / "a.jpg", np.random.RandomState(0).randint(0, 256, (48, 48, 3)).astype(np.uint8)
     jpeg = odd_files.saved(Image.fromarray(pixels), "JPEG", **options)
     path.write_bytes(jpeg)
@@ -200,7 +200,7 @@ def test_a_jpeg_of_which_pixels_are_missing_is_refused(tmp_path, options):
 @pytest.mark.parametrize("crop", ("center", "pad", "stretch"))
 @pytest.mark.parametrize("size", (16, 200))
 def test_the_color_of_transparent_pixels_does_not_bleed_into_edges(tmp_path, crop, size):
-    """A red disc; the transparent ground around it holds green, which nobody sees."""
+    """A red disc; the transparent pixels around it are green, which must not show."""
     y, x = np.mgrid[:64, :80]
     disc = (y - 32) ** 2 + (x - 40) ** 2 < 20**2
     image = np.where(disc[..., None], np.uint8([200, 0, 0, 255]), np.uint8([0, 255, 0, 0]))
@@ -212,7 +212,7 @@ def test_the_color_of_transparent_pixels_does_not_bleed_into_edges(tmp_path, cro
 
 
 def test_colors_never_exceed_alpha(tmp_path):
-    """Half transparent black and white stripes: resizing overshoots beside them."""
+    """Resizing overshoots next to half-transparent black and white stripes."""
     stripes = np.uint8([[[255, 255, 255, 128]] * 5 + [[0, 0, 0, 128]] * 5] * 10)
     Image.fromarray(stripes).save(str(tmp_path / "a.png"))
     record = decode_alone(str(tmp_path / "a.png"), WITH_ALPHA._replace(size=64))
@@ -228,7 +228,7 @@ def test_what_has_no_alpha_is_opaque_and_borders_are_transparent(tmp_path):
 
 @pytest.mark.parametrize("mode", ("P", "LA", "L", "RGB"))
 def test_transparency_of_other_modes(tmp_path, mode):
-    """Left half of a gray value, right half transparent: by a palette entry, by alpha, or by a declared color."""
+    """The left half is gray, the right half transparent: by a palette entry, alpha, or a transparent color."""
     path, half = str(tmp_path / "a.png"), np.uint8([[200] * 16 + [3] * 16] * 32)
     if mode == "LA":
         Image.merge("LA", [Image.fromarray(half), Image.fromarray(np.uint8(half == 200) * 255)]).save(path)

@@ -1,4 +1,4 @@
-"""Images of more than 8 bits per channel: white is the same for a whole set, and none comes out black."""
+"""Images with more than 8 bits per channel: white is the same for the whole data set, and no image becomes black."""
 
 import io
 import os
@@ -17,7 +17,7 @@ from utils.data.decode import DecodeOptions
 RECIPE = DecodeOptions(size=64, channels=3, crop="center", background=(255, 255, 255))
 IN_PROCESSES = pool.decode_all
 RAMP = np.tile(np.linspace(0.0, 1.0, 64), (64, 1))  # from black to white
-DIM = RAMP * 0.3  # an image of the same set in which nothing is white
+DIM = RAMP * 0.3  # an image of the same data set without white pixels
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def prepared(run):
 
 @pytest.mark.parametrize("bits", (8, 10, 11, 12, 14, 16))
 def test_white_is_that_of_the_whole_set(pics, bits):
-    """The dim image stays dim: white is not judged from it alone. A hot pixel is none of the image's depth."""
+    """A dim image stays dim, because white is estimated from the whole data set. Hot pixels are ignored."""
     folder, run = pics
     hot = integers(RAMP * 0.999, bits)  # not saturated
     hot[0, 0] = 65535
@@ -75,7 +75,7 @@ def test_white_of_floats(pics, top, white):
 
 
 def test_values_below_zero_are_stretched_alike(pics):
-    """Computed tomography: -1024 is air, 3071 the densest bone; no image need contain both."""
+    """Computed tomography: -1024 is air, 3071 the densest bone; an image need not contain both."""
     folder, run = pics
     save(folder, "soft.tif", np.int32(np.round(-1024 + 2048 * RAMP)))
     save(folder, "bone.tif", np.int32(np.round(-1024 + 4095 * RAMP)))
@@ -85,7 +85,7 @@ def test_values_below_zero_are_stretched_alike(pics):
 
 
 def test_saturated_images_of_several_depths_in_one_folder(pics):
-    """All images of a mixed folder look alike, whatever their depths, and half of a set is not black."""
+    """All images in a mixed folder look alike, whatever their bit depths; half of them must not be black."""
     folder, run = pics
     save(folder, "8.png", np.uint8(np.round(RAMP * 255)))
     for bits in (8, 10, 12, 14, 16):
@@ -111,7 +111,7 @@ def test_a_set_that_grows_brighter_is_decoded_again(pics):
     save(folder, "bright.png", integers(RAMP * 0.999, 12))
     records, summary = prepared(run)
     assert is_ramp(records["dim.png"], 0.25) and is_ramp(records["bright.png"])
-    assert summary.decoded == 2  # both of 16 bits
+    assert summary.decoded == 2  # both 16-bit images
     (folder / "bright.png").unlink()
     records, summary = prepared(run)
     assert is_ramp(records["dim.png"]) and summary.decoded == 1
@@ -134,7 +134,7 @@ def test_white_level_is_a_setting(pics):
 
 
 def test_decoding_processes_know_the_white(pics, monkeypatch):
-    """Processes that start without signal masks, as on Windows; those of test_pool.py have them."""
+    """Test processes started without signal masks, as on Windows; test_pool.py tests processes with them."""
     folder, run = pics
     monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
     monkeypatch.setattr(pool, "decode_all", IN_PROCESSES)
@@ -174,7 +174,7 @@ def test_damaged_records_are_rebuilt_with_the_same_white(pics):
 
 
 def color_png(values, color_type):
-    """Return a PNG of 16 bits per channel, which Pillow does not write: values [H, W, 3 or 4] uint16."""
+    """Return a PNG with 16 bits per channel, which Pillow does not write: values [H, W, 3 or 4] uint16."""
     height, width = values.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     chunks = [
@@ -188,7 +188,7 @@ def color_png(values, color_type):
 
 
 def tiff(values, photometric, order="<", compressed=False):
-    """Return a TIFF of 16 bits per channel: values [H, W] or [H, W, C] uint16."""
+    """Return a TIFF with 16 bits per channel: values [H, W] or [H, W, C] uint16."""
     height, width, channels = (*values.shape, 1)[:3]
     data = values.astype(order + "u2").tobytes()
     data = zlib.compress(data) if compressed else data
@@ -211,7 +211,7 @@ def tiff(values, photometric, order="<", compressed=False):
 @pytest.mark.parametrize("bits", (10, 12, 16))
 @pytest.mark.parametrize("channels", (3, 4))
 def test_colors_of_more_than_8_bits(pics, bits, channels):
-    """Pillow gives the high byte alone, with which 10 bits in 16 are black."""
+    """Pillow returns only the high byte, which makes 10-bit values in 16 bits black."""
     folder, run = pics
     values = np.stack([RAMP, RAMP * 0.5, 1 - RAMP] + [np.ones_like(RAMP)] * (channels - 3), -1)
     values = integers(values, bits)
@@ -229,7 +229,7 @@ def test_colors_of_more_than_8_bits(pics, bits, channels):
 
 
 def test_all_channels_count_in_a_large_image():
-    """Of large images some pixels are looked at, not the values of one channel alone."""
+    """Large images are inspected at some pixels, in all channels."""
     values = np.zeros((1500, 1400, 3), np.uint16)
     values[..., 2] = 4000
     assert depths._value_range(values, "PNG").high == 4000

@@ -1,4 +1,4 @@
-"""Decoding in processes: every file is answered once, and one that crashes its process costs no other file."""
+"""Decoding in processes: every file has one result, and a file that crashes its process affects no other file."""
 
 import contextlib
 import gc
@@ -21,7 +21,7 @@ from preparing import RECIPE, decode_alone, decode_here, in_cache, load, own_fol
 from utils.data import decoder, pool, prepare, report
 from utils.data.records import checksums, record_bytes, to_record
 
-# Run by every Python process at its start: opening one of these files kills the process.
+# Run by every Python process at startup: opening one of these files kills the process.
 CRASH = """
 import os
 from PIL import Image
@@ -39,7 +39,7 @@ Image.open = crash
 
 @pytest.fixture
 def run(tiny, pics, tmp_path):
-    """Run settings for `pics`, with folders of their own."""
+    """Run settings for `pics`, with separate folders."""
     return own_folders(tiny.run, pics, tmp_path)
 
 
@@ -51,13 +51,13 @@ def one_process(monkeypatch):
 
 @pytest.fixture
 def in_this_process(monkeypatch):
-    """Decode in the process of the test."""
+    """Decode in the test's process."""
     monkeypatch.setattr(pool, "decode_all", decode_here)
 
 
 @pytest.fixture
 def at_start(tmp_path, monkeypatch):
-    """Given Python code, have new processes run it at their start."""
+    """A function that makes new processes run Python code at startup."""
 
     def write(code):
         (tmp_path / "start").mkdir()
@@ -69,7 +69,7 @@ def at_start(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
-    """More files than in the chunks on the way; those that crash are at the start, in the middle and at the end."""
+    """There are more files than fit in the chunks in flight; the first, a middle and the last file crash."""
     names, records = [b"%03d.bmp" % i for i in range(150)], tmp_path / "records"
     for i, name in enumerate(names):
         Image.fromarray(gradient(8, 8, (i / 150.0, 0.5, 0.5))).save(os.path.join(str(tmp_path), os.fsdecode(name)))
@@ -93,7 +93,7 @@ def test_every_file_is_answered_once_though_some_crash(tmp_path, at_start):
 
 
 def test_a_decoder_that_crashes_costs_one_image(run, at_start, monkeypatch):
-    """The image is in the second of two chunks. Processes end with their work, and the signal mask is restored."""
+    """The image is in the second of two chunks. Finished processes exit, and the signal mask is restored."""
     monkeypatch.setattr(pool, "_CHUNK_FILES", 4)
     at_start(CRASH.format(names={b"4.jpg"}))
     shutil.rmtree(os.path.join(run.pics_dir, "red"))
@@ -135,7 +135,7 @@ def test_odd_files_are_sorted_out(run, pics, in_this_process):
     assert f"Unusable, left out: {len(unusable) + 1}\n" in text
     assert "  dead.jpg: broken link\n" in text and text.count("  bad") == 4 and "... all are listed in" in text
     assert "Ignored: 5 other files (" in text and ".txt 1" in text and "1 hidden" in text
-    # The next run has all that from the cache, and lists it again.
+    # The next run reads all results from the cache and lists the unusable files again.
     _, summary = prepare.prepare_images(run, RECIPE)
     assert summary.decoded == 0 and len(summary.unusable) == len(unusable) + 1 and skipped(run) == reasons
 
@@ -187,7 +187,7 @@ def test_not_more_processes_than_windows_can_wait_for(monkeypatch):
     assert (pool.num_processes(0), pool.num_processes(5), pool.num_processes(1000)) == (1, 5, 60)
 
 
-# What the program does until the images are prepared; on two cores, so that many are not too fast for the test.
+# Do what the program does until the images are prepared, on two cores: more would be too fast for the test.
 LOAD = """
 import sys
 from utils import data
@@ -202,7 +202,7 @@ if __name__ == "__main__":
 
 
 def count_prepared(run):
-    """Return the number of files committed to the index while another process writes it."""
+    """Return the number of files committed to the index while a different process writes to it."""
     with contextlib.suppress(ValueError, sqlite3.Error):
         database = sqlite3.connect(f"file:{in_cache(run, '.sqlite')}?mode=ro", uri=True)
         with contextlib.closing(database):
@@ -211,7 +211,7 @@ def count_prepared(run):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="process groups are Unix's")
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups exist only on Unix")
 def test_killed_while_preparing(run, pics, tmp_path):
     noise = np.random.RandomState(0).randint(0, 256, (1000, 1000, 3)).astype(np.uint8)
     first = pics / "red" / "slow 0.png"
@@ -235,7 +235,7 @@ def test_killed_while_preparing(run, pics, tmp_path):
     finally:
         process.kill()
         process.wait()
-    deadline = time.time() + 30  # its decoding processes exit without being told to
+    deadline = time.time() + 30  # the decoding processes exit on their own
     with contextlib.suppress(ProcessLookupError):
         while time.time() < deadline:
             os.killpg(process.pid, 0)
@@ -248,7 +248,7 @@ def test_killed_while_preparing(run, pics, tmp_path):
     assert prepare.prepare_images(run, RECIPE)[1].decoded == 0
 
 
-# A parent that is killed while its children check for it by decoder._is_orphan and write the results to files.
+# A parent that is killed while its children call decoder._is_orphan and write the results to files.
 PARENT = """
 import multiprocessing, os, sys, time
 from utils.data import decoder
@@ -272,9 +272,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="kills as on Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL exists only on Unix")
 def test_children_notice_that_their_parent_was_killed(tmp_path):
-    """By the id of the parent, and from Python 3.8 on as on Windows."""
+    """Detect it by the parent's process id and, from Python 3.8 on, also by the method used on Windows."""
     script = tmp_path / "parent.py"
     results = [tmp_path / name for name in ("by id", "as on windows")[: 1 + hasattr(multiprocessing, "parent_process")]]
     script.write_text(PARENT)

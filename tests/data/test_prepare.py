@@ -20,13 +20,13 @@ from utils.data.decode import DecodeOptions
 
 @pytest.fixture
 def run(tiny, pics, tmp_path):
-    """Run settings for `pics`, with folders of their own."""
+    """Run settings for `pics`, with separate folders."""
     return own_folders(tiny.run, pics, tmp_path)
 
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    """Decode in this process: see test_pool.py for decoding in others."""
+    """Decode in this process: see test_pool.py for decoding in child processes."""
     monkeypatch.setattr(pool, "decode_all", decode_here)
 
 
@@ -42,7 +42,7 @@ def test_images_are_in_path_order_with_their_labels(run, pics):
         assert np.array_equal(record, decode_alone(os.path.join(str(pics), path), RECIPE)), path
     assert dataset.classes == ["blue", "red"]
     assert dataset.labels.tolist() == [0] * 7 + [-1] + [1] * 7
-    # Three files with the same content: each path of a record is named.
+    # Three files have the same content: every path of a shared record is listed.
     assert set(dataset.find_paths(7)) == {"lone.png", "blue/0.jpg.png", "red/deep/er/x.png"}
 
 
@@ -88,7 +88,7 @@ def test_the_fingerprint_changes_with_images_and_labels(run, pics):
     assert first == fingerprint() and first.startswith("12 ")
     (pics / "red" / "5.jpg").rename(pics / "red" / "6.jpg")  # the same records in the same order
     assert fingerprint() == first
-    (pics / "red" / "0.jpg").rename(pics / "blue" / "9.jpg")  # the same records, with another label
+    (pics / "red" / "0.jpg").rename(pics / "blue" / "9.jpg")  # the same records, with a different label
     assert fingerprint() != first
 
 
@@ -107,15 +107,15 @@ def test_each_file_is_decoded_once(run, pics):
     assert np.array_equal(after[2], decode_alone(str(pics / "blue" / "2.jpg"), RECIPE))
     assert np.array_equal(after[6], decode_alone(str(pics / "blue" / "9.jpg"), RECIPE))
     assert np.array_equal(after[7:], before[6:11])
-    # A new modification time alone counts as a change.
+    # A new modification time alone marks a file as changed.
     os.utime(str(pics / "red" / "0.jpg"), (1, 1))
     assert load(run)[1].decoded == 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no time of the last change of a file")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not record a file's change time")
 @pytest.mark.parametrize("how", ("in place", "another file", "exchanged"))
 def test_an_image_in_the_place_of_another_is_noticed(run, pics, how):
-    """Of the same name, size and modification time, as tar, rsync -t and cp -p leave them."""
+    """Its name, size and modification time are the same, as after tar, rsync -t or cp -p."""
     load(run)
     path, other = str(pics / "red" / "0.jpg"), str(pics / "blue" / "0.jpg")
     status = os.stat(path)
@@ -170,9 +170,9 @@ def test_images_with_alpha_do_not_depend_on_the_background(tiny):
 
 
 def test_caches_of_earlier_versions_stay_valid(run):
-    """A change of these names or tables makes every user decode all images again."""
+    """Changing these names or tables would force every user to decode all images again."""
     load(run)
-    stem = "16x16x3-dca478e46161"  # of ../some pics and RECIPE
+    stem = "16x16x3-dca478e46161"  # hash of "../some pics" and RECIPE
     records, *others = sorted(os.listdir(run.cache_dir))
     assert re.fullmatch(stem + r"-\d+\.records", records) and others == [stem + ".lock", stem + ".sqlite"]
     with cache.sqlite3.connect(in_cache(run, ".sqlite")) as database:
@@ -189,10 +189,10 @@ def test_caches_of_earlier_versions_stay_valid(run):
     }
     assert facts["key"] == '["../some pics", [16, 3, "center", [255, 255, 255]]]'
     assert facts["records"] == records
-    # They stored the path of this file; the folder may have been moved since.
+    # Earlier versions stored the path of the records file; the folder may have been moved since.
     with cache.sqlite3.connect(in_cache(run, ".sqlite")) as database:
         database.execute("UPDATE facts SET value = '/elsewhere/' || value WHERE name = 'records'")
-        database.execute("DROP TABLE changes")  # they did not have it
+        database.execute("DROP TABLE changes")  # earlier versions did not have this table
     database.close()
     assert load(run)[1].decoded == 0
 
@@ -217,7 +217,7 @@ def test_images_and_cache_on_different_drives(run, pics, monkeypatch):
     assert load(run)[1].decoded == 12
     assert load(run)[1].decoded == 0
     shutil.copytree(str(pics), str(pics) + " 2")
-    assert load(run._replace(pics_dir=str(pics) + " 2"))[1].decoded == 12  # another folder, another cache
+    assert load(run._replace(pics_dir=str(pics) + " 2"))[1].decoded == 12  # a different folder has a different cache
     assert len([name for name in os.listdir(run.cache_dir) if name.endswith(".sqlite")]) == 2
 
 
@@ -245,7 +245,7 @@ def test_uris_are_of_the_form_that_sqlite_documents(path, uri):
 def test_a_file_that_could_not_be_read_is_tried_again(run, pics):
     if not os.path.exists("/proc/self/mem"):
         pytest.skip("needs a file that exists and fails when read")
-    os.symlink("/proc/self/mem", str(pics / "red" / "odd.jpg"))  # for root, permissions would not do
+    os.symlink("/proc/self/mem", str(pics / "red" / "odd.jpg"))  # root ignores file permissions
     assert len(load(run)[1].unusable) == 1 and skipped(run) == {"red/odd.jpg": "Input/output error"}
     assert load(run)[1].decoded == 1
 
@@ -299,7 +299,7 @@ def test_ctrl_c_while_preparing_keeps_what_was_done(run, monkeypatch):
 
 
 def test_results_are_committed_every_second(run, monkeypatch):
-    """So that a killed run loses at most the last second."""
+    """A killed run loses at most the last second of decoding."""
     seconds, committed = iter(np.arange(0, 100, 0.4)), []
 
     def killed(*arguments):

@@ -1,4 +1,4 @@
-"""Records: what is read is what was written, or the difference is noticed."""
+"""Records are read as they were written, or the damage is detected."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def images():
 
 @pytest.fixture
 def stored(tmp_path, images):
-    """Return (path, Records, checksums asked for) of images 5, 4, ..., 0; image i is in slot 2 i + 1."""
+    """Return (path, Records, requested checksums) for images 5, 4, ..., 0; image i is in slot 2 i + 1."""
     path, size = tmp_path / "r", record_bytes(SHAPE)
     records = np.zeros((12, size), np.uint8)
     slots = np.arange(1, 12, 2)
@@ -62,7 +62,7 @@ def test_a_damaged_record_is_rebuilt_and_written_back(stored, images):
     path, records, asked = stored
     content = bytearray(path.read_bytes())
     content[3 * record_bytes(SHAPE) + 7] ^= 1
-    path.write_bytes(content)  # in place
+    path.write_bytes(content)  # overwrites the file in place
     assert np.array_equal(records.take(np.arange(6)), images[::-1]) and len(asked) == 1
     assert np.array_equal(records.take(np.arange(6)), images[::-1]) and len(asked) == 1
 

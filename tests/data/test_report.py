@@ -1,4 +1,4 @@
-"""What the user reads about the images: lines at the start, skipped.csv, and refusals of one line."""
+"""What the user reads about the images: startup lines, skipped.csv, and one-line errors."""
 
 import collections
 import os
@@ -13,7 +13,7 @@ from utils.data import ImageDataset, pool, report
 
 @pytest.fixture
 def run(tiny, pics, tmp_path):
-    """Run settings for `pics`, with folders of their own."""
+    """Run settings for `pics`, with separate folders."""
     return own_folders(tiny.run, pics, tmp_path)
 
 
@@ -88,7 +88,7 @@ def test_without_usable_images_folder_kinds_and_layout_are_named(run, pics):
 def test_more_unusable_ones_than_max_bad(run, pics):
     for i in range(4):
         (pics / "red" / f"bad {i}.jpg").write_bytes(b"no")
-    assert len(load(run._replace(max_bad=0.25))[1].unusable) == 4  # of 16: not more than a quarter
+    assert len(load(run._replace(max_bad=0.25))[1].unusable) == 4  # 4 of 16 files: at most a quarter
     line = refused(run._replace(max_bad=0.24))
     assert "holds 12 usable images, 4 unusable (such as red/bad 0.jpg: " in line
     assert "that is more than max_bad = 0.24; " in line and "skipped.csv lists why" in line
@@ -118,7 +118,7 @@ def test_transparency_that_is_learnt_is_told(run, count, line):
 @pytest.mark.parametrize("flat, told", ((0, False), (1, False), (4, True), (40, True)))
 def test_many_images_of_nearly_one_color_are_told(run, flat, told):
     array = np.random.RandomState(0).randint(0, 256, (40, 8, 8, 3)).astype(np.uint8)
-    array[:flat] = np.uint8([7, 200, 30]) + (array[:flat] > 127)  # black, or any other color
+    array[:flat] = np.uint8([7, 200, 30]) + (array[:flat] > 127)  # nearly one color
     dataset = ImageDataset(InMemory(array), np.zeros(40, np.int32), ["a"], "", lambda i: [f"{i}.tif"])
     text = report.describe(dataset, NOTHING, run)
     line = f"{flat} of 40 inspected images are of nearly one color, such as 0.tif; if that is wrong, see reals"

@@ -68,7 +68,7 @@ def test_links_are_followed_loops_are_not(tmp_path):
     os.symlink(str(tmp_path / "else" / "1.jpg"), str(tmp_path / "p" / "file.jpg"))
     os.symlink("..", str(tmp_path / "p" / "real" / "up"))
     os.symlink(".", str(tmp_path / "p" / "real" / "here"))
-    os.symlink("real", str(tmp_path / "p" / "again"))  # not a loop: the same folder in a second place
+    os.symlink("real", str(tmp_path / "p" / "again"))  # not a loop: the same folder at a second path
     os.symlink("itself", str(tmp_path / "p" / "itself"))
     os.symlink("nowhere", str(tmp_path / "p" / "dead.jpg"))
     paths, scan = scanned(tmp_path / "p")
@@ -85,7 +85,7 @@ def test_a_pipe_is_not_opened(tmp_path):
     assert paths == [] and scan.hidden == 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="folders are opened as on Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="opens folders as on Unix")
 def test_folders_nested_deeper_than_the_recursion_limit(tmp_path):
     depth, limit = 300, sys.getrecursionlimit()
     folder = os.open(str(tmp_path), os.O_RDONLY)
@@ -96,7 +96,7 @@ def test_folders_nested_deeper_than_the_recursion_limit(tmp_path):
         folder = inner
     os.close(os.open("x.jpg", os.O_CREAT, dir_fd=folder))
     os.close(folder)
-    sys.setrecursionlimit(depth)  # of which pytest has a part already
+    sys.setrecursionlimit(depth)  # pytest already uses part of it
     try:
         assert scanned(tmp_path)[0] == [b"d/" * depth + b"x.jpg"]
     finally:

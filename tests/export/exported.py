@@ -1,4 +1,4 @@
-"""Programs that were trained for two steps and exported, shared by the test modules of this folder."""
+"""Programs that were trained for two steps and exported, shared by the test modules in this folder."""
 
 import importlib.util
 
@@ -29,7 +29,7 @@ _programs = {}  # {variant: program}
 
 
 def export_program(variant, tmp_path_factory):
-    """Return the program of a variant; train and export it the first time."""
+    """Return the program for a variant; train and export it on the first call."""
     if variant not in _programs:
         _programs[variant] = _export(variant, tmp_path_factory.mktemp("exported"))
     return _programs[variant]
@@ -54,5 +54,5 @@ def _export(variant, folder):
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def exported(request, tmp_path_factory):
-    """A program of each variant: exported, its folder; printed; classes, names; picks, texts; shape, of an image."""
+    """A program for each variant, with the attributes exported (a folder), printed, classes, picks and shape."""
     return export_program(request.param, tmp_path_factory)

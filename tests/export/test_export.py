@@ -1,4 +1,4 @@
-"""Exports: the files draw the sampler's images without this program; a file with different images is not published."""
+"""Exported files generate the sampler's images without this program; a file with different images is not published."""
 
 import collections
 import hashlib
@@ -28,7 +28,7 @@ FILES = {
 
 
 def test_formats_that_are_tested_here():
-    """On TensorFlow 2 all are, if tests/requirements.txt is installed."""
+    """With TensorFlow 2 and tests/requirements.txt installed, all formats are tested."""
     expected = ["saved_model", "frozen", "page"] if IS_OLD else list(formats.FORMATS)
     assert expected == HERE
 
@@ -61,7 +61,7 @@ def run_python(code, folder, *arguments):
 
 @pytest.mark.slow
 def test_the_code_in_the_docs_uses_the_files(tmp_path_factory):
-    """It is for an unconditional network with 100 numbers in z, and the SavedModel for TensorFlow 2."""
+    """The code assumes an unconditional network with 100 numbers in z; its SavedModel part assumes TensorFlow 2."""
     with open(os.path.join(ROOT, "docs", "sampling.md"), encoding="utf-8") as file:
         section = file.read().split("\n## Export\n")[1].split("\n## ")[0]
     codes = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
@@ -81,7 +81,7 @@ def test_the_code_in_the_docs_uses_the_files(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_precision_of_training_does_not_matter(tmp_path_factory):
-    """With bfloat16 the sampler's images would differ from the file's; float16 would be refused without a GPU."""
+    """With bfloat16 the sampler's images would differ from the file's; float16 would be rejected without a GPU."""
     program = export_program("color", tmp_path_factory)
     format = "onnx" if "onnx" in HERE else "frozen"
     for precision in ("bfloat16", "float16"):
@@ -91,7 +91,7 @@ def test_the_precision_of_training_does_not_matter(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_batch_of_one_and_of_many(exported, tmp_path):  # noqa: F811
-    """All formats draw the same images for any number of z; one fresh process reads them all."""
+    """All formats generate the same images for any number of z; one fresh process loads all formats."""
     z_dim = json.loads((exported.exported / "model.json").read_text())["inputs"]["z"]["shape"][1]
     code = "import sys\nimport numpy as np\n"
     for count in (1, 70):
@@ -114,7 +114,7 @@ def test_a_batch_of_one_and_of_many(exported, tmp_path):  # noqa: F811
 
 @pytest.fixture
 def network(graph, tiny, tmp_path, monkeypatch):
-    """A generator with a small network of one variable, the settings, and the outputs that the check of a file gets."""
+    """A generator with one variable, the settings, and the outputs that an export check receives."""
     z = tf.placeholder(tf.float32, [None, 5], "z")
     weight = tf.get_variable("weight", initializer=0.5)
     images = tf.ones([1, 4, 4, 3]) * tf.reshape(z[:, 0] * weight, [-1, 1, 1, 1])
@@ -134,7 +134,7 @@ def network(graph, tiny, tmp_path, monkeypatch):
 
 
 def skip_process(monkeypatch, outputs):
-    """Let the check of a file get these outputs instead of starting a process."""
+    """Make the export check return these outputs instead of starting a process."""
 
     def write_outputs(command, cwd, **_):
         np.savez(os.path.join(cwd, command[-1]), **outputs)

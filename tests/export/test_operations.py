@@ -1,4 +1,4 @@
-"""The operations of pages draw TensorFlow's images for every kind of generator; unknown operations are refused."""
+"""The page's operations compute TensorFlow's images for every kind of generator; unknown operations are refused."""
 
 import json
 

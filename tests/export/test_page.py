@@ -35,7 +35,7 @@ def page(exported, browser):  # noqa: F811
 
 
 IDLE = "!painter.current && !painter.waiting.size"
-# It reads a copy: Chromium warns about a canvas that is read often.
+# Read a copy, because Chromium warns about a canvas that is read often.
 COPY = """
 const pixelsIn = (canvas) => {
   const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
@@ -145,7 +145,7 @@ def downloads(folder):
 
 @pytest.mark.slow
 def test_images_are_computed_in_the_order_of_their_ranks(page):
-    """The newest request of a key counts, and a walk does not starve the others."""
+    """The newest request for a key replaces older ones, and a walk does not starve other requests."""
     order = page.run(
         """
         const order = [], done = arguments[0];
@@ -158,7 +158,7 @@ def test_images_are_computed_in_the_order_of_their_ranks(page):
         return painter.waiting.size;
         """
     )
-    assert order == 4  # the first large one is being computed
+    assert order == 4  # the first large image is already being computed
     wait_for(page, IDLE)
     assert page.run("return order") == ["large 1", "grid 1", "large 5", "grid 2", "map"]
     press(page, "#play")
@@ -196,12 +196,12 @@ def test_a_worker_that_fails_is_reported(exported, browser):  # noqa: F811
     open_page(browser, exported)
     browser.run("painter.request('bad', LARGE, { z: [], classes: [] }, () => 0)")
     wait_for(browser, "byId('problem').textContent.startsWith('This browser cannot compute the images: ')")
-    assert browser.complaints()  # the error itself
+    assert browser.complaints()  # the console shows the error itself
 
 
 @pytest.mark.slow
 def test_paths_keep_the_distribution_of_z(page):
-    """Along a walk and on the plane the mean is 0 and the variance 1/3, as of the uniform distribution."""
+    """Along a walk and on the plane the mean is 0 and the variance 1/3, as for the uniform distribution."""
     moments = page.run(
         """
         const point = () => ({ z: Array.from({ length: 20000 }, () => 2 * Math.random() - 1), classes: [1, 0] });

@@ -13,7 +13,7 @@ from utils.export import target as module
 
 @pytest.fixture
 def target(tiny, tmp_path):
-    """A function that opens the folder of an export as each command does."""
+    """A function that opens an export folder as each command does."""
     selected = SimpleNamespace(manifest=SimpleNamespace(network=tiny.network))
     facts = {
         "step": 12,

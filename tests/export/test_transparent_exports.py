@@ -1,4 +1,4 @@
-"""Exports with an alpha channel: straight colors in `images` and on the page, and the page's backgrounds."""
+"""Exports with an alpha channel: unpremultiplied colors in `images` and on the page, and the page's backgrounds."""
 
 import collections
 import json
@@ -22,7 +22,7 @@ FLOATS = np.float32(ALL / 127.5 - 1)
 
 @pytest.fixture
 def named(graph):
-    """The graph of a sampler that draws ALL, with the outputs of exported files."""
+    """The graph of a sampler that generates ALL, with the named outputs of exported files."""
     name_outputs(collections.namedtuple("Sampler", "images")(tf.constant(FLOATS)))
     return graph
 

@@ -1,4 +1,4 @@
-"""Small stand-ins for what measuring needs: images, a generator, and the Inception network."""
+"""Small stand-ins for the inputs of metrics: images, a generator, and the Inception network."""
 
 from types import SimpleNamespace
 
@@ -22,9 +22,9 @@ def image_dataset(array):
 
 
 def write_inception(path):
-    """Write a frozen graph with the tensors of Inception's; its features are the means of an image's four quarters."""
+    """Write a frozen graph with Inception's tensor names; its features are the means of an image's four quarters."""
     with tf.Graph().as_default() as graph:
-        image = tf.placeholder(tf.float32, [1, None, None, 3], name="ExpandDims")  # a single one, as in the real file
+        image = tf.placeholder(tf.float32, [1, None, None, 3], name="ExpandDims")  # one image, as in the real file
         resized = tf.image.resize_bilinear(image, [4, 4])
         tf.reshape(tf.nn.avg_pool(resized, 2, 2, "VALID"), [-1, 1, 1, 12], name="pool_3")
         path.write_bytes(graph.as_graph_def().SerializeToString())
@@ -32,7 +32,7 @@ def write_inception(path):
 
 
 class FakeGenerator(Generator):
-    """A generator whose samples are these images, in order, and then again from the first."""
+    """A generator whose samples cycle through these images in order."""
 
     def __init__(self, images):
         """images: [N, H, W, C] uint8."""

@@ -1,4 +1,4 @@
-"""Distances of features against hand-made cases and closed forms."""
+"""Feature distances compared with hand-made cases and closed forms."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_distances_are_nan_for_too_few_images():
 
 
 def test_frechet_distance_of_known_gaussians(random):
-    """For commuting covariances: |m - n|^2 + sum of (a - b)^2 over the deviations a, b of each axis."""
+    """For commuting covariances: |m - n|^2 + sum of (a - b)^2 over the standard deviations a, b along each axis."""
     a = random.normal(size=(20000, 3)) * [1, 2, 3] + [0, 0, 1]
     b = random.normal(size=(20000, 3)) * [2, 2, 1] + [1, 0, 3]
     assert distances.frechet_distance(a, b) == pytest.approx(1 + 4 + 1 + 0 + 4, rel=0.02)
@@ -54,7 +54,7 @@ def test_kernel_distance(random):
     within = [np.mean([k(x[i], x[j]) for i in range(20) for j in range(20) if i != j]) for x in (a, b)]
     across = np.mean([k(x, y) for x in a[:20] for y in b[:20]])
     assert distances.kernel_distance(a[:20], b[:20]) == pytest.approx(within[0] + within[1] - 2 * across, rel=1e-9)
-    # Unbiased: for two draws of one distribution it is about 0, on either side.
+    # The estimate is unbiased: around 0, of either sign, for two samples from the same distribution.
     same = [distances.kernel_distance(random.normal(size=(100, 8)), random.normal(size=(100, 8))) for _ in range(20)]
     assert min(same) < 0 < max(same) and abs(np.mean(same)) < 0.1 * distances.kernel_distance(a, b)
 
@@ -68,7 +68,7 @@ def test_precision_and_recall(random):
     assert precision_and_recall(reals, reals) == (1, 1)
     precision, recall = precision_and_recall(reals, random.normal(size=(300, 4)))
     assert precision > 0.8 and recall > 0.8
-    precision, recall = precision_and_recall(reals, reals[:10].repeat(30, axis=0))  # good, but few
+    precision, recall = precision_and_recall(reals, reals[:10].repeat(30, axis=0))  # realistic, but not diverse
     assert precision == 1 and recall < 0.2
     precision, recall = precision_and_recall(reals, reals + 100)
     assert (precision, recall) == (0, 0)

@@ -1,4 +1,4 @@
-"""The diversity of samples, from features; and copies of training images, from their thumbnails."""
+"""The diversity of samples, computed from features, and copies of training images, found by thumbnails."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from utils.metrics import diversity, nearest
 
 
 def clusters(counts, spread=0.05):
-    """Return features around corners of a cube, with these counts: [N, 8] float32, and the corners' numbers."""
+    """Return features around the corners of a cube, `counts` per corner: [N, 8] float32, and the corner indices."""
     rows = np.repeat(np.arange(len(counts)), counts)
     noise = np.random.RandomState(0).randn(len(rows), 8) * spread
     return (np.eye(8)[rows] + noise).astype(np.float32), rows.astype(np.int32)
@@ -26,7 +26,7 @@ def test_vendi_score():
 
 def test_median_nn_distance():
     points = np.float32([[0, 0], [3, 4], [100, 0], [100, 7]])
-    assert diversity.median_nn_distance(points) == pytest.approx(6)  # the median of 5, 5, 7, 7
+    assert diversity.median_nn_distance(points) == pytest.approx(6)  # the median of the distances 5, 5, 7, 7
     assert diversity.median_nn_distance(points[:1]) == 0
 
 
@@ -47,7 +47,7 @@ def test_classes_that_are_not_recognized_are_left_out():
     few = np.concatenate([np.arange(diversity.MIN_CLASS_IMAGES - 1), np.arange(40, 120)])
     assert set(diversity.class_fractions(reals[few], labels[few], reals)) == {1, 2}
     assert diversity.class_fractions(reals, np.zeros(120, np.int32), reals) == {}
-    assert set(diversity.class_fractions(reals, labels - 1, reals)) == {0, 1}  # -1: without a class
+    assert set(diversity.class_fractions(reals, labels - 1, reals)) == {0, 1}  # -1: no class
     assert diversity.class_fractions(reals * np.nan, labels, reals) == {}
     assert diversity.class_fractions(reals * 0, labels, reals) == {}
 

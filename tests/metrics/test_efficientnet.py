@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: the file of its weights, and the features computed from them."""
+"""EfficientNet-Lite0: the weights file, and the features computed with it."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ def test_weights(weights):
 
 
 def test_features_equal_those_of_the_original_network(network):
-    """The numbers are from the PyPI package efficientnet-lite-pytorch 0.1.0 with torch 2.13."""
+    """The expected values are from the PyPI package efficientnet-lite-pytorch 0.1.0 with torch 2.13."""
     ramp = np.linspace(0, 255, 128)
     image = np.stack([ramp[:, None] + 0 * ramp, ramp + 0 * ramp[:, None], 255 - ramp[:, None] + 0 * ramp], axis=2)
     values = network(image[None])
@@ -48,7 +48,7 @@ def test_images_of_any_size_are_resized(network):
 
 @pytest.mark.parametrize("height, width, expected", ((64, 96, (128, 192)), (320, 256, (160, 128))))
 def test_rectangles_are_not_distorted(graph, height, width, expected):
-    """A square of half the height remains a square in the input of the network."""
+    """A square at half the image height remains a square in the network's input."""
     image = np.zeros((1, height, width, 3), np.float32)
     side = height // 2
     image[:, :side, :side] = 255

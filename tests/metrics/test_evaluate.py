@@ -23,7 +23,7 @@ def tiny(tiny, tmp_path, pics, monkeypatch):
 
 
 def evaluated(settings, tmp_path, trained=None, fingerprint="", classes=()):
-    """Evaluate fake samples as of step 7 of a run with the settings `trained`; return the printed lines."""
+    """Evaluate fake samples as if from step 7 of a run with the settings `trained`; return the printed lines."""
     path = tmp_path / "dcgan-7.json"
     saved = manifest.SavedState(fingerprint=fingerprint, run_id="0123456789", classes=classes)
     path.write_text(manifest.dumps(trained or settings, 7, "2.21.0", saved))
@@ -54,7 +54,7 @@ def test_without_a_network(tiny, tmp_path):
 
 
 def test_with_a_network(tiny, tmp_path, monkeypatch):
-    """Every metric of the table is printed, and images are prepared as for training: the present crop has no effect."""
+    """Every metric in the registry is printed. Images are prepared as for training: the current crop has no effect."""
 
     def brightness(reals, fakes):
         return 0.25

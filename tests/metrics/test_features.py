@@ -1,4 +1,4 @@
-"""Features by a frozen graph, and the cache of features."""
+"""Features computed by a frozen graph, and the feature cache."""
 
 import os
 
@@ -46,7 +46,7 @@ def test_features_of_the_real_images_are_cached(tiny, run, monkeypatch):
     first = measured(blocky())
     assert calls == [40, 40]  # the images and the samples
     assert measured(blocky()) == first
-    assert len(calls) == 3  # the samples alone
+    assert len(calls) == 3  # only the samples
     (name,) = os.listdir(run.cache_dir)
     with open(os.path.join(run.cache_dir, name), "r+b") as file:
         file.truncate(100)

@@ -1,4 +1,4 @@
-"""The Inception network's file: a frozen graph is a program, so only some operations are allowed."""
+"""The Inception network's file: a frozen graph can run arbitrary operations, so only some are allowed."""
 
 import pytest
 import tensorflow.compat.v1 as tf
@@ -29,7 +29,7 @@ def test_a_file_without_inception_is_refused(tiny, tmp_path, content):
 
 
 def write_file(features):
-    """Return the features; each run of them also writes a file."""
+    """Return the features; each evaluation also writes a file."""
     with tf.control_dependencies([tf.io.write_file("written.txt", "from a graph")]):
         return tf.identity(features)
 
@@ -65,7 +65,7 @@ def test_a_function_may_not_hide_an_operation(tiny, tmp_path):
 
 
 def test_operations_of_image_networks_are_allowed():
-    """Convolutions, batch norm in its old form and its new ones, pooling, resizing and decoding."""
+    """Convolutions, batch norm in its old and new forms, pooling, resizing and decoding."""
     operations = (
         "AvgPool BatchNormWithGlobalNormalization BiasAdd Cast CheckNumerics Concat Const Conv2D DecodeJpeg ExpandDims "
         "FusedBatchNormV3 Identity MatMul MaxPool Mul Placeholder Relu Reshape ResizeBilinear Softmax Squeeze Sub"

@@ -16,7 +16,7 @@ def tiny(tiny, tmp_path):
 
 @pytest.fixture
 def without_ms_ssim(monkeypatch):
-    """Save the time to build its graph."""
+    """Skip MS-SSIM, to save the time to build its graph."""
     monkeypatch.setattr(ms_ssim, "MsSsim", lambda shape: lambda images: 0.3)
 
 
@@ -25,12 +25,12 @@ def with_run(settings, **changes):
 
 
 def with_inception(tmp_path):
-    """Return the run settings that choose the small stand-in for Inception."""
+    """Return run settings that select the small stand-in for Inception."""
     return {"metrics_network": "inception", "inception_graph": write_inception(tmp_path / "small.pb")}
 
 
 def open_measurer(images, settings, count):
-    """Return the Measurer of images, [N, H, W, C] uint8, with the network of the settings."""
+    """Return a Measurer for images, [N, H, W, C] uint8, with the network that the settings select."""
     return measure.Measurer(image_dataset(images), settings, count, open_network(settings.run))
 
 
@@ -48,13 +48,13 @@ def test_values_of_perfect_and_of_collapsed_samples(tiny, tmp_path):
     assert worse.values["ms_ssim"] > 0.99 and worse.values["fid"] > 100 and worse.values["distinct"] < 0.2
     assert worse.values["kid"] > same.values["kid"] and worse.values["recall"] < 0.5
     assert worse.fakes.images.shape == (40, 16, 16, 3) and worse.fakes.images.dtype == np.uint8
-    # Samples that are only a few of the images are precise, but do not recall the others.
+    # Samples that repeat a few of the images have high precision, but low recall.
     few = measurer(FakeGenerator(np.repeat(measurer.reals().images[:5], 8, axis=0)))
     assert few.values["precision"] == 1 and few.values["recall"] < 0.5
 
 
 def test_values_and_comparison_are_those_of_earlier_versions(tiny):
-    """Checkpoints contain both: values of one version rank the checkpoints of another."""
+    """Checkpoints record both: values from one version rank the checkpoints of a different version."""
     measurer = measure.Measurer(image_dataset(blocky(20)), tiny, 20)
     values = measurer(FakeGenerator(255 - blocky(20))).values
     assert values["ms_ssim"] == pytest.approx(0.12068, abs=1e-5)
@@ -95,7 +95,7 @@ def test_the_same_images_and_noise_are_compared_each_time(tiny, without_ms_ssim)
     z = [fed[0] for generator in generators for fed in generator.fed]
     assert len(z) == 4 and all(np.array_equal(each, z[0]) for each in z[1:])
     assert np.array_equal(z[0][:10], latents.noise(tiny.run.seed, latents.MEASURING, range(10), tiny.network.z_dim))
-    # Samples have the classes of the real images.
+    # Samples have the same classes as the real images.
     labels = generators[0].fed[0][1][:10]
     assert np.array_equal(labels, first.labels) and set(labels) == {0, 1, 2}
 
@@ -132,7 +132,7 @@ def test_a_new_metric_is_one_function_and_one_row(tiny, monkeypatch, without_ms_
 
 
 def test_class_fractions(tiny, tmp_path, without_ms_ssim):
-    """The images are red, green and blue ones; the samples are only red and green."""
+    """The images are red, green or blue; the samples are only red or green."""
     reals = np.uint8(180 * np.repeat(np.eye(3), 20, axis=0)[:, None, None] + blocky(60) // 8)
     dataset = image_dataset(reals)._replace(labels=np.repeat(np.int32([0, 1, 2]), 20), classes=["red", "green", "blue"])
     settings = with_run(tiny, **with_inception(tmp_path))

@@ -74,6 +74,6 @@ def test_features_are_searched_among_some_of_many_images(monkeypatch):
     reals = blocky()
     monkeypatch.setattr(nearest, "MAX_FEATURE_IMAGES", 10)
     indices, _ = nearest.nearest_in_features(reals[:5], InMemory(reals), means, means, 10)
-    assert len(np.unique(indices)) == 10 and indices.max() >= 10  # ten images anywhere, in random order
+    assert len(np.unique(indices)) == 10 and indices.max() >= 10  # ten images from the whole data set, in random order
     one, distances = nearest.nearest_in_features(reals[:1], InMemory(reals[:1]), means, means)
     assert one.shape == distances.shape == (1, 1) and distances[0, 0] == pytest.approx(0, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Features of small patches, without a pretrained network."""
+"""Small-patch features, which need no pretrained network."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def learned():
 
 
 def fit(images):
-    """Return Patches with the dictionary of these images."""
+    """Return Patches fitted to these images."""
     dictionary = Patches()
     dictionary.fit(images)
     return dictionary
@@ -46,7 +46,7 @@ def test_the_same_images_give_the_same_dictionary(learned):
 
 
 def test_features_are_those_of_earlier_versions():
-    """Checkpoints contain values of patch_distance, which rank checkpoints of later versions."""
+    """Checkpoints contain patch_distance values, which are compared with those from later versions."""
     values = fit(blocky(20))(255 - blocky(4))
     assert values.mean() == pytest.approx(0.573430, rel=1e-4) and values.max() == pytest.approx(3.231741, rel=1e-4)
     assert CONSTANTS == (20000, 10)
@@ -80,7 +80,7 @@ def test_images_of_any_size(size, channels):
 
 
 def test_quarters_of_a_rectangle():
-    """A change inside a quarter changes only the features of this quarter, but for patches across its border."""
+    """A change inside a quarter changes only that quarter's features, except for patches that cross its border."""
     images = np.tile(blocky(6, 64), (1, 1, 2, 1))[:, :, :96]
     dictionary, changed = fit(images), images.copy()
     changed[:, :20, 60:] = 128  # upper right

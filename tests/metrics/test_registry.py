@@ -1,4 +1,4 @@
-"""The table of metrics: which are measured, which one ranks checkpoints, and which values are better or as good."""
+"""The metric registry: the measured metrics, the metric that ranks checkpoints, and better or equal values."""
 
 import numpy as np
 import pytest
@@ -118,4 +118,4 @@ def test_a_new_row_with_a_tolerance_can_rank(tiny, monkeypatch):
     row = registry.Metric("brightness", None, registry.LOWER, tolerance=0.1)
     monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, row))
     assert registry.resolve_metric(tiny.run._replace(best_metric="brightness"), features.NONE) is row
-    assert registry.resolve_metric(tiny.run, features.PATCHES).name == "patch_distance"  # 'auto' stays
+    assert registry.resolve_metric(tiny.run, features.PATCHES).name == "patch_distance"  # 'auto' is unaffected

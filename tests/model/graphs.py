@@ -15,7 +15,7 @@ from model.sample_graph import build_sampler
 class Training:
     """A training graph on constant images, its sampler, and a session.
 
-    drawn: a list with one element for each batch taken. uses, d_calls, g_calls: the uses of random numbers, and the
+    drawn: a list with one element for each batch read. uses, d_calls, g_calls: the `use` of each random stream, and the
     arguments of the discriminator and the generator, in the order in which the graph was built.
     """
 
@@ -45,12 +45,12 @@ class Training:
             self._start = self.read()
 
     def reset(self):
-        """Set all variables to their values at the start of the run."""
+        """Reset all variables to their initial values."""
         self.session.run(self._assign, {self._values[name]: value for name, value in self._start.items()})
         self.drawn.clear()
 
     def step(self):
-        """Run an update of D and one of G."""
+        """Run one D update and one G update."""
         self.session.run(self.ends.d_updates[0])
         self.session.run(self.ends.g_update)
 
@@ -82,7 +82,7 @@ _training = functools.lru_cache(maxsize=4)(Training)
 
 @contextlib.contextmanager
 def started(settings, **changes):
-    """Yield the Training of settings with some changes, at the start of the run; its graph is the default graph."""
+    """Yield a Training for changed settings, reset to its initial values; its graph is the default graph."""
     run = settings.run._replace(**{name: value for name, value in changes.items() if name in settings.run._fields})
     network = {name: value for name, value in changes.items() if name in settings.network._fields}
     training = _training(run, settings.network._replace(**network))
@@ -92,10 +92,10 @@ def started(settings, **changes):
 
 
 def moved(before, after):
-    """Return the names whose values differ."""
+    """Return the names of the variables whose values differ."""
     return {name for name in before if not np.array_equal(before[name], after[name])}
 
 
-# One graph with everything that the default settings lack, for several tests.
+# Features that are off by default, all in one graph that several tests share.
 EVERYTHING = {"conditional": 1, "augment": "auto", "gradient_penalty": "wgan-gp", "penalty_every": 3}
 EVERYTHING.update(penalty_weight=1000.0, d_norm="spectral", freeze_d=1)

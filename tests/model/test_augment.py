@@ -1,4 +1,4 @@
-"""DiffAugment: each change compared with a hand calculation, and gradients."""
+"""DiffAugment: each operation compared with a hand calculation, and its gradients."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from model.graph_mode import tf
 
 
 def constant_draws(**values):
-    """Return a function uniform(shape, name) that returns these values, lists with one value per image."""
+    """Return a function uniform(shape, name) that returns the given values, one per image."""
     return lambda shape, name: tf.reshape(tf.constant(values[name.replace(" ", "_")], tf.float32), shape)
 
 
@@ -25,14 +25,14 @@ def images():
 def test_color(graph, images):
     drawn = constant_draws(brightness=[0.5, 0.9, 0.5], saturation=[0.5, 0.5, 0.0], contrast=[0.5, 0.5, 0.0])
     result = run(augment.color(tf.constant(images), drawn))
-    assert result[0] == pytest.approx(images[0], abs=1e-5)  # the middle of each range changes nothing
+    assert result[0] == pytest.approx(images[0], abs=1e-5)  # a draw in the middle of each range changes nothing
     assert result[1] == pytest.approx(images[1] + 0.4, abs=1e-5)
     gray = np.repeat(images[2].mean(axis=2, keepdims=True), 3, axis=2)
     assert result[2] == pytest.approx((gray - gray.mean()) * 0.5 + gray.mean(), abs=1e-5)
 
 
 def test_gray_images_have_no_saturation(graph, images):
-    drawn = constant_draws(brightness=[0.5] * 3, contrast=[0.5] * 3)  # a draw of saturation would fail
+    drawn = constant_draws(brightness=[0.5] * 3, contrast=[0.5] * 3)  # drawing a saturation would fail
     assert run(augment.color(tf.constant(images[..., :1]), drawn)) == pytest.approx(images[..., :1], abs=1e-5)
 
 

@@ -15,7 +15,7 @@ def test_classes_reach_both_networks(tiny):
         shapes = {name: v.shape.as_list() for name, v in training.variables.items()}
         assert shapes["generator/4x4/batch_norm/gamma"] == [3, 8] and shapes["generator/8x8/batch_norm/beta"] == [3, 4]
         assert shapes["discriminator/logit/classes/kernel"] == [3, 4]
-        # D sees real images with their labels, and each batch of fakes with the classes that G generated.
+        # D receives real images with their labels, and each fake batch with the classes that G was given.
         real, *fakes = [arguments[2] for arguments in training.d_calls if len(arguments) > 2][:2]
         assert np.array_equal(training.session.run(real), np.eye(3)[[0, 1, 2, 2]])
         assert fakes[0] is training.g_calls[0][2] and training.d_calls[-1][2] is training.g_calls[-1][2]

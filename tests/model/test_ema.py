@@ -22,7 +22,7 @@ def test_averages_follow_g_by_their_formula(tiny):
         names = [name[len("generator/") :] for name in training.trainables("generator/")]
         assert len(names) == 11
         expected = {name: start["generator/" + name] for name in names}
-        for name in names:  # they start as G's weights
+        for name in names:  # the averages start at G's weights
             assert np.array_equal(expected[name], start["average_generator/" + name])
         for n in range(3):
             training.step()
@@ -60,12 +60,12 @@ def test_statistics_of_the_average_follow_from_its_weights(tiny):
         before, labels = training.read(), np.zeros(4, np.int32)
         Generator(training.session, training.sampler).update_bn(labels)
         after = training.read()
-        # By hand for the lowest resolution: a product with the averaged weights, and the moments of the result.
+        # Compute the lowest resolution by hand: multiply z by the averaged weights and take the moments of the result.
         z = latents.noise(0, latents.STATISTICS, range(256), tiny.network.z_dim)
         x = (z @ after["average_generator/4x4/dense/kernel"]).reshape(-1, 8)
         assert after["average_generator/4x4/batch_norm/moving_mean"] == pytest.approx(x.mean(axis=0), abs=1e-4)
         assert after["average_generator/4x4/batch_norm/moving_variance"] == pytest.approx(x.var(axis=0), rel=0.05)
-        # Nothing else changes, and a second time the statistics are the same, bit for bit.
+        # Nothing else changes, and a second update gives the same statistics, bit for bit.
         assert {name.split("/batch_norm/moving_")[0] for name in moved(before, after)} == {
             f"average_generator/{side}x{side}" for side in (4, 8, 16)
         }
@@ -82,10 +82,10 @@ def test_an_image_does_not_depend_on_its_batch(tiny):
         generator.update_bn(labels)
         together = np.concatenate(list(generator.batches(z, labels)))
         assert together.shape == (70, 16, 16, 3) and together.dtype == np.uint8
-        # In uint8, bit for bit, whatever its place and the other images ...
+        # In uint8, an image is the same bit for bit, whatever its position in the batch and the other images ...
         assert np.array_equal(np.concatenate(list(generator.batches(z[:1], labels[:1]))), together[:1])
         assert np.array_equal(np.concatenate(list(generator.batches(z[::-1], labels))), together[::-1])
-        # ... and in float32 up to rounding.
+        # ... and in float32 it is the same up to rounding.
         images, feed = training.sampler.images, training.sampler.z
         alone = [training.session.run(images, {feed: z[i : i + 1]})[0] for i in range(3)]
         assert np.array(alone) == pytest.approx(training.session.run(images, {feed: z[:3]}), abs=1e-6)

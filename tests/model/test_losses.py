@@ -97,13 +97,13 @@ def squares(images):
 
 
 def penalty(kind, discriminator_fn, images):
-    """Return a penalty at images that are both the real and the fake ones."""
+    """Return a penalty with the same images as both reals and fakes."""
     return losses.PENALTIES[kind](discriminator_fn, images, images, lambda shape, use: tf.fill(shape, 0.5))
 
 
 def test_penalties_of_a_known_gradient(graph):
     images = tf.random_uniform([3, 2, 2, 1])
-    weights = np.array([3.0, 0.0, 4.0, 0.0], np.float32).reshape(1, 2, 2, 1)  # the gradient, of length 5
+    weights = np.array([3.0, 0.0, 4.0, 0.0], np.float32).reshape(1, 2, 2, 1)  # the gradient has norm 5
 
     def linear(images):
         return tf.reduce_sum(images * weights, [1, 2, 3])[:, None]
@@ -141,7 +141,7 @@ def test_wgan_gp_is_computed_between_real_and_fake_images(graph):
     ),
 )
 def test_settings_allow_exactly_the_rows_of_the_tables(setting, rules, names):
-    assert set(re.split(", | or ", rules[setting].choices)) ^ set(names) == set()  # names that only one of them has
+    assert set(re.split(", | or ", rules[setting].choices)) ^ set(names) == set()  # no name is in only one of the two
 
 
 def test_the_setting_allows_exactly_the_augmentations():

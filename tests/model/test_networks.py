@@ -26,7 +26,7 @@ def operations(graph, kind, scope=""):
 
 def test_the_default_generator(graph, settings):
     generator(tf.zeros([2, 100]), settings.network, training=True)
-    # One fused batch norm per resolution, on the paper's shapes with a quarter of its feature maps.
+    # One fused batch norm per resolution, with the paper's resolutions and a quarter of its feature maps.
     shapes = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
     assert shapes == [[4, 4, 256], [8, 8, 128], [16, 16, 64], [32, 32, 32], [64, 64, 16]]
     assert shape_of(graph, "generator/Tanh") == [64, 64, 3]
@@ -154,14 +154,14 @@ INITIALIZED = ("generator/4x4/dense/kernel", "generator/8x8/conv/kernel", "discr
 
 def initial_weights(network):
     """Return the values of the variables INITIALIZED."""
-    build_both(network._replace(image_size=16, filters=128))  # the lowest layers of the default network
+    build_both(network._replace(image_size=16, filters=128))  # the lowest-resolution layers of the default network
     variables = [v for v in tf.global_variables() if v.op.name in INITIALIZED]
     with tf.Session() as session:
         session.run([v.initializer for v in variables])
         return session.run({v.op.name: v for v in variables})
 
 
-# tail: limits of the largest |weight| / stddev; 'normal' has a tail, the other distributions are cut.
+# tail: limits of the largest |weight| / stddev; 'normal' has a tail, the other distributions are truncated.
 @pytest.mark.parametrize(
     "init, tail", (("normal", (3.5, 7)), ("truncated_normal", (2.2, 2.2740)), ("uniform", (1.72, 1.7321)))
 )

@@ -1,4 +1,4 @@
-"""Optimizers against their papers, and the learning rates."""
+"""Optimizers checked against their papers, and the learning rates."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from model.variables import counter
 
 
 def optimizer_by_hand(run, gradients):
-    """Return the final value, by the optimizers' papers, of a variable that starts at 1 and has these gradients."""
+    """Apply the optimizer's published update rule to a variable that starts at 1; return its final value."""
     x, m, v, lr = 1.0, 0.0, 0.0, run.learning_rate
     v = {"adagrad": run.initial_accumulator, "rmsprop": 1.0}.get(run.optimizer, 0.0)
     for t, g in enumerate(gradients, 1):
@@ -75,11 +75,11 @@ def test_one_optimizer_serves_all_updates_of_d(tiny):
     with started(tiny, **EVERYTHING) as training:
         slots = training.read("d_optimizer/")
         trained = training.trainables("discriminator/") - training.trainables("discriminator/16x16/")
-        assert len(slots) == 2 * len(trained) + 2  # two slots for each, and the two powers of beta
+        assert len(slots) == 2 * len(trained) + 2  # two slots for each variable, and the two powers of beta
 
 
 def rates(run, monkeypatch, name, counts):
-    """Return the learning rates of D and of G with 40 images for each of these values of the counter `name`."""
+    """Return D's and G's learning rates, for a data set of 40 images, at each of these values of the counter `name`."""
     tensors, results = {}, []
     monkeypatch.setitem(optimizers.OPTIMIZERS, run.optimizer, lambda run, rate, name: tensors.update({name: rate}))
     counters = Counters(*map(counter, Counters._fields))

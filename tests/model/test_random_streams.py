@@ -1,4 +1,4 @@
-"""Random streams of an update: seeds, noise, classes and augmentation."""
+"""An update's random streams: seeds, noise, classes and augmentation."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from model.variables import counter
 
 
 def streams(settings, ada=None, augment="none", batch_size=4):
-    """Return the RandomStreams of an update with 40 images of three classes."""
+    """Return the RandomStreams for an update, with 40 images of three classes."""
     counters = Counters(*map(counter, Counters._fields))
     run = settings.run._replace(augment=augment, batch_size=batch_size)
     return RandomStreams(run, Reals(None, 40, None, (5, 5, 10)), counters, ada)
@@ -51,7 +51,7 @@ def test_every_use_has_its_own_name(tiny):
         for what in ("z", "classes", "brightness", "translation down", "cutout left"):
             assert {f"{what} of D's update", f"{what} of G's update"} <= set(uses)
         assert "brightness of real pictures" in uses and "z of real pictures" not in uses
-        assert "share of real pictures" in uses  # for wgan-gp; renaming it would change the random numbers
+        assert "share of real pictures" in uses  # used by wgan-gp; renaming it would change the random numbers
 
 
 def test_classes_are_as_frequent_as_in_the_data_set(graph, tiny):

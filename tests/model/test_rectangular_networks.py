@@ -1,4 +1,4 @@
-"""G and D of different image sizes: shapes of the layers, which are named by their resolution."""
+"""G and D at different image sizes: the shapes of their layers, which are named by resolution."""
 
 import pytest
 

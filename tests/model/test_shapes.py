@@ -13,7 +13,7 @@ from model.graph_mode import tf
 def test_possible_sizes():
     squares = [size for size in range(2000) if shapes.is_possible(size)]
     assert squares[:12] == [8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56] and squares[-2:] == [896, 1024]
-    assert {8, 16, 32, 64, 128, 256, 512, 1024} <= set(squares)  # the sizes of earlier versions
+    assert {8, 16, 32, 64, 128, 256, 512, 1024} <= set(squares)  # the sizes that earlier versions accepted
     for size in ("64x96", "96x64", "48x80", "16x64", "256x1024", "80x112", "896x1024"):
         assert shapes.is_possible(size), size
     for size in ("64x72", "60x96", "16x72", "8x6", "512x2048", "65x65", "0x64", "100x200"):
@@ -49,7 +49,7 @@ def test_weights_and_activations_are_those_of_the_networks(graph, settings, chan
 
 
 def test_the_module_imports_nothing():
-    """utils/ imports it before it imports TensorFlow."""
+    """utils/ imports model.shapes before it imports TensorFlow."""
     for path in (shapes.__file__, shapes.__file__.replace("shapes.py", "__init__.py")):
         with open(path, encoding="utf-8") as file:
             tree = ast.parse(file.read())

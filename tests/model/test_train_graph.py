@@ -1,4 +1,4 @@
-"""The training graph: the variables that an update changes and the batches that it takes."""
+"""The training graph: the variables that an update changes and the batches that it consumes."""
 
 import numpy as np
 import pytest
@@ -31,14 +31,14 @@ def test_g_update_changes_only_g_and_takes_no_batch(tiny):
         result = training.session.run(training.ends.g_update)
         after = training.read()
         names = moved(before, after)
-        assert set(training.read("generator/")) <= names  # also its batch-norm averages
+        assert set(training.read("generator/")) <= names  # includes the batch-norm moving averages
         assert not [name for name in names if name.startswith(("discriminator/", "d_optimizer/"))]
         assert (after["step"], after["draw_index"], after["pictures_seen"]) == (1, 1, 0)
         assert result["step"] == 1 and training.drawn == []
 
 
 def test_frozen_layers_of_d_keep_their_weights(tiny):
-    """The first of two layers, D 16x16, is frozen; the other one and the logit move."""
+    """The first of D's two layers, 16x16, is frozen; the second layer and the logit layer change."""
     with started(tiny, **EVERYTHING) as training:
         before = training.read()
         training.session.run([training.ends.d_updates[0], training.ends.g_update])
@@ -58,7 +58,7 @@ def test_batch_norm_averages_move_once_a_step(tiny):
         momentum = tiny.network.bn_momentum
         expected = momentum * before + (1 - momentum) * batch_mean
         assert training.read()[name] == pytest.approx(expected, abs=1e-7)
-        # G's update does not run G's pass in D's update, whose batch norm would update the averages again.
+        # G's update does not rerun the generator pass of D's update, whose batch norm would update the averages again.
         operations, pending = set(), [training.ends.g_update["train"]]
         while pending:
             operation = pending.pop()
@@ -78,7 +78,7 @@ def test_losses_are_from_before_the_update(tiny):
         # With small initial weights, D cannot separate real from fake yet.
         assert before == pytest.approx(2 * np.log(2), abs=0.1)
         assert result["d_real"] == pytest.approx(0.5, abs=0.1) and result["d_fake"] == pytest.approx(0.5, abs=0.1)
-        training.load("draw_index", 0)  # the same noise again, and no augmentation
+        training.load("draw_index", 0)  # repeats the noise, without augmentation
         training.load("balance/augmented", 0.0)
         assert training.session.run(loss) < before - 1e-5
 

@@ -1,4 +1,4 @@
-"""The transposed convolution and its fast computation."""
+"""The transposed convolution and its faster equivalent."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_plain_convolution_for_few_maps_equals_the_transposed_one(graph, size):
 
 
 def doubling(n, blur_filter):
-    """Return the matrix [2 n, n] that doubles a line of n pixels by a filter."""
+    """Return the matrix [2 n, n] that upsamples a row of n pixels with a filter."""
     matrix, reach = np.zeros((2 * n, n)), len(blur_filter) // 2 - 1
     for i in range(n):
         for j, weight in enumerate(blur_filter, 2 * i - reach):
@@ -52,14 +52,14 @@ def test_blurred_kernel_equals_a_convolution_of_the_doubled_image(graph, blur_fi
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         result, expected = session.run([result, expected])
-    inner = slice(border, -border or None)  # beyond the border, the convolution sees 0
+    inner = slice(border, -border or None)  # the convolution pads with zeros beyond the border
     assert result.shape == (2, 12, 10, filters)
     assert result[:, inner, inner] == pytest.approx(expected[:, inner, inner], abs=1e-5)
 
 
 @pytest.mark.parametrize("upsample, smooth", (("smooth", True), ("transposed", False)))
 def test_smooth_kernels_leave_flat_maps_flat(graph, upsample, smooth):
-    """Random kernels make checkerboards of a flat map only if upsample = 'transposed'; the border is excluded."""
+    """Random kernels turn a flat map into a checkerboard only if upsample = 'transposed'; the border is excluded."""
     for blur_filter in (upsampling.NEAREST, upsampling.BILINEAR):
         with tf.variable_scope(str(len(blur_filter))):
             spec = KernelSpec(tf.random_normal_initializer(), use_bias=False)

@@ -1,4 +1,4 @@
-"""Alpha: colors are multiplied and divided by it without loss, and composited on a background."""
+"""Alpha: colors are premultiplied and unpremultiplied without loss, and composited on a background."""
 
 import io
 
@@ -9,7 +9,7 @@ from PIL import Image
 from utils.output import alpha
 from utils.output.images import png
 
-# Every color with every alpha, also colors above their alpha, which a network can draw.
+# Every color with every alpha, including colors above their alpha, which a network can generate.
 PAIRS = np.stack(np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2), axis=-1)
 ALL = np.stack([PAIRS[..., 0], PAIRS[..., 0], PAIRS[..., 0], PAIRS[..., 1]], axis=-1)  # [256, 256, 4]
 

@@ -1,4 +1,4 @@
-"""Films, and lines of text beside images."""
+"""Animations, and lines of text next to images."""
 
 import os
 
@@ -71,7 +71,7 @@ def test_text_beside_an_image(channels):
 
 
 def test_text_of_any_letters(monkeypatch):
-    """Pillow before 10.1 has a font of Latin-1 only."""
+    """Before Pillow 10.1, the built-in font contains only Latin-1 characters."""
     bitmap = vars(ImageFont).get("load_default_imagefont", ImageFont.load_default)()
     for font in (animation._font(), bitmap):
         monkeypatch.setattr(animation, "_font", lambda font=font: font)

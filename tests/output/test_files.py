@@ -1,4 +1,4 @@
-"""Files that are never half written: full disks, kills, and what Windows and network file systems refuse."""
+"""Files are never half written, despite full disks, kills, and the limits of Windows and network file systems."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ from utils.errors import UserError
 from utils.output import files
 from utils.runtime import filesystem
 
-unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
+unix = pytest.mark.skipif(sys.platform == "win32", reason="needs Unix resource limits")
 
 
 def test_write_replaces_the_whole_file(tmp_path):
@@ -143,7 +143,7 @@ def test_a_file_system_without_fsync_is_no_failure_but_a_broken_disk_is(tmp_path
 def test_a_folder_that_cannot_be_synced_is_a_warning(tmp_path, monkeypatch, capsys, number):
     monkeypatch.setattr(os, "fsync", failing(number))
     monkeypatch.setattr(filesystem, "_warned", set())
-    for _ in range(2):  # only the first one prints it
+    for _ in range(2):  # only the first call prints the warning
         files.fsync_folder(str(tmp_path))
     assert capsys.readouterr().err == (
         f"main.py: the file system of {tmp_path} does not support syncing folders ({os.strerror(number)}); a power "

@@ -56,7 +56,7 @@ def test_a_row_for_each_step(graph, tmp_path):
 
 def test_metrics_are_there_where_something_was_measured(graph, tmp_path):
     (tmp_path / "history.csv").write_text(",".join(STEP_COLUMNS) + "\n5" + ",1" * (len(STEP_COLUMNS) - 1) + "\n")
-    written = history(tmp_path, 5)  # of a version that measured nothing
+    written = history(tmp_path, 5)  # from a version without metrics
     plain = {name: value for name, value in row(10).items() if name not in METRICS}
     written.write_row(plain)
     written.write_row(dict(plain, step=20, swd=12.5, ms_ssim=0.25))
@@ -87,7 +87,7 @@ def test_a_file_with_other_columns_is_kept_by_their_names(graph, tmp_path):
 
 
 def test_a_file_with_swd_is_continued(graph, tmp_path):
-    """Versions before 0.12 measured it, in the first column after STEP_COLUMNS."""
+    """Versions before 0.12 measured swd and wrote it to the first column after STEP_COLUMNS."""
     metrics = [metric.name for metric in registry.METRICS]
     old = (*STEP_COLUMNS, "swd", *metrics)
     values = ",".join(str(i) for i in range(10, 10 + len(old)))
@@ -104,7 +104,7 @@ def test_a_file_with_swd_is_continued(graph, tmp_path):
 @pytest.mark.parametrize("header", ("", "5tep,\x00,d loss\n", "step,step,step\n"))
 def test_rows_below_a_damaged_header_are_read_in_the_order_of_today(graph, tmp_path, header):
     values = ",".join(str(i) for i in range(7, 7 + len(STEP_COLUMNS) + len(METRICS)))
-    # Of the versions before lead and augmented, and before data_wait.
+    # Rows from versions before lead and augmented, and before data_wait.
     shorter = [",".join(str(i) for i in range(n, n + len(STEP_COLUMNS) - n + 6)) for n in (8, 9)]
     (tmp_path / "history.csv").write_text(header + "\n".join([values, *shorter]) + "\n")
     history(tmp_path, 10).close()
@@ -122,7 +122,7 @@ def test_what_came_after_the_checkpoint_is_dropped(graph, tmp_path):
         written.write_row(row(step))
     written.close()
     with open(str(tmp_path / "history.csv"), "a") as file:
-        file.write("15" + ",1" * (len(STEP_COLUMNS) + len(METRICS) - 1))  # cut short by a kill in its last number
+        file.write("15" + ",1" * (len(STEP_COLUMNS) + len(METRICS) - 1))  # a kill truncated the last number
     written = history(tmp_path, 20)
     written.write_row(row(25))
     written.close()
@@ -139,7 +139,7 @@ def test_some_rows_and_all_that_were_measured(graph, tmp_path):
     with open(str(tmp_path / "history.csv"), "a") as file:
         file.write("85,damaged\n95,damaged\n")
     some = rows_up_to(str(tmp_path), 90, 3)
-    assert [r["step"] for r in some] == [10, 40, 50]  # a damaged one would be the last
+    assert [r["step"] for r in some] == [10, 40, 50]  # a damaged row would be the last
     assert some[1]["swd"] == 40.5 and "swd" not in some[0] and some[0]["d_loss"] == 10.5
     assert [r["step"] for r in rows_up_to(str(tmp_path), 60, 100)] == [10, 20, 30, 40, 50, 60]
     assert spread(range(10), 4) == [0, 3, 6, 9]
@@ -168,14 +168,14 @@ def test_rows_that_a_full_disk_once_joined_are_dropped(graph, tmp_path):
     assert [r["step"] for r in rows(tmp_path)] == ["10", "20"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits are those of Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs Unix resource limits")
 def test_a_full_disk_leaves_whole_rows_and_the_next_try_succeeds(graph, tmp_path):
     import resource
 
     written = history(tmp_path, 0)
     written.write_row(row(10))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for more, what in ((5, "history.csv"), (200, "TensorBoard's events")):  # room for half a row; for a row, no event
+    for more, what in ((5, "history.csv"), (200, "TensorBoard's events")):  # fits half a row; a row but no event
         size = (tmp_path / "history.csv").stat().st_size
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + more, limits[1]))
         try:
@@ -187,5 +187,5 @@ def test_a_full_disk_leaves_whole_rows_and_the_next_try_succeeds(graph, tmp_path
     written.write_row(row(30))
     written.close()
     assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "30"]
-    newest = sorted(glob.glob(str(tmp_path / "logs" / "events*")))[-1]  # the one before was cut short
+    newest = sorted(glob.glob(str(tmp_path / "logs" / "events*")))[-1]  # the file before it is truncated
     assert [event.step for event in tf.train.summary_iterator(newest)] == [0, 30]

@@ -1,4 +1,4 @@
-"""Web pages that are one file."""
+"""Web pages in a single file."""
 
 import hashlib
 import json
@@ -54,7 +54,7 @@ def test_a_browser_runs_what_is_in_a_page(browser, write):
     )
     style, script = "p { color: rgb(1, 2, 3) }", "document.body.title = JSON.parse(data.textContent)"
     browser.open(write(ODD, body, styles=[style], scripts=['"use strict"', script]))
-    shown = ODD.replace("\udc80", "\\udc80")  # UTF-8 has no such character
+    shown = ODD.replace("\udc80", "\\udc80")  # UTF-8 cannot encode this character
     assert browser.find("p").text == browser.driver.title == shown
     assert browser.run("return document.body.title === arguments[0] + '\\udc80'", ODD[:-1])
     assert browser.run("return getComputedStyle(document.querySelector('p')).color") == "rgb(1, 2, 3)"

@@ -10,7 +10,7 @@ from utils.output import images
 
 
 def numbered(count, height=2, width=3, channels=3):
-    """Return images of one color each: the number of the image."""
+    """Return images of one color each, the image's index."""
     return np.uint8(np.arange(count).reshape(-1, 1, 1, 1) * np.ones((1, height, width, channels)))
 
 

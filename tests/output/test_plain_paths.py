@@ -1,4 +1,4 @@
-"""Paths that TensorFlow takes as they are."""
+"""Paths that TensorFlow does not interpret."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ def test_most_paths_are_unchanged(tmp_path, name):
         assert path == str(tmp_path / name)
 
 
-@pytest.mark.skipif(os.sep != "/", reason="no file can have such a name")
+@pytest.mark.skipif(os.sep != "/", reason="file names cannot contain these characters")
 @pytest.mark.parametrize("name", ODD)
 def test_other_paths_get_a_relative_path_or_a_link(tmp_path, monkeypatch, name):
     monkeypatch.chdir(str(tmp_path))
@@ -33,7 +33,7 @@ def test_other_paths_get_a_relative_path_or_a_link(tmp_path, monkeypatch, name):
         assert path == os.path.join(".", "deep")
 
 
-@pytest.mark.skipif(os.sep != "/", reason="no file can have such a name")
+@pytest.mark.skipif(os.sep != "/", reason="file names cannot contain these characters")
 def test_without_links_such_a_path_is_refused_in_one_line(tmp_path, monkeypatch):
     def symlink(*_, **__):
         raise OSError("a privilege is missing")

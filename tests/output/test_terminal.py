@@ -35,14 +35,14 @@ def program(body):
 
 @pytest.mark.parametrize("encoding, seen", (("cp1252", b"caf\xe9 \\u65e5"), ("ascii", b"caf\\xe9 \\u65e5")))
 def test_a_console_with_few_characters_shows_escapes(encoding, seen):
-    """So does any console for the name of a file that is no text."""
+    """A console with any encoding also shows escapes for a file name that is not valid text."""
     body = "import os; print('caf\\u00e9 \\u65e5', os.fsdecode(b'a\\xff.jpg'))\nwarn('\\u65e5')"
     done = run(body, env={"PYTHONIOENCODING": encoding})
     assert (done.returncode, done.stdout.strip()) == (0, seen + b" a\\udcff.jpg")
     assert done.stderr.strip() == b"main.py: \\u65e5"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes are closed as on Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="closes pipes as on Unix")
 def test_a_reader_that_has_gone_ends_nothing():
     reader, writer = os.pipe()
     os.close(reader)
@@ -52,9 +52,9 @@ def test_a_reader_that_has_gone_ends_nothing():
     assert (done.returncode, done.stderr) == (0, b"reached\n")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="descriptors are closed as on Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="closes descriptors as on Unix")
 def test_a_program_without_standard_streams_runs(tmp_path):
-    """Without them, as after `>&- 2>&-` or in pythonw.exe, sys.stdout and sys.stderr are None."""
+    """After `>&- 2>&-` or in pythonw.exe, sys.stdout and sys.stderr are None."""
     path = str(tmp_path / "done")
     body = f"print('x'); warn('y'); sys.stdout.flush(); open({path!r}, 'w').close()"
     subprocess.check_call(
@@ -91,13 +91,13 @@ def test_a_warning_names_the_program_and_can_start_below_a_bar(capsys):
     assert capsys.readouterr().err == "main.py: a folder is gone\n\nmain.py: a folder is gone\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are those of Unix")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs Unix pseudo-terminals")
 @pytest.mark.parametrize(
     "columns, kind, bar",
     ((80, "xterm", True), (20, "xterm", True), (19, "xterm", False), (0, "xterm", False), (80, "dumb", False)),
 )
 def test_a_terminal_without_a_usable_width_gets_plain_lines(monkeypatch, columns, kind, bar):
-    """Terminals of docker, of `script` and of continuous integration have 0 columns."""
+    """Terminals under Docker, `script` and continuous integration can report 0 columns."""
     import fcntl
     import struct
     import termios

@@ -1,4 +1,4 @@
-"""A step that does not end, for processes that are stopped in it. Forked processes import this module."""
+"""A step that hangs, for tests that stop a process during a step. Forked processes import this module."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ HANGING = "hanging in a session"
 
 
 def hang_in_a_step():
-    """Let the first step of this process print a line and then hang inside of session.run."""
+    """Make the first step of this process print a line and then hang inside session.run."""
     import tensorflow.compat.v1 as tf
 
     from utils.data import batches

@@ -1,4 +1,4 @@
-/* A file system without locks, sync of folders and shared memory maps below the folder $LACKING, by LD_PRELOAD. */
+/* Use with LD_PRELOAD: below the folder $LACKING, locks, syncing of folders and shared memory maps are unsupported. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-"""What a run of the program leaves behind, and how to wait for it."""
+"""Inspect the files that a run leaves, and wait for output and files."""
 
 import csv
 import json
@@ -11,12 +11,12 @@ from PIL import Image
 
 
 def folders(name):
-    """Return arguments that give a run folders of its own, below the program's."""
+    """Return arguments that give a run its own folders inside the program's folder."""
     return ["--samples_dir", f"{name}/s", "--checkpoints_dir", f"{name}/c"]
 
 
 def script_metric(monkeypatch, values):
-    """Give runs in this process a metric `scripted`, lower is better: each measurement has the next one of `values`."""
+    """Add a metric `scripted` (lower is better) in this process: each measurement returns the next of `values`."""
     from utils.metrics import features, registry
 
     values = iter(values)
@@ -25,7 +25,7 @@ def script_metric(monkeypatch, values):
 
 
 def copy_until(program, source, target, step):
-    """Copy a run with its `folders` as it was after it had saved a step, as if it was killed later."""
+    """Copy a run with its `folders` as it was after saving a step, as if it had been killed later."""
     shutil.copytree(str(program.folder / source), str(program.folder / target))
     checkpoints = program.folder / target / "c"
     for later in steps_of(checkpoints):
@@ -60,18 +60,18 @@ def steps_of(folder):
 
 
 def state_of(program, step):
-    """Return the `state` in the JSON of a checkpoint, a dict."""
+    """Return the `state` dict in a checkpoint's JSON file."""
     return json.loads((program.checkpoints / f"dcgan-{step}.json").read_text())["state"]
 
 
 def rows(folder):
-    """Return the rows of history.csv, each a dict of texts."""
+    """Return the rows of history.csv, each a dict of strings."""
     with open(str(folder / "history.csv"), newline="") as file:
         return list(csv.DictReader(file))
 
 
 def last_step(folder):
-    """Return the step of the last whole row of history.csv, while it may be written; 0 without one."""
+    """Return the step of the last complete row of history.csv, even while it is being written; 0 if there is none."""
     try:
         return int((folder / "history.csv").read_bytes().rsplit(b"\n", 2)[1].split(b",")[0])
     except (OSError, IndexError, ValueError):
@@ -91,7 +91,7 @@ def untimed(folder):
 
 
 def assert_same_run(program, one, two, step):
-    """Two runs, each in its `folders`, ended alike: every variable bit for bit, history, and grids."""
+    """Check that two runs, each in its `folders`, ended with bitwise equal variables, history and grids."""
     one, two = program.folder / one, program.folder / two
     first, second = variables(one / "c", step), variables(two / "c", step)
     assert set(first) == set(second)
@@ -103,6 +103,6 @@ def assert_same_run(program, one, two, step):
 
 
 def pixels(folder):
-    """Return {name: pixels} of the PNGs in a folder; the files of two runs differ in the identity that they note."""
+    """Return {name: pixels} of the PNGs in a folder; the files of two runs differ in the run id in their metadata."""
     images = {path.name: Image.open(str(path)) for path in folder.glob("*.png")}
     return {name: (image.mode, image.size, image.tobytes()) for name, image in images.items()}

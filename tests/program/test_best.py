@@ -1,4 +1,4 @@
-"""The program as a user runs it: measured while it trains, sampled from the best, evaluated, by class, from weights."""
+"""The program as a user runs it: metrics, sampling from the best checkpoint, evaluation, classes, and init_from."""
 
 import csv
 import itertools
@@ -34,7 +34,7 @@ def trained(tmp_path_factory):
             colors[..., 2 - c] = 200
             Image.fromarray(colors).save(str(folder / "some pics" / name / ("%d.png" % i)))
     program = CalledProgram(folder / "a copy", folder / "some pics")
-    with pytest.MonkeyPatch.context() as monkeypatch:  # of the three measurements, the second one is the best
+    with pytest.MonkeyPatch.context() as monkeypatch:  # the second of three measurements is the best
         script_metric(monkeypatch, [9.0, 7.0, 9.0])
         program.output = program.train(*OPTIONS)
     return program
@@ -42,13 +42,13 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def worse(monkeypatch):
-    """Let every measurement be worse than the best of `trained`."""
+    """Make every measurement worse than the best of `trained`."""
     script_metric(monkeypatch, itertools.repeat(9.0))
 
 
 @pytest.fixture(scope="module")
 def frozen(trained):
-    """The output of a run of one step from the weights of `trained`, with a layer of D frozen, in frozen/."""
+    """The output of a one-step run in frozen/, from the weights of `trained`, with one layer of D frozen."""
     return trained.train(*FROZEN, "--max_steps", "1", "--keep_checkpoints", "2")
 
 
@@ -66,12 +66,12 @@ def test_what_was_measured_is_written(trained):
     best = state_of(trained, 12)["best"]
     assert (best["step"], best["metric"], best["value"], best["least"], best["least_step"]) == (8, "scripted", 7, 7, 8)
     left = {int(path.stem.split("-")[1]) for path in trained.checkpoints.glob("dcgan-*.json")}
-    assert left == {8, 12}  # the newest, as keep_checkpoints = 1 says, and the best, of a step at which none was due
+    assert left == {8, 12}  # the newest (keep_checkpoints = 1) and the best, saved although none was due at its step
     assert state_of(trained, 12)["classes"] == ["blue", "green", "red"]
 
 
 def test_films(trained):
-    """Of the training, at its end and later, and from class to class."""
+    """Make the training time-lapse at the end and again later, and a walk from class to class."""
     assert f"Time-lapse of training: {trained.samples / 'timelapse.gif'}" in trained.output
     with Image.open(str(trained.samples / "timelapse.gif")) as film:
         assert film.n_frames >= 2 and film.size[1] == 3 * 16 + 12
@@ -106,7 +106,7 @@ def test_classes_choose(trained):
     every = np.asarray(Image.open(str(next(trained.samples.glob("sample_00000008_*_n12.png")))))
     assert np.array_equal(every[32:], both[:16]) and np.array_equal(every[:16], both[16:])
     assert not np.array_equal(every[:16], every[32:])
-    # A pick is the image of its class and number, whatever is asked for beside it.
+    # A pick depends only on its class and number, not on the other picks.
     trained.train("--isTrain", "0", "--picks", "red:3,blue:1")
     (folder,) = [path for path in trained.samples.glob("sample_00000008_*_picks_red_3*") if path.is_dir()]
     names = {path.name.split("_")[-2]: np.asarray(Image.open(str(path))) for path in folder.iterdir()}
@@ -200,7 +200,7 @@ def test_frozen_layers_keep_the_weights_of_another_run(trained, frozen):
 
 
 def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
-    """The other run knows green and red; this one is in gray and has teal as well."""
+    """The original run has the classes green and red; the new run is gray and also has teal."""
     pics = trained.folder / "other pics"
     for name in ("green", "red"):
         shutil.copytree(str(trained.folder / "pics" / name), str(pics / name))
@@ -228,7 +228,7 @@ def test_a_run_from_the_weights_of_one_with_other_classes_and_colors(trained):
 
 
 def test_a_metric_that_fails_ends_nothing_and_what_goes_wrong_is_said(called, monkeypatch):
-    """Measuring fails, and D has won after three steps."""
+    """Make measuring fail, and make D win after three steps."""
 
     def fail(*_):
         raise RuntimeError("out of luck")
@@ -268,7 +268,7 @@ def test_another_comparison_takes_nothing_from_the_best_so_far(trained, worse):
 
 
 def test_a_best_that_cannot_be_saved_is_not_the_best(trained, monkeypatch):
-    """While the disk is full, the previous best is kept and named as the best."""
+    """While the disk is full, the previous best checkpoint is kept and reported as the best."""
     copy = trained.folder / "full"
     shutil.copytree(str(trained.checkpoints), str(copy))
     publish = store._publish

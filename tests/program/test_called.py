@@ -1,4 +1,4 @@
-"""The program called from scripts, notebooks, debuggers and threads, any number of times in one process."""
+"""The program called from scripts, notebooks, debuggers and threads, repeatedly in one process."""
 
 import os
 import re
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 ARGUMENTS = [*TINY, "--init", "glorot", "--metrics_every", "0"]
 
-# A script without `if __name__ == "__main__":`. It prints what each call has changed in the process.
+# A script without `if __name__ == "__main__":`. It prints the changes that each call made to the process.
 SCRIPT = """
 import os, signal, sys, threading
 
@@ -56,9 +56,9 @@ def run_script(program, tmp_path, calls, forks=True):
 
 
 def run_python(arguments, cwd, forks=True, stdin=os.devnull, daemon=False):
-    """Run `python` with these arguments, as a fork (see forked.py) or as a real start; return the finished process.
+    """Run `python` with these arguments, as a fork (see forked.py) or in a fresh process; return the finished process.
 
-    stdin: a file that a real start gets as standard input. daemon: see ForkedProcess.
+    stdin: the standard input of a fresh process. daemon: see ForkedProcess.
     """
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONPATH"}
     if forks and forked.IS_POSSIBLE:
@@ -81,7 +81,7 @@ def codes(lines):
 
 @pytest.fixture(scope="module")
 def many_calls(tmp_path_factory):
-    """The lines printed by a script that calls the program many times, first in a thread. A real start."""
+    """The lines printed by a script in a fresh process that calls the program many times, first in a thread."""
     folder = tmp_path_factory.mktemp("many")
     calls = [
         "thread = threading.Thread(target=call, args=['--max_steps', '2'])",
@@ -116,7 +116,7 @@ def test_two_calls_at_once(program, tmp_path):
         "call('--isTrain', '0', '--num_samples', '1')",
     ]
     lines = run_script(program, tmp_path, calls)
-    # The threads print at the same time: a line of one may begin within a line of the other.
+    # The threads print at the same time: a line from one thread may begin in the middle of a line from the other.
     assert sorted(re.findall(r"CODE (\d)", "\n".join(lines))) == ["0", "0", "2"]
     assert "another call of main.main() is active" in "\n".join(lines)
 
@@ -142,7 +142,7 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_other_ways_to_start_it(program, way):
-    """Start it in each way; options of Python and standard input need a real start."""
+    """Start the program in each way; Python options and standard input need a fresh process."""
     path = str(program.folder / "main.py")
     arguments = [*(option.format(path=path) for option in WAYS[way]), *ARGUMENTS, "--max_steps", "1"]
     cwd = str(program.folder.parent) if way == "runpy" else str(program.folder)

@@ -1,6 +1,6 @@
-"""Help, refused settings and missing packages: answers of the command before it trains.
+"""Help, rejected settings and missing packages: what the command prints before it trains.
 
-Starts with their own environment or limits are real ones (see conftest.Program.start).
+A custom environment or custom limits need a fresh process (see conftest.Program.start).
 """
 
 import re
@@ -36,7 +36,7 @@ def test_settings_that_contradict_each_other_are_refused(program):
 
 
 def test_a_params_file_of_an_earlier_version(program):
-    """The program and its help use the defaults of the settings that the file lacks."""
+    """The program and its help use the defaults for settings missing from the file."""
     (program.folder / "params.py").write_text("max_bad = 0.25\n")
     (program.folder / "model" / "params.py").write_text("filters = 8\n")
     done = program.run("--pics_dir", "none", "--show_settings")
@@ -62,7 +62,7 @@ def test_a_new_run_does_not_touch_files_of_an_earlier_one(program):
 
 @pytest.fixture
 def with_tensorflow(tmp_path):
-    """Return a function that writes Python code and returns an environment that imports it as TensorFlow."""
+    """Return a function that writes Python code and returns an environment in which `import tensorflow` runs it."""
 
     def write(code):
         (tmp_path / "bad" / "tensorflow").mkdir(parents=True)
@@ -72,7 +72,7 @@ def with_tensorflow(tmp_path):
     return write
 
 
-# Its first import fails, and its second one as that of an old TensorFlow with a new protobuf does.
+# The first import fails; the second fails like the import of an old TensorFlow with a new protobuf.
 BROKEN = """
 import builtins
 builtins.imports = getattr(builtins, "imports", 0) + 1
@@ -112,7 +112,7 @@ def test_tensorflows_notices_are_printed_on_request(program):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux memory limits")
 def test_too_little_memory_names_batch_size(program):
     import resource
 
@@ -123,4 +123,4 @@ def test_too_little_memory_names_batch_size(program):
     done = program.run(*arguments, preexec_fn=limit)
     *warnings, line = done.stderr.strip().split("\n")
     assert done.returncode == 2 and line.startswith("main.py: out of memory with batch_size = 50000"), done.stderr
-    assert all("the run needs about " in warning for warning in warnings)  # if this machine has less than a terabyte
+    assert all("the run needs about " in warning for warning in warnings)  # printed if RAM is below a terabyte

@@ -1,4 +1,4 @@
-"""Folders that are in use, full or removed: each causes one line, and earlier checkpoints remain."""
+"""A folder that is in use, full or removed causes one line, and earlier checkpoints remain."""
 
 import shutil
 import signal
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_one_writer(program):
-    """A second run is refused, sampling is not, and a killed run leaves no lock."""
+    """A second run is refused, but sampling is not; a killed run leaves no lock."""
     process = program.start("--max_steps", "1000000", "--checkpoint_every", "5", "--sample_every", "0")
     try:
         wait_for(process, lambda: 5 in steps_of(program.checkpoints) or len(steps_of(program.checkpoints)) == 3)
@@ -32,12 +32,12 @@ def test_one_writer(program):
     step = steps_of(program.checkpoints)[-1]
     done = in_this_process(program).run("--max_steps", str(step + 1))
     assert done.returncode == 0 and "Finished at step %d" % (step + 1) in done.stdout
-    assert done.stderr == "" or "is incomplete" in done.stderr  # killed while it saved
+    assert done.stderr == "" or "is incomplete" in done.stderr  # it was killed while saving
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limits")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux resource limits")
 def test_a_full_disk_while_training(program):
-    """Each failed write is one warning; the next one may succeed; if the last save fails, the exit code is 1."""
+    """Each failed write causes one warning, and the next may succeed; if the last save fails, the exit code is 1."""
     import resource
 
     def limit(size):
@@ -93,7 +93,7 @@ def test_a_samples_folder_that_vanishes_is_a_warning(program):
 
 
 def test_a_checkpoints_folder_that_vanishes_takes_the_lock_with_it(program):
-    """The next save creates the folder and the lock again, and a second run is still refused."""
+    """The next save recreates the folder and the lock, and a second run is still refused."""
     process = program.start("--max_steps", "1000000", "--checkpoint_every", "5", "--sample_every", "0")
     try:
         wait_for(process, lambda: len(steps_of(program.checkpoints)) == 3)

@@ -1,4 +1,4 @@
-"""A forked run of main.py has the same environment as a real start."""
+"""A forked run of main.py has the same environment as a fresh process."""
 
 import json
 
@@ -31,7 +31,7 @@ sys.exit(3)
 """
 
 
-@pytest.mark.skipif(not forked.IS_POSSIBLE, reason="every start is a real one")
+@pytest.mark.skipif(not forked.IS_POSSIBLE, reason="forks are not supported here")
 def test_a_fork_meets_what_a_real_start_meets(program):
     (program.folder / "main.py").write_text(SCRIPT)
     answers = []

@@ -1,4 +1,4 @@
-"""A checkpoint opened from Python: `main.generator`, and the code of the docs that uses it."""
+"""A checkpoint opened from Python: `main.generator`, and the code in the docs that uses it."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from utils.runtime import devices
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The program after a conditional run of two steps."""
+    """The program after a two-step conditional run."""
     folder = tmp_path_factory.mktemp("from python")
     for i, name in enumerate(("person", "role")):
         (folder / "pics" / name).mkdir(parents=True)
@@ -32,7 +32,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def quick_sessions(monkeypatch):
-    """Sessions of main.generator as those of the program called in this process."""
+    """Make sessions of main.generator skip graph optimizations, like those of CalledProgram."""
     monkeypatch.setattr(devices, "session_config", unoptimized(devices.session_config))
 
 
@@ -47,7 +47,7 @@ def test_samples_are_those_of_the_program(run, tmp_path):
 
 
 def test_generators_are_independent_of_each_other_and_of_calls(run, tmp_path):
-    """Closed in any order, around a call of main.main(), which opens graphs and sessions of its own."""
+    """Close generators in any order, around a call to main.main(), which opens its own graphs and sessions."""
     before = tf.get_default_graph(), dict(os.environ)
     first, second = main.generator(str(run.checkpoints)), main.generator(str(run.checkpoints), 2)
     a, b = first.__enter__(), second.__enter__()
@@ -78,10 +78,10 @@ def snippets(*path):
 
 @pytest.mark.slow
 def test_the_code_of_the_docs(run):
-    """In a new process, as a script; the folders of the docs are replaced, and all of it runs in one process."""
+    """Run all the code as one script in a fresh process, with the folders from the docs replaced."""
     (readme,), (first, second) = snippets("README.md"), snippets("docs", "sampling.md")
     assert len(readme.splitlines()) <= 8
-    # The network here has classes, which two of the three snippets are not for.
+    # This network has classes, but two of the three snippets assume an unconditional network.
     codes = [code.replace("g.images(z)", "g.images(z, [0] * 3)") for code in (readme, first, second)]
     codes[0] = codes[0].replace("seed=7)", "seed=7), [0] * 16")
     code = "\n".join(codes).replace('"runs/classes/checkpoints"', repr(str(run.checkpoints)))

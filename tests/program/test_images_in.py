@@ -1,4 +1,4 @@
-"""Unusual folders of images: stopped while preparing, a cache damaged during training, a single image."""
+"""Image folders: a stop while preparing, a cache damaged during training, a folder with a single image."""
 
 import glob
 import os
@@ -23,7 +23,7 @@ def overwrite_records(program):
 
 
 def assert_reals_show(program, recipe):
-    """Check that samples/reals.png shows the records of all files in pics/, each once, in any order."""
+    """Check that samples/reals.png shows the record of each file in pics/ once, in any order."""
     sheet = np.asarray(Image.open(str(program.samples / "reals.png")).convert("RGB"))
     rows, columns = sheet.shape[0] // 16, sheet.shape[1] // 16
     shown = sheet.reshape(rows, 16, columns, 16, 3).transpose(0, 2, 1, 3, 4).reshape(-1, 16, 16, 3)
@@ -39,7 +39,7 @@ def test_ctrl_c_while_preparing_is_one_line(program):
         os.link(str(first), str(first.parent / f"slow {i}.png"))
 
     def is_decoding():
-        """Return whether the first image is decoded; then the slow ones are being decoded."""
+        """Return whether the first image has been decoded; from then on, the slow images are being decoded."""
         paths = glob.glob(str(program.checkpoints / "cache" / "*.records"))
         return any(os.path.getsize(path) for path in paths)
 
@@ -56,7 +56,7 @@ def test_ctrl_c_while_preparing_is_one_line(program):
 
 @pytest.mark.slow
 def test_a_cache_damaged_during_training(program):
-    """While the images exist, it is repaired with a warning; when they are also gone, the run ends with one line."""
+    """While the images exist, the cache is repaired with a warning; if they are gone, the run ends with one line."""
     options = ["--max_steps", "100000", "--log_every", "1", "--train_samples", "12"]
     process = program.start(*options)
     try:

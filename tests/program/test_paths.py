@@ -14,22 +14,22 @@ NAMES = {
     "text": "".join(map(chr, range(1, 32))) + string.punctuation.replace("/", "") + " [1] * {a,b} ün 日本 Ελλ \u202e",
     "no UTF-8": os.fsdecode(bytes(range(0xE0, 0x100))),
 }
-# No UTF-8 mode, no UTF-8 locale: Python decodes bytes that are not ASCII to surrogates.
+# Without UTF-8 mode or a UTF-8 locale, Python decodes non-ASCII bytes to surrogates.
 PLAIN_C = dict(ENVIRONMENT, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
 SAMPLE = ["--isTrain", "0", "--num_samples", "2", "--single", "1", "--evaluate", "0"]
-# A folder whose name is an option of the command line.
+# A folder whose name looks like a command-line option.
 TUNED = ["--max_steps", "1", "--checkpoints_dir=--help", "--samples_dir=--help/s"]
 
 
 def rename_pics(program):
-    """Rename the folders of images and of the cache to the program folder's name; return the arguments for them."""
+    """Rename the image and cache folders to the program folder's name; return the arguments that select them."""
     pics = program.folder / program.folder.name
     (program.folder / "pics").rename(pics)
     return ["--pics_dir", str(pics), "--cache_dir", os.path.join("cache", pics.name)]
 
 
 def check(program, sampled, evaluated, tuned):
-    """Check the output of three runs, and the files of these runs and of a training to step 4."""
+    """Check the output of three runs, and the files from these runs and from training to step 4."""
     assert len(os.listdir(str(program.checkpoints / "logs"))) == 2
     assert "Sampling from step 4" in sampled and len(list(program.samples.glob("sample_*_n2/*.png"))) == 2
     assert "2 samples" in evaluated and "New run, from the weights at step 4" in tuned
@@ -38,7 +38,7 @@ def check(program, sampled, evaluated, tuned):
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 def test_folders_of_any_name(tmp_path, pics, name):
-    """Train, resume, sample, evaluate and start from weights, with all files and main.py in a folder of that name."""
+    """Train, resume, sample, evaluate and start from weights, with all files and main.py in a folder with that name."""
     program = Program(tmp_path / name, pics)
     where = rename_pics(program)
     assert "Finished at step 2" in program.train("--max_steps", "2", *where)
@@ -51,7 +51,7 @@ def test_folders_of_any_name(tmp_path, pics, name):
 
 
 def test_a_locale_without_these_letters(tmp_path, pics):
-    """Resume a run from a UTF-8 locale in an ASCII locale, with folder names from params.py."""
+    """Resume a run in an ASCII locale that began in a UTF-8 locale, with folder names from params.py."""
     program = Program(tmp_path / "ün", pics)
     where = rename_pics(program)
     params = program.folder / "params.py"

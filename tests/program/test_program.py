@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_train_resume_and_sample(program):
-    """Train, resume and sample; the first training and the first sampling are real starts."""
+    """Train, resume and sample; the first training and the first sampling use fresh processes."""
     started = program
     options = ["--max_steps", "6", "--log_every", "2", "--sample_every", "4", "--checkpoint_every", "3"]
     output = program.train(*options, forks=False)
@@ -29,7 +29,7 @@ def test_train_resume_and_sample(program):
     assert len(lines) == 3 and all(re.match(pattern.format(2 * i + 2), line) for i, line in enumerate(lines))
     assert "Finished at step 6" in output
 
-    # The files of the run.
+    # The files that the run wrote.
     grids = ["train_%08d.png" % step for step in (0, 4, 6)]
     assert sorted(contents(program.samples)) == ["reals.png", *grids]
     assert Image.open(str(program.samples / "reals.png")).size == (32, 32)
@@ -41,7 +41,7 @@ def test_train_resume_and_sample(program):
     assert record["step"] == 6 and record["network"]["filters"] == 4 and record["run"]["k"] == 1
     early = contents(program.samples)
 
-    # Resuming: the total is the same for the same setting, and no file is written again.
+    # Resuming with the same max_steps does not train further, and rewrites no file.
     program = in_this_process(program)
     assert "This run is finished: step 6, max_steps = 6." in program.train("--max_steps", "6")
     output = program.train("--max_steps", "8", "--log_every", "2", "--learning_rate", "0.001")
@@ -53,13 +53,13 @@ def test_train_resume_and_sample(program):
     late = contents(program.samples)
     assert set(late) - set(early) == {"train_00000008.png"} and all(late[name] == early[name] for name in early)
 
-    # A different network or algorithm is refused before any file is written.
+    # A different network or algorithm is rejected before any file is written.
     before = sorted(os.listdir(str(program.checkpoints)))
     line = program.refuse("--max_steps", "9", "--filters", "8", "--k", "2")
     assert "k changed from 1 to 2, filters changed from 4 to 8" in line and "start a new run" in line
     assert sorted(os.listdir(str(program.checkpoints))) == before
 
-    # Sampling uses the network of the checkpoint, not of the settings.
+    # Sampling uses the network settings in the checkpoint, not those in the params files.
     options = ["--isTrain", "0", "--num_samples", "5", "--single", "1", "--filters", "32", "--image_size", "64"]
     output = started.train(*options, forks=False)
     assert "Sampling from step 8" in output
@@ -80,7 +80,7 @@ def test_train_resume_and_sample(program):
 
 
 def test_epochs_decide_and_can_be_raised(called):
-    # 12 images, batches of 4, k = 2: one and a half steps an epoch.
+    # 12 images, batch size 4, k = 2: one and a half steps per epoch.
     output = called.train("--epochs", "2", "--k", "2", "--sample_every", "0", "--checkpoint_every", "0")
     assert "Finished at step 3" in output
     assert sorted(contents(called.samples)) == ["reals.png", "train_00000000.png", "train_00000003.png"]
@@ -90,7 +90,7 @@ def test_epochs_decide_and_can_be_raised(called):
     assert "batch_size changed from 4 to 6" in output and "Finished at step 5" in output
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
 @pytest.mark.parametrize("columns, epoch", ((80, ""), (120, "epoch 10 ")))
 def test_a_bar_on_a_terminal(program, columns, epoch):
     import fcntl
@@ -106,7 +106,7 @@ def test_a_bar_on_a_terminal(program, columns, epoch):
     while time.time() - started < 120:
         try:
             text += os.read(master, 4096)
-        except OSError:  # the other side is closed
+        except OSError:  # the other end is closed
             break
     os.close(master)
     assert process.wait(timeout=60) == 0
@@ -120,7 +120,7 @@ def test_a_bar_on_a_terminal(program, columns, epoch):
 
 
 def test_deterministic_mode(program):
-    """In this mode TensorFlow refuses its own clock, and random operations without a seed. A real start."""
+    """In this mode TensorFlow rejects tf.timestamp and unseeded random operations. Uses a fresh process."""
     calls = (
         ["--max_steps", "2", "--metrics_every", "1", "--metrics_samples", "8"],
         ["--isTrain", "0", "--num_samples", "3"],

@@ -1,4 +1,4 @@
-"""Non-square images: every image that the program writes has their height and width."""
+"""Non-square images: every image that the program writes has the right height and width."""
 
 import importlib.util
 import json
@@ -47,7 +47,7 @@ def test_training(trained):
     assert sides_of(trained.samples / "train_00000004.png") == (2 * 16, 2 * 24)  # a class in each row
     assert sides_of(trained.samples / "reals.png") == (2 * 16, 2 * 24)
     assert json.loads((trained.checkpoints / "dcgan-4.json").read_text())["network"]["image_size"] == "16x24"
-    assert list((trained.checkpoints / "cache").glob("18x27x3-*.records"))  # an eighth more than the windows
+    assert list((trained.checkpoints / "cache").glob("18x27x3-*.records"))  # an eighth larger than the crop windows
     names = set(variables(trained.checkpoints, 4))
     assert {"generator/4x6/dense/kernel", "generator/8x12/conv/kernel", "discriminator/16x24/conv/kernel"} <= names
     assert not any("4x4" in name or "16x16" in name for name in names)
@@ -76,12 +76,12 @@ def test_evaluated(trained):
     output = trained.train("--isTrain", "0", *evaluate)
     assert "6 images, 16x24, crop = random" in output
     (nearest,) = trained.samples.glob("nearest_*.png")
-    assert sides_of(nearest) == (3 * 16, 2 * (5 * 24 + 6))  # six samples, each with four images behind a gap
+    assert sides_of(nearest) == (3 * 16, 2 * (5 * 24 + 6))  # six samples, each followed by a gap and four images
 
 
 def test_exported(trained):
     formats = "frozen, page" if importlib.util.find_spec("py_mini_racer") else "frozen"
-    output = trained.train("--isTrain", "0", "--export", formats)  # it compares with the sampler's images
+    output = trained.train("--isTrain", "0", "--export", formats)  # export compares with the sampler's images
     assert "16 images differ by at most" in output
     (described,) = trained.samples.glob("export_*/model.json")
     assert json.loads(described.read_text())["outputs"]["images"]["shape"] == [None, 16, 24, 3]

@@ -1,4 +1,4 @@
-"""Resuming is exact after any kind of stop, and never mixes two runs."""
+"""Resuming is exact after any kind of stop and never mixes two runs."""
 
 import os
 import random
@@ -24,7 +24,7 @@ def trained(tmp_path_factory):
 
 
 def test_a_run_in_two_parts_is_the_run_in_one(program):
-    """Compare bit for bit, with many settings; the run in one part is a real start, the two parts are forks."""
+    """Compare bit for bit, with many settings; the uninterrupted run is a fresh process, the two parts are forks."""
     options = ["--log_every", "1", "--k", "2", "--crop", "random", "--mirror", "1", "--conditional", "1"]
     options += ["--loss", "hinge", "--d_norm", "spectral", "--gradient_penalty", "r1", "--penalty_every", "3"]
     program.train("--max_steps", "7", *options, *folders("whole"), forks=False)
@@ -135,7 +135,7 @@ def test_a_changed_image_set_is_announced_once(trained):
 
 
 def test_a_run_keeps_the_defaults_that_it_began_with(called):
-    """A run of version 0.7 is resumed and sampled by this version; settings that are given now are not overruled."""
+    """This version resumes and samples a run from version 0.7; explicit settings take precedence over its defaults."""
     before = ["--augment", "auto", "--d_width", "1", "--output_filters", "0", "--log_every", "1"]
     called.train("--max_steps", "4", "--checkpoint_every", "2", *before, *folders("whole"))
     copy_until(called, "whole", "parts", 2)
@@ -151,7 +151,7 @@ def test_a_run_keeps_the_defaults_that_it_began_with(called):
 
 
 def test_adaptive_augmentation_can_be_taken_up_and_given_up(trained):
-    """Its probability is a variable, which the checkpoint of a run without it lacks."""
+    """The augmentation probability is a variable that checkpoints from runs without 'adaptive' lack."""
     copy_until(trained, "trained", "adaptive", 2)
     checkpoints = trained.folder / "adaptive" / "c"
     assert "balance/augmented" in variables(checkpoints, 2)

@@ -1,4 +1,4 @@
-"""Runs whose losses or weights become NaN or infinite: back to the last checkpoint, three times at most."""
+"""Runs whose losses or weights become NaN or infinite roll back to the last checkpoint, at most three times."""
 
 import os
 import re
@@ -51,7 +51,7 @@ def test_three_rollbacks_and_no_more_however_often_it_is_started(called):
 
 
 def nan_at_step_8(monkeypatch):
-    """Let the loss be NaN at step 8, as long as there was no rollback."""
+    """Make the loss NaN at step 8 until the first rollback."""
     loss = losses.LOSSES["non_saturating"]
 
     def d(*arguments):
@@ -79,14 +79,14 @@ def test_after_a_rollback_the_run_continues_and_resumes_exactly(called, monkeypa
 
 
 def test_rollback_when_d_has_won(called, monkeypatch):
-    """A G that hardly learns loses soon; the run returns twice, prints it each time, and continues to its end."""
+    """A G that hardly learns loses soon; the run rolls back twice, prints each rollback, and trains to its end."""
     monkeypatch.setattr(health, "WINDOW", 40)
     options = ["--g_learning_rate", "0.000001", "--d_learning_rate", "0.01", "--augment", "none"]
     options += ["--checkpoint_every", "0", "--log_every", "1"]
     done = called.run("--max_steps", "200", "--on_lost_game", "rollback", *options)
     assert done.returncode == 0 and "Finished at step 200." in done.stdout, done.stderr
     warnings = done.stdout.count("D has won: in the last 40 steps D(x) was ")
-    assert warnings == 3  # before each of the two rollbacks, and once after them
+    assert warnings == 3  # one before each rollback, and one after both
     back = re.findall(r"step (\d+): D has won; back to step 0, .*\(rollback (\d) of at most 3\)", done.stderr)
     assert [number for _, number in back] == ["1", "2"] and all(40 <= int(step) < 200 for step, _ in back)
     assert [row["step"] for row in rows(called.checkpoints)] == [str(step) for step in range(1, 201)]

@@ -1,4 +1,4 @@
-"""Signals, second signals, a closed terminal, and a reader of the output that exits."""
+"""Signals, second signals, a closed terminal, and a process that exits while it reads the output."""
 
 import re
 import signal
@@ -44,7 +44,7 @@ def test_a_second_signal_quits_without_saving(program):
         process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode in (143, 130)  # 130: the step was done before the second came
+    assert process.returncode in (143, 130)  # 130: the step was finished before the second signal arrived
     assert "Resuming from step" in in_this_process(program).train("--max_steps", "5")
 
 
@@ -83,7 +83,7 @@ def test_a_second_signal_quits_when_nobody_reads_any_more(program):
 
 
 def test_a_reader_that_leaves_does_not_end_training(program):
-    """Close the pipe as in `python main.py | head -n 3`. A real start."""
+    """Close the pipe as in `python main.py | head -n 3`. Uses a fresh process."""
     process = program.start("--max_steps", "100000", "--log_every", "1", forks=False)
     try:
         read_until(process.stdout, "epoch")
@@ -96,7 +96,7 @@ def test_a_reader_that_leaves_does_not_end_training(program):
     assert max(steps_of(program.checkpoints)) >= 20
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")
 def test_a_closed_terminal_does_not_end_training(program):
     process = program.start("--max_steps", "2000", "--log_every", "1")
     try:

@@ -1,4 +1,4 @@
-"""channels = 4: from PNG files with alpha to samples, films and exports with it."""
+"""channels = 4: from PNG files with alpha to samples, animations and exports with alpha."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ ALPHA += ["--checkpoint_every", "2"]
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A program that has trained for four steps on blue discs with a transparent background, which holds green."""
+    """A program that has trained for four steps on blue discs with a transparent green background."""
     tmp_path = tmp_path_factory.mktemp("trained")
     folder = tmp_path / "some pics"
     (folder / "discs").mkdir(parents=True)
@@ -35,7 +35,7 @@ def test_from_transparent_images_to_transparent_samples(trained):
     assert "12 of 12 inspected images have transparency." in output
     assert [row["step"] for row in rows(program.folder / "one" / "c") if row["ms_ssim"]] == ["2", "4"]
     reals = np.asarray(Image.open(str(samples / "reals.png")))
-    assert (reals[0, 0] == [255, 0, 0]).all() and not reals[..., 1].any()  # on the background, and no green in it
+    assert (reals[0, 0] == [255, 0, 0]).all() and not reals[..., 1].any()  # composited on the background, without green
     assert Image.open(str(samples / "train_00000004.png")).mode == "RGB" and (samples / "timelapse.gif").exists()
 
     # Exact resuming.
@@ -43,7 +43,7 @@ def test_from_transparent_images_to_transparent_samples(trained):
     program.train(*ALPHA, "--max_steps", "4", *folders("two"))
     assert_same_run(program, "one", "two", 4)
 
-    # Samples: grids and films on the background of the training, and single files with alpha.
+    # Samples: grids and animations on the training background, and single files with alpha.
     program.train("--isTrain", "0", "--num_samples", "4", "--single", "1", *one)
     singles = sorted(samples.glob("*_n4/*.png"))
     assert len(singles) == 4 and all(Image.open(str(path)).mode == "RGBA" for path in singles)

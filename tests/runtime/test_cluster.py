@@ -1,4 +1,4 @@
-"""Several workers: what they exchange, how they fail, and whole runs of two of them."""
+"""Several workers: what they exchange, how they fail, and complete runs with two workers."""
 
 import json
 import re
@@ -22,9 +22,9 @@ NEEDS_TF2 = pytest.mark.skipif(tf.__version__.startswith("1."), reason="several 
 slow = pytest.mark.slow
 
 FOLDERS = ("samples", "checkpoints", "cache")
-SMALL = ("--image_size", "8", "--augment", "none")  # for a graph that is built in half the time
+SMALL = ("--image_size", "8", "--augment", "none")  # a graph that builds in half the time
 
-# Each script writes its output into the file of its first argument.
+# Each script writes its output to the file that its first argument names.
 REDIRECT = """
 import os, sys
 for descriptor in (1, 2):
@@ -49,8 +49,8 @@ import main
 sys.exit(main.main(sys.argv[3:]))
 """
 
-# Exchanges everything that workers exchange, and then waits for the others in a loop. Its arguments: the folder of the
-# program, a timeout, a precision, and a file whose creation starts the exchange.
+# Exchanges everything that workers exchange, then waits for the other worker in a loop. Its arguments: the program's
+# folder, a timeout, a precision, and a file whose creation starts the exchange.
 EXCHANGE = """
 import time
 sys.path.insert(0, sys.argv[2])
@@ -100,7 +100,7 @@ class Pair:
     """Two workers on this machine that run a script: forks (see forked.py) where possible."""
 
     def __init__(self, folder, script, arguments):
-        """arguments: of each worker, after the file of its output."""
+        """arguments: one list per worker, passed after its output file."""
         self.processes, self._outputs, self._folder = [], [folder / f"out{i}.txt" for i in range(2)], folder
         (folder / "script.py").write_text(REDIRECT + script)
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
@@ -138,7 +138,7 @@ class Pair:
 
 @pytest.fixture
 def started():
-    """A list of Pairs, which are ended with the test."""
+    """A list of Pairs, which are stopped at the end of the test."""
     pairs = []
     yield pairs
     for each in pairs:
@@ -147,7 +147,7 @@ def started():
 
 @pytest.fixture
 def pair(program, started):
-    """Given arguments, starts two workers of the program on this machine, with its folders in common."""
+    """A function that starts the program with these arguments as two workers on this machine that share its folders."""
 
     def start(*arguments, of_second=()):
         commands = [program.command(*arguments)[2:], program.command(*arguments, *of_second)[2:]]
@@ -160,10 +160,10 @@ def pair(program, started):
 
 @pytest.fixture
 def exchanging(tmp_path, started):
-    """Given a timeout in seconds, starts two workers, and returns when they wait for each other."""
+    """A function that starts two workers with a timeout in seconds and returns when they wait for each other."""
 
     def start(timeout):
-        # TensorFlow fuses bfloat16 convolutions only on such a processor.
+        # TensorFlow fuses bfloat16 convolutions only on processors with AVX-512.
         precision = "bfloat16" if "avx512f" in devices.processor_flags() else "float32"
         arguments = [ROOT, str(timeout), precision, str(tmp_path / "start")]
         started.append(Pair(tmp_path, EXCHANGE, [arguments] * 2))
@@ -299,12 +299,12 @@ def test_a_chief_that_is_killed_is_named(exchanging):
 
 
 def last_row(program):
-    """Return step, epoch and pictures_seen of the last row of history.csv, as text."""
+    """Return step, epoch and pictures_seen from the last row of history.csv, as strings."""
     return (program.checkpoints / "history.csv").read_text().split("\n")[-2].split(",")[:3]
 
 
 def assert_alike(two):
-    """Check that all variables are the same in both processes; return those of the first."""
+    """Check that all variables are equal in both processes; return the first process's variables."""
     first, second = two.variables(0), two.variables(1)
     assert set(first) == set(second)
     assert [name for name in first if not np.array_equal(first[name], second[name])] == []
@@ -346,7 +346,7 @@ def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_
     two = pair(*endless)
     two.wait_for("left\n")
     assert re.search(r"from step \d*[02468],", two.out(0))
-    two.processes[1].send_signal(signal.SIGTERM)  # stops both
+    two.processes[1].send_signal(signal.SIGTERM)  # stops both workers
     assert two.codes() == [143, 143], two.out(0) + two.out(1)
     assert "Stopped at step" in two.out(0) and "Stopped at step" in two.out(1)
     step = int(assert_alike(two)["step"])
@@ -357,7 +357,7 @@ def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_
 @NEEDS_TF2
 @slow
 def test_workers_with_different_settings_refuse_to_start(pair):
-    """The graphs also differ, so that only the operation of `build_gather` has the same place in both."""
+    """The graphs also differ, so that only the `build_gather` operations match."""
     different = ("--learning_rate", "0.1", "--filters", "8", "--d_norm", "layer")
     two = pair(*SMALL, "--max_steps", "10", of_second=different)
     assert two.codes() == [2, 2], two.out(0) + two.out(1)

@@ -1,4 +1,4 @@
-"""The precision of convolutions, chosen by what the machine has, while all else stays float32; memory."""
+"""The precision of convolutions, chosen by the hardware while all else stays float32, and available memory."""
 
 import functools
 import os
@@ -19,7 +19,7 @@ NATIVE = {"avx512f", "avx512_bf16"}
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Imitates a machine with or without a GPU, whose processor has some instruction sets."""
+    """A function that imitates a machine with or without a GPU, whose processor supports the given instruction sets."""
 
     def imitate(has_gpu, flags):
         monkeypatch.setattr(devices, "gpus", lambda: ["/gpu:0"] * has_gpu)
@@ -32,7 +32,7 @@ def machine(monkeypatch):
     "wanted, has_gpu, flags, chosen",
     [
         ("auto", False, {"avx512f"}, "float32"),
-        ("auto", False, NATIVE, "float32"),  # bfloat16 is slower there
+        ("auto", False, NATIVE, "float32"),  # bfloat16 is slower on such processors
         ("auto", False, {"avx512f", "amx_bf16"}, "bfloat16"),
         ("auto", True, NATIVE, "float16"),
         ("float32", True, NATIVE, "float32"),
@@ -89,7 +89,7 @@ def test_a_lack_of_memory_names_the_setting_to_lower(error):
 
 @functools.lru_cache(maxsize=None)
 def train(precision):
-    """Return D's and G's losses of three steps, and the types of all variables and of the inputs of convolutions."""
+    """Return D's and G's losses over three steps, and the types of all variables and of all convolution inputs."""
     settings = resolve(TINY)
     with tf.Graph().as_default():
         tf.set_random_seed(1)
@@ -128,9 +128,9 @@ def test_bfloat16_reaches_the_convolutions_and_no_variables():
 @pytest.mark.slow
 def test_scaled_losses_make_the_same_steps():
     exact, names, _ = train("float32")
-    scaled, names_of_scaled, _ = train("float16")  # on a processor nothing becomes float16
+    scaled, names_of_scaled, _ = train("float16")  # on a CPU, nothing becomes float16
     assert scaled == pytest.approx(exact, rel=1e-4)
-    assert names_of_scaled == names  # so that either can resume from the other's checkpoint
+    assert names_of_scaled == names  # so each can resume from the other's checkpoint
 
 
 @pytest.mark.slow
@@ -149,7 +149,7 @@ def test_the_precision_is_printed_and_may_change_on_resume(program):
 def test_available_memory(tmp_path):
     meminfo, limit, none = tmp_path / "meminfo", tmp_path / "limit", str(tmp_path / "none")
     meminfo.write_text("MemTotal:  9000000 kB\nMemFree:  1 kB\nMemAvailable:   4000000 kB\n")
-    assert devices.available_memory(str(meminfo), none) == pytest.approx(4.096e9 + 1e9, abs=1e9)  # and its own
+    assert devices.available_memory(str(meminfo), none) == pytest.approx(4.096e9 + 1e9, abs=1e9)  # plus memory in use
     limit.write_text("max\n")
     assert devices.available_memory(str(meminfo), str(limit)) > 4.096e9
     limit.write_text("2000000000\n")

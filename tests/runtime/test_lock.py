@@ -1,4 +1,4 @@
-"""Locks between processes: who holds them, what a kill leaves, a folder that is replaced, file systems without them."""
+"""Locks between processes: their holders, killed holders, replaced folders, file systems that do not support locks."""
 
 import contextlib
 import errno
@@ -17,7 +17,7 @@ from conftest import ROOT, failing
 from utils.errors import UserError
 from utils.runtime import filesystem, lock
 
-fcntl = pytest.importorskip("fcntl", reason="locks of other processes are imitated with fcntl")
+fcntl = pytest.importorskip("fcntl", reason="imitates locks of other processes with fcntl")
 
 # Programs that hold a lock until their standard input is closed.
 WRITER = """
@@ -38,7 +38,7 @@ with lock.locked(sys.argv[1], lambda: None):
 
 @pytest.fixture
 def start():
-    """Given a script and a path, starts a process that holds a lock; ends it with the test."""
+    """A function that starts a script that holds a lock on a path; the process is stopped at the end of the test."""
     started = []
 
     def start(script, path):

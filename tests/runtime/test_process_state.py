@@ -1,11 +1,11 @@
-"""The program in a process that is not its own."""
+"""The program called in a process that also runs other code."""
 
 import main
 from utils.runtime import process_state
 
 
 def test_a_call_during_another_one_changes_nothing(monkeypatch, capsys):
-    """Not even to put it back: the other call's TensorFlow may be reading the environment."""
+    """Do not even restore the state: the other call's TensorFlow may be reading the environment."""
     monkeypatch.setattr(main, "non_raising_streams", None)  # calling either raises TypeError
     monkeypatch.setattr(main, "restore_process_state", None)
     with process_state.forbid_concurrent_calls():

@@ -1,4 +1,4 @@
-"""Several devices of one machine, imitated by several CPU devices: their step is that of one device."""
+"""Several devices in one machine, imitated by CPU devices: their step equals the step of a single device."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ ADAPTIVE = {"augment": "adaptive", "gradient_penalty": "r1", "optimizer": "sgd",
 
 
 def train(count, tiny, checkpoint, changes):
-    """Return the rows and all variables after two steps of `count` replicas; one replica writes the checkpoint."""
+    """Return the rows and all variables after two steps with `count` replicas; one replica writes the checkpoint."""
     run = tiny.run._replace(**{name: value for name, value in changes.items() if name in tiny.run._fields})
     network = tiny.network._replace(**{name: value for name, value in changes.items() if name in tiny.network._fields})
     run = run._replace(batch_size=8 // count)
@@ -34,7 +34,7 @@ def train(count, tiny, checkpoint, changes):
             session.run(initializer)
             if count == 1:
                 saver.save(session, checkpoint)
-            saver.restore(session, checkpoint)  # with the names of a single device
+            saver.restore(session, checkpoint)  # with the variable names of a single device
             session.run(graph.init_ema)
             rows = []
             for step in range(2):
@@ -49,7 +49,7 @@ def train(count, tiny, checkpoint, changes):
 @pytest.mark.parametrize(
     "changes",
     (
-        # The lead compares pairs of all replicas; the gradient of r1 passes the all-reduced statistics of D twice.
+        # The lead compares pairs across all replicas; the gradient of r1 passes the all-reduced statistics of D twice.
         ADAPTIVE,
         {"augment": "color,translation,cutout", "conditional": 1, "d_norm": "spectral", "loss": "hinge"},
         {
@@ -68,7 +68,7 @@ def test_two_replicas_make_the_step_of_one(tiny, tmp_path, changes):
     assert set(variables) == set(variables_of_two)
     for name in variables:
         assert variables_of_two[name] == pytest.approx(variables[name], rel=1e-3, abs=1e-5), name
-    if changes is ADAPTIVE:  # with batch-norm statistics of each replica alone, the steps differ
+    if changes is ADAPTIVE:  # with separate batch-norm statistics per replica, the steps differ
         rows_of_two, _ = train(2, tiny, str(tmp_path / "start"), dict(changes, sync_batch_norm=0))
         assert rows_of_two != pytest.approx(np.array(rows), rel=1e-5)
 

@@ -1,4 +1,4 @@
-"""Signals as a flag: by the watching thread, and by a plain handler if no sockets can be connected."""
+"""Signals set a flag: by the watching thread, or by a plain handler if no sockets can be connected."""
 
 import os
 import signal
@@ -56,7 +56,7 @@ def test_one_signal_is_a_flag_and_handlers_are_restored(monkeypatch, capfd, brok
         while not stop.received:
             assert time.time() - began < 10
             time.sleep(0.001)
-        if broken:  # then a second signal takes effect between two instructions of Python
+        if broken:  # then a second signal takes effect between two Python instructions
             with pytest.raises(SystemExit, match=str(128 + number)):
                 os.kill(os.getpid(), number)
                 time.sleep(10)

@@ -1,4 +1,4 @@
-"""Importing TensorFlow, in processes of their own, in which it stands in for itself as a module that prints."""
+"""Importing TensorFlow in fresh processes, with a stand-in module that prints notices."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 from conftest import ENVIRONMENT, ROOT
 
 IMPORT = "from utils.runtime.start import import_tensorflow; import_tensorflow(); import tensorflow; tensorflow.after()"
-# Prints to standard error as C++ code does, while it is imported and after.
+# Prints to standard error as C++ code does, during and after its import.
 NOISY = """
 import os
 class logging:
@@ -19,7 +19,7 @@ os.write(2, b"notice 1")
 
 @pytest.fixture
 def noisy(tmp_path):
-    """A folder with a package tensorflow that prints notices."""
+    """A folder with a `tensorflow` package that prints notices."""
     (tmp_path / "tensorflow" / "compat" / "v1").mkdir(parents=True)
     (tmp_path / "tensorflow" / "__init__.py").write_text("import os\ndef after(): os.write(2, b'later')\n")
     (tmp_path / "tensorflow" / "compat" / "__init__.py").write_text("")
@@ -40,10 +40,10 @@ def test_notices_are_silenced_during_the_import_only(noisy, more, printed):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", printed)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="descriptors are closed as on Unix")
-@pytest.mark.parametrize("more", ("", "file = open(os.devnull)\n"))  # which gets the free descriptor 2
+@pytest.mark.skipif(sys.platform == "win32", reason="closes descriptors as on Unix")
+@pytest.mark.parametrize("more", ("", "file = open(os.devnull)\n"))  # the file gets the free descriptor 2
 def test_a_process_without_standard_error_imports_it_all_the_same(noisy, more):
-    """As started by `2>&-`, or by pythonw.exe, where os.dup(2) fails and sys.stderr is None."""
+    """Standard error is closed by `2>&-` or pythonw.exe: os.dup(2) fails and sys.stderr is None."""
     code = "import os, sys\ntry: os.fstat(2)\nexcept OSError: assert sys.stderr is None\nelse: sys.exit('it has one')\n"
     code += more + IMPORT.replace("; tensorflow.after()", "; print(tensorflow.__name__)")
     (noisy / "tensorflow" / "compat" / "v1" / "__init__.py").write_text(

@@ -1,4 +1,4 @@
-"""The Generator: noise, batches of samples, labels, batch-norm statistics."""
+"""The Generator: noise, sample batches, labels, and batch-norm statistics."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_batch_size_decreases_with_image_size(graph):
 
 
 def test_update_bn_uses_256_samples_with_class_frequencies_of_the_data(graph):
-    """Running means weight all samples equally after the last round."""
+    """After the last batch, the running means weight all samples equally."""
     sampler, spy = flat_sampler()._replace(update_bn="update_bn", bn_momentum="momentum"), Spy()
     labels = np.repeat(np.int32([0, 1, 2]), [50, 30, 20])
     Generator(spy, sampler).update_bn(labels[::-1])

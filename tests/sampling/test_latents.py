@@ -24,7 +24,7 @@ def test_noise_differs_by_seed_and_use():
 
 
 def test_noise_equals_earlier_versions():
-    """Equal sample_seeds give equal samples in all versions."""
+    """The same sample_seed gives the same samples in all versions."""
     z = latents.noise(7, latents.SAMPLES, range(2), 2)
     assert z.ravel() == pytest.approx([-0.5489822, -0.2827981, 0.5984663, 0.9207126], abs=1e-6)
 
@@ -42,7 +42,7 @@ def test_many_classes_share_rows(classes, count, columns):
     """Grids are never much higher than wide."""
     chosen, wide = picks.of_classes(count, range(classes))
     assert wide == columns and len(chosen) / wide < 4 * wide + 1
-    assert wide % (len(chosen) // classes) == 0  # whole classes
+    assert wide % (len(chosen) // classes) == 0  # every row has complete classes
 
 
 def test_grids_without_classes():

@@ -24,7 +24,7 @@ def test_picks_of_classes():
     assert picks == [Pick(1, 3), Pick(0, 0), Pick(0, 1)]
     assert [pick.text(CLASSES) for pick in picks] == ["dog:3", "cat:0", "cat:1"] and Pick(0, 7).text(()) == "7"
     assert [pick.caption(CLASSES) for pick in picks[:2]] == ["3 dog", "0 cat"] and Pick(0, 7).caption(()) == "7"
-    assert parse("a:b:2", ("a:b",)) == [Pick(0, 2)]  # the name of a folder may have a colon
+    assert parse("a:b:2", ("a:b",)) == [Pick(0, 2)]  # a folder name may contain a colon
 
 
 @pytest.mark.parametrize(

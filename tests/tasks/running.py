@@ -12,11 +12,11 @@ from samplers import flat_sampler, selected
 from utils.sampling.generator import CheckpointGenerator
 from utils.tasks import find_task
 
-STEM = "sample_00000012_seed3_run012345"  # of all files
+STEM = "sample_00000012_seed3_run012345"  # of all file names
 
 
 def drawn(run, classes=(), size=16, weights=b"weights"):
-    """Run the task of the settings; return (printed lines, names of new files)."""
+    """Run the task that the settings select; return (printed lines, names of new files)."""
     folder = run.samples_dir
     from_run = selected(pathlib.Path(folder), classes, weights)
     before = set(os.listdir(folder))

@@ -1,4 +1,4 @@
-"""Paths through the noise."""
+"""Closed paths through latent space."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def test_gaussian_round_trip():
 
 
 def test_path_keeps_the_variance_of_z():
-    """On a straight line the variance halfway between two points would be halved."""
+    """On a straight line, the variance would be halved midway between two points."""
     z = latents.noise(1, latents.SAMPLES, range(400), 100)
     frames = 4
     path, _ = walk.closed_path(z, np.zeros(400, int), 0, frames)
@@ -25,7 +25,7 @@ def test_path_keeps_the_variance_of_z():
     for share in range(frames):
         assert abs(path[:, share].mean()) < 0.01
         assert path[:, share].var() == pytest.approx(1 / 3, rel=0.03)
-        # not the variance alone: as many in each tenth of the range
+        # Check the distribution as well: each tenth of the range has the same number of values.
         assert np.histogram(path[:, share], 10, (-1, 1))[0] / 40000.0 == pytest.approx([0.1] * 10, abs=0.01)
     straight = (z[:-1] + z[1:]) / 2
     assert straight.var() == pytest.approx(1 / 6, rel=0.03)

@@ -21,7 +21,7 @@ def run(tiny, tmp_path):
 
 @pytest.fixture
 def without_mp4(monkeypatch):
-    """Write no MP4 films: FFmpeg takes most of a test's time."""
+    """Write no MP4 files: FFmpeg takes most of a test's time."""
     monkeypatch.setattr(walk.animation, "write_mp4", lambda *_: False)
 
 
@@ -115,7 +115,7 @@ def test_timelapse_length_and_size_are_limited(run, tmp_path, monkeypatch):
     with Image.open(str(tmp_path / "timelapse.gif")) as film:
         assert 4 < film.n_frames <= 10
         film.seek(film.n_frames - 1)
-        assert abs(film.convert("RGB").getpixel((32, 32))[0] - 490 % 251) <= 4  # the last one stays
+        assert abs(film.convert("RGB").getpixel((32, 32))[0] - 490 % 251) <= 4  # the last frame is held
 
 
 def test_timelapse_skips_damaged_and_resized_grids(run, tmp_path):

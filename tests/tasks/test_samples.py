@@ -53,7 +53,7 @@ def test_single_files_have_alpha_and_grid_has_background(graph, run, tmp_path, b
         write(session, flat_sampler(channels=4), run, selected(tmp_path, background=background))
     name = "sample_00000012_seed3_run012345"
     folder = tmp_path / (name + "_n4" + "_labelled" * label_grid)
-    alpha = expected(latents.noise(3, latents.SAMPLES, range(4), 5), 0)  # all four maps have this value
+    alpha = expected(latents.noise(3, latents.SAMPLES, range(4), 5), 0)  # all four channels have this value
     for i in range(4):
         single = Image.open(str(folder / f"{name}_{i:05d}.png"))
         assert single.mode == "RGBA" and (np.asarray(single) == [255, 255, 255, alpha[i]]).all()
@@ -95,7 +95,7 @@ REQUESTS = (
 
 @pytest.mark.parametrize("classes", ((), ("blue", "green", "red"), ("Zoë/+", "\udcff", "x" * 300)))
 def test_files_with_equal_names_are_equal(graph, run, tmp_path, classes):
-    """Different requests that write the same file name write the same image."""
+    """If different requests write a file with the same name, its image is the same."""
     made, sampler = {}, flat_sampler()
     with tf.Session() as session:
         for number, changes in enumerate(REQUESTS):
@@ -124,7 +124,7 @@ def test_two_runs_share_samples_dir(graph, run, tmp_path):
 
 
 def test_files_of_other_weights_are_not_overwritten(graph, run, tmp_path):
-    """A copy of the run that was continued apart has the same run id and step."""
+    """A copy of the run that was trained separately has the same run id and step."""
     sampler = flat_sampler()
     with tf.Session() as session:
         for singles in (0, 1):
@@ -148,7 +148,7 @@ def test_pick_equals_sample_with_its_number(graph, run, tmp_path):
     assert names == [name, name + ".png"] and lines[0].startswith(f"3 samples in {tmp_path / name}.png, and one file ")
     singles = sorted(os.listdir(str(tmp_path / name)))
     assert singles == [f"{STEM}_{i:05d}.png" for i in (2, 3, 7)]
-    for single in singles:  # the same name is the same file
+    for single in singles:  # files with the same name are identical
         assert (tmp_path / name / single).read_bytes() == (tmp_path / (STEM + "_n9") / single).read_bytes()
     z = latents.noise(3, latents.SAMPLES, range(9), 5)
     assert np.array_equal(image(str(tmp_path), name + ".png")[0, ::16, 0], expected(z[[7, 2]], 0))

@@ -1,4 +1,4 @@
-"""Which task runs, what it excludes, and what it announces."""
+"""Which task runs, which settings conflict with it, and what it prints."""
 
 import os
 import re
@@ -56,7 +56,7 @@ def test_task_of_the_settings(run):
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.setting or "samples")
 def test_every_task_names_existing_settings(task):
-    """The settings that ask for it and that it uses; sampling settings are each used by some task."""
+    """The settings that select a task or that it uses exist, and every sampling setting is used by some task."""
     assert {task.memory_setting or "walk", *task.uses, task.setting or "walk"} <= set(schema.RUN)
     assert len(task.uses) == len(set(task.uses)) and task.setting not in task.uses
     used = {"checkpoint", *(name for each in TASKS for name in (each.setting, *each.uses))}

@@ -1,4 +1,4 @@
-"""The folders of a run: files of another run are refused."""
+"""The folders of a run: files from a different run are refused."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from utils.training import folders
         ("checkpoints", "report.html", True),
         ("checkpoints", "logs", True),
         ("checkpoints", "dcgan-10.index", True),
-        ("checkpoints", "dcgan-0.index", False),  # the remains of a first save that was killed
+        ("checkpoints", "dcgan-0.index", False),  # left by a kill during the first save
         ("checkpoints", "notes.txt", False),
     ),
 )
@@ -45,7 +45,7 @@ def run(settings, tmp_path):
 
 
 def recorded(run, run_id="", **before):
-    """The manifest of a checkpoint whose run had the settings `before`."""
+    """The manifest of a checkpoint from a run with the settings `before`."""
     return manifest.Manifest(7, dict(run._asdict(), **before), (), manifest.SavedState(run_id=run_id))
 
 

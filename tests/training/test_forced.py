@@ -1,4 +1,4 @@
-"""Problems of a run, forced with images of pics/ as samples: one warning each, and none for a healthy run."""
+"""Training problems, forced by using images from pics/ as samples: one warning each, and none for a healthy run."""
 
 import glob
 import os
@@ -43,7 +43,7 @@ def halves():
 
 
 class Samples:
-    """A LiveGenerator whose samples are the images that it is given."""
+    """A LiveGenerator whose samples are the given images."""
 
     def refresh(self, step):
         """Do nothing."""
@@ -53,7 +53,7 @@ class Samples:
 
 
 class CachedMeasurer:
-    """A Measurer that measures equal samples once."""
+    """A Measurer that caches its results for equal samples."""
 
     def __init__(self, measurer):
         self._measurer, self._cache = measurer, {}
@@ -68,7 +68,7 @@ class CachedMeasurer:
 
 @pytest.fixture(scope="module")
 def measurers(halves):
-    """A function that returns the Measurer of the first half by a kind of network, the same one each time."""
+    """A function that returns the cached Measurer of the first half for a kind of network."""
     (images, labels), _ = halves
     made = {}
 
@@ -86,9 +86,9 @@ def measurers(halves):
 
 
 def warnings_of(course, measurer, settings, monkeypatch, capsys):
-    """Measure a course of samples, one every 1000 steps; return the printed lines."""
+    """Measure a sequence of samples, one every 1000 steps; return the printed lines."""
     samples, run = Samples(), settings.run
-    monkeypatch.setattr("utils.metrics.measure.MS_SSIM_IMAGES", 16)  # fewer are quicker
+    monkeypatch.setattr("utils.metrics.measure.MS_SSIM_IMAGES", 16)  # fewer images are faster
     settings = SimpleNamespace(run=run)
     health = Health(samples, SimpleNamespace(graph=None, settings=settings, workers=SimpleNamespace(is_chief=True)))
     quality, state = Quality(measurer, samples, health, run), RunState(0, 0, 10**6, SavedState(), Pace(435, 8, 10))
@@ -107,7 +107,7 @@ def noisy(images):
 
 
 MISSING = "Hardly any samples show these classes: "
-# For each case: the samples, made of N training images, other images and their labels; the start of the warning as
+# For each case: a function from training images, other images and labels to N samples; the start of the warning as
 # a pattern; and whether patches detect it.
 CASES = {
     "healthy": (lambda reals, others, labels: others[:N], "", True),

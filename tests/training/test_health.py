@@ -1,4 +1,4 @@
-"""Health: the checks of a step, and each warning if and only if its problem is forced."""
+"""Health: the checks at each step, and each warning, printed if and only if its problem is forced."""
 
 import math
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ GRAY = np.full((4, 8, 8, 3), 120, np.uint8)
 
 
 class Fake:
-    """The session and the LiveGenerator, whose weights are finite or not."""
+    """A stand-in for both the session and the LiveGenerator, whose weights are finite or not."""
 
     def __init__(self, weights=True, average=True):
         self.values, self.checked = {"weights": weights, "average": average}, []
@@ -33,7 +33,7 @@ class Fake:
 
 @pytest.fixture
 def warnings(monkeypatch):
-    """The warnings that were printed so far."""
+    """The warnings printed so far."""
     printed = []
     monkeypatch.setattr(health_module, "print_above_bar", printed.append)
     return printed
@@ -55,7 +55,7 @@ def state_at(step, d_real=0.7, d_fake=0.3, d_loss=0.9, g_loss=2.0):
 
 
 def play(health, steps, *losses):
-    """Check the same losses at a number of further steps."""
+    """Check the same losses at `count` more steps."""
     for step in range(steps):
         health.check_losses(state_at(step, *losses))
 
@@ -105,7 +105,7 @@ def test_a_post_mortem_lists_the_last_steps_and_the_rollbacks(settings):
 
 @pytest.mark.parametrize("rollbacks, on_lost_game, expected", ((0, "rollback", 1), (2, "rollback", 0), (0, "warn", 0)))
 def test_rollback_when_d_has_won(settings, warnings, rollbacks, on_lost_game, expected):
-    """Once the window is full. One rollback is left for a divergence. All workers agree."""
+    """Roll back once the window is full. One rollback is reserved for divergence. All workers agree."""
     run = settings.run._replace(on_lost_game=on_lost_game)
     for is_chief in (True, False):
         health = health_of(run, is_chief=is_chief)
@@ -115,7 +115,7 @@ def test_rollback_when_d_has_won(settings, warnings, rollbacks, on_lost_game, ex
         assert not health.should_roll_back(state)
         health.check_losses(state)
         assert health.should_roll_back(state) == expected
-    assert len(warnings) == 1  # the chief's
+    assert len(warnings) == 1  # only the chief warns
 
 
 class FakeCopies:
@@ -147,7 +147,7 @@ def measure_each(health, warnings, steps, courses):
     return counts
 
 
-LATE = range(COLLAPSE_FROM, 10**6, 500)  # steps at which samples are no longer similar blurs
+LATE = range(COLLAPSE_FROM, 10**6, 500)  # steps at which samples should no longer be similar blurs
 
 
 def test_a_healthy_run_is_silent(settings, warnings):
@@ -178,11 +178,11 @@ def test_d_has_won(settings, warnings, loss, won, evidence):
         assert f"d_learning_rate = {settings.run.learning_rate / 2:g}" in warnings[0] and "params.py" in warnings[0]
         play(health, WINDOW)
         play(health, WINDOW, *won)
-        assert len(warnings) == 2  # it was over, and came again
+        assert len(warnings) == 2  # the problem ended and came back
 
 
 def test_d_that_wins_again_and_again_is_reported_once(settings, warnings):
-    """The average of the last steps crosses its threshold many times."""
+    """The average over the last steps crosses its threshold many times."""
     health = health_of(settings.run)
     for _ in range(4):
         play(health, WINDOW, *WON)
@@ -200,12 +200,12 @@ def test_cures_against_d_are_not_what_is_set_already(settings, warnings):
 
 
 def test_samples_have_collapsed(settings, warnings):
-    steps = [COLLAPSE_FROM - 1, *LATE[:3]]  # before, blurs are alike
+    steps = [COLLAPSE_FROM - 1, *LATE[:3]]  # earlier, samples are similar blurs
     counts = measure_each(health_of(settings.run), warnings, steps, [{"ms_ssim": 0.9}] * 4)
     assert counts == [0, 0, 1, 0]
     assert "Mode collapse: MS-SSIM is 0.90 for samples and 0.25 for real images" in warnings[0]
     assert "params.py" in warnings[0]
-    # If real images are equally alike, it is no collapse.
+    # If real images are equally similar, the samples have not collapsed.
     counts = measure_each(health_of(settings.run), warnings, LATE, [{"ms_ssim": 0.9, "real": 0.85}] * 2)
     assert counts == [0, 0]
 
@@ -217,7 +217,7 @@ def test_samples_saturate(settings, warnings):
     assert counts == [0, 1, 0]
     assert "saturate: 100% of their values are at the ends of the range, compared with 0% in real images" in warnings[0]
     assert f"learning_rate = {settings.run.learning_rate:g}" in warnings[0]
-    # Drawings in black and white look like that.
+    # Saturation is normal if the real images are black-and-white drawings.
     drawings = {"samples": black_and_white, "reals": black_and_white}
     assert measure_each(health_of(settings.run), warnings, (1, 2), [drawings] * 2) == [0, 0]
 
@@ -229,7 +229,7 @@ def test_no_improvement_for_long(settings, warnings):
     assert measure_each(health_of(settings.run), warnings, steps, [{"best": best}] * 3) == [0, 1, 0]
     line = f"No improvement for {STALE * every} steps: fid was 9.5 at step {5 * every} and is 12 now. Sampling uses the"
     assert warnings[0].startswith(line) and "rate_decay_from = 0.5" in warnings[0]
-    late = best._replace(step=80 * every, lowest_step=80 * every)  # 20 measurements are not long after 80
+    late = best._replace(step=80 * every, lowest_step=80 * every)  # not stale: 20 measurements after the 80th
     measure(health_of(settings.run), 100 * every, best=late)
     assert len(warnings) == 1
 

@@ -11,7 +11,7 @@ from utils.training import memory
 
 
 def with_values(settings, **values):
-    """Return settings with these values, of the run or the network."""
+    """Return settings with these values for run or network settings."""
     run = {name: value for name, value in values.items() if name in settings.run._fields}
     network = {name: value for name, value in values.items() if name in settings.network._fields}
     return settings._replace(run=settings.run._replace(**run), network=settings.network._replace(**network))
@@ -69,10 +69,10 @@ def test_no_estimate_with_a_gpu(settings, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss has another unit elsewhere")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss has a different unit elsewhere")
 def test_the_estimate_of_a_small_run_is_right(program):
     options = ["--max_steps", "3", "--image_size", "64", "--filters", "16", "--batch_size", "16"]
-    # A small process in between: a child's peak starts with its parent's memory, and this one has imported TensorFlow.
+    # Start it from a small process: a child's peak starts at its parent's memory, and this process has TensorFlow.
     between = "import resource, subprocess, sys; subprocess.check_call(sys.argv[1:]); "
     between += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     output = subprocess.check_output([sys.executable, "-c", between, *program.command(*options)], env=ENVIRONMENT)

@@ -1,4 +1,4 @@
-"""Outputs: a failed save is retried and is not the best, and only the chief writes."""
+"""Outputs: a failed save is retried and never becomes the best, and only the chief writes."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from utils.training.state import Pace, RunState
 
 
 class FakeGenerator:
-    """A LiveGenerator that remembers when it was refreshed."""
+    """A LiveGenerator that records when it was refreshed."""
 
     session = None
 
@@ -24,7 +24,7 @@ class FakeGenerator:
 
 @pytest.fixture
 def saved(monkeypatch):
-    """The steps that were saved; a step in the set `failing` cannot be."""
+    """The saved steps; saving fails at the steps in the set `failing`."""
     steps, failing = [], set()
 
     def save(session, saver, checkpoint, text, keep):
@@ -63,7 +63,7 @@ def best(step):
 def test_a_step_is_saved_once(open_outputs, saved):
     written, state = open_outputs()
     assert written.save(state) and written.save(state) and saved.steps == [(0, ())]
-    state.saved = state.saved._replace(rollbacks=(3,))  # only the JSON has changed
+    state.saved = state.saved._replace(rollbacks=(3,))  # only the manifest has changed
     assert written.save(state) and saved.steps == [(0, ()), "rewritten"]
 
 
@@ -108,7 +108,7 @@ def test_a_failed_report_does_not_end_the_run(open_outputs, capsys, monkeypatch,
 
 
 def test_only_the_chief_writes(open_outputs, saved, tmp_path):
-    """The EMA of the other workers gets the same statistics."""
+    """Other workers also update the batch-norm statistics of their EMA generators."""
     written, state = open_outputs(is_chief=False)
     state.step = 5
     assert written.save(state) and written.saved_step == 5 and written._generator.refreshed == [5]

@@ -1,4 +1,4 @@
-"""Which checkpoint is the best, and that a failure to measure does not end a run."""
+"""Which checkpoint is the best; a failure to measure does not end a run."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ class FakeCopies:
 
 
 class FakeMeasurer:
-    """A measure.Measurer that finds the given values of fid, or raises them."""
+    """A measure.Measurer that returns the given fid values, or raises given exceptions."""
 
     comparison, kind = "these", features.INCEPTION
 
@@ -51,7 +51,7 @@ class FakeMeasurer:
 
 
 class FakeHealth:
-    """A Health without an opinion on metrics."""
+    """A Health that ignores metrics."""
 
     def check_metrics(self, state, measured):
         """Do nothing."""
@@ -67,7 +67,7 @@ def state():
 
 
 def measured_at(quality, state, step):
-    """Measure at a step with an empty row; return whether it is the best so far."""
+    """Measure at a step with an empty row; return whether the step is the best so far."""
     state.step, state.row = step, {"step": step}
     return quality.measure(state)
 
@@ -98,7 +98,7 @@ def test_a_first_value_that_is_not_finite_is_not_the_best(tiny, state):
 
 
 def test_a_changed_metric_chooses_a_new_best(tiny, state):
-    state.saved = SavedState(best=Best(1, "swd", "these", 3.0, 3.0, 1))  # the metric of an older version
+    state.saved = SavedState(best=Best(1, "swd", "these", 3.0, 3.0, 1))  # a metric from an older version
     assert measured_at(quality_of(FakeMeasurer([9.0]), tiny.run), state, 7)
     assert state.saved.best[:4] == (7, "fid", "these", 9.0) and state.saved.past_bests == (1,)
 
@@ -122,7 +122,7 @@ def test_a_run_is_stale_after_stop_when_stale_measurements(tiny, state):
     assert stale == [False] * 5 + [True]
     assert not quality_of(None, run._replace(stop_when_stale=0)).ends_run(state)
     state.saved = state.saved._replace(best=state.saved.best._replace(metric="swd"))
-    assert not quality.ends_run(state)  # that was another metric
+    assert not quality.ends_run(state)  # the recorded best used a different metric
     state.saved = SavedState()
     assert not quality.ends_run(state)  # nothing could be measured yet
 

@@ -1,4 +1,4 @@
-"""The report: what is in it, how large it becomes, and how it looks in a browser."""
+"""The report: its content, its maximum size, and its look in a browser."""
 
 import html
 import json
@@ -63,7 +63,7 @@ def written(tmp_path):
 
 @pytest.fixture
 def full(written):
-    """The path of a report with everything that a report can have."""
+    """The path of a report with every optional part."""
     for step in range(0, 400, 100):
         write_grid(written.folder, step)
     measured = {100: 0.2, 200: 0.1, 300: float("nan")}
@@ -106,7 +106,7 @@ def test_what_is_in_a_report(full):
         "Run 3f. Written by version",
     ):
         assert part in text
-    assert "num_samples" not in text  # a setting of sampling
+    assert "num_samples" not in text  # a sampling setting
     assert grid_steps(full) == [0, 100, 200, 300]
 
 
@@ -114,7 +114,7 @@ def test_the_best_of_a_measure(full):
     charts = read_charts(full)
     assert charts["fid"]["steps"] == [100, 200, 300] and charts["fid"]["lines"][0]["values"] == [0.2, 0.1, None]
     assert charts["fid"]["best"] == {"step": 200, "value": 0.1}
-    assert charts["copies"]["best"]["step"] == 200  # the latest of equal ones
+    assert charts["copies"]["best"]["step"] == 200  # the latest of equal values
     assert charts["ms_ssim"]["best"] is None and charts["Losses"]["best"] is None
     assert curves._best([1, 2], [0.1, 0.2], registry.HIGHER) == {"step": 2, "value": 0.2}
     assert "kid" not in charts
@@ -189,7 +189,7 @@ def test_a_resumed_run_shows_earlier_grids_and_rows(program):
     assert '<img alt="Real images" src="data:image/webp' in text
 
 
-# In a browser
+# The report in a browser
 
 
 def shown(browser):
@@ -215,10 +215,10 @@ def test_grids_by_slider_keys_and_button(browser, full):
     play.click()
     assert play.text == "Play" and shown(browser)[0] < 300
     play.click()
-    WebDriverWait(browser.driver, 20).until(lambda _: play.text == "Play")  # it stops at the end
+    WebDriverWait(browser.driver, 20).until(lambda _: play.text == "Play")  # playing stops at the last grid
     assert shown(browser) == (300, "Step 300")
     play.click()
-    assert shown(browser)[0] < 300  # from the start again
+    assert shown(browser)[0] < 300  # playing restarts at the first grid
     slider.send_keys(Keys.END)
     assert play.text == "Play" and shown(browser) == (300, "Step 300")
 

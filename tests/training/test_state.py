@@ -9,12 +9,12 @@ from utils.training.state import Due, Pace, RunState
 
 @pytest.fixture
 def state():
-    """The state of a run of 100 steps, two updates of D with 4 images in each, at step 10 with 40 images."""
+    """The state at step 10 of a 100-step run on 40 images, with two D updates per step and batch size 4."""
     return RunState(10, 80, 100, SavedState(), Pace(n=40, images_per_step=8, log_every=2))
 
 
 def results(step):
-    """Return the results of the updates of D and G that end a step."""
+    """Return the results of the last D and G updates in a step."""
     d = {"d_loss": 1.5, "d_real": 0.75, "d_fake": 0.25, "lead": 0.5, "augmented": 0.1, "pictures_seen": 8 * step}
     return d, {"g_loss": 2.5, "step": step}
 
@@ -41,12 +41,12 @@ def test_throughput_of_the_last_logged_steps(state, monkeypatch):
         state.advance(*results(step))
         rows.append(state.row)
     assert rows[0]["pictures_per_second"] == 16 and rows[0]["data_wait"] == 0.25 and rows[0]["seconds"] == 0.5
-    assert rows[-1]["pictures_per_second"] == 32 and rows[-1]["data_wait"] == 0.5  # the last 10 steps are twice as fast
+    assert rows[-1]["pictures_per_second"] == 32 and rows[-1]["data_wait"] == 0.5  # the last 10 steps took half as long
     assert rows[-1]["seconds"] == 20 * 0.5 + 10 * 0.25
 
 
 def test_a_restarted_clock(state, monkeypatch):
-    """After a rollback from step 10 to step 6."""
+    """Roll back from step 10 to step 6."""
     monkeypatch.setattr(states.time, "time", lambda: 5000.0)
     state.step, state.pictures_seen = 6, 48
     state.restart_clock()
@@ -65,9 +65,9 @@ NOTHING = Due(row=False, grid=False, measure=False, save=False)
         (11, 0, NOTHING),
         (12, 0, NOTHING._replace(row=True)),
         (15, 0, NOTHING._replace(grid=True)),
-        (21, 0, NOTHING._replace(row=True, measure=True)),  # a measurement has a row, log_every or not
+        (21, 0, NOTHING._replace(row=True, measure=True)),  # a measurement adds a row, whatever log_every is
         (25, 0, NOTHING._replace(grid=True, save=True)),
-        (11, 15, NOTHING._replace(row=True, measure=True, save=True)),  # at a signal no grid
+        (11, 15, NOTHING._replace(row=True, measure=True, save=True)),  # no grid after a signal
         (101, 0, NOTHING._replace(row=True, grid=True, measure=True, save=True)),  # at the end, whatever the intervals
     ),
 )

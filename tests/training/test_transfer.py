@@ -1,4 +1,4 @@
-"""The weights that a run copies from a run with a different size, different colors or different classes."""
+"""The weights that a run copies from a run with a different image size, channels or classes."""
 
 import functools
 from types import SimpleNamespace
