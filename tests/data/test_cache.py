@@ -171,7 +171,7 @@ def test_unused_records_are_removed_in_the_end(run, pics, monkeypatch):
         assert np.array_equal(records, before[[0, 2, 3, 4, 5, 6, 8, 9, 10, 11]])
     size = os.path.getsize(in_cache(run, ".records"))
     assert len(paths) > 1 and size <= (3 * 10 + 10 + 10) * RECORD
-    monkeypatch.setattr(dataset.records, "_rebuild", None)  # an overwritten record would call it
+    monkeypatch.setattr(dataset.records, "_rebuild", None)  # called only if a record was overwritten
     assert np.array_equal(dataset.records.take(np.arange(12)), before)
 
 
@@ -231,7 +231,7 @@ def test_a_reader_is_not_disturbed_by_the_next_run(run, pics, monkeypatch):
     for path in pics.rglob("*.jpg"):
         Image.fromarray(gradient(20, 20, (0.1, 0.1, 0.1))).save(str(path))
     assert load(run)[1].decoded == 12
-    monkeypatch.setattr(dataset.records, "_rebuild", None)  # an overwritten record would call it
+    monkeypatch.setattr(dataset.records, "_rebuild", None)  # called only if a record was overwritten
     assert np.array_equal(dataset.records.take(np.arange(12)), before)
 
 

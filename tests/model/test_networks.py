@@ -153,7 +153,7 @@ INITIALIZED = ("generator/4x4/dense/kernel", "generator/8x8/conv/kernel", "discr
 
 
 def initial_weights(network):
-    """Return the values of the variables INITIALIZED."""
+    """Return {name: initial value} of the variables named in INITIALIZED."""
     build_both(network._replace(image_size=16, filters=128))  # the lowest-resolution layers of the default network
     variables = [v for v in tf.global_variables() if v.op.name in INITIALIZED]
     with tf.Session() as session:

@@ -56,7 +56,7 @@ def test_a_resumed_run_measures_the_same(called):
     assert (
         "  frechet_distance " in output
         and "in pixels and then in features: " in output
-        and "far below 1: memor" in output
+        and "far below 1 means memorized" in output
     )
 
 

@@ -117,7 +117,7 @@ class Pair:
         return self._outputs[index].read_text()
 
     def wait_for(self, text, index=0):
-        """Wait until a worker has printed this."""
+        """Wait until worker `index` has printed `text`."""
         started = time.time()
         while text not in self.out(index):
             assert time.time() - started < 300 and self.processes[index].poll() is None, self.out(0) + self.out(1)

@@ -58,7 +58,7 @@ def require_newest_good(folder):
     if selected:
         return selected
     if os.path.isdir(folder):
-        problem = f"none of its {len(os.listdir(folder))} files is a {store.PREFIX}-<step>.json"
+        problem = f"it contains no {store.PREFIX}-<step>.json"
     else:
         problem = "it is not a folder" if os.path.exists(folder) else "it does not exist"
     near = " or ".join(_nearby_checkpoints(folder))

@@ -99,6 +99,6 @@ def check_equal(settings, theirs, names, problem):
     ]
     if different:
         raise UserError(
-            f"init_from = {settings.run.init_from} {problem}: {', '.join(different)}; set them to the same values in "
+            f"init_from = {settings.run.init_from} {problem}: {', '.join(different)}; use init_from's values in "
             "model/params.py"
         )
