@@ -201,7 +201,7 @@ def ceiling(batch_size, dtype="float32"):
 
 
 def serve(name, batch_size, keywords):
-    """Run the numbers of rounds that arrive on standard input; print the duration of each in seconds."""
+    """For each number on standard input, run that many rounds; print startup time, durations and peak memory."""
     began = time.time()
     work = globals()[name](batch_size, **keywords)
     work(1)

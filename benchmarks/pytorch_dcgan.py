@@ -1,9 +1,9 @@
 """The network, loss and settings of pytorch/examples/dcgan, the baseline of quality.py and speed.py. Needs torch.
 
 A reimplementation from its description (github.com/pytorch/examples, dcgan/main.py): 4x4 kernels with stride 2, 64
-feature maps, z of 100 normal numbers, Adam with learning rate 0.0002 and beta1 0.5, batch size 64. It has an advantage
-here: all images are decoded before training and kept in memory. Training runs until --max_steps or SIGINT; then the
-program writes samples.npy.
+feature maps, a z of 100 normally distributed numbers, Adam with a learning rate of 0.0002 and beta1 = 0.5, and a batch
+size of 64. The contestant has an advantage here: all images are decoded before training and kept in memory. Training
+runs until --max_steps or SIGINT; then the program writes samples.npy.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def train(g, d, images, batch_size, max_steps, stopping):
 
 
 def draw(g, count, batch_size):
-    """Return samples, [count, H, W, C] uint8, with batch statistics as in the example: moving averages are worse."""
+    """Return samples, [count, H, W, C] uint8, with batch statistics as in the example: moving averages do worse."""
     with torch.no_grad():
         batches = [g(torch.randn(batch_size, Z_DIM, 1, 1)) for _ in range(-(-count // batch_size))]
     samples = torch.cat(batches)[:count]

@@ -144,7 +144,7 @@ def load_samples(name, arguments):
     """Return the contestant's samples, [N, H, W, 3] uint8."""
     folder = os.path.join(arguments.out, name)
     path = os.path.join(folder, "samples.npy")
-    if not os.path.exists(path):  # pytorch_dcgan.py writes its own
+    if not os.path.exists(path):  # pytorch_dcgan.py writes its own samples
         np.save(path, draw(*run_folders(folder), arguments))
     samples = np.load(path)
     return np.repeat(samples, 3, axis=3) if samples.shape[3] == 1 else samples

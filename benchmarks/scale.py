@@ -25,7 +25,7 @@ from utils.data.records import checksums
 from utils.data.scan import Scan
 
 SIZE = 64
-LINKS = 50000  # links to a file; file systems have a limit
+LINKS = 50000  # hard links to each file; file systems limit their number
 # Metrics are off, because they need more memory than everything else here.
 OPTIONS = ["--filters", "4", "--max_steps", "150", "--sample_every", "0", "--checkpoint_every", "0"]
 OPTIONS += ["--metrics_every", "0"]

@@ -130,7 +130,7 @@ def main():
 
 
 def measure(arguments):
-    """Alternate between one and two workers; print their times."""
+    """Alternate between one and two workers; print their step times and the efficiency."""
     one, two = [], []
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(arguments.rounds):

@@ -141,7 +141,7 @@ def _now():
 
 @contextlib.contextmanager
 def reraise_input_errors(batches):
-    """Within this context, raise the error that stopped the stream in place of TensorFlow's own."""
+    """Within this context, raise the error that stopped the stream, if one did, in place of TensorFlow's own error."""
     try:
         yield
     except tf.errors.OpError:

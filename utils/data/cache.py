@@ -32,7 +32,7 @@ def use_cache(folder, pics_dir, options, work):
     Raise UserError if the cache cannot be written.
     """
     path, start = os.path.realpath(pics_dir), os.path.realpath(folder)
-    with contextlib.suppress(ValueError):  # on Windows they may be on different drives
+    with contextlib.suppress(ValueError):  # on Windows, the two folders may be on different drives
         path = os.path.relpath(path, start)  # so that both folders can be moved together
     key = json.dumps([path, options])
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
@@ -67,7 +67,7 @@ class Cache:
     """A file of records and its index. All methods raise sqlite3.Error if the index turns out to be damaged."""
 
     def __init__(self, db, stem, shape):
-        """Remove damaged entries, and print their number.
+        """Remove damaged entries and the records of a removed index; print the number of damaged entries.
 
         db, stem: see index.initialize. shape: [H, W, C] of an image.
         """

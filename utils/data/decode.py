@@ -118,7 +118,7 @@ def _load_reduced(image, options):
 
 
 def _upright(image):
-    """Apply the EXIF orientation of an image; an image with broken EXIF data is returned unchanged."""
+    """Apply an image's EXIF orientation; return a TIFF, or an image with broken EXIF data, unchanged."""
     if image.format != "TIFF":  # Pillow has already rotated TIFFs, and some versions keep the EXIF tag
         with contextlib.suppress(Exception):  # Pillow raises exceptions of any type for broken EXIF
             return ImageOps.exif_transpose(image)
@@ -166,7 +166,7 @@ def _fit(image, options):
 
 
 def _resize(image, size, box):
-    """Resize the part `box` of an image. Where Lanczos raises alpha above 255, colors are scaled down with it."""
+    """Resize the part `box` of an image. Where Lanczos raises alpha above 255, colors are scaled down with alpha."""
     if image.mode != "RGBa":
         # Reductions by a factor of more than 3 start with a box filter: faster, with no visible difference.
         return image.resize(size, Image.LANCZOS, box=box, reducing_gap=3.0)

@@ -61,9 +61,9 @@ def estimate_levels(value_ranges, white_level):
     """Return the black and white levels of each group in a list of ValueRanges: {group: (black, white)}.
 
     White is the maximum value of the smallest bit depth that all images of a kind fit in. A saturated image reveals its
-    own depth. Images with values clearly below 0, such as computed tomography, have no standard white: black is the
-    lowest value and white the highest. white_level: the white of all formats that do not state their bit depth; 0:
-    estimate it.
+    own depth. Images with values clearly below 0, such as computed tomography, or above every bit depth have no
+    standard white: black is the lowest value and white the highest. white_level: the white of all formats that do not
+    state their bit depth; 0: estimate it.
     """
     levels = {}
     for kind, saturation in {value_range.group for value_range in value_ranges}:

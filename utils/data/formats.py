@@ -14,8 +14,8 @@ RAW = {
     ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
 }  # fmt: skip
 
-# Other image formats that Pillow does not read, or that only some versions read. These files are reported as unusable,
-# not ignored.
+# Other image formats that Pillow does not read, or that only some of its versions read. Files in these formats are
+# reported as unusable, not ignored.
 _UNSUPPORTED = {
     ".avif", ".avifs", ".bpg", ".cin", ".czi", ".dcm", ".dic", ".dicom", ".djv", ".djvu", ".dpx", ".exr", ".fit",
     ".fits", ".flif", ".fts", ".hdp", ".hdr", ".heic", ".heics", ".heif", ".heifs", ".hif", ".ima", ".j2c", ".j2k",

@@ -39,7 +39,7 @@ def initialize(db, stem, key):
     if fetch(db, "PRAGMA quick_check") != "ok":
         raise sqlite3.DatabaseError("its contents are inconsistent")
     db.execute("BEGIN")
-    if fetch(db, "PRAGMA user_version") not in (0, VERSION):  # 0: it is new
+    if fetch(db, "PRAGMA user_version") not in (0, VERSION):  # 0: the database is new
         raise sqlite3.DatabaseError("another version of this program wrote it")
     for statement in _TABLES:
         db.execute(statement)
@@ -87,7 +87,7 @@ def seal(*row):
 
 
 def fetch(db, query):
-    """Return the single value that a query selects."""
+    """Return the single value that a query selects; raise sqlite3.DatabaseError if there is none."""
     row = db.execute(query).fetchone()
     if row is None:
         raise sqlite3.DatabaseError("an entry is missing")

@@ -92,7 +92,7 @@ class _Process:
         # `spawn` runs the caller's script in each process: without `if __name__ == "__main__":`, the script would start
         # the whole program again. The signal mask is inherited, so that Ctrl-C reaches only this process.
         main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
-        set_mask = getattr(signal, "pthread_sigmask", lambda *_: None)  # not on Windows; see serve
+        set_mask = getattr(signal, "pthread_sigmask", lambda *_: None)  # Windows has no signal mask; see serve
         mask = set_mask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process.start()
@@ -109,7 +109,10 @@ class _Process:
                 self.pipe.send(chunk)
 
     def crashed_task(self):
-        """Yield the task that crashed the process, and its Outcome, if it is known which task did."""
+        """Yield (task, Outcome) for the task that crashed the process, if the task is known.
+
+        Raise UserError if the process exited before it could decode anything.
+        """
         reason, first = self.end(), self.chunks[0]
         if not first:
             raise UserError(f"decoding processes exit immediately ({reason}); out of memory?")

@@ -32,7 +32,7 @@ class ImageDataset(NamedTuple):
     labels: Any  # [n] int32: index into classes; -1 for an image that is not in a class folder
     classes: List[str]  # sorted names of the first-level folders of pics_dir that contain images
     fingerprint: str  # the same if records, labels and their order are the same
-    find_paths: Any  # given the index of an image, returns its paths relative to pics_dir
+    find_paths: Any  # a function of an image's index that returns its paths relative to pics_dir
 
     @property
     def n(self):
@@ -76,7 +76,7 @@ def load(settings, listing=True):
 def prepare_images(run, options, listing=True):
     """Return the ImageDataset of run.pics_dir, decoded with `options`, and a report.Summary.
 
-    listing: whether to write skipped.csv. Raise UserError if no or too few images are usable.
+    listing: whether to write skipped.csv. Raise UserError as `load` does.
     """
 
     def prepare(cache):

@@ -7,7 +7,7 @@ import zlib
 PNG = b"\x89PNG\r\n\x1a\n"  # the first bytes of a PNG
 _END = b"\xff\xd9"  # the end marker of a JPEG
 
-# Data that a decoder would interpret as pixels if pixels were missing. The three differ from the first bit on.
+# Data that a decoder would interpret as pixels if pixels were missing. No two of these start with the same two bits.
 _PIXELS = (b"\xaa" * 200, b"\x55" * 200, bytes(range(254, 54, -1)))
 
 

@@ -50,7 +50,7 @@ class Scan:
                     folders.append((path, ancestors | {identity}))
 
     def _entries(self, folder):
-        """Yield (path, stat) of everything in a folder that is neither hidden nor unreadable."""
+        """Yield (path, stat) of everything in a folder that is readable and whose name has no leading dot."""
         try:
             names = os.listdir(os.path.join(self._root, folder))
         except OSError as error:

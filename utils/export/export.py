@@ -41,7 +41,7 @@ def export(generator, run):
     feed, expected = _reference(generator, run.sample_seed)
     frozen = _freeze(generator, run, feed)
     failures, any_published = [], False
-    # Inside samples_dir, so that checked files only need to be moved.
+    # The temporary folder is inside samples_dir, so that checked files only need to be moved.
     with tempfile.TemporaryDirectory(prefix=".export-", dir=run.samples_dir) as parent, plain_folder(parent) as plain:
         folder = pathlib.Path(plain)
         for name, module in chosen.items():
@@ -94,7 +94,8 @@ def _default_picks(n_classes):
 def _check(path, reader, feed, expected, tolerance):
     """Return the largest difference, 0 to 255, between the images from an exported file and the expected images.
 
-    Raise RunError if it exceeds the tolerance, or if the file cannot be read.
+    Raise RunError if the difference exceeds the tolerance, if the images have the wrong shape or type, or if the file
+    cannot be read.
     """
     np.savez(str(path.parent / "inputs.npz"), **feed)
     command = [sys.executable, "-c", _CHECK.format(reader=reader), path.name, "inputs.npz", "outputs.npz"]
@@ -117,7 +118,7 @@ def _check(path, reader, feed, expected, tolerance):
 
 
 def _failure(output, code):
-    """Return the reason from the output of a failed process: the last line outside a stack trace."""
+    """Return the reason from the output of a failed process: the last line outside a stack trace, or the exit code."""
     lines = output.decode("utf-8", "replace").splitlines()
     lines = [line for line in lines if line.strip() and not re.match(r"\s|at |#|=|<", line)]
     return lines[-1] if lines else f"exit code {code}"

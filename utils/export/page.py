@@ -75,7 +75,7 @@ def write(frozen, folder):
 def _to_16_bits(arrays):
     """Return ([{"length", "scale"} of each array], all arrays as 16-bit integers in base64).
 
-    The integers of an array times its scale are its values to within scale / 2, which is 1/65534 of the largest value.
+    An array's integers times its scale are its values to within scale / 2, 1/65534 of the largest absolute value.
     """
     described, integers = [], []
     for array in arrays:

@@ -42,7 +42,7 @@ class Target:
         new = {(path.name / each.relative_to(path)).as_posix(): {**facts, **_checksum(each)} for each in written}
         with locked(self._lock, lambda: None):
             others = {each: value for each, value in self._read_json().items() if each.split("/")[0] != path.name}
-            self._write_json(others)  # first, so that after an interrupt no file is listed with a wrong checksum
+            self._write_json(others)  # first, so that no file has a wrong checksum after an interrupt
             with contextlib.suppress(FileNotFoundError):
                 (shutil.rmtree if published.is_dir() else os.remove)(str(published))
             os.replace(str(path), str(published))
@@ -50,7 +50,10 @@ class Target:
         return published, sum(each["bytes"] for each in new.values())
 
     def _read_json(self):
-        """Return the files listed in model.json, {} if it does not exist; raise UserError if its weights differ."""
+        """Return the files listed in model.json, {} if it does not exist.
+
+        Raise UserError if model.json is damaged or describes an export of different weights.
+        """
         try:
             content = json.loads(self.json.read_text("utf-8"))
             described, weights = {**content["files"]}, content.get("weights")

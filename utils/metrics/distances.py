@@ -1,4 +1,4 @@
-"""Distances between two sets of features, such as Inception's, as formulas on numpy arrays [N, D].
+"""Distances between two sets of features, such as Inception's, computed from NumPy arrays [N, D].
 
 Frechet distance: Heusel et al. 2017, arXiv 1706.08500. Kernel distance (KID): Binkowski et al. 2018, arXiv 1801.01401.
 Precision and recall: Kynkaanniemi et al. 2019, arXiv 1904.06991.
@@ -27,7 +27,7 @@ def _trace_of_root(a, b):
     """Return tr((a' a b' b)^(1/2)) for a [N, D], b [M, D]: the sum of the singular values of a b', [N, M]."""
     if min(len(a), len(b)) <= a.shape[1]:
         return np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    # [D, D] is smaller: A B has the same eigenvalues as A^(1/2) B A^(1/2), which are real because it is symmetric.
+    # [D, D] is smaller: A B has the same eigenvalues as A^(1/2) B A^(1/2), real because the latter is symmetric.
     values, vectors = np.linalg.eigh(a.T @ a)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # rounding may make eigenvalues negative
     return np.sqrt(np.maximum(np.linalg.eigvalsh(root @ (b.T @ b) @ root), 0.0)).sum()

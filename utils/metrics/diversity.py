@@ -43,8 +43,9 @@ def vendi_score(features, width):
 def class_fractions(reals, labels, fakes):
     """Return {label: (fraction of the samples, fraction of the real images)} for the classes that can be recognized.
 
-    reals, fakes: features, [N, D] and [M, D]. labels: [N] int32, the classes of the real images, -1 for none. A class
-    is left out if it has fewer than MIN_CLASS_IMAGES real images, or if a classifier does not recognize them.
+    reals, fakes: features, [N, D] and [M, D]. labels: [N] int32, the classes of the real images, -1 for an image
+    without one. A class is left out if it has fewer than MIN_CLASS_IMAGES real images, or if a classifier does not
+    recognize them; all classes are left out if there is only one, or if the features are not finite or all the same.
     """
     reals, labels = reals[:MAX_ROWS], labels[:MAX_ROWS]
     classes, rows = np.unique(labels, return_inverse=True)

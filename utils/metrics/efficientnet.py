@@ -28,7 +28,7 @@ STAGES = ((1, 1, 1), (2, 6, 2), (2, 6, 2), (2, 6, 3), (1, 6, 3), (2, 6, 4), (1, 
 
 
 def path():
-    """Return the path of the weights' file; "" if the package is not installed."""
+    """Return the path of the weights file; "" if the package is not installed."""
     spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))  # finds the package without running it
     return os.path.join(spec.submodule_search_locations[0], "models", FILE) if spec else ""
 

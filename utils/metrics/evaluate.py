@@ -48,7 +48,7 @@ def evaluate(generator, run):
 
 
 def _values(measured):
-    """Yield a line for each metric, with its value and reference values, then a line of class fractions."""
+    """Yield a line for each metric, with its value and reference values, then a line of class fractions, if any."""
     for metric in registry.METRICS:
         if metric.name in measured.values:
             note = "; ".join(filter(None, (metric.better, metric.reference and metric.reference(measured))))

@@ -34,7 +34,7 @@ def choose_network(run):
 
 
 def open_network(run):
-    """Return the Network that the settings select, or Patches, or None; raise UserError if it cannot be used."""
+    """Return the selected Network or Patches, or None for NONE; raise UserError if a network cannot be used."""
     kind = choose_network(run)
     if kind == INCEPTION:
         path, data = run.inception_graph, inception.read(run.inception_graph)
@@ -88,13 +88,13 @@ def cached(network, images, folder):
     """
     digest = hashlib.sha256(images.tobytes() + network.cache_key.encode()).hexdigest()[:16]
     path = os.path.join(folder, f"features-{digest}.npy")
-    with contextlib.suppress(OSError, ValueError, EOFError):  # missing or incomplete
+    with contextlib.suppress(OSError, ValueError, EOFError):  # the file is missing or incomplete
         features = np.load(path)
         if features.ndim == 2 and len(features) == len(images) and np.isfinite(features).all():
             return features
     features, data = network(images), io.BytesIO()
     np.save(data, features)
-    with contextlib.suppress(OSError):  # the next run computes them again
+    with contextlib.suppress(OSError):  # the next run computes the features again
         os.makedirs(folder, exist_ok=True)
         files.write(path, data.getvalue())
     return features

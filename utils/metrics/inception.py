@@ -39,7 +39,8 @@ def read(path):
 def features(images, data, path):
     """Return the network's features of images, [N, D] float32; raise UserError if `data` is not an Inception graph.
 
-    images: [N, H, W, 3] float32 in 0..255. data: the bytes of the file `path`.
+    images: [N, H, W, 3] float32 in 0..255. data: the bytes of the file `path`. A graph with an operation that is not
+    ALLOWED is also rejected with a UserError.
     """
     try:
         definition = tf.GraphDef.FromString(data)

@@ -20,7 +20,7 @@ class ImageSet(NamedTuple):
     images: np.ndarray  # [N, H, W, C] uint8
     ms_ssim: float  # how similar neighboring images are
     features: Any = None  # [N, D] float32; None without a network
-    copies: Any = None  # nearest.CopyDetector; for the real images only
+    copies: Any = None  # the nearest.CopyDetector of the real images; None for samples
 
 
 class Measured(NamedTuple):
@@ -33,7 +33,7 @@ class Measured(NamedTuple):
 
 
 class Measurer:
-    """Compares samples of the same z with the same real images each time."""
+    """Compares samples from the same z with the same real images at every call."""
 
     def __init__(self, dataset, settings, count, network=None):
         """dataset: the data.ImageDataset. count: the number of images to compare; if there are fewer, all of them.

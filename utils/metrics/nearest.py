@@ -32,7 +32,7 @@ def nearest_in_pixels(samples, records, count=NEAREST):
 
 
 def nearest_in_features(samples, records, sample_features, real_features, count=NEAREST):
-    """Return the indices of the `count` images nearest to each sample in features, nearest first, and their distances.
+    """Return the indices and distances of the `count` images nearest to each sample in feature space, nearest first.
 
     samples, records, results: as in nearest_in_pixels, but at most MAX_FEATURE_IMAGES are compared. sample_features,
     real_features: functions [N, H, W, C] uint8 -> [N, D]. Distances are multiples of the median distance between an

@@ -20,7 +20,7 @@ class Metric(NamedTuple):
     """A row of the table of metrics."""
 
     name: str  # in history.csv, in TensorBoard as quality/<name>, in the output of `evaluate`, and for best_metric
-    compute: Callable  # (reals, fakes) -> float; both are a measure.ImageSet, with the same number of images
+    compute: Callable  # (reals, fakes) -> float; each is a measure.ImageSet, with the same number of images
     better: str = ""  # LOWER, HIGHER, or "" if it depends on the images
     # A checkpoint counts as equally good if its value is worse than the best value so far by at most this fraction; it
     # then becomes the best checkpoint, since it has trained longer. None: the metric does not rank checkpoints.

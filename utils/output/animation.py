@@ -1,4 +1,4 @@
-"""Animations of images: GIF and WebP by Pillow, MP4 by imageio-ffmpeg if that is installed; and strips of frames."""
+"""Animations of images: GIF and WebP with Pillow, MP4 with imageio-ffmpeg if it is installed; and strips of frames."""
 
 import functools
 import importlib.util
@@ -22,14 +22,14 @@ def write_films(path, frames, milliseconds, max_bytes=math.inf):
     """Write the frames as animations that repeat forever, in the formats that Pillow supports; return their paths.
 
     path: a function that returns the path for a file extension. frames: images [H, W, C] uint8 with equal shapes, C = 1
-    or 3. milliseconds: the durations of each frame and of the last one. If a file would exceed max_bytes, it contains
-    only every second frame, every fourth, and so on, always including the last one.
+    or 3. milliseconds: (duration of each frame but the last, duration of the last frame). If a file would
+    exceed max_bytes, it contains only every second frame, every fourth, and so on, always including the last one.
     """
     Image.init()
     paths = {format: path(f".{format.lower()}") for format in ("GIF", "WEBP") if format in Image.SAVE_ALL}
     for format, name in paths.items():
         images = [_rgb(frame) for frame in frames]
-        if format == "GIF":  # computing its palette of 256 colors takes the most time
+        if format == "GIF":  # computing the palette of 256 colors takes the most time
             images = [image.convert("P", palette=Image.ADAPTIVE) for image in images]
         data = _encode(images, format, *milliseconds)
         while len(data) > max_bytes and len(images) > 2:

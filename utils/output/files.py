@@ -76,7 +76,7 @@ def check_plain(setting, folder):
 
 @contextlib.contextmanager
 def plain_folder(folder):
-    """Yield a path to the absolute path `folder` that TensorFlow takes literally; it is valid inside the context.
+    """Yield a path that leads to the absolute path `folder` and that TensorFlow takes literally inside this context.
 
     TensorFlow treats some paths as patterns, in which [ ] * ? \\ are special, and accepts only valid UTF-8. If `folder`
     contains unusual characters, yield its path relative to the working directory, or a temporary link to it. Raise
@@ -98,7 +98,7 @@ def plain_folder(folder):
 
 
 def fsync_file(path):
-    """Wait until the contents of a file are on disk; raise OSError if that fails."""
+    """Wait until a file's contents are on disk, if its file system supports fsync; raise OSError if that fails."""
     with open(path, "r+b") as file:  # Windows rejects (EBADF) a file that is open only for reading
         try:
             os.fsync(file.fileno())
@@ -108,9 +108,10 @@ def fsync_file(path):
 
 
 def fsync_folder(path):
-    """Wait until a folder's entries are on disk; on Windows, which does not support this, do nothing.
+    """Wait until a folder's entries are on disk; do nothing without permission to open the folder, as on Windows.
 
-    Network file systems fail in various ways. The files are complete anyway, so a failure only causes a warning.
+    Syncing a folder fails in various ways on network file systems. The files are complete anyway, so a failure causes
+    only a warning.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))

@@ -145,6 +145,6 @@ def _rows(lines, header):
     for values in (line.split(",") for line in lines):
         with contextlib.suppress(ValueError):
             for value in filter(None, values):
-                float(value)  # raises ValueError for damaged ones
+                float(value)  # raises ValueError for a damaged value
             if len(values) in lengths:
                 yield dict(zip(header, values))

@@ -70,7 +70,10 @@ def page(title, body, styles=(), scripts=(), policy=None):
 
 
 def _hashes(texts, element):
-    """Return the policy sources that allow these texts; raise ValueError if a text would end its element."""
+    """Return the policy sources that allow these texts.
+
+    Raise ValueError if a text contains its element's tag or a carriage return.
+    """
     for text in texts:
         if re.search(f"</?{element}", text, re.IGNORECASE) or "\r" in text:
             raise ValueError(f"a {element} of a page contains <{element}, </{element} or a carriage return")

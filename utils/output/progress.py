@@ -21,14 +21,17 @@ class Progress:
         self._measured_at = state.measured_at  # the step of the last measurement that was printed
 
     def start(self, state):
-        """Show the bar if the output supports it."""
+        """Show the bar, unless nothing is to be printed or the output does not support a bar."""
         if self._shown and can_show_bar():
             form = "{percentage:3.0f}%|{bar}| {remaining}{postfix}"  # the bar fills the remaining columns
             options = {"total": self._total, "initial": state.step, "bar_format": form, "dynamic_ncols": True}
             self._bar = tqdm(file=sys.stdout, **options)
 
     def show(self, state):
-        """Show that a step is finished; the state's row has the columns of history.STEP_COLUMNS."""
+        """Show that a step is finished, in the bar or, every log_every steps and after the last one, in a plain line.
+
+        The state's row has the columns of history.STEP_COLUMNS.
+        """
         epoch, numbers = f"epoch {math.ceil(state.row['epoch'])}", _numbers(state)
         if not self._bar.disable:
             wide = shutil.get_terminal_size().columns >= _WIDE
@@ -42,12 +45,12 @@ class Progress:
             print(f"{epoch} {numbers} {tqdm.format_interval(seconds_left)} left", flush=True)
 
     def roll_back(self, state):
-        """Show the earlier step that the run continues from."""
+        """Move the bar, if there is one, back to the earlier step from which the run continues."""
         self._bar.reset()
         self._bar.update(state.step)
 
     def close(self):
-        """Leave the bar on the screen, so that later lines appear below it."""
+        """Close the bar, if there is one, but leave it on the screen, so that later lines appear below it."""
         self._bar.close()
 
 

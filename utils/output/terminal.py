@@ -47,7 +47,7 @@ def non_raising_streams():
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
             restoration.callback(setattr, sys, name, stream)
-            if stream is None:  # the process was started without it (pythonw.exe, 2>&-)
+            if stream is None:  # the process was started without this stream (pythonw.exe, 2>&-)
                 stream = restoration.enter_context(open(os.devnull, "w", encoding="utf-8"))
             if hasattr(stream, "reconfigure"):
                 restoration.callback(stream.reconfigure, errors=stream.errors)

@@ -1,6 +1,6 @@
 """Data-parallel training with TensorFlow's distribution strategies: on the devices of a machine, or on several workers.
 
-On a single device, the strategy is None, and the graph and the session are ordinary ones.
+On a single device, and always with TensorFlow 1, there is no strategy, and the graph and the session are ordinary ones.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ _FAILURES = tuple(
 
 
 class Workers:
-    """All processes that train one run, as seen from this one. There may be only one process.
+    """All processes that train one run, as seen from this process, which may be the only one.
 
     index: the index of this worker; worker 0 is the chief. num_workers: the number of workers. replicas, own_replicas:
-    the number of devices on all workers and on this one.
+    the number of devices on all workers and on this worker.
     """
 
     def __init__(self, task, timeout, devices=None):
@@ -40,7 +40,7 @@ class Workers:
         self.own_replicas = self.replicas // self.num_workers
 
     def scope(self):
-        """Return the context in which the graph is built."""
+        """Return the context in which the graph is built; without a strategy, it has no effect."""
         return self._strategy.scope() if self._strategy else contextlib.ExitStack()
 
     def rows(self, batch_size):
@@ -49,7 +49,7 @@ class Workers:
         return slice(self.index * own, (self.index + 1) * own)
 
     def announce(self, run):
-        """Print how the global batch is split, if it is, and the precision."""
+        """Print the precision, and, with several devices or workers, how the global batch is split among them."""
         split = f"{self.own_replicas} devices"
         if self.num_workers > 1:
             split = f"{self.num_workers} workers" + (f" of {split}" if self.own_replicas > 1 else "")
@@ -60,7 +60,7 @@ class Workers:
         print(describe_precision(run.precision), flush=True)
 
     def build_gather(self):
-        """Add the operation that `gather` runs to the default graph.
+        """Add to the default graph the operation that `gather` runs, unless there is only one worker.
 
         The graph must still be empty, so that the operation has the same position on workers whose settings differ.
         """
@@ -69,7 +69,7 @@ class Workers:
             (self._numbers,) = self._sum([self._own_number * tf.one_hot(self.index, self.num_workers, dtype=tf.int64)])
 
     def build_broadcast(self, variables):
-        """Add the operation that `broadcast` runs for these variables to the default graph."""
+        """Add the operation with which `broadcast` assigns these variables, unless there is only one worker."""
         if self.num_workers > 1:
             values = [variable.read_value() for variable in variables]
             sums = self._sum(values if self.is_chief else [tf.zeros_like(value) for value in values])
@@ -118,7 +118,7 @@ class Workers:
         return max(self.gather(number))
 
     def barrier(self):
-        """Wait until all workers call this."""
+        """Wait until all workers call this method."""
         self.gather(0)
 
     def broadcast(self):
@@ -131,13 +131,13 @@ class Workers:
         fingerprints = self.gather(fingerprint)
         different = [index for index, other in enumerate(fingerprints) if other != fingerprints[0]]
         if different:
-            self.barrier()  # an early exit would look like a crash to the others
+            self.barrier()  # an early exit would look like a crash to the other workers
             name, chief = self.task.name(different[0]), self.task.name(0)
             raise UserError(f"{name} has different settings or images from {chief}; they must match")
 
     @contextlib.contextmanager
     def translate_worker_errors(self):
-        """Turn the failure of another worker, inside this context, into a RunError that names the worker."""
+        """Within this context, turn an error caused by another worker's failure into a RunError with the cause."""
         try:
             yield
         except (tf.errors.OpError, RuntimeError) as error:  # RuntimeError: the session was closed by Peers.watch
@@ -158,7 +158,10 @@ class Workers:
 
 
 def _open_strategy(task, devices):
-    """Return the tf.distribute.Strategy for these workers or devices; None for a single device."""
+    """Return the tf.distribute.Strategy for these workers or devices; None for a single device.
+
+    TensorFlow 1 always uses one device: return None if there is no task, and raise UserError if there is one.
+    """
     if not hasattr(tf.distribute.MirroredStrategy, "run"):  # TensorFlow 1: always one device
         if task:
             raise UserError(
@@ -170,7 +173,7 @@ def _open_strategy(task, devices):
         return None
     for device in tf.config.experimental.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)  # the session's config comes too late for a strategy
-    # Both reduce values in a fixed order, which NCCL does not do in a graph like this one.
+    # Both strategies reduce values in a fixed order, unlike NCCL in a graph such as this one.
     if task:
         ring = tf.distribute.experimental.CollectiveCommunication.RING
         return tf.distribute.experimental.MultiWorkerMirroredStrategy(ring)

@@ -64,13 +64,14 @@ def choose_precision(wanted):
 def _is_bfloat16_faster():
     """Return whether bfloat16 is faster than float32 on this processor.
 
-    With AMX it is faster; with only AVX512_BF16, a step takes 1.5 times as long (see docs/performance.md).
+    With AMX, bfloat16 is faster; with only AVX512_BF16, a step takes 1.5 times as long as in float32 (see
+    docs/performance.md).
     """
     return "amx_bf16" in processor_flags()
 
 
 def describe_precision(chosen):
-    """Return the line that names the precision."""
+    """Return the line that names the precision, with a note if losses are scaled or bfloat16 is slower than float32."""
     notes = {"float16": ", with scaled losses"}
     if not _is_bfloat16_faster():
         notes["bfloat16"] = "; float32 is faster on this CPU"
@@ -101,7 +102,8 @@ def keep_bfloat16_unfused(config):
 def available_memory(meminfo="/proc/meminfo", limit="/sys/fs/cgroup/memory.max"):
     """Return the memory limit of this process in bytes, including memory in use; None if unknown.
 
-    limit: the path of the file with a container's limit. Both files exist on Linux only.
+    limit: the path of the file with a container's limit. Both files exist on Linux only; on macOS, the result is the
+    physical memory, and on Windows, None.
     """
     if not hasattr(os, "sysconf"):  # Windows
         return None

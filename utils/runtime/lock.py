@@ -36,7 +36,7 @@ _POLL_SECONDS = 0.2
 
 @contextlib.contextmanager
 def locked(path, on_wait):
-    """Hold the lock on the file `path`; if another process holds it, call on_wait() once and wait."""
+    """Hold the lock on the file `path` in this context; if another process holds it, first call on_wait() and wait."""
     file = _try_lock(path)
     if file is None:
         on_wait()
@@ -60,7 +60,7 @@ class WriterLock:
         self.hold()
 
     def hold(self):
-        """Check that the lock is held; retake it if its folder was replaced. Raise UserError if another run has it."""
+        """Take the lock unless held, or again if its folder was replaced; raise UserError if another run has it."""
         with contextlib.suppress(FileNotFoundError):
             if self._file and os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
                 return
@@ -88,7 +88,8 @@ class WriterLock:
 def _try_lock(path):
     """Return the file `path`, open and locked, or None if another process holds its lock.
 
-    If the file system does not support locks, warn and return the file unlocked. Raise OSError if it cannot be opened.
+    If the file system does not support locks, warn and return the file unlocked. Raise OSError if the file cannot be
+    opened.
     """
     file = open(path, "ab")  # noqa: SIM115  (closing it releases the lock)
     try:
@@ -106,7 +107,7 @@ def _warn_unlocked(folder, error):
 
 
 def has_record_locks(folder):
-    """Return whether parts of a file in `folder` can be locked, as SQLite does; warn if they cannot."""
+    """Return whether parts of a file in `folder` can be locked, as SQLite does; warn if not. On Windows, they can."""
     if sys.platform == "win32":
         return True
     with tempfile.TemporaryFile(dir=folder) as file:

@@ -1,4 +1,4 @@
-"""The ports of a run's workers: listen on one, wait for all others at startup, and notice when one ends later."""
+"""The ports of a run's workers: listen on this worker's port, wait for all other workers, and notice when one ends."""
 
 import contextlib
 import socket
@@ -13,7 +13,7 @@ _WATCH_SECONDS = 3  # interval between checks of the other workers
 
 
 def start_server(task, config):
-    """Return this process's tf.train.Server for a tf_config.Task; raise UserError if its port is in use."""
+    """Return this process's tf.train.Server for a tf_config.Task; raise UserError if it cannot listen on its port."""
     try:
         return tf.train.Server(tf.train.ClusterSpec(task.cluster), *task.jobs[task.index], config=config)
     except tf.errors.OpError as error:
@@ -25,7 +25,7 @@ class Peers:
     """The other workers of a tf_config.Task, reached by connecting to their ports."""
 
     def __init__(self, task, timeout):
-        """timeout: seconds to wait for the others at startup."""
+        """timeout: seconds to wait for the other workers at startup."""
         self._task, self._timeout = task, timeout
         self._resolved = {}  # index of a worker: (address, port) of its first connection
         self.lost = []  # names of the workers that `watch` found to have ended
@@ -43,7 +43,7 @@ class Peers:
             missing = self.unreachable()
 
     def unreachable(self, workers=None):
-        """Return the names of the other workers whose ports refuse connections; workers: indices, or None for all."""
+        """Return the names of the other workers whose ports cannot be reached; workers: indices, or None for all."""
         workers = range(len(self._task.jobs)) if workers is None else workers
         return [self._task.name(i) for i in workers if i != self._task.index and not self._is_reachable(i)]
 
@@ -59,7 +59,7 @@ class Peers:
 
     @contextlib.contextmanager
     def watch(self, session):
-        """Within this context, close the session when a worker has ended.
+        """Within this context, close the session when a worker that this one checks has ended; see `_watch`.
 
         TensorFlow itself may notice the end of a worker immediately, after minutes, or never.
         """
@@ -71,7 +71,7 @@ class Peers:
             stopped.set()
 
     def _watch(self, session, stopped):
-        # The chief checks all workers, the others check the chief. This takes few connections, and all see a failure.
+        # The chief checks all workers, the others check the chief: few connections suffice for all to notice a failure.
         workers = None if self._task.index == 0 else [0]
         missing = []
         while not stopped.wait(_WATCH_SECONDS):

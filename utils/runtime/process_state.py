@@ -26,7 +26,7 @@ def restore_process_state():
         for name in set(os.environ) - set(environment):
             del os.environ[name]
         os.environ.update(environment)
-        if handler is not None:  # None: not set by Python, which cannot restore it
+        if handler is not None:  # None: the handler was not set by Python, which cannot restore it
             signal.signal(signal.SIGHUP, handler)
         if tf:
             tf.logging.set_verbosity(level)
@@ -38,7 +38,7 @@ def restore_process_state():
 
 @contextlib.contextmanager
 def forbid_concurrent_calls():
-    """Raise UserError if another call is active in this process: it owns the streams, signals and environment.
+    """Raise UserError if another call is active in this process and owns its streams, signals and environment.
 
     This check comes before anything that a call changes and restores: while one call starts TensorFlow, whose C++ code
     reads the environment, another call that sets a variable can crash the process (setenv during getenv is unsafe).

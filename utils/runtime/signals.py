@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a flag that the loop polls, instead of an exception in the middle of a step."""
+"""Ctrl-C and SIGTERM as a flag that the training loop polls, instead of an exception in the middle of a step."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from utils.runtime.process_state import can_handle_signals
 
 
 def ignore_hangup():
-    """Keep training when the terminal is closed; Windows has no SIGHUP."""
+    """Keep training when the terminal is closed; do nothing on Windows (no SIGHUP) or outside the main thread."""
     if hasattr(signal, "SIGHUP") and can_handle_signals():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 

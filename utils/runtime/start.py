@@ -18,7 +18,7 @@ def import_tensorflow():
     (github.com/tensorflow/tensorflow/issues/100442), so nothing reaches standard error during the import.
     """
     # By default TensorFlow 2 uses oneDNN's kernels only on processors with AVX-512. With AVX2 alone a step of the
-    # default network took 4.5 s without and 3.0 s with them (batch_size 64, two cores of Zen 3, TensorFlow 2.21).
+    # default network took 4.5 s without oneDNN and 3.0 s with it (batch_size = 64, two Zen 3 cores, TensorFlow 2.21).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if _LEVEL in os.environ:
         _import()

@@ -23,12 +23,12 @@ class Task(NamedTuple):
     index: int  # position of this process in jobs
 
     def address(self, index):
-        """Return host:port of a worker."""
+        """Return a worker's address, host:port."""
         kind, place = self.jobs[index]
         return self.cluster[kind][place]
 
     def name(self, index):
-        """Return the name of a worker for messages."""
+        """Return the name by which messages refer to a worker."""
         return f"worker {index} ({self.address(index)})"
 
 
