@@ -160,8 +160,7 @@ def generator(checkpoints_dir="checkpoints", checkpoint="best"):
 
     checkpoints_dir: a path, which may be relative to the folder of main.py. checkpoint: 'best', 'latest' or a step. See
     utils/sampling/generator.py for the generator's methods. Raise UserError if the checkpoint does not exist. The only
-    change to the process is that TensorFlow is imported and switched to graph mode. main() may run while a generator is
-    open.
+    change to the process is that TensorFlow is imported and switched to graph mode. main() may run at the same time.
 
         with main.generator("checkpoints") as g:
             images = g.images(g.noise(range(16), seed=7))  # [16, 64, 64, 3] uint8

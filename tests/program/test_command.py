@@ -51,7 +51,7 @@ def test_a_new_run_does_not_touch_files_of_an_earlier_one(program):
     program.samples.mkdir()
     (program.samples / "train_00000700.png").write_bytes(b"dear")
     line = program.refuse("--max_steps", "1")
-    assert "contains train_00000700.png from an earlier run, but there is no checkpoint in" in line
+    assert "contains train_00000700.png from an earlier run, but " in line
     assert "--samples_dir and --checkpoints_dir" in line
     (program.samples / "train_00000700.png").unlink()
     program.checkpoints.mkdir()

@@ -33,7 +33,7 @@ def test_files_of_an_earlier_run(settings, tmp_path, folder, name, refused):
         folders.check_no_foreign_files(run)
         return
     with pytest.raises(
-        UserError, match=f"{folder}_dir = .* contains {name} from an earlier run, but there is no checkpoint"
+        UserError, match=f"{folder}_dir = .* contains {name} from an earlier run, but .* contains no checkpoint"
     ):
         folders.check_no_foreign_files(run)
 

@@ -22,7 +22,7 @@ class Selected(NamedTuple):
 
 
 def newest_good(folder):
-    """Return the newest good checkpoint in `folder`, a Selected; None if there is no checkpoint at all.
+    """Return the newest good checkpoint in `folder`, a Selected; None if the folder contains no checkpoint.
 
     Warn about newer checkpoints that are skipped. Raise UserError if there are checkpoints, but none is good.
     """

@@ -96,7 +96,7 @@ class Cache:
 
         Return the number of files to decode, and an iterator over their (path, size, mtime_ns, note) in path order:
         files that are new, have changed or could not be read before. Raise sqlite3.Error, which removes the cache, if
-        most of its records are no longer used.
+        most of its records are unused.
         """
         db = self._db
         columns = "path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER"

@@ -76,7 +76,7 @@ def _inspected(dataset):
         note = "; the others count as opaque" if transparent else "; channels = 3 learns the same, faster"
         lines.append(f"{transparent} {inspected} have transparency{'' if transparent == len(indices) else note}.")
     if len(uniform) >= _MIN_UNIFORM * len(indices):
-        example = (dataset.find_paths(uniform[0]) or ["one that is no longer in the cache"])[0]
+        example = (dataset.find_paths(uniform[0]) or ["an image missing from the cache"])[0]
         lines.append(
             f"{len(uniform)} {inspected} are of nearly one color, such as {example}; if that is wrong, see "
             "reals.png, and bit depths in docs/data.md."
@@ -127,7 +127,7 @@ def write_skipped(summary, folder):
 
 
 def check_usable_count(count, summary, run):
-    """Raise UserError if there are no usable images, or if more than the fraction max_bad of the images are unusable.
+    """Raise UserError without usable images, or if more than the fraction max_bad of the images are unusable.
 
     count: number of usable images.
     """

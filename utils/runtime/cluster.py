@@ -1,6 +1,6 @@
 """Data-parallel training with TensorFlow's distribution strategies: on the devices of a machine, or on several workers.
 
-On a single device, and always with TensorFlow 1, there is no strategy, and the graph and the session are ordinary ones.
+On a single device, and always with TensorFlow 1, the graph and the session are ordinary ones, without a strategy.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class Workers:
     def __init__(self, task, timeout, devices=None):
         """task: a tf_config.Task, or None for a single process. timeout: the seconds to wait for another worker.
 
-        devices: the names of the devices to use if there is no task; None: all GPUs. With a task, all GPUs are used.
+        devices: the names of the devices to use without a task; None: all GPUs. With a task, all GPUs are used.
         """
         self.task, self._timeout = task, timeout
         self.index, self.num_workers = (task.index, len(task.jobs)) if task else (0, 1)
@@ -160,7 +160,7 @@ class Workers:
 def _open_strategy(task, devices):
     """Return the tf.distribute.Strategy for these workers or devices; None for a single device.
 
-    TensorFlow 1 always uses one device: return None if there is no task, and raise UserError if there is one.
+    TensorFlow 1 always uses one device: return None without a task, and raise UserError with one.
     """
     if not hasattr(tf.distribute.MirroredStrategy, "run"):  # TensorFlow 1: always one device
         if task:

@@ -162,7 +162,7 @@ def open_generator(build_sampler, checkpoints_dir, checkpoint="best", precision=
 
     build_sampler(network, averaged, n_classes) adds G to the default graph and returns the Sampler. checkpoint: 'best',
     'latest' or a step, as text. Nothing in checkpoints_dir is changed: a training run may be writing to it. Raise
-    UserError if there is no such checkpoint.
+    UserError if the checkpoint does not exist.
     """
     selected = select.select(checkpoints_dir, checkpoint)
     manifest, graph = selected.manifest, tf.Graph()

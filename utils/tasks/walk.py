@@ -16,7 +16,7 @@ from utils.output.images import png
 from utils.sampling import class_names, naming, picks
 from utils.tasks.task import Task
 
-_KEY_POINTS = 6  # number of key points if there are no picks
+_KEY_POINTS = 6  # number of key points without picks
 _FRAME = 40  # milliseconds
 _EDGE = 1 - 2.0**-24  # the largest |z| with a finite Gaussian
 _erf = np.vectorize(math.erf, otypes=[np.float64])

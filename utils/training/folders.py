@@ -21,8 +21,8 @@ def check_no_foreign_files(run):
         left = _find(folder, pattern)
         if left:
             raise UserError(
-                f"{setting} = {folder} contains {left[-1]} from an earlier run, but there is no checkpoint in "
-                f"{run.checkpoints_dir} to resume from; move its files elsewhere, or set different --samples_dir and "
+                f"{setting} = {folder} contains {left[-1]} from an earlier run, but {run.checkpoints_dir} contains no "
+                "checkpoint to resume from; move its files elsewhere, or set different --samples_dir and "
                 "--checkpoints_dir"
             )
 

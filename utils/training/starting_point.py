@@ -41,7 +41,7 @@ def open_starting_point(settings, is_chief):
 @contextlib.contextmanager
 def _locked(settings, is_chief):
     run = settings.run
-    Scan(run.pics_dir)  # raises UserError if there is no such folder
+    Scan(run.pics_dir)  # raises UserError if the folder does not exist
     if not is_chief:
         files.make_writable("cache_dir", run.cache_dir)
         yield StartingPoint(settings)

@@ -72,7 +72,7 @@ def _finite(value):
 
 
 def _best(steps, values, better):
-    """Return the best value and its step, the latest step in a tie; None if there is no best value."""
+    """Return the best value and its step, the latest step in a tie; None without a best value."""
     finite = [(registry.sign(better) * value, -step, value) for step, value in zip(steps, values) if value is not None]
     if not better or not finite:
         return None
