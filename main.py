@@ -2,15 +2,15 @@
 
     python main.py
 
-TensorFlow and the modules that need it are imported inside functions, so that --help and the checks of settings do
-not need it.
+TensorFlow and the modules that need it are imported inside functions, so that --help and the validation of
+settings work without TensorFlow.
 """
 
 import os
 import sys
 
 ROOT = os.path.dirname(os.path.abspath(globals().get("__file__", "main.py")))  # `python - < main.py` has no __file__
-if ROOT not in sys.path:  # runpy.run_path and `python -P` do not add it
+if ROOT not in sys.path:  # runpy.run_path and `python -P` do not add ROOT
     sys.path.insert(0, ROOT)
 
 from utils.config.settings import absolute, resolve  # noqa: E402
@@ -25,7 +25,7 @@ from utils.runtime.tf_config import parse_task  # noqa: E402
 def main(argv=()):
     """Train or run a task; return the exit code.
 
-    argv: settings as on the command line, such as ["--max_steps", "10"]. A process may call this repeatedly, but not
+    argv: command-line arguments, such as ["--max_steps", "10"]. A process may call this function repeatedly, but not
     twice at the same time.
     """
     try:
@@ -36,7 +36,7 @@ def main(argv=()):
 
 
 def dispatch(argv):
-    """Train, or run a task with a trained generator; return the exit code."""
+    """Train, or run a task with a trained generator; print the reason if that fails, and return the exit code."""
     try:
         settings = resolve(argv)
         from utils.tasks import find_task  # here, because it imports numpy and Pillow
@@ -65,9 +65,9 @@ def fail(reason, code):
 
 
 def train(settings, worker):
-    """Train from the newest good checkpoint, or from scratch, until `epochs` or `max_steps`; return the exit code.
+    """Resume the run in checkpoints_dir from its newest good checkpoint, or start a new one; return the exit code.
 
-    worker: the tf_config.Task of this process if several train together, else None.
+    worker: the tf_config.Task of this process if several processes train together, else None.
     """
     from model.graph_mode import tf  # first: a tf.distribute strategy needs graph mode
     from model.sample_graph import build_sampler
@@ -107,13 +107,13 @@ def train(settings, worker):
 
 
 def run_steps(run):
-    """Run the remaining steps; return the exit code."""
+    """Run the remaining steps, if any, until the run ends or a signal stops it; return the exit code."""
     session, graph, state, workers = run.session, run.graph, run.state, run.workers
     if run.is_finished():
         return 0
     if not run.begin():
         return 1
-    stop = 0  # the signal that asked a worker to stop
+    stop = 0  # the signal that asked a worker to stop; 0: none
     while state.step < state.total and not stop:
         for i in range(run.k):  # Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661: k updates of D,
             d = session.run(graph.d_update(state.step * run.k + i))
@@ -133,9 +133,9 @@ def run_steps(run):
             run.roll_back(lost=True)
             continue
         if stop:
-            run.outputs.save(state)  # immediately: the sender of the signal may not wait long
+            run.outputs.save(state)  # immediately, because the sender of the signal may not wait long
         is_best = due.measure and run.quality.measure(state)
-        due = run.end_if_stale(due, stop)  # with stop_when_stale, this may be the last step
+        due = run.end_if_stale(due, stop)  # with stop_when_stale, this step may become the last one
         if due.row:
             run.outputs.write_row(state)
         if due.grid:

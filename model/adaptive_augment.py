@@ -1,8 +1,8 @@
-"""Adaptive augmentation: the probability p of augmenting an image follows D's lead over G (augment = 'adaptive').
+"""Adaptive augmentation: the probability p of augmenting an image follows D's lead over G if augment = 'adaptive'.
 
 In adaptive discriminator augmentation (Karras et al. 2020, arXiv 2006.06676), p depends on how often D classifies
 training images as real, a sign of overfitting. Here, p depends on how often D ranks a real image above a fake one. This
-also shows when D wins by a feature that G cannot generate yet.
+ranking also reveals when D wins by a feature that G cannot generate yet.
 """
 
 from model import replicas
@@ -12,15 +12,16 @@ TARGET_LEAD = 0.6  # p rises while the average lead is above this value, and fal
 RAMP_IMAGES = 4000  # real images that D sees while p rises from 0 to its maximum
 MEMORY = 0.95  # decay of the average lead, per update of D
 
-# Collection of variables that older checkpoints may lack; they then keep their initial value 0.
+# Name of the collection of variables that older checkpoints may lack; these variables then keep their initial value 0.
 OPTIONAL = "optional_variables"
 
 
 def lead(real_logits, fake_logits):
-    """Return D's lead, a float32 scalar in [-1, 1]: 0 if D cannot separate real from fake, 1 if it always can.
+    """Return D's lead, a float32 scalar in [-1, 1]: 1 if D ranks every real image above every fake one.
 
-    The lead is P(l(x) > l(G(z))) - P(l(x) < l(G(z))) over all pairs of logits, [N, 1] each. It does not depend on the
-    scale or the offset of the logits, which differ between losses.
+    The lead is P(l(x) > l(G(z))) - P(l(x) < l(G(z))) over all pairs of logits, [N, 1] each: 0 if D cannot separate
+    real from fake, below 0 if D ranks fakes higher. The lead does not depend on the scale or the offset of the logits,
+    which differ between losses.
     """
     return tf.reduce_mean(tf.sign(real_logits - tf.transpose(fake_logits)))
 

@@ -1,17 +1,18 @@
 """DiffAugment: random changes to every image that D sees, real or fake (Zhao et al. 2020, arXiv 2006.10738).
 
-They prevent D from overfitting a small data set. All are differentiable, so that gradients reach G through them. Their
-strengths are taken from the paper.
+The changes prevent D from overfitting a small data set. All are differentiable, so that gradients reach G through them.
+Their strengths are taken from the paper.
 """
 
 from model.graph_mode import tf
 
 KINDS = ("color", "translation", "cutout")
 
-# With 'auto' and 'adaptive', the probability p of augmenting an image is below 1, so that G does not reproduce the
-# augmentation (Karras et al. 2020, arXiv 2006.06676, with the same maximum). adaptive_augment.py adapts p.
+# With augment = 'auto' or 'adaptive', the probability p of augmenting an image is below 1, so that G does not
+# reproduce the augmentation (Karras et al. 2020, arXiv 2006.06676, which has the same maximum). For 'adaptive', see
+# adaptive_augment.py.
 MAX_P = 0.8
-# augment = 'auto' augments data sets with fewer images than FEW_IMAGES; p reaches MAX_P after EPOCHS_TO_MAX.
+# augment = 'auto' augments data sets with fewer images than FEW_IMAGES; p reaches MAX_P after EPOCHS_TO_MAX epochs.
 FEW_IMAGES, EPOCHS_TO_MAX = 20000, 50
 
 
@@ -52,7 +53,7 @@ def augment(images, kinds, uniform):
 
 
 def color(images, uniform):
-    """Change brightness by up to 0.5, saturation by a factor of 0 to 2, contrast by a factor of 0.5 to 1.5."""
+    """Change brightness by up to 0.5, contrast by a factor of 0.5 to 1.5 and, if not gray, saturation by 0 to 2."""
     shape = [tf.shape(images)[0], 1, 1, 1]
     images = images + (uniform(shape, "brightness") - 0.5)
     if images.shape[3] > 1:
@@ -81,7 +82,7 @@ def color_with_alpha(images, uniform):
 
 
 def translation(images, uniform, ratio=0.125):
-    """Shift each image by up to an eighth of its size in each direction; fill the gap with 0, middle gray."""
+    """Shift each image by up to `ratio` of its height and width in each direction; fill the gap with 0."""
     n = tf.shape(images)[0]
     height, width, channels = images.shape.as_list()[1:]
     # Multiplying by a shifted identity matrix is faster than gathering pixels, especially in the backward pass.
@@ -105,7 +106,7 @@ def _shift_matrices(size, ratio, drawn):
 
 
 def cutout(images, uniform, ratio=0.5):
-    """Set a rectangle of half the height and width to 0; part of it may lie outside, because its center is random."""
+    """Set a random rectangle to 0, `ratio` of the image's height and width; part of the rectangle may lie outside."""
     n = tf.shape(images)[0]
     height, width = images.shape.as_list()[1:3]
     rows = _is_cut(height, ratio, uniform([n, 1], "cutout top"))  # [N, H]

@@ -1,6 +1,6 @@
 """The discriminator D: images to logits (Radford et al. 2015, arXiv 1511.06434, section 3).
 
-With classes, it is a projection discriminator (Miyato & Koyama 2018, arXiv 1802.05637).
+With classes, D is a projection discriminator (Miyato & Koyama 2018, arXiv 1802.05637).
 """
 
 from model import layers, norms, shapes
@@ -24,7 +24,7 @@ def discriminator(images, network, classes=None):
     x = images
     with tf.variable_scope("discriminator", reuse=tf.AUTO_REUSE):
         for i, filters in enumerate(reversed(shapes.feature_maps(network, network.d_width))):
-            first = i == 0  # not normalized, as in the paper
+            first = i == 0  # the first layer is not normalized, as in the paper
             with tf.variable_scope(f"{x.shape[1]}x{x.shape[2]}"):
                 spec = KernelSpec(init, use_bias=first or not norm_has_bias, spectral=spectral)
                 x = layers.conv2d(x, filters, size, stride, spec)

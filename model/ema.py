@@ -8,7 +8,7 @@ from model import replicas
 from model.graph_mode import tf
 from model.variables import GENERATOR, trainables
 
-AVERAGE = "average_generator"  # scope of its variables
+AVERAGE = "average_generator"  # scope of the averaged weights
 
 
 def build_ema(decay):

@@ -22,14 +22,14 @@ def _channel_size(x):
     return tf.cast(tf.size(x) // tf.shape(x)[3], tf.float32)
 
 
-_MIN_EPSILON = 1.001e-5  # the fused kernel's minimum
+_MIN_EPSILON = 1.001e-5  # the smallest epsilon that the fused kernel accepts
 
 
 def affine(x, scale, offset):
     """Return x * scale + offset for [N, H, W, C] and one scale and one offset per channel.
 
-    This is the fused batch-norm kernel with mean 0 and variance 1. It reads its input once and uses all cores; plain
-    operations took up a fifth of each step.
+    The function calls the fused batch-norm kernel with mean 0 and variance 1, which reads its input once and uses all
+    cores; plain operations took up a fifth of each step.
     """
     mean = tf.zeros_like(scale)
     variance = mean + (1.0 - _MIN_EPSILON)

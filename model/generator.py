@@ -16,7 +16,7 @@ def generator(z, network, classes=None, training=False, name="generator"):
     """
     init = layers.initializer(network.init, network.init_stddev)
     transposed_init = layers.initializer(network.init, network.init_stddev, transposed=True)
-    # The paper does not constrain the kernels ("transposed"): checkerboard patterns disappear late, if ever.
+    # The paper does not constrain the kernels, as with upsample = 'transposed': checkerboards disappear late, if ever.
     smooth = network.upsample == "smooth"
     size = 3 if smooth else network.kernel
 
@@ -38,11 +38,11 @@ def generator(z, network, classes=None, training=False, name="generator"):
                 # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]
                 x = normalize_and_activate(double(x, filters))
         if network.output_filters:
-            # Not in the paper: its G generates the image in one linear layer, which cannot produce one-pixel edges.
+            # This layer is not in the paper, whose G generates the image in one linear layer, without one-pixel edges.
             with tf.variable_scope("output"):
                 x = layers.conv2d(x, network.channels, 3, 1, KernelSpec(init, use_bias=True))
         else:
             with tf.variable_scope(f"{network.height}x{network.width}"):
-                # Bilinear: with NEAREST, the pixel grid would be visible in the output.
+                # BILINEAR is used because, with NEAREST, the pixel grid would be visible in the output.
                 x = double(x, network.channels, use_bias=True, blur_filter=BILINEAR)
         return tf.nn.tanh(x)  # [N, 64, 64, 3]

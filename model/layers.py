@@ -32,7 +32,7 @@ def activation(x, network):
 
 
 def initializer(kind, stddev, transposed=False):
-    """Return a kernel initializer of this kind.
+    """Return a kernel initializer of the given kind.
 
     'normal', 'truncated_normal' and 'uniform' have the standard deviation `stddev`; 'glorot' and 'he' compute theirs
     from the kernel's shape. transposed: the kernel is [height, width, out, in], as in tf.nn.conv2d_transpose.
@@ -55,7 +55,7 @@ def add_bias(x):
 
 
 def dense(x, units, spec, name="dense"):
-    """Multiply [N, inputs] by a learned matrix: [N, units]. spec: a KernelSpec."""
+    """Multiply x, [N, inputs], by a learned matrix: [N, units]; add a bias if `spec`, a KernelSpec, has one."""
     with tf.variable_scope(name):
         kernel = tf.get_variable("kernel", [x.shape[-1], units], initializer=spec.initializer)
         x = tf.matmul(x, spectral_norm(kernel) if spec.spectral else kernel)
@@ -63,9 +63,9 @@ def dense(x, units, spec, name="dense"):
 
 
 def conv2d(x, filters, size, stride, spec):
-    """Convolve [N, H, W, C] with zero padding: [N, ceil(H / stride), ceil(W / stride), filters].
+    """Convolve x, [N, H, W, C], with zero padding: [N, ceil(H / stride), ceil(W / stride), filters].
 
-    size: height and width of the kernel. spec: a KernelSpec.
+    size: height and width of the kernel. spec: a KernelSpec; a bias is added if it has one.
     """
     with tf.variable_scope("conv"):
         kernel = tf.get_variable("kernel", [size, size, x.shape[-1], filters], initializer=spec.initializer)

@@ -29,7 +29,7 @@ class Loss(NamedTuple):
 
 
 def non_saturating_d(real_logits, fake_logits, label_smoothing):
-    """-E[log D(x)] - E[log(1 - D(G(z)))]: 2 ln 2 if all logits are 0."""
+    """-E[log D(x)] - E[log(1 - D(G(z)))]: 2 ln 2 if all logits are 0; label smoothing lowers the label 1."""
     # With label 1 - s: -(1 - s) log D(x) - s log(1 - D(x)), and softplus(l) = softplus(-l) + l.
     real = tf.nn.softplus(-real_logits) + label_smoothing * real_logits
     return tf.reduce_mean(real) + tf.reduce_mean(tf.nn.softplus(fake_logits))
@@ -65,7 +65,7 @@ def wasserstein_d(real_logits, fake_logits, _):
 
 
 def linear_g(fake_logits):
-    """-E[l(G(z))], G's loss for hinge and wasserstein."""
+    """-E[l(G(z))], G's loss if loss = 'hinge' or 'wasserstein'."""
     return -tf.reduce_mean(fake_logits)
 
 
@@ -91,7 +91,7 @@ def wgan_gp(discriminator_fn, reals, fakes, uniform):
     """E[(|grad l(x)| - 1)^2], at points between real and fake images."""
     mix = uniform([tf.shape(reals)[0], 1, 1, 1], "share of real pictures")
     interpolates = reals + (1.0 - mix) * (fakes - reals)
-    # The gradient of the square root is infinite at 0.
+    # The small constant keeps the gradient of the square root finite at 0.
     lengths = tf.sqrt(_squared_grad_norms(discriminator_fn(interpolates), interpolates) + 1e-12)
     return tf.reduce_mean(tf.square(lengths - 1.0))
 

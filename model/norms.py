@@ -12,10 +12,10 @@ POWER_ITERATIONS = "power_iterations"
 
 
 def spectral_norm(kernel):
-    """Divide a kernel, [..., out], by its largest singular value as a matrix [-1, out].
+    """Divide a kernel, [..., out], by the largest singular value of its matrix, [-1, out].
 
-    One power iteration estimates this value. Its next vector is added to the collection POWER_ITERATIONS; D's update
-    assigns it, so that the next update continues the iteration.
+    One step of a power iteration estimates this value. The next vector of the iteration is added to the collection
+    POWER_ITERATIONS; D's update assigns this vector, so that the next update continues the iteration.
     """
     matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
     u = replicas.synced_variable("u", [1, kernel.shape[-1]], tf.random_normal_initializer())
@@ -53,7 +53,7 @@ def batch_norm(x, network, momentum=None, training=True, classes=None):
     batch, and add the updates of the averages to `tf.GraphKeys.UPDATE_OPS`; otherwise normalize by the averages, so
     that an image does not depend on its batch. classes: [N, K] float32, one-hot: each class has its own scale and
     shift; or None. With sync_batch_norm, replicas normalize by the statistics of all their images; without it, each
-    uses its own images, and the moving averages use the mean of their statistics.
+    replica uses its own images, and the moving averages use the mean of the replicas' statistics.
     """
     epsilon, shared = network.bn_epsilon, network.sync_batch_norm
     with tf.variable_scope("batch_norm"):

@@ -27,7 +27,8 @@ def build_optimizers(run, n, counters):
 def rate_factor(run, n, counters):
     """Return the factor by which the learning rates are multiplied, a float32 scalar.
 
-    Each rollback halves the factor. It also decays linearly to 0, starting at the fraction rate_decay_from of the run.
+    Each rollback halves the factor. If rate_decay_from is below 1, the factor also decays linearly to 0, starting at
+    this fraction of the run.
     """
     factor = tf.pow(0.5, tf.cast(counters.rollbacks, tf.float32))
     if run.rate_decay_from == 1.0:
@@ -38,10 +39,10 @@ def rate_factor(run, n, counters):
 
 
 def minimize(optimizer, loss, variables, loss_scale):
-    """Return the update that minimizes the mean of `loss` over all replicas; the optimizer sums their gradients.
+    """Return the update that minimizes the mean of `loss` over all replicas, whose gradients the optimizer sums.
 
-    loss_scale: the loss is multiplied by it while gradients are computed, so that float16 can represent them; the
-    gradients are then divided by it (Micikevicius et al. 2018, arXiv 1710.03740).
+    loss_scale: the factor by which the loss is multiplied while gradients are computed, so that float16 can represent
+    them; the gradients are then divided by the factor (Micikevicius et al. 2018, arXiv 1710.03740).
     """
     gradients = optimizer.compute_gradients(loss * (loss_scale / replicas.num_replicas()), variables)
     gradients = [(gradient / loss_scale, variable) for gradient, variable in gradients]

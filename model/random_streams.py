@@ -12,7 +12,8 @@ from model.graph_mode import tf
 def stateless_seed(seed, use, draw, rollbacks=0):
     """Return the seed for a stateless random operation, [2] int64, different for each use and each draw.
 
-    use: names the purpose. draw: int64 scalar, the draw index. rollbacks: their number so far; each changes all noise.
+    use: names the purpose. draw: int64 scalar, the draw index. rollbacks: the number of rollbacks
+    so far, each of which changes all noise.
     """
     mixed = tf.constant(zlib.crc32(f"{seed} {use}".encode()), tf.int64)
     salt = tf.cast(rollbacks, tf.int64) * 2**32  # above the 32 bits of the checksum

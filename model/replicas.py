@@ -73,7 +73,7 @@ def local_rows(x, batch_size, is_global=True):
 
 
 def run_on_replicas(build):
-    """Call `build` on each replica; return the first replica's tensors, and each operation, grouped over all."""
+    """Call `build` on each replica; return the first replica's tensors, and each operation grouped over all."""
     strategy = tf.distribute.get_strategy()
     if num_replicas() == 1:
         return build()

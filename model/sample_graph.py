@@ -34,8 +34,8 @@ def name_outputs(sampler):
     With an alpha channel, `images` has straight colors, as in PNG files, and `images_float` has colors premultiplied by
     alpha, as G generates them.
     """
-    images = tf.clip_by_value(sampler.images * 127.5 + 128.0, 0.0, 255.0)
-    tf.cast(_unpremultiply(images) if images.shape[3] == 4 else images, tf.uint8, name="images")  # 127.5 + 0.5: rounds
+    images = tf.clip_by_value(sampler.images * 127.5 + 128.0, 0.0, 255.0)  # 127.5 + 0.5, so that the cast rounds
+    tf.cast(_unpremultiply(images) if images.shape[3] == 4 else images, tf.uint8, name="images")
     tf.identity(sampler.images, name="images_float")
 
 

@@ -1,7 +1,7 @@
 """Shapes of the networks, without TensorFlow: the only module of model/ that utils/ may import.
 
-G doubles both sides of a base resolution, such as 4x4 or 4x6, until it reaches the image size; D halves them in reverse
-order. The number of doublings follows from the shorter side, whose base has 4 to 7 pixels.
+G doubles both sides of a base resolution, such as 4x4 or 4x6, until it reaches the image size; D halves both sides in
+reverse order. The number of doublings follows from the shorter side, whose base has 4 to 7 pixels.
 """
 
 MIN_SIDE, MAX_SIDE = 8, 1024  # pixels of an image

@@ -40,8 +40,8 @@ class TrainGraph(NamedTuple):
     """The inputs and outputs of the training graph. Each update is one fetch, with the metrics before the update."""
 
     # train, d_loss, d_real = E[D(x)], d_fake = E[D(G(z))], lead (see adaptive_augment.py), augmented (probability of
-    # augmenting an image), pictures_seen (after the update). The list has penalty_every updates, which run in turn:
-    # only the first one has the gradient penalty.
+    # augmenting an image), pictures_seen (after the update). There are penalty_every updates, which run in turn;
+    # only the first one includes the gradient penalty, if there is one.
     d_updates: List[Dict[str, Any]]
     g_update: Dict[str, Any]  # train, g_loss, step (after the update)
     counters: Counters
@@ -49,7 +49,7 @@ class TrainGraph(NamedTuple):
     set_rollbacks: Any
     is_finite: Any  # bool scalar: all weights, moving averages and optimizer slots are finite
     init_ema: Any  # sets the averaged weights to G's; run it once, at the start of a run
-    optional: List[Any]  # variables that a checkpoint may lack; they then keep their initial values
+    optional: List[Any]  # variables that a checkpoint may lack, which then keep their initial values
 
     def d_update(self, index):
         """Return the update of D with this index, counted from the start of the run."""
@@ -115,7 +115,7 @@ def _real_batch(context):
 
 
 def _build_d_updates(context, optimizer):
-    """Build the updates of D on one replica: one with the gradient penalty and, if penalty_every > 1, one without."""
+    """Build D's updates on one replica: one with the gradient penalty, if any, and one without if penalty_every > 1."""
     run, streams = context.run, RandomStreams(context.run, context.reals, context.counters, context.ada)
     real_images, real_classes = _real_batch(context)
     with tf.name_scope("d_pass"):

@@ -47,12 +47,13 @@ def blur_kernel(kernel, blur_filter):
 def _multiply_both_sides(kernel, matrix):
     """Multiply a kernel, [n, n, ...], by a matrix, [m, n], along its height and its width: [m, m, ...]."""
     (m, n), shape = matrix.shape, [int(size) for size in kernel.shape[2:]]
-    # A single matrix product, because summing shifted kernels took longer than the layer itself.
+    # This is a single matrix product, because summing shifted kernels took longer than the layer itself.
     both = tf.constant(np.kron(matrix, matrix))  # [m * m, n * n]
     return tf.reshape(tf.matmul(both, tf.reshape(kernel, [n * n, -1])), [m, m, *shape])
 
 
-# With fewer output maps, a plain convolution is faster: oneDNN computes 16 maps at a time, so 3 take as long as 16.
+# With fewer output maps than this minimum, a plain convolution is faster: oneDNN computes 16 maps at a time, so that
+# 3 maps take as long as 16.
 MIN_TRANSPOSED_FILTERS = 16
 
 

@@ -11,8 +11,8 @@ from utils.config import VERSION, schema
 from utils.config.settings import Network
 from utils.errors import UserError
 
-# The format version, raised whenever older programs can no longer read the file correctly. 2 added state and checksum;
-# 3 added network and loss settings, classes and the best checkpoint; 4 and 5 added one network setting each.
+# The format version, raised whenever older programs can no longer read the file correctly. Format 2 added state and
+# checksum; 3 added network and loss settings, classes and the best checkpoint; 4 and 5 added one network setting each.
 FORMAT = 5
 _RULES = {"run": schema.RUN, "network": schema.NETWORK}
 
@@ -29,13 +29,13 @@ class Best(NamedTuple):
     comparison: str  # the metric's features, images and samples; only values with the same comparison are comparable
     value: float  # the metric's value at this checkpoint
     lowest: float  # the best value so far (the highest if higher is better); `value` may be worse by the tolerance
-    lowest_step: int  # the step at which it was measured
+    lowest_step: int  # the step at which `lowest` was measured
 
 
 class SavedState(NamedTuple):
     """The history of a run apart from its steps: the `state` object in the manifest."""
 
-    rollbacks: Tuple[int, ...] = ()  # the steps at which the run diverged and returned to a checkpoint
+    rollbacks: Tuple[int, ...] = ()  # the steps at which the run was rolled back to a checkpoint
     fingerprint: str = ""  # identifies the training images
     classes: Tuple[str, ...] = ()  # names of the classes, in the order of the labels
     best: Optional[Best] = None

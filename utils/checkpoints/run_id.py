@@ -1,4 +1,4 @@
-"""The ID of a run, stored in its checkpoints and images, so that moving their folders does not change it."""
+"""The ID of a run, stored in its checkpoints and images, so that moving their folders does not change the ID."""
 
 import hashlib
 import json

@@ -22,9 +22,10 @@ class Selected(NamedTuple):
 
 
 def newest_good(folder):
-    """Return the newest good checkpoint in `folder`, a Selected; None if the folder contains no checkpoint.
+    """Return the newest good checkpoint in `folder`, a Selected; None if it has none, or only an interrupted first one.
 
-    Warn about newer checkpoints that are skipped. Raise UserError if there are checkpoints, but none is good.
+    Warn about newer checkpoints that are skipped. Raise UserError if there are checkpoints, but none is good, or if a
+    newer one is from a later version of this program.
     """
     files.check_plain("checkpoints_dir", folder)
     checkpoints, reasons = store.find(folder), {}

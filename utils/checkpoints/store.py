@@ -35,7 +35,7 @@ class Checkpoint(NamedTuple):
 
     @property
     def json(self):
-        """The path of its manifest."""
+        """The path of the checkpoint's manifest."""
         return self.path + ".json"
 
 
@@ -43,7 +43,7 @@ class RetentionPolicy(NamedTuple):
     """The rule for which older checkpoints are kept when a new one is saved."""
 
     newest: int  # how many of the newest checkpoints are kept
-    every: int = 0  # checkpoints whose step is a multiple of this are kept; 0: none
+    every: int = 0  # checkpoints whose step is a multiple of `every` are kept; 0: none
     best: Tuple[int, ...] = ()  # steps of the best checkpoints
     damaged: Tuple[int, ...] = ()  # steps of damaged checkpoints to be removed
 
@@ -98,7 +98,7 @@ def _read_back(prefix):
 
 
 def save(session, saver, checkpoint, manifest_text, keep):
-    """Save all of the saver's variables as `checkpoint`, then remove older ones.
+    """Save all of the saver's variables as `checkpoint`, then remove the older ones that `keep` does not retain.
 
     keep: a RetentionPolicy; damaged checkpoints are removed once this one is complete. Raise OSError if saving fails;
     the older checkpoints are then untouched.
@@ -130,7 +130,7 @@ def save(session, saver, checkpoint, manifest_text, keep):
 
 def _publish(temporary, checkpoint):
     """Move a checkpoint's files into place, the JSON file last: it marks the checkpoint as complete."""
-    with contextlib.suppress(FileNotFoundError):  # exists if a damaged or rolled-back checkpoint is replaced
+    with contextlib.suppress(FileNotFoundError):  # the file exists if a damaged or rolled-back checkpoint is replaced
         os.remove(checkpoint.json)
     for name in sorted(os.listdir(temporary)):  # .data-*, .index, .json
         os.replace(os.path.join(temporary, name), os.path.join(checkpoint.folder, name))
@@ -179,9 +179,10 @@ def values(checkpoint, names):
 
 
 def restore(session, saver, checkpoint, variables):
-    """Load `variables` from a checkpoint; raise UserError if one is missing or has a different shape.
+    """Load `variables` from a checkpoint; raise UserError if the checkpoint does not fit or is damaged.
 
-    `Saver.restore` silently accepts the wrong shape for a resource variable, so shapes are compared first.
+    The checkpoint must contain each variable in the same shape. `Saver.restore` silently accepts the wrong shape for a
+    resource variable, so shapes are compared first.
     """
     with _reading(checkpoint) as prefix:
         stored = dict(tf.train.list_variables(prefix))

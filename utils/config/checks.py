@@ -9,7 +9,7 @@ from utils.errors import UserError
 def check_together(run, network):
     """Raise UserError for the first combination of settings that cannot work.
 
-    This is only for training: sampling reads its network from the checkpoint and needs no images.
+    Call this function only for training: sampling reads its network from the checkpoint and needs no images.
     """
     for problem in (*_losses(run, network), *_network(run, network), *_metrics(run), *_folders(run)):
         raise UserError(problem)
@@ -64,5 +64,5 @@ def _folders(run):
 
 
 def _normalized(folder):
-    """Return a path to a folder that the normalized paths to all folders inside it begin with."""
+    """Return the normalized path to a folder, ending in a separator, so that it is a prefix of all paths inside."""
     return os.path.join(os.path.normcase(os.path.realpath(folder)), "")

@@ -43,7 +43,7 @@ def _parser():
 def read_command_line(argv):
     """Return the CommandLine in `argv`. --version prints the version and raises SystemExit.
 
-    Raise UserError for a mistake. With --help, everything except its topic is ignored.
+    Raise UserError if an argument is invalid. With --help, everything except the help topic is ignored.
     """
     options, unknown = _parser().parse_known_args(argv)
     given = vars(options)

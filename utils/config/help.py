@@ -31,7 +31,7 @@ wrap = functools.partial(textwrap.fill, break_long_words=False, break_on_hyphens
 
 
 def text(topic, files):
-    """Return the help on a topic: '' for the overview, a task, a section or a setting.
+    """Return the help on a topic: a task, a section, a setting or 'all'; for '', the overview.
 
     files: {file: {name: params_file.Entry}}. Raise UserError for an unknown topic.
     """

@@ -24,14 +24,14 @@ class Entry(NamedTuple):
     value: Any
     line: int  # 0: the file lacks the setting, and `value` is its default
     comment: str  # the comment lines directly above, joined
-    section: str  # the title above it, "Settings" before the first one
+    section: str  # the section title above the setting; "Settings" before the first title
 
 
 def read(path, shown, rules):
     """Return {name: Entry} of the params file at `path` for all names in `rules`, in their order.
 
-    shown: the file's name in messages. Raise UserError unless the file only sets names in `rules`, each at most once,
-    to valid literals.
+    shown: the file's name in messages. Raise UserError if the file cannot be read, or unless it only sets names in
+    `rules`, each at most once, to valid literals.
     """
     text = _read_text(path, shown)
     comments, entries = _comments(text), {}
@@ -54,7 +54,8 @@ def read(path, shown, rules):
 def _read_text(path, shown):
     try:
         with open(path, "rb") as file:
-            coding = re.match(rb"(?:#.*\n)?#.*?coding[:=] *([-\w.]+)", file.read())  # as Python finds it
+            # Python finds the declaration of an encoding in the same way.
+            coding = re.match(rb"(?:#.*\n)?#.*?coding[:=] *([-\w.]+)", file.read())
         with open(path, encoding=coding.group(1).decode() if coding else "utf-8-sig") as file:
             return file.read()
     except UnicodeDecodeError as error:

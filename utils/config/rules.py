@@ -24,7 +24,7 @@ class Rule(NamedTuple):
     default: Any
     kind: Callable[[Any], Any]  # int, float, str, or a function that converts to one of them
     types: Tuple[type, ...]  # accepted in a params file; `kind` then converts the value
-    is_valid: Callable[[Any], bool]  # whether a converted value is valid; this and `kind` may raise ValueError
+    is_valid: Callable[[Any], bool]  # whether a converted value is valid; `kind` and `is_valid` may raise ValueError
     choices: str  # describes the valid values: "expected ..."
     hint: Callable[[Any], str] = lambda value: ""  # returns the end of the message about an invalid value
     is_path: bool = False  # relative to the folder of main.py
@@ -32,7 +32,7 @@ class Rule(NamedTuple):
     # What a resumed run may do: "keep" the value; "change" it, which is reported; or change it silently ("free"),
     # because it does not affect training.
     on_resume: str = "free"
-    legacy_value: Any = None  # the value of runs saved before the setting existed; None: every saved run has it
+    legacy_value: Any = None  # the value of runs saved before the setting existed; None: every saved run records it
     old_defaults: Tuple[Any, ...] = ()  # defaults of earlier versions, including legacy_value
 
 
@@ -47,8 +47,8 @@ def sampling(rule):
 def fixed_on_resume(rule, legacy_value=None, old_defaults=()):
     """Mark a setting that a resumed run must keep.
 
-    legacy_value: its value in runs saved before it existed. old_defaults: defaults of earlier versions; a run that
-    began with one of them keeps it, unless the user sets the setting.
+    legacy_value: the setting's value in runs saved before the setting existed. old_defaults: defaults of earlier
+    versions; a run that began with such a default keeps it, unless the user sets the setting.
     """
     earlier = old_defaults if legacy_value is None else (*old_defaults, legacy_value)
     return rule._replace(on_resume="keep", legacy_value=legacy_value, old_defaults=earlier)
@@ -63,7 +63,7 @@ def changeable_on_resume(rule, legacy_value=None, old_defaults=()):
 
 
 def integer(default, lowest, highest=None):
-    """An integer in [lowest, highest], or from `lowest` to the largest 32-bit integer."""
+    """An integer in [lowest, highest]; without `highest`, the limit is the largest 32-bit integer."""
     bounds = f"{lowest} or more" if highest is None else f"from {lowest} to {highest}"
     limit = 2**31 - 1 if highest is None else highest
     return Rule(default, int, (int,), lambda value: lowest <= value <= limit, f"a whole number, {bounds}")
@@ -80,7 +80,7 @@ def above_zero(default, highest=10**6):
 
 
 def below_one(default):
-    """A number in [0, 1): the decay of an average, which at 1 would never change."""
+    """A number in [0, 1), such as the decay of a moving average, which would never change with decay 1."""
     return _number(default, lambda value: 0 <= value < 1, "from 0 to less than 1")
 
 

@@ -159,7 +159,7 @@ def listed(values):
 
 
 def short_repr(value, width=60):
-    """Return a value for a message: as Python writes it, on one line, cut after `width` characters."""
+    """Return a value for a message: its repr, cut after `width` characters, or a remark if an integer is too long."""
     try:
         return truncate(repr(value), width)
     except ValueError:  # Python does not convert integers with more than 4300 digits to text

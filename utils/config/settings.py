@@ -40,7 +40,8 @@ class Settings(NamedTuple):
 def resolve(argv, root=ROOT):
     """Return the Settings, checked: the params files below `root`, with overrides from the command line `argv`.
 
-    Raise UserError for a mistake. With --help or --version, print the text and raise SystemExit.
+    Raise UserError if a setting or a params file is invalid. With --help or --version, print the text and raise
+    SystemExit.
     """
     command_line = read_command_line(argv)
     files = read_files(root)

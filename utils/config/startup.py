@@ -1,4 +1,4 @@
-"""The lines printed at startup: what the program does, where its files go, which settings differ from defaults."""
+"""The lines printed at startup: what the program does, where its files go, which settings were changed."""
 
 import os
 
@@ -51,7 +51,10 @@ def entry(label, text=""):
 
 
 def _changes(values, settings, given, task):
-    """Return lines on the settings that differ from their defaults; values: {name: 'name = value'} of all settings."""
+    """Return lines on the settings that the user has set, and on those of them that the task ignores.
+
+    values: {name: 'name = value'} of all settings.
+    """
     used = task.used(settings.run) if task else [name for name, rule in schema.ALL.items() if not rule.sampling]
     explicit = [name for name in values if name in settings.explicit and name not in _IN_FIRST_LINES]
     lines = _list(entry("Command line"), [values[name] for name in explicit if name in used and name in given])
@@ -67,7 +70,7 @@ def _changes(values, settings, given, task):
 
 
 def _missing(given, files):
-    """Return a line for each params file that lacks settings, as a file from an earlier version does."""
+    """Return a line for each params file that lacks settings not in `given`, as a file from an earlier version may."""
     lines = []
     for file, entries in files.items():
         missing = {name: entry.value for name, entry in entries.items() if not entry.line and name not in given}

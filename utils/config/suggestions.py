@@ -1,4 +1,4 @@
-"""Suggestions for names that are not settings, or not classes."""
+"""Suggestions for unknown names of settings, classes and help topics."""
 
 import difflib
 

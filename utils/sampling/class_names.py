@@ -10,7 +10,7 @@ _QUOTED = re.compile(r'(?:^|(?<=[,\s]))"(?:[^"]|"")*"(?=\s*(?:[:,]|$))')
 
 
 def split(text, separator):
-    """Split a text; return (start, part, the separator before it) for each part.
+    """Split a text; return (start, part, the separator before the part) for each part.
 
     separator: a regular expression. Quoted names are not split.
     """
@@ -44,9 +44,9 @@ def class_index(name, classes, place):
 
 
 def class_indices(text, classes):
-    """Return the indices of the classes named in `text`, such as 'role,person'; for '', of all classes.
+    """Return the indices of the classes named in `text`, such as 'role,person'; '' means all classes.
 
-    Raise UserError for an unknown name, or if the network is unconditional (classes is empty).
+    Raise UserError for an unknown name, or for any name if the network is unconditional (`classes` is empty).
     """
     names = [text] if text in classes else [part.strip() for _, part, _ in split(text, ",")]
     wanted = [name for name in names if name]

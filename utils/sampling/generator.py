@@ -21,7 +21,7 @@ from utils.runtime import devices
 from utils.sampling import class_names, latents, picks
 
 _BN_SAMPLES = 256  # number of samples for computing the batch-norm statistics of the averaged G
-_MIN_BN_BATCH = 16  # also for large images: the variance of one or two samples is useless
+_MIN_BN_BATCH = 16  # even for large images, because the variance of one or two samples is useless
 
 
 class Generator:
@@ -92,10 +92,10 @@ class Generator:
         return [class_names.class_index(name, self.classes, "classes") for name in names]
 
     def batches(self, z, labels=None):
-        """Yield the samples of `images` in arrays [n, H, W, C] uint8, without checks; labels: integers or fractions.
+        """Yield the samples that `images` returns, in arrays [n, H, W, C] uint8, without checks.
 
-        Every session run has the same number of rows; the last batch is padded. Each sample is therefore bit-for-bit
-        independent of N.
+        labels: integers or fractions. Every session run has the same number of rows; the last batch is padded. Each
+        sample is therefore bit-for-bit independent of N.
         """
         size = _batch_size(*self.image_shape[:2])
         labels = np.zeros(len(z), np.int32) if labels is None else labels
@@ -109,15 +109,15 @@ class Generator:
             yield to_uint8(images[: len(rows)])
 
     def stream(self, z, labels=None):
-        """Yield the samples of `batches` one at a time, [H, W, C] uint8, with a progress bar."""
+        """Yield the samples of `batches` one at a time, [H, W, C] uint8, with a progress bar on a terminal."""
         drawn = itertools.chain.from_iterable(self.batches(z, labels))
         return tqdm(drawn, total=len(z), unit=" samples", file=sys.stdout, disable=not can_show_bar())
 
     def update_bn(self, labels):
-        """Compute the batch-norm statistics of the averaged G for its current weights. G keeps its own statistics.
+        """Compute the batch-norm statistics of the averaged G for its current weights; without one, do nothing.
 
-        labels: [n] int32, the classes of the training images. z is the same each time, so that the statistics depend
-        only on the weights.
+        labels: [n] int32, the classes of the training images. Every call uses the same z, so that the statistics
+        depend only on the weights.
         """
         if self.sampler.update_bn is None:
             return
@@ -162,7 +162,7 @@ def open_generator(build_sampler, checkpoints_dir, checkpoint="best", precision=
 
     build_sampler(network, averaged, n_classes) adds G to the default graph and returns the Sampler. checkpoint: 'best',
     'latest' or a step, as text. Nothing in checkpoints_dir is changed: a training run may be writing to it. Raise
-    UserError if the checkpoint does not exist.
+    UserError if the checkpoint does not exist or is damaged.
     """
     selected = select.select(checkpoints_dir, checkpoint)
     manifest, graph = selected.manifest, tf.Graph()

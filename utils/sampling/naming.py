@@ -9,7 +9,7 @@ from utils.checkpoints.run_id import short_run_id
 from utils.errors import UserError
 from utils.output.images import read_metadata
 
-_MAX_NAME = 60  # characters of classes or picks in a file name; file systems allow 255 bytes, some 143
+_MAX_NAME = 60  # characters of classes or picks in a file name; most file systems allow 255 bytes, some only 143
 
 
 class Request(NamedTuple):
@@ -27,7 +27,7 @@ class Request(NamedTuple):
         return f"sample_{self.step}_seed{self.run.sample_seed}_run{short_run_id(self.run_id)}{truncation}"
 
     def path(self, ending):
-        """Return the path with an ending: '.png' for the grid, '' for the folder of single files, '_strip.png', ..."""
+        """Return the path with an ending, such as '.png' for the grid; '' for the folder of single files."""
         return os.path.join(self.run.samples_dir, f"{self._stem}_{self.what}{ending}")
 
     def singles(self, class_names, numbers):
@@ -53,7 +53,7 @@ def request(run, generator, kind, parts):
 
 
 def announced(run, kind):
-    """Return a Request with the placeholders <step>, <id> and <picks> or <classes>, to print at startup."""
+    """Return a Request to print at startup, with the placeholders <step>, <id> and, if set, <picks> or <classes>."""
     parts = "_<picks>" if run.picks else "_<classes>" if run.classes else ""
     return Request(run, "<id>", "<step>", "", kind + parts)
 
@@ -78,7 +78,7 @@ def check_overwrite(paths, metadata):
 
 
 def _short(names):
-    """Return a part of a file name that identifies classes or picks: their names, shortened with a hash if too long."""
+    """Return the part of a file name for classes or picks: plain short names, or an adapted form with a hash."""
     text = "+".join(names)
     plain = re.sub(r"[^\w.+-]", "_", text)
     try:

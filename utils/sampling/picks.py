@@ -94,7 +94,7 @@ def parse_sum(text, classes):
 
 
 def check_walk(frames, picks):
-    """Raise UserError if a walk through these Picks is impossible; frames: their number between consecutive picks."""
+    """Raise UserError if a walk through these Picks is impossible; frames: the number of frames for each pick."""
     if len(picks) < 2:
         raise UserError(f"walk = {frames} needs at least two picks; add one to picks")
     total = frames * len(picks)

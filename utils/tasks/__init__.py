@@ -1,7 +1,7 @@
 """Tasks for a trained generator. Each task has a module, which defines its TASK.
 
-TASKS lists them. Everything else follows from the list: which tasks exclude each other, which settings have no effect,
-what the program prints at startup, and what main.py runs. Importing this package does not import TensorFlow.
+TASKS lists all tasks. Everything else follows from the list: which tasks exclude each other, which settings have no
+effect, what the program prints at startup, and what main.py runs. Importing this package does not import TensorFlow.
 """
 
 from utils.errors import UserError
@@ -15,7 +15,7 @@ _SELECTIONS = ("picks", "classes", "label_grid", "single")
 
 
 def find_task(run):
-    """Return the Task that the settings in `run` select; raise UserError if another setting conflicts with it."""
+    """Return the Task that the settings in `run` select; raise UserError if `picks` or a combination is wrong."""
     asked = [task for task in TASKS if task.setting and getattr(run, task.setting)]
     if len(asked) > 1:
         raise UserError(f"{' and '.join(task.setting for task in asked)} are mutually exclusive; set only one of them")

@@ -16,7 +16,7 @@ _NEIGHBOR_NOISE = 0.25  # neighbors are the result plus uniform noise of this am
 
 
 def _describe(run):
-    picks.parse_sum(run.arithmetic, classes=None)  # raises UserError if it is invalid
+    picks.parse_sum(run.arithmetic, classes=None)  # raises UserError if run.arithmetic is invalid
     request = naming.announced(run, "arithmetic_<picks>")
     return [f"Computing {run.arithmetic} with {naming.checkpoint_name(run)}", entry("Figure", request.path(".png"))]
 

@@ -35,7 +35,7 @@ def _kind(run):
 
 
 def _choose(run, classes):
-    """Return the Picks to generate, the columns of their grid (0: the same as rows), and their parts of file names."""
+    """Return the Picks to generate, the columns of their grid (0: see grid_columns), and the parts of its file name."""
     if run.picks:
         chosen = list(dict.fromkeys(picks.parse(run.picks, classes)))  # without duplicates, which would share a file
         return chosen, 0, [pick.text(classes) for pick in chosen]
@@ -47,9 +47,9 @@ def _choose(run, classes):
 def write_samples(generator, run):
     """Write the samples that the settings in `run` select; yield lines with their paths.
 
-    The files are a grid, with run.single or run.picks one file per sample, and with classes a CSV file of their
-    positions in the grid. Raise UserError if a file from different weights would be overwritten, and OSError if a file
-    cannot be written.
+    The files are a grid, with run.single or run.picks one file per sample, and with classes but without run.picks a
+    CSV file of the classes' positions in the grid. Raise UserError if a file from different weights would be
+    overwritten, and OSError if a file cannot be written.
     """
     classes = generator.classes
     chosen, columns, parts = _choose(run, classes)

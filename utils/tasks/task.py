@@ -12,7 +12,7 @@ class Task(NamedTuple):
     """What the program knows about a task before running it; `run` imports everything else, such as TensorFlow."""
 
     setting: str  # selects the task if its value is neither 0 nor ''; '' for plain samples
-    uses: Tuple[str, ...]  # the settings that it reads in addition to _COMMON
+    uses: Tuple[str, ...]  # the settings that the task reads in addition to _COMMON
     # (run) -> the lines to print at startup: what the task does, and the files that it will write; errors: UserError
     describe: Callable
     run: Callable  # (generator, run) -> an iterable of lines to print; errors: UserError, RunError, OSError

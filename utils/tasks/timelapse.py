@@ -34,7 +34,7 @@ def _run(generator, run):
 
 
 def write_timelapse(samples_dir, run_id):
-    """Write timelapse.gif and .webp from the grids train_<step>.png of a run; return a line with their paths.
+    """Write timelapse.gif and, if Pillow supports it, .webp from the grids of a run; return a line with their paths.
 
     Damaged grids are skipped, and so are grids whose size differs from the last one's, as after a change of
     train_samples. Return '' if fewer than two remain. Raise OSError if an animation cannot be written.

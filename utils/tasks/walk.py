@@ -32,8 +32,8 @@ def _describe(run):
 def write_walk(generator, run):
     """Write the animations and the film strip of a walk; yield lines with their paths.
 
-    The key points are run.picks, or the first samples of the seed, whose classes alternate. Errors: see
-    samples.write_samples.
+    The key points are run.picks, or the first samples of the seed, whose classes alternate. The MP4 is only written if
+    imageio-ffmpeg is installed. Errors: see samples.write_samples.
     """
     classes = generator.classes
     if run.picks:
@@ -78,7 +78,7 @@ def to_uniform(gaussian):
 
 
 def slerp(a, b, t):
-    """Interpolate spherically between a and b, [D] each; t: from 0 to 1."""
+    """Interpolate between a and b, [D] each, spherically, or linearly if they are parallel; t: from 0 to 1."""
     cosine = float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-300))
     angle = math.acos(min(1.0, max(-1.0, cosine)))
     if math.sin(angle) < 1e-6:  # equal or opposite directions

@@ -18,9 +18,9 @@ WON_FROM = 0.9  # average advantage at which D has won
 OVER_BELOW = 0.8  # average advantage below which D has no longer won
 COLLAPSE_FROM = 1000  # first step at which collapse is reported; earlier, all samples are similar blurs
 STALE = 10  # measurements without an improvement before a warning
-LESS_DIVERSE = 0.8  # fraction of the highest diversity so far that causes a warning
+LESS_DIVERSE = 0.8  # diversity below this fraction of its highest value so far causes a warning
 MISSING = 0.1  # a class is missing below this fraction of its frequency among real images
-COPIED = 0.25  # fraction of samples that nearly copy a training image
+COPIED = 0.25  # more than this fraction of near-copies of training images among the samples causes a warning
 
 _CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
 
@@ -29,7 +29,7 @@ class Health:
     """Checks the losses of each step and the metrics of each measurement; the chief prints the warnings."""
 
     def __init__(self, generator, parts, diversity=0.0):
-        """generator: the LiveGenerator; parts: the opening.Parts; diversity: the highest one so far."""
+        """generator: the LiveGenerator; parts: the opening.Parts; diversity: the highest so far."""
         self._graph, self._generator = parts.graph, generator
         self._run, self._is_chief = parts.settings.run, parts.workers.is_chief
         self._rows = collections.deque(maxlen=WINDOW)  # rows of the last steps, see history.STEP_COLUMNS
@@ -48,7 +48,7 @@ class Health:
         return all(self._generator.session.run(checks))
 
     def should_roll_back(self, state):
-        """Return whether D has won and the settings ask for a rollback. The last one is reserved for a divergence."""
+        """Return whether D has won and the settings ask for a rollback. The last rollback is kept for a divergence."""
         is_possible = self._run.on_lost_game == "rollback" and len(state.saved.rollbacks) < MAX_ROLLBACKS - 1
         return is_possible and self._has_won
 
@@ -75,7 +75,7 @@ class Health:
         self._warn(state.step, "won", self._victory() if self._has_won else "")
 
     def _advantage(self, row):
-        """Return the advantage of D over G at a step, at most 1."""
+        """Return the advantage of D over G at a step, at most 1; it is always 0 if loss = 'wasserstein'."""
         run = self._run
         if run.loss == "non_saturating":
             return row["d_real"] / (1.0 - run.label_smoothing) - row["d_fake"]

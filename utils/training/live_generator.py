@@ -13,7 +13,7 @@ class LiveGenerator(Generator):
         self._updated = None  # the step at which the statistics were updated
 
     def refresh(self, step):
-        """Update the EMA's batch-norm statistics to match its weights at `step`."""
+        """If there is an EMA, update its batch-norm statistics unless they already match its weights at `step`."""
         if step != self._updated:
             self.update_bn(self._labels)
             self._updated = step

@@ -45,7 +45,7 @@ def _writes(what, consequence="training continues", errors=OSError):
 class Outputs:
     """Writes the files of a run on the chief.
 
-    After a failure (full disk, missing folder) training continues, and the next interval tries again.
+    After a failure, such as a full disk or a missing folder, training continues, and the next write is a new attempt.
     """
 
     def __init__(self, generator, parts, state, saved):
@@ -62,11 +62,11 @@ class Outputs:
         self._z = latents.noise(self._run.seed, latents.TRAINING_GRID, numbers, parts.settings.network.z_dim)
         self._columns = columns or self._run.grid_columns
         self._history, self._first_step, self._saved = None, state.step, saved
-        self.saved_step = state.step if newest else None  # the step of the newest checkpoint
+        self.saved_step = state.step if newest else None  # the step of the newest checkpoint, None without one
         self._damaged = newest.damaged if newest else ()
 
     def save(self, state):
-        """Save a checkpoint at the state's step, or rewrite only its manifest if nothing else has changed.
+        """Save a checkpoint at the state's step; if it exists, rewrite its manifest if `state.saved` changed.
 
         Return whether a checkpoint at this step exists.
         """
@@ -83,7 +83,7 @@ class Outputs:
     @_writes("the checkpoint at step {}", "earlier checkpoints are intact")
     def _save(self, state):
         run, saved = self._run, state.saved
-        self._start.lock.hold()  # it was lost if the folder was replaced; another run may hold it now
+        self._start.lock.hold()  # the lock was lost if the folder was replaced; another run may hold it now
         best = saved.past_bests + ((saved.best.step,) if saved.best else ())
         keep = store.RetentionPolicy(run.keep_checkpoints, run.keep_every, best, tuple(self._damaged))
         checkpoint = store.checkpoint_at(run.checkpoints_dir, state.step)
@@ -99,7 +99,7 @@ class Outputs:
 
     @_writes("the grid at step {}")
     def write_grid(self, state):
-        """Write samples/train_<step>.png."""
+        """Write train_<step>.png to samples_dir."""
         self._generator.refresh(state.step)
         samples = np.concatenate(list(self._generator.batches(self._z, self._labels)))
         png, shape = self._write_sheet(f"train_{state.step:08d}.png", samples, self._columns, state.step)
@@ -107,9 +107,9 @@ class Outputs:
 
     @_writes("the grid of real images")
     def write_reals(self, state, reals):
-        """Write samples/reals.png: real images before augmentation; reals: [N, H, W, C] float32 in [-1, 1].
+        """Write reals.png to samples_dir: real images before augmentation; reals: [N, H, W, C] float32 in [-1, 1].
 
-        With classes, also write samples/classes.csv: the position of each class in the sample grids.
+        With classes, also write classes.csv: the position of each class in the sample grids.
         """
         self._write_sheet("reals.png", images.to_uint8(reals), self._run.grid_columns, step=0)
         if state.saved.classes:
@@ -125,7 +125,7 @@ class Outputs:
 
     @_writes("the time-lapse")
     def write_timelapse(self, state):
-        """Write the time-lapse animations of all the run's grids."""
+        """Write the time-lapse animations of the run's grids and print their paths, if there are at least two grids."""
         line = write_timelapse(self._run.samples_dir, self._start.saved.run_id)
         if line:
             print(line, flush=True)
@@ -136,20 +136,20 @@ class Outputs:
         self._open_history().write_row(state.row)
 
     def _open_history(self):
-        # Not before the first checkpoint: logs without a checkpoint would belong to no run.
+        # The history is opened only after the first checkpoint: logs without a checkpoint would belong to no run.
         if self._history is None:
             metrics = [metric.name for metric in registry.METRICS]
             self._history = history.History(self._run.checkpoints_dir, self._first_step, metrics)
         return self._history
 
-    @_writes(f"{REPORT} at step {{}}", errors=Exception)  # it reads files that other programs may have changed
+    @_writes(f"{REPORT} at step {{}}", errors=Exception)  # the report reads files that others may have changed
     def write_report(self, state):
-        """Write checkpoints/report.html."""
+        """Write report.html to checkpoints_dir."""
         write_report(state, self._parts.settings, self._parts.dataset)
 
     @_writes(POST_MORTEM)
     def write_post_mortem(self, state, lines):
-        """Write checkpoints/post-mortem.txt: these lines, and the paths of the last step's images."""
+        """Write post-mortem.txt to checkpoints_dir: `lines`, and the paths of the last step's images."""
         batches, dataset = self._parts.batches, self._parts.dataset
         count = self._run.k * batches.size
         last = batches.order.take(max(0, state.pictures_seen - count), count)
@@ -159,6 +159,6 @@ class Outputs:
 
     @_writes("the logs")
     def close(self, state):
-        """Close history.csv and the TensorBoard logs."""
+        """Close history.csv and the TensorBoard logs if they were opened."""
         if self._history:
             self._history.close()

@@ -30,7 +30,7 @@ def open_measurer(dataset, settings):
 
 
 class Quality:
-    """Measures the samples of a run. A failure here never ends the run."""
+    """Measures the samples of a run. A failed measurement never ends the run."""
 
     def __init__(self, measurer, generator, health, run):
         """measurer: a measure.Measurer, or None to measure nothing; generator: the LiveGenerator."""
@@ -82,7 +82,7 @@ class Quality:
             if self._metric is None:
                 return False  # sampling uses the latest checkpoint
             best = Best(step, self._metric.name, self._measurer.comparison, value, value, step)
-        if not self._metric.is_as_good(value, best.lowest):  # NaN never is
+        if not self._metric.is_as_good(value, best.lowest):  # NaN is never as good
             return False
         if self._metric.improves(value, best.lowest):
             best = best._replace(lowest=value, lowest_step=step)

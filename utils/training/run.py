@@ -32,7 +32,7 @@ class Run:
     def _begin_at_checkpoint(self, saved, diversity=0.0):
         """Create the objects that generate, check, write and measure samples, initially and after a rollback.
 
-        saved: the SavedState in the newest checkpoint's manifest; diversity: the highest one so far.
+        saved: the SavedState in the newest checkpoint's manifest; diversity: the highest so far.
         """
         parts = self._parts
         generator = LiveGenerator(self.session, parts.sampler, parts.dataset.labels)
@@ -44,7 +44,7 @@ class Run:
         """Return the RunState at startup."""
         run, n, saved = self.settings, self._parts.dataset.n, self._parts.start.saved
         step, seen, rollbacks = self._counters()
-        saved = saved._replace(rollbacks=saved.rollbacks or (0,) * rollbacks)  # only the chief has their steps
+        saved = saved._replace(rollbacks=saved.rollbacks or (0,) * rollbacks)  # only the chief knows their steps
         pace = Pace(n, run.k * self._parts.batches.size, run.log_every)
         total = run.max_steps or step + math.ceil((run.epochs * n - seen) / pace.images_per_step)
         return RunState(step, seen, total, saved, pace)
@@ -55,7 +55,7 @@ class Run:
         return map(int, self.session.run([counters.step, counters.pictures_seen, counters.rollbacks]))
 
     def is_finished(self):
-        """Return whether no steps are left; if so, print why."""
+        """Return whether no steps are left or stop_when_stale ends the run; if so, print why."""
         run, state, n = self.settings, self.state, self._parts.dataset.n
         if state.step < state.total:
             return self._is_stale()
@@ -82,7 +82,7 @@ class Run:
     def begin(self):
         """Write the files that precede the first step; return whether there is a checkpoint.
 
-        Once there is one, the same command resumes the run, even from step 0, no matter how this process ends.
+        Once there is a checkpoint, the same command resumes the run, even from step 0, no matter how this process ends.
         """
         state, outputs = self.state, self.outputs
         if not outputs.save(state):
@@ -152,7 +152,8 @@ class Run:
     def end(self, stop):
         """Close the run after its last step and print how it ended; return the exit code.
 
-        stop: the signal that ended the run, or 0. After a signal, the exit code is 128 plus its number, as usual.
+        stop: the signal that ended the run, or 0. The exit code is 1 if the last steps were not saved, 0 if the run is
+        finished, else 128 plus the number of the signal, as usual.
         """
         run, state, workers, saved_step = self.settings, self.state, self.workers, self.outputs.saved_step
         self.progress.close()

@@ -61,7 +61,7 @@ def _locked(settings, is_chief):
 
 
 def _resume(settings, lock, newest):
-    """Return the StartingPoint to resume a run from a Selected; raise UserError if that is from a different run."""
+    """Return the StartingPoint to resume a run from a Selected; raise UserError if it cannot be resumed."""
     settings = _keep_defaults(newest.manifest, settings)
     run = settings.run
     checks.check_together(run, settings.network)
@@ -73,7 +73,10 @@ def _resume(settings, lock, newest):
 
 
 def _keep_defaults(recorded, settings):
-    """Return the settings with the defaults that a run began with, and print them. See manifest.keep_defaults."""
+    """Return the settings with the defaults that a run began with; print those that have changed since.
+
+    See manifest.keep_defaults.
+    """
     settings, kept = manifest.keep_defaults(recorded, settings)
     if kept:
         line = "These defaults have changed since that run began; keeping its values"
@@ -169,7 +172,7 @@ class FromPretrained(StartingPoint):
         self._assign = [variable.assign(self._values[name]) for name, variable in self._weights.items()]
 
     def start(self, session):
-        """Copy the other run's weights into G, D and the EMA; print which layers were copied."""
+        """Copy the other run's weights into G, D and the EMA; print their source and what was not copied."""
         values, (step, path) = session.run(self._weights), self._source.checkpoint
         for name, theirs in zip(values, store.values(self._source.checkpoint, list(values))):
             if name in self._plan.whole:

@@ -18,8 +18,8 @@ _QUALITY = 80
 def select_grids(samples_dir, run_id, step):
     """Return (step, data URI) for at most 40 of a run's grids up to a step, in step order, including the newest.
 
-    Every nth grid is selected, where n is a power of 2, so that the selection stays stable as the run grows. Damaged
-    grids and grids from other runs are left out.
+    Every nth grid is selected, where n is the lowest power of 2 with which the grids also fit into _MAX_BYTES, so that
+    the selection stays stable as the run grows. Damaged grids and grids from other runs are left out.
     """
     files = [(grid_step, path) for grid_step, path in grid_files(samples_dir) if grid_step <= step]
     every = 1

@@ -1,4 +1,4 @@
-"""checkpoints/report.html: the progress of a run as a single web page that can be copied to any machine.
+"""checkpoints_dir/report.html: the progress of a run as a single web page that can be copied to any machine.
 
 The page is a filled-in template with embedded styles, scripts and curves.
 """
@@ -81,7 +81,7 @@ def _facts(state):
 def _sheets(samples_dir, run_id, step):
     """Return the images and the newest grid's caption, keyed by their names in the template.
 
-    If scripts are disabled, the page shows the newest grid.
+    If scripts are disabled, the page shows only the newest grid.
     """
     grids, reals = select_grids(samples_dir, run_id, step), grid_uri(os.path.join(samples_dir, "reals.png"))
     hidden = html.Markup(" hidden")
@@ -110,7 +110,7 @@ def _settings(settings):
 
 
 def _images(dataset):
-    """Return the number of training images, in total and in each class."""
+    """Return, as HTML, the number of training images in total and, if there are classes, in each class."""
     without_class, *counts = np.bincount(dataset.labels - NONE, minlength=len(dataset.classes) + 1).tolist()
     if not dataset.classes:
         return html.fill(_PARAGRAPH, text=f"{dataset.n} images")

@@ -110,7 +110,7 @@
         };
     }
 
-    /** Returns the series of uPlot and their values: each line, and its moving average if `isSmooth`. */
+    /** Returns the series of uPlot and their values: each line and, if `isSmooth` and long, its moving average. */
     function createSeries(chart, isSmooth, color) {
         const series = [{ label: "step", value: (_, value) => format(value) }];
         const columns = [chart.steps];
