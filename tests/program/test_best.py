@@ -175,7 +175,7 @@ def test_one_class_is_nothing_to_tell_apart(called):
 def test_a_run_from_the_weights_of_another(trained, frozen, called):
     source = ["--init_from", str(trained.checkpoints)]
     line = called.refuse(*source, "--activation", "elu", "--filters", "6")
-    assert "has a different network: activation is leaky_relu in init_from and elu in this run; set" in line
+    assert "has a different network: activation is leaky_relu in init_from and elu in this run; use" in line
     assert "no checkpoint in init_from = " in called.refuse("--init_from", str(called.folder / "pics"))
     assert "New run, from the weights at step 8 (the best by scripted, 7; the latest is step 12)" in frozen
     theirs, ours = variables(trained.checkpoints, 8), variables(trained.folder / "frozen" / "c", 0)
