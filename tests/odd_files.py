@@ -23,7 +23,7 @@ def motif(width=SIZE, height=SIZE):
 
 
 def quarters(record):
-    """Return the mean color of each quarter of a record, away from its borders: [4, C] float."""
+    """Return the mean color of the inner part of each quarter of a record: [4, C] float."""
     half = len(record) // 2
     inner = slice(half // 4, half - half // 4)
     corners = [record[:half, :half], record[:half, half:], record[half:, :half], record[half:, half:]]

@@ -229,7 +229,7 @@ def test_colors_of_more_than_8_bits(pics, bits, channels):
 
 
 def test_all_channels_count_in_a_large_image():
-    """Large images are inspected at some pixels, in all channels."""
+    """In large images, only some of the pixels are inspected, but all channels of each."""
     values = np.zeros((1500, 1400, 3), np.uint16)
     values[..., 2] = 4000
     assert depths._value_range(values, "PNG").high == 4000

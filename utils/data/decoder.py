@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
     # "bad": an unusable image; "other": not an image; "unread": a file that may be readable next time; "disk": the
     # record could not be written, which is not the image file's fault
     kind: str
-    reason: str = ""  # why the kind is not "picture"; or a text of depths.to_note
+    reason: str = ""  # why the kind is not "picture", or the text returned by depths.to_note
     checksum: Optional[int] = None  # checksum of the record of a "picture"
 
 

@@ -31,7 +31,7 @@ def cores():
 
 
 def num_processes(files):
-    """Return the number of processes to use for this number of files, at least 1."""
+    """Return the number of processes, at least 1, to use for this number of files."""
     return max(1, min(files, cores(), _MAX_PROCESSES))
 
 

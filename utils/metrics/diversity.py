@@ -12,7 +12,7 @@ from utils.metrics.distances import squared_distances
 MAX_ROWS = 1024  # maximum number of feature rows used: the time grows with its cube
 MIN_CLASS_IMAGES = 8  # minimum real images per class
 _MIN_RECALL = 0.7  # minimum fraction of a class's real images that the classifier recognizes
-_RIDGE = 0.1  # ridge penalty of the classifier, relative to the mean squared length of features
+_RIDGE = 0.1  # ridge penalty of the classifier, relative to the mean squared norm of the features
 
 
 def median_nn_distance(features):

@@ -118,7 +118,7 @@ def rows_up_to(folder, step, most):
 
 
 def spread(items, most):
-    """Return at most `most` of the items, evenly spaced, with the first and the last one; most: 2 or more."""
+    """Return at most `most` of the items, evenly spaced, including the first and the last; most: 2 or more."""
     if len(items) <= most:
         return list(items)
     return [items[i * (len(items) - 1) // (most - 1)] for i in range(most)]

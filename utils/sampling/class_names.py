@@ -1,4 +1,7 @@
-"""Class names in settings. A name with a comma or a sign is double-quoted; quotes inside it are doubled."""
+"""Class names in settings.
+
+A name that contains a comma, or a plus or minus sign between spaces, is double-quoted; quotes inside it are doubled.
+"""
 
 import re
 import textwrap

@@ -53,7 +53,7 @@ def request(run, generator, kind, parts):
 
 
 def announced(run, kind):
-    """Return a Request to print at startup, with the placeholders <step>, <id> and, if set, <picks> or <classes>."""
+    """Return a Request whose paths are printed at startup, with <step>, <id>, and perhaps <picks> or <classes>."""
     parts = "_<picks>" if run.picks else "_<classes>" if run.classes else ""
     return Request(run, "<id>", "<step>", "", kind + parts)
 

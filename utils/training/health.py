@@ -35,7 +35,7 @@ class Health:
         self._rows = collections.deque(maxlen=WINDOW)  # rows of the last steps, see history.STEP_COLUMNS
         self._has_won = False
         self._found = collections.Counter()  # {problem: how many times in a row it was found}
-        self.diversity = diversity  # the highest value of the metric `distinct`, at most 1
+        self.diversity = diversity  # the highest value of the metric `distinct` so far, capped at 1
 
     def is_finite(self, state, due):
         """Return whether the losses and, if an action in Due depends on them, all weights and the EMA are finite."""

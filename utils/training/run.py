@@ -105,7 +105,7 @@ class Run:
         return np.concatenate([self.session.run(images) for _ in range(rounds)])[:count]
 
     def _restart_batches(self, pictures_seen):
-        """Restart the stream of batches after this number of images."""
+        """Restart the stream of batches after the first `pictures_seen` images."""
         self.session.run(self._parts.batches.initializer, {self._parts.batches.start: pictures_seen})
 
     def roll_back(self, lost=False):
