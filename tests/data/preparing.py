@@ -5,7 +5,6 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from utils.data import decoder, depths, prepare
 from utils.data.decode import DecodeOptions, decode
@@ -62,9 +61,3 @@ def in_cache(run, ending):
     """Return the path of the only cache file with this suffix."""
     (name,) = [name for name in os.listdir(run.cache_dir) if name.endswith(ending)]
     return os.path.join(run.cache_dir, name)
-
-
-def gradient_png(path, seed=0):
-    """Write a small gradient image, different for each seed."""
-    slope = np.add.outer(np.arange(20), np.arange(20)) * (3 + seed % 3) % 256
-    Image.fromarray(np.uint8(slope)).convert("RGB").save(str(path))

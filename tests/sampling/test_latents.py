@@ -71,6 +71,21 @@ def test_unknown_class():
         class_names.class_indices("x", ["blue", "red"])
 
 
+def test_no_more_rows_are_drawn_than_needed(monkeypatch):
+    """A step's batch-norm statistics need few rows, which may be long."""
+    sizes = []
+
+    class Spy(np.random.RandomState):
+        def uniform(self, low, high, size):
+            sizes.append(size)
+            return super().uniform(low, high, size)
+
+    monkeypatch.setattr(np.random, "RandomState", Spy)
+    latents.noise(3, latents.STATISTICS, range(3), 7)
+    latents.noise(3, latents.SAMPLES, [4097], 7)
+    assert sizes == [(3, 7), (4096, 7), (2, 7)]
+
+
 def test_some_rows_equal_those_of_all_noise():
     z = latents.noise(3, latents.SAMPLES, range(9000), 7)
     numbers = [8191, 0, 4096, 4095, 0, 8192]

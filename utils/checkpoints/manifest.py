@@ -25,7 +25,7 @@ class Best(NamedTuple):
     """The best checkpoint of a run so far."""
 
     step: int
-    metric: str  # the history.csv column by which the checkpoint was chosen; lower is better
+    metric: str  # the history.csv column by which the checkpoint was chosen
     comparison: str  # the metric's features, images and samples; only values with the same comparison are comparable
     value: float  # the metric's value at this checkpoint
     lowest: float  # the best value so far (the highest if higher is better); `value` may be worse by the tolerance

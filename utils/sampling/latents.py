@@ -4,7 +4,7 @@ import numpy as np
 
 # One key for each use of noise, combined with the seed, so that no two uses share a z.
 TRAINING_GRID, SAMPLES, STATISTICS, MEASURING, NEIGHBORS = 0, 1, 2, 3, 4
-_ROWS = 4096  # rows drawn at a time, even if only some of them are needed
+_ROWS = 4096  # the most rows drawn at a time, even if only some of them are needed
 
 
 def noise(seed, use, numbers, z_dim):
@@ -15,8 +15,10 @@ def noise(seed, use, numbers, z_dim):
     """
     random, numbers = np.random.RandomState([seed, use]), np.asarray(numbers)
     rows = np.empty((len(numbers), z_dim), np.float32)
-    for start in range(0, numbers.max() + 1, _ROWS):
-        block = random.uniform(-1.0, 1.0, (_ROWS, z_dim))
-        is_here = (numbers >= start) & (numbers < start + _ROWS)
+    count = numbers.max() + 1
+    for start in range(0, count, _ROWS):
+        stop = min(start + _ROWS, count)
+        block = random.uniform(-1.0, 1.0, (stop - start, z_dim))
+        is_here = (numbers >= start) & (numbers < stop)
         rows[is_here] = block[numbers[is_here] - start]
     return rows
