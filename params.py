@@ -223,7 +223,7 @@ checkpoint = "best"
 # Number of samples to generate.
 num_samples = 64
 
-# 1: also write each sample as its own PNG file. 0: only the grid.
+# 1: also write each sample as its own PNG file; above 10000 samples, without the grid. 0: only the grid.
 single = 0
 
 # Random seed for the samples. The same seed gives the same samples.

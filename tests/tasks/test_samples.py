@@ -191,3 +191,68 @@ def test_truncation_scales_noise_and_is_in_names(graph, run, tmp_path):
     assert names == [STEM + "_truncation0.5_n9.png"] and read_metadata(str(tmp_path / names[0]))["truncation"] == 0.5
     grid = image(str(tmp_path), names[0])[::16, ::16, 0]
     assert np.array_equal(grid.ravel(), expected(0.5 * latents.noise(3, latents.SAMPLES, range(9), 5), 0))
+
+
+@pytest.fixture
+def many(run, monkeypatch):
+    """Settings for more samples than a grid shows unless it is requested, and than a folder holds."""
+    monkeypatch.setattr(samples, "MANY", 4)
+    return run._replace(num_samples=10)
+
+
+def test_many_samples_need_single_files_or_a_requested_grid(many):
+    text = "num_samples = 10 is too high for a grid; set single = 1 to write a file for each sample, or grid_columns to"
+    with pytest.raises(UserError, match=text):
+        samples.TASK.describe(many)
+    assert [line.split(":")[0].strip() for line in samples.TASK.describe(many._replace(single=1))[1:]] == [
+        "Single files"
+    ]
+    assert len(samples.TASK.describe(many._replace(single=1, label_grid=1))) == 3
+    assert samples.TASK.describe(many._replace(grid_columns=3))[1].startswith("  Grid: ")
+
+
+def test_many_single_files_have_subfolders_and_no_grid(graph, many, tmp_path):
+    lines, (folder,) = drawn(many._replace(single=1))
+    values = expected(latents.noise(3, latents.SAMPLES, range(10), 5), 0)
+    assert folder == f"{STEM}_n10" and lines == [f"10 samples, one file each, in {tmp_path / folder}"]
+    for i, value in enumerate(values):
+        assert (image(str(tmp_path), folder, f"{i // 4:03d}", f"{STEM}_{i:05d}.png") == value).all()
+    assert sorted(os.listdir(str(tmp_path / folder))) == ["000", "001", "002"]
+
+
+@pytest.mark.parametrize("classes", ((), ("a", "b")))
+def test_same_command_writes_the_missing_files_after_a_stop(graph, many, tmp_path, monkeypatch, classes):
+    run, real_png, calls = many._replace(single=1), samples.png, []
+
+    def stopped_png(*arguments):
+        calls.append(arguments)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return real_png(*arguments)
+
+    monkeypatch.setattr(samples, "png", stopped_png)
+    with pytest.raises(KeyboardInterrupt):
+        drawn(run, classes)
+    (folder,) = tmp_path.glob("*_n10")
+    written = {path: path.stat() for path in folder.rglob("*.png")}
+    assert len(written) == 6
+    os.remove(str(sorted(written)[0]))
+    del written[sorted(written)[0]]
+    calls.clear()
+    monkeypatch.setattr(samples, "png", lambda *arguments: calls.append(arguments) or real_png(*arguments))
+    lines, _ = drawn(run, classes)
+    assert lines[0] == "5 of these files exist already" and len(calls) == 5
+    assert all(path.stat() == stat for path, stat in written.items())
+    assert len(drawn(run, classes)[0]) == 2 and len(calls) == 5  # nothing is missing
+    made = {path.name: path.read_bytes() for path in folder.rglob("*.png")}
+    drawn(run._replace(grid_columns=3), classes)
+    assert made == {path.name: path.read_bytes() for path in tmp_path.glob("*_columns3/*/*.png")}
+
+
+def test_files_of_a_different_precision_are_written_again(graph, many, tmp_path):
+    run = many._replace(single=1)
+    drawn(run)
+    for precision, existing in (("float32", 1), ("bfloat16", 0), ("bfloat16", 1), ("auto", 0)):
+        assert len(drawn(run._replace(precision=precision))[0]) == 1 + existing
+    with pytest.raises(UserError, match="not generated from these weights"):
+        drawn(run, weights=b"others")

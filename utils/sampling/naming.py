@@ -30,17 +30,26 @@ class Request(NamedTuple):
         """Return the path with an ending, such as '.png' for the grid; '' for the folder of single files."""
         return os.path.join(self.run.samples_dir, f"{self._stem}_{self.what}{ending}")
 
-    def singles(self, class_names, numbers):
-        """Return the paths of the single files; class_names: the class of each sample, '' for none."""
-        classes = {name: f"_{_short([name])}" if name else "" for name in set(class_names)}
-        names = [f"{self._stem}{classes[name]}_{number:05d}.png" for name, number in zip(class_names, numbers)]
+    def singles(self, chosen, classes, folder_size):
+        """Return the paths of the single files of these Picks; classes: all names.
+
+        More than `folder_size` files go into subfolders of that size, because many tools are slow with larger folders.
+        """
+        parts = [f"_{_short([name])}" for name in classes] or [""]
+        names = [f"{self._stem}{parts[label]}_{number:05d}.png" for label, number in chosen]
+        if len(names) > folder_size:
+            names = [os.path.join(f"{i // folder_size:03d}", name) for i, name in enumerate(names)]
         return [os.path.join(self.path(""), name) for name in names]
 
     @property
     def metadata(self):
-        """The metadata of each PNG."""
+        """The metadata of each PNG: what its samples depend on, except for classes and numbers."""
         metadata = {"run": self.run_id, "step": int(self.step), "seed": self.run.sample_seed, "weights": self.weights}
-        return metadata if self.run.truncation == 1 else dict(metadata, truncation=self.run.truncation)
+        if self.run.truncation != 1:
+            metadata["truncation"] = self.run.truncation
+        if self.run.precision not in ("auto", "float32"):
+            metadata["precision"] = self.run.precision
+        return metadata
 
 
 def request(run, generator, kind, parts):
@@ -67,14 +76,17 @@ def checkpoint_name(run):
 def check_overwrite(paths, metadata):
     """Raise UserError if a file at one of the paths comes from different weights and would be overwritten.
 
-    A run can reach the same step with different weights after a rollback, or if two copies of its folder were resumed.
+    Return the paths of the files that already have this metadata, which need not be written again. A run can reach the
+    same step with different weights after a rollback, or if two copies of its folder were resumed.
     """
-    for path in paths:
-        if os.path.exists(path) and read_metadata(path).get("weights") != metadata["weights"]:
+    existing = {path: read_metadata(path) for path in paths if os.path.exists(path)}
+    for path, found in existing.items():
+        if found.get("weights") != metadata["weights"]:
             raise UserError(
                 f"{path} already exists, and was not generated from these weights; move it elsewhere, or set a "
                 "different --samples_dir"
             )
+    return [path for path, found in existing.items() if found == metadata]
 
 
 def _short(names):

@@ -1,4 +1,7 @@
-"""Plain samples: a grid, and with `single` or `picks` also a file for each sample."""
+"""Plain samples: a grid, and with `single` or `picks` also a file for each sample.
+
+Without a grid, each file is written as soon as its sample is generated, and the same command continues after a stop.
+"""
 
 import csv
 import io
@@ -16,16 +19,28 @@ from utils.output.images import blank, place, png
 from utils.sampling import class_names, naming, picks
 from utils.tasks.task import Task
 
+MANY = 10000  # more samples than this get no grid unless one is requested, and their files go into subfolders
+
 
 def _describe(run):
     if not run.picks and run.num_samples > picks.MAX_NUMBER:
         raise UserError(
             f"num_samples = {run.num_samples} is too high; samples are numbered up to {picks.MAX_NUMBER - 1}"
         )
+    if not _has_grid(run) and not run.single:
+        raise UserError(
+            f"num_samples = {run.num_samples} is too high for a grid; set single = 1 to write a file for each sample, "
+            f"or grid_columns to get a grid of more than {MANY} samples"
+        )
     what = f"samples {run.picks}" if run.picks else counted(run.num_samples, "sample")
     request = naming.announced(run, _kind(run))
-    lines = [f"Generating {what} with {naming.checkpoint_name(run)}", entry("Grid", request.path(".png"))]
-    return [*lines, entry("Single files", request.path("") + os.sep)] if run.single or run.picks else lines
+    lines = [f"Generating {what} with {naming.checkpoint_name(run)}"]
+    lines += [entry("Grid", request.path(".png"))] * _has_grid(run)
+    return lines + [entry("Single files", request.path("") + os.sep)] * bool(run.single or run.picks)
+
+
+def _has_grid(run):
+    return bool(run.picks or run.num_samples <= MANY or run.grid_columns or run.label_grid)
 
 
 def _kind(run):
@@ -48,37 +63,62 @@ def write_samples(generator, run):
     """Write the samples that the settings in `run` select; yield lines with their paths.
 
     The files are a grid, with run.single or run.picks one file per sample, and with classes but without run.picks a
-    CSV file of the classes' positions in the grid. Raise UserError if a file from different weights would be
-    overwritten, and OSError if a file cannot be written.
+    CSV file of the classes' positions in the grid. Without a grid, only missing files are generated. Raise UserError if
+    a file from different weights would be overwritten, and OSError if a file cannot be written.
     """
     classes = generator.classes
     chosen, columns, parts = _choose(run, classes)
-    labels, numbers = np.int32(chosen).T
     request = naming.request(run, generator, _kind(run), parts)
-    grid_path, folder, csv_path = (request.path(ending) for ending in (".png", "", ".csv"))
-    names = [classes[label] if classes else "" for label in labels]
-    singles = request.singles(names, numbers) if run.single or run.picks else []
-    naming.check_overwrite([grid_path, *singles], request.metadata)
-    if singles:
+    singles = request.singles(chosen, classes, MANY) if run.single or run.picks else []
+    existing = naming.check_overwrite([request.path(".png"), *singles], request.metadata)
+    for folder in {os.path.dirname(path) for path in singles}:
         os.makedirs(folder, exist_ok=True)
+    if _has_grid(run):
+        yield from _write_all(generator, request, chosen, columns or run.grid_columns, singles)
+    else:
+        yield from _write_missing(generator, request, chosen, singles, set(existing))
+
+
+def _images(generator, run, chosen):
+    """Yield the samples of these Picks, [H, W, C] uint8."""
+    labels, numbers = np.int32(chosen).T
+    return generator.stream(generator.noise(numbers, run.sample_seed, run.truncation), labels)
+
+
+def _write_missing(generator, request, chosen, singles, existing):
+    """Write the single files that do not exist yet, each as soon as its sample is generated."""
+    missing = [i for i, path in enumerate(singles) if path not in existing]
+    if existing:
+        yield f"{len(existing)} of these files exist already"
+    if missing:
+        for i, image in zip(missing, _images(generator, request.run, [chosen[i] for i in missing])):
+            files.write(singles[i], png(image, request.metadata))
+    yield f"{counted(len(chosen), 'sample')}, one file each, in {request.path('')}"
+
+
+def _write_all(generator, request, chosen, columns, singles):
+    """Write the grid, its CSV file if needed, and the single files."""
+    run, classes = request.run, generator.classes
 
     def cell(image, pick):
         shown = composite(image, generator.background)
         return with_text(shown, pick.caption(classes)) if run.label_grid else shown
 
     cell_shape = cell(np.zeros(generator.image_shape, np.uint8), chosen[0]).shape
-    grid, columns = blank(len(chosen), cell_shape, columns or run.grid_columns)
-    z = generator.noise(numbers, run.sample_seed, run.truncation)
-    for i, (image, pick) in enumerate(zip(generator.stream(z, labels), chosen)):
-        place(grid, columns, i, cell(image, pick))
+    grid, columns = blank(len(chosen), cell_shape, columns)
+    for i, image in enumerate(_images(generator, run, chosen)):
+        place(grid, columns, i, cell(image, chosen[i]))
         if singles:
             files.write(singles[i], png(image, request.metadata))
-    files.write(grid_path, png(grid, request.metadata))
-    yield f"{counted(len(chosen), 'sample')} in {grid_path}" + (f", and one file each in {folder}" if singles else "")
+    path, folder = request.path(".png"), request.path("")
+    files.write(path, png(grid, request.metadata))
+    yield f"{counted(len(chosen), 'sample')} in {path}" + (f", and one file each in {folder}" if singles else "")
     if classes and not run.picks:
-        files.write(csv_path, class_list(labels, columns, classes))
-        shown = textwrap.shorten(", ".join(dict.fromkeys(names)), 200, placeholder=" ...")
-        yield f"Classes from the top: {shown}; {csv_path} lists where each begins in the grid."
+        labels, path = np.int32(chosen)[:, 0], request.path(".csv")
+        files.write(path, class_list(labels, columns, classes))
+        names = ", ".join(dict.fromkeys(classes[label] for label in labels))
+        shown = textwrap.shorten(names, 200, placeholder=" ...")
+        yield f"Classes from the top: {shown}; {path} lists where each begins in the grid."
 
 
 def class_list(labels, columns, classes):
