@@ -241,7 +241,7 @@ def test_same_command_writes_the_missing_files_after_a_stop(graph, many, tmp_pat
     calls.clear()
     monkeypatch.setattr(samples, "png", lambda *arguments: calls.append(arguments) or real_png(*arguments))
     lines, _ = drawn(run, classes)
-    assert lines[0] == "5 of these files exist already" and len(calls) == 5
+    assert lines[0] == "5 of the 10 files exist already." and len(calls) == 5
     assert all(path.stat() == stat for path, stat in written.items())
     assert len(drawn(run, classes)[0]) == 2 and len(calls) == 5  # nothing is missing
     made = {path.name: path.read_bytes() for path in folder.rglob("*.png")}

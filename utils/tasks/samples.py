@@ -70,7 +70,7 @@ def write_samples(generator, run):
     chosen, columns, parts = _choose(run, classes)
     request = naming.request(run, generator, _kind(run), parts)
     singles = request.singles(chosen, classes, MANY) if run.single or run.picks else []
-    existing = naming.check_overwrite([request.path(".png"), *singles], request.metadata)
+    existing = naming.check_overwrite([request.path(".png")] * _has_grid(run) + singles, request.metadata)
     for folder in {os.path.dirname(path) for path in singles}:
         os.makedirs(folder, exist_ok=True)
     if _has_grid(run):
@@ -89,7 +89,7 @@ def _write_missing(generator, request, chosen, singles, existing):
     """Write the single files that do not exist yet, each as soon as its sample is generated."""
     missing = [i for i, path in enumerate(singles) if path not in existing]
     if existing:
-        yield f"{len(existing)} of these files exist already"
+        yield f"{len(existing)} of the {len(singles)} files exist already."
     if missing:
         for i, image in zip(missing, _images(generator, request.run, [chosen[i] for i in missing])):
             files.write(singles[i], png(image, request.metadata))
