@@ -80,9 +80,10 @@ def _freeze(generator, run, feed):
     graph_def = tf.graph_util.convert_variables_to_constants(session, graph_def, list(OUTPUTS))
     graph_def = tf.graph_util.remove_training_nodes(graph_def, list(OUTPUTS))
     inputs = {name: (None, *value.shape[1:]) for name, value in feed.items()}
-    shown = picks.parse(run.picks, classes) if run.picks else _default_picks(len(classes))
-    z = generator.noise([pick.number for pick in shown], run.sample_seed)
-    return Frozen(graph_def, inputs, generator, shown, z)
+    shown = picks.chosen(run, generator) if run.picks else _default_picks(len(classes))
+    z, fractions = picks.rows(shown, generator, run.sample_seed)
+    points = [{"name": pick.text(classes), "classes": row.tolist()} for pick, row in zip(shown, fractions)]
+    return Frozen(graph_def, inputs, generator, points, z)
 
 
 def _default_picks(n_classes):

@@ -11,7 +11,7 @@ class Frozen(NamedTuple):
     graph_def: Any  # the graph that computes OUTPUTS
     inputs: Dict[str, Tuple]  # {name: shape}
     generator: Any  # the CheckpointGenerator, for its classes, image shape, step and background
-    picks: List[Any]  # the picks.Pick of each sample that a page shows at first
+    points: List[Any]  # {"name", "classes": fractions} of each sample that a page shows at first
     z: Any  # the noise of these samples, [N, z_dim] float32
 
 

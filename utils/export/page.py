@@ -54,7 +54,7 @@ def write(frozen, folder):
         **dict(zip(("height", "width", "channels"), generator.image_shape)),
         "background": "#%02x%02x%02x" % ImageColor.getrgb(generator.background),
         "classes": generator.classes,
-        "images": [pick._asdict() for pick in frozen.picks],
+        "images": frozen.points,
         "z": len(arrays) - 1,
         "network": NETWORK.read_text("utf-8"),
         "steps": operations.steps,

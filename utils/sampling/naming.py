@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from utils.checkpoints.run_id import short_run_id
 from utils.errors import UserError
 from utils.output.images import read_metadata
+from utils.sampling.projected import Projected
 
 _MAX_NAME = 60  # characters of classes or picks in a file name; most file systems allow 255 bytes, some only 143
 
@@ -31,12 +32,16 @@ class Request(NamedTuple):
         return os.path.join(self.run.samples_dir, f"{self._stem}_{self.what}{ending}")
 
     def singles(self, chosen, classes, folder_size):
-        """Return the paths of the single files of these Picks; classes: all names.
+        """Return the paths of the single files of these picks; classes: all names.
 
         More than `folder_size` files go into subfolders of that size, because many tools are slow with larger folders.
         """
         parts = [f"_{_short([name])}" for name in classes] or [""]
-        names = [f"{self._stem}{parts[label]}_{number:05d}.png" for label, number in chosen]
+        ends = [
+            f"_{_short([pick.name])}" if isinstance(pick, Projected) else f"{parts[pick.label]}_{pick.number:05d}"
+            for pick in chosen
+        ]
+        names = [f"{self._stem}{end}.png" for end in ends]
         if len(names) > folder_size:
             names = [os.path.join(f"{i // folder_size:03d}", name) for i, name in enumerate(names)]
         return [os.path.join(self.path(""), name) for name in names]

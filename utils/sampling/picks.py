@@ -1,14 +1,17 @@
 """Picks: samples identified by their numbers, such as '3,17,40-43', or with classes, 'role:3,person:0-9'.
 
-A number always identifies the same sample of a checkpoint, sample_seed, truncation and class.
+A number always identifies the same sample of a checkpoint, sample_seed, truncation and class. A name, such as 'me.jpg',
+identifies a projected image; see projected.py.
 """
 
 import math
 import re
 from typing import NamedTuple
 
+import numpy as np
+
 from utils.errors import UserError
-from utils.sampling import class_names
+from utils.sampling import class_names, projected
 
 MAX_NUMBER = 10**6  # exclusive
 _MAX_PICKS = 10000
@@ -45,30 +48,64 @@ def of_classes(count, class_indices):
     return [Pick(label, number) for label in class_indices for number in range(each)], columns
 
 
-def parse(text, classes, setting="picks", start=0):
-    """Return the Picks in a text; raise a UserError that names the part that is wrong.
+def chosen(run, generator=None):
+    """Return the Picks and Projected images that run.picks names; raise a UserError that names the part that is wrong.
+
+    generator: a CheckpointGenerator; None before it is open: labels and points are then placeholders.
+    """
+    return parse(run.picks, generator and generator.classes, find=_finder(run, generator))
+
+
+def terms(run, generator=None):
+    """Return (sign, picks) of each term of run.arithmetic; arguments and errors: as for `chosen`."""
+    return parse_sum(run.arithmetic, generator and generator.classes, _finder(run, generator))
+
+
+def _finder(run, generator):
+    return lambda name, place: projected.find(run.samples_dir, name, place, generator)
+
+
+def rows(picks, generator, seed):
+    """Return z, [n, z_dim] float32, and classes, [n, n_classes] float32 (fractions), of Picks and Projected images.
+
+    seed: the setting sample_seed. Without classes, the second array has no columns.
+    """
+    numbers = [pick.number for pick in picks if isinstance(pick, Pick)]
+    noise = iter(generator.noise(numbers, seed) if numbers else ())
+    one_hot = np.eye(max(1, len(generator.classes)))[:, : len(generator.classes)]
+    points = [(next(noise), one_hot[pick.label]) if isinstance(pick, Pick) else pick[1:] for pick in picks]
+    z, fractions = zip(*points)
+    return np.array(z, np.float32), np.array(fractions, np.float32).reshape(len(z), -1)
+
+
+def parse(text, classes, setting="picks", start=0, find=None):
+    """Return the picks in a text; raise a UserError that names the part that is wrong.
 
     classes: all names; () if the network is unconditional; None if they are not known yet: labels are then 0. setting,
-    start: for messages, the setting and the position of the text in its value.
+    start: for messages, the setting and the position of the text in its value. find: a function (name, place) that
+    returns a Projected image or raises UserError; None: there are none.
     """
     picks = []
     for position, part, _ in class_names.split(text, ","):
         place = f"{setting}: {part.strip()!r} (character {start + position + len(part) - len(part.lstrip()) + 1})"
-        if classes and ":" not in part:
+        name, colon, numbers = part.strip().rpartition(":")
+        match = re.fullmatch(_RANGES[setting], numbers.strip())
+        if find and not match and not colon and name == "":
+            picks.append(find(numbers, place))
+            continue
+        if classes and not colon:
             example = class_names.quoted(classes[picks[-1].label if picks else 0])
             raise UserError(f"{place} needs a class, such as {example}:{part.strip() or 0}")
-        picks += _parse_part(part.strip(), classes, place, _RANGES[setting])
+        picks += _parse_part(name.strip(), colon, match, classes, place)
     if len(picks) > _MAX_PICKS:
         raise UserError(f"{setting}: more than {_MAX_PICKS} samples; pick {_MAX_PICKS} or fewer")
     return picks
 
 
-def _parse_part(part, classes, place, pattern):
-    name, colon, numbers = part.rpartition(":")
+def _parse_part(name, colon, match, classes, place):
     if colon and classes == ():
         raise UserError(f"{place} names a class, but this network is unconditional; give only the number")
-    label = class_names.class_index(name.strip(), classes, place) if classes else 0
-    match = re.fullmatch(pattern, numbers.strip())
+    label = class_names.class_index(name, classes, place) if classes else 0
     if not match:
         raise UserError(f"{place} is not a number or a range, such as 17 or 40-43")
     first = int(match.group(1))
@@ -78,15 +115,15 @@ def _parse_part(part, classes, place, pattern):
     return [Pick(label, number) for number in range(first, min(last, first + _MAX_PICKS) + 1)]
 
 
-def parse_sum(text, classes):
+def parse_sum(text, classes, find=None):
     """Return (sign, picks) of each term of `arithmetic`, such as '3,8,11 - 4,9 + 20,21'; sign: 1 or -1.
 
-    Signs have spaces on both sides; ranges contain no spaces.
+    Signs have spaces on both sides; ranges contain no spaces. classes, find: as for `parse`.
     """
     terms = []
     for start, term, sign in class_names.split(text, r"\s+[+-]\s+"):
         try:
-            terms.append((int((sign.strip() or "+") + "1"), parse(term, classes, "arithmetic", start)))
+            terms.append((int((sign.strip() or "+") + "1"), parse(term, classes, "arithmetic", start, find)))
         except UserError as error:
             rule = "; signs have spaces on both sides, as in '3 - 8'" if re.search("[+-]", term) else ""
             raise UserError(f"{error}{rule}")

@@ -26,5 +26,5 @@ def find_task(run):
             reason = ", which names the classes" if name == "classes" and cause in ("picks", "arithmetic") else ""
             raise UserError(f"{name} has no effect with {cause}{reason}; leave one of them out")
     if run.picks:
-        picks.parse(run.picks, classes=None)
+        picks.chosen(run)  # raises UserError if run.picks is invalid
     return task

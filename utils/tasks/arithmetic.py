@@ -16,7 +16,7 @@ _NEIGHBOR_NOISE = 0.25  # neighbors are the result plus uniform noise of this am
 
 
 def _describe(run):
-    picks.parse_sum(run.arithmetic, classes=None)  # raises UserError if run.arithmetic is invalid
+    picks.terms(run)  # raises UserError if run.arithmetic is invalid
     request = naming.announced(run, "arithmetic_<picks>")
     return [f"Computing {run.arithmetic} with {naming.checkpoint_name(run)}", entry("Figure", request.path(".png"))]
 
@@ -28,12 +28,12 @@ def write_arithmetic(generator, run):
     right is the result, surrounded by its 8 neighbors. Errors: see samples.write_samples.
     """
     classes, z_dim = generator.classes, generator.z_dim
-    terms = picks.parse_sum(run.arithmetic, classes)
+    terms = picks.terms(run, generator)
     request = naming.request(run, generator, "arithmetic", [_text(*term, classes) for term in terms])
     figure_path, result_path = request.path(".png"), request.path("_result.png")
     naming.check_overwrite([figure_path, result_path], request.metadata)
 
-    operands = [_noise_and_classes(term_picks, run, generator) for _, term_picks in terms]
+    operands = [_operand(each, run, generator) for _, each in terms]
     means = [operand.mean(axis=0) for operand in operands]
     result = sum(sign * mean for (sign, _), mean in zip(terms, means))
     random = np.random.RandomState([run.sample_seed, latents.NEIGHBORS])
@@ -55,12 +55,9 @@ def _text(sign, term_picks, classes):
     return ("" if sign == 1 else "minus ") + ",".join(pick.text(classes) for pick in term_picks)
 
 
-def _noise_and_classes(term_picks, run, generator):
-    """Return z and the one-hot class of each pick, [n, z_dim + n_classes] float64."""
-    z = generator.noise([pick.number for pick in term_picks], run.sample_seed)
-    n_classes = len(generator.classes)
-    one_hot = np.eye(max(n_classes, 1))[[pick.label for pick in term_picks], :n_classes]
-    return np.concatenate([np.float64(z), one_hot], axis=1)
+def _operand(term_picks, run, generator):
+    """Return z and the fractions of classes of each pick, [n, z_dim + n_classes] float64."""
+    return np.concatenate(picks.rows(term_picks, generator, run.sample_seed), axis=1).astype(np.float64)
 
 
 def _figure(images, terms, classes):

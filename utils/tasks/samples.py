@@ -49,14 +49,14 @@ def _kind(run):
     return ("picks" if run.picks else f"n{run.num_samples}") + layout
 
 
-def _choose(run, classes):
+def _choose(run, generator):
     """Return the Picks to generate, the columns of their grid (0: see grid_columns), and the parts of its file name."""
     if run.picks:
-        chosen = list(dict.fromkeys(picks.parse(run.picks, classes)))  # without duplicates, which would share a file
-        return chosen, 0, [pick.text(classes) for pick in chosen]
-    indices = class_names.class_indices(run.classes, classes)
+        chosen = list(dict.fromkeys(picks.chosen(run, generator)))  # without duplicates, which would share a file
+        return chosen, 0, [pick.text(generator.classes) for pick in chosen]
+    indices = class_names.class_indices(run.classes, generator.classes)
     chosen, columns = picks.of_classes(run.num_samples, indices)
-    return chosen, columns, [classes[i] for i in indices] if run.classes else []
+    return chosen, columns, [generator.classes[i] for i in indices] if run.classes else []
 
 
 def write_samples(generator, run):
@@ -67,7 +67,7 @@ def write_samples(generator, run):
     a file from different weights would be overwritten, and OSError if a file cannot be written.
     """
     classes = generator.classes
-    chosen, columns, parts = _choose(run, classes)
+    chosen, columns, parts = _choose(run, generator)
     request = naming.request(run, generator, _kind(run), parts)
     singles = request.singles(chosen, classes, MANY) if run.single or run.picks else []
     existing = naming.check_overwrite([request.path(".png")] * _has_grid(run) + singles, request.metadata)
@@ -81,6 +81,9 @@ def write_samples(generator, run):
 
 def _images(generator, run, chosen):
     """Yield the samples of these Picks, [H, W, C] uint8."""
+    if run.picks:
+        z, fractions = picks.rows(chosen, generator, run.sample_seed)
+        return generator.stream(z * np.float32(run.truncation), fractions if generator.classes else None)
     labels, numbers = np.int32(chosen).T
     return generator.stream(generator.noise(numbers, run.sample_seed, run.truncation), labels)
 

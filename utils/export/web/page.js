@@ -30,11 +30,7 @@ function oneHot(label) {
 
 function numberedPoints() {
     const width = decodedZ.length / model.images.length;
-    return model.images.map(({ number, label }, i) => ({
-        z: decodedZ.slice(i * width, (i + 1) * width),
-        classes: oneHot(label),
-        name: model.classes.length ? `${model.classes[label]}:${number}` : `${number}`,
-    }));
+    return model.images.map((point, i) => ({ ...point, z: decodedZ.slice(i * width, (i + 1) * width) }));
 }
 
 let newCount = 0; // new images so far
