@@ -259,6 +259,12 @@ walk = 0
 # separated by commas are averaged. '': none.
 arithmetic = ""
 
+# Find the samples nearest to your own images: paths of images or folders, such as 'me.jpg,photos/'. '': none.
+project = ""
+
+# 1: also create an animation of the search for each image. 0: none.
+project_film = 0
+
 # 1: create an animation of the training grids in samples_dir, as training does when it ends.
 timelapse = 0
 

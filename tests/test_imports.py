@@ -17,6 +17,7 @@ ROOMS = (
     "training",
     "tasks",
     "export",
+    "projection",
     "metrics",
     "sampling",
     "checkpoints",

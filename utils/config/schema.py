@@ -94,6 +94,8 @@ RUN = {
     "label_grid": sampling(rules.switch(0)),
     "walk": sampling(rules.integer(0, lowest=0, highest=1000)),
     "arithmetic": sampling(rules.string("", "'' or numbers of samples, such as '3,8,11 - 4,9 + 20,21'")),
+    "project": sampling(rules.string("", "'' or paths of images or folders, separated by commas")),
+    "project_film": sampling(rules.switch(0)),
     "timelapse": sampling(rules.switch(0)),
     # Files for other programs
     "export": sampling(rules.comma_list(("",), ("saved_model", "frozen", "tflite", "onnx", "page"))),

@@ -94,13 +94,22 @@ def features(images, weights):
 
     images: [N, H, W, 3] float32 in 0..255. weights: {name: array}, as in the package's file.
     """
-    x = (_resize(images) - 127.0) / 128.0  # [N, 128, 128, 3] if the images are square
-    x = tf.nn.relu6(_convolve(x, weights, "_conv_stem", "_bn0", stride=2))  # [N, 64, 64, 32]
-    blocks = [(stride if i == 0 else 1, expansion) for stride, expansion, repeats in STAGES for i in range(repeats)]
-    for i, (stride, expansion) in enumerate(blocks):
-        x = _block(x, weights, f"_blocks.{i}.", stride, expansion)
+    x = stages(_resize(images), weights)[-1]  # [N, 4, 4, 320] if the images are square
     x = tf.nn.relu6(_convolve(x, weights, "_conv_head", "_bn1"))  # [N, 4, 4, 1280]
     return tf.reduce_mean(x, [1, 2])
+
+
+def stages(images, weights):
+    """Return the outputs of the STAGES, [N, h, w, c] float32 each; images, weights: as for `features`, of any size."""
+    x = (images - 127.0) / 128.0
+    x = tf.nn.relu6(_convolve(x, weights, "_conv_stem", "_bn0", stride=2))
+    outputs, block = [], 0
+    for stride, expansion, repeats in STAGES:
+        for i in range(repeats):
+            x = _block(x, weights, f"_blocks.{block}.", stride if i == 0 else 1, expansion)
+            block += 1
+        outputs.append(x)
+    return outputs
 
 
 def _resize(images):

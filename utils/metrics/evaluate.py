@@ -27,11 +27,10 @@ def evaluate(generator, run):
     run: the run settings. Raise UserError if the images or a folder cannot be used.
     """
     manifest = generator.selected.manifest
-    trained_with = {name: manifest.run[name] for name in _IMAGE_SETTINGS if name in manifest.run}
     # The list of unusable files is written next to the samples: the one in checkpoints_dir belongs to the training run.
     # batch_size = 1 avoids advice about too few images for a batch.
-    run = run._replace(checkpoints_dir=run.samples_dir, batch_size=1, **trained_with)
-    settings = Settings(run, manifest.network)
+    settings = training_settings(generator, run._replace(checkpoints_dir=run.samples_dir, batch_size=1))
+    run = settings.run
     files.make_writable("cache_dir", run.cache_dir)
     dataset = data.load(settings).composite_on(run.background)
     if manifest.saved.classes:
@@ -45,6 +44,13 @@ def evaluate(generator, run):
     yield from _missing_metrics(measurer.kind)
     path = os.path.join(run.samples_dir, f"nearest_{generator.step:08d}_run{short_run_id(generator.run_id)}.png")
     yield from _nearest(measured.fakes.images[: nearest.SAMPLES], dataset.records, measurer, path)
+
+
+def training_settings(generator, run):
+    """Return Settings with which images are prepared as for the training of a CheckpointGenerator."""
+    manifest = generator.selected.manifest
+    trained_with = {name: manifest.run[name] for name in _IMAGE_SETTINGS if name in manifest.run}
+    return Settings(run._replace(**trained_with), manifest.network)
 
 
 def _values(measured):

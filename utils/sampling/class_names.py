@@ -32,6 +32,11 @@ def quoted(name):
     return name if is_plain else '"' + name.replace('"', '""') + '"'
 
 
+def unquoted(name):
+    """Return a name without the quotes that `quoted` adds."""
+    return name[1:-1].replace('""', '"') if len(name) > 1 and name[0] == name[-1] == '"' else name
+
+
 def class_index(name, classes, place):
     """Return the index of a class; if it does not exist, raise a UserError that begins with `place`.
 
@@ -39,8 +44,8 @@ def class_index(name, classes, place):
     """
     if name in classes:
         return classes.index(name)
-    if len(name) > 1 and name[0] == name[-1] == '"' and name[1:-1].replace('""', '"') in classes:
-        return classes.index(name[1:-1].replace('""', '"'))
+    if unquoted(name) in classes:
+        return classes.index(unquoted(name))
     known = [quoted(each) for each in classes]
     listed = textwrap.shorten(", ".join(known), 200, placeholder=" ...")
     raise UserError(f"{place}: no class {name!r}{suggestions.suggestion(name, known, f'the classes are {listed}')}")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 # One key for each use of noise, combined with the seed, so that no two uses share a z.
-TRAINING_GRID, SAMPLES, STATISTICS, MEASURING, NEIGHBORS = 0, 1, 2, 3, 4
+TRAINING_GRID, SAMPLES, STATISTICS, MEASURING, NEIGHBORS, PROJECTION = 0, 1, 2, 3, 4, 5
 _ROWS = 4096  # the most rows drawn at a time, even if only some of them are needed
 _EDGE = 1 - 2.0**-24  # the largest |z| with a finite Gaussian
 _erf = np.vectorize(math.erf, otypes=[np.float64])

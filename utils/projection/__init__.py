@@ -1,0 +1,1 @@
+"""Find the points of the latent space whose samples are nearest to given images."""

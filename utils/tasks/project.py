@@ -1,0 +1,117 @@
+"""Projection: find the points of the latent space whose samples are nearest to given images."""
+
+import io
+import os
+import sys
+
+import numpy as np
+from tqdm import tqdm
+
+from utils.config.startup import counted, entry
+from utils.output import animation, files
+from utils.output.alpha import composite
+from utils.output.images import blank, place, png, to_uint8
+from utils.output.terminal import can_show_bar
+from utils.projection import given
+from utils.sampling import naming, projected
+from utils.tasks.task import Task
+
+_REFERENCES = 3  # training images that are also projected, to show how near the generator comes to any image
+_FRAME, _LAST_FRAME = 80, 2000  # milliseconds
+
+
+def _describe(run):
+    return [
+        f"Projecting {counted(len(given.list_paths(run.project)), 'image')} with {naming.checkpoint_name(run)}",
+        entry("Figure", naming.announced(run, "project_<images>").path(".png")),
+        entry("Points", os.path.join(run.samples_dir, "projected_<step>_run<id>") + os.sep),
+    ]
+
+
+def write_projections(generator, run):
+    """Project the images that run.project lists; yield lines with the differences and paths.
+
+    Each image gets its sample as a PNG and its point as JSON and NPY files; with run.project_film, also an animation of
+    the search. The figure shows all images. Raise UserError if no image is usable or a file from different weights
+    would be overwritten, and OSError if a file cannot be written.
+    """
+    from utils.metrics.evaluate import training_settings
+    from utils.projection.search import STEPS, Search
+
+    settings = training_settings(generator, run)
+    images = given.prepare(given.list_paths(run.project), settings)
+    references = given.training_images(settings, _REFERENCES, run.sample_seed)
+    request = naming.request(run, generator, "project", [each.name for each in images])
+    folder = projected.folder(run.samples_dir, generator)
+    naming.check_overwrite([os.path.join(folder, each.name + ".png") for each in images], request.metadata)
+    os.makedirs(folder, exist_ok=True)
+
+    search, samples = Search(generator, run.sample_seed), []
+    total = STEPS * len(images + references)
+    with tqdm(total=total, unit=" steps", file=sys.stdout, disable=not can_show_bar()) as bar:
+        for each in images + references:
+            result = search(each.image, bar.update)
+            samples.extend(generator.images(result.z[None], result.fractions[None] if generator.classes else None))
+            if len(samples) <= len(images):
+                stem = os.path.join(folder, each.name)
+                point = projected.Projected(each.name, result.z.tolist(), result.fractions.tolist())
+                facts = {
+                    "image": each.path,
+                    "difference": _difference(each.image, samples[-1]),
+                    "run": generator.run_id,
+                }
+                files.write(stem + ".json", projected.dumps(point, generator, facts))
+                files.write(stem + ".npy", _npy(result.z))
+                files.write(stem + ".png", png(samples[-1], request.metadata))
+                if run.project_film:
+                    _write_film(stem, each.image, result.frames, generator.background)
+    files.write(
+        request.path(".png"), png(_figure(images + references, samples, generator.background), request.metadata)
+    )
+    lines = [f"{_difference(each.image, sample):.0f}" for each, sample in zip(images + references, samples)]
+    for each, difference in zip(images, lines):
+        yield f"  {each.name}: RMS difference {difference} of 255"
+    if references:
+        yield f"  Training images, for comparison: {', '.join(lines[len(images) :])}"
+    yield f"{counted(len(images), 'image')}, each beside its nearest sample, in {request.path('.png')}"
+    yield f"Use the names as picks, such as --picks {images[0].name}; their points are in {folder}"
+
+
+def _difference(image, sample):
+    """Return the root mean square difference of two images, [H, W, C] uint8: 0 to 255."""
+    return float(np.sqrt(np.square(np.float64(image) - sample).mean()))
+
+
+def _npy(array):
+    data = io.BytesIO()
+    np.save(data, array)
+    return data.getvalue()
+
+
+def _figure(images, samples, background):
+    """Return a sheet: each Given image, its sample, and the absolute difference of the two."""
+    cells = []
+    for each, sample in zip(images, samples):
+        pair = composite(np.stack([each.image, sample]), background)
+        apart = np.uint8(np.abs(np.int16(pair[0]) - pair[1]))
+        texts = each.name, f"RMS {_difference(each.image, sample):.0f}", ""
+        parts = [animation.with_text(part, text) for part, text in zip([*pair, apart], texts)]
+        cells.append(np.concatenate(parts, axis=1))
+    sheet, columns = blank(len(cells), cells[0].shape)
+    for i, cell in enumerate(cells):
+        place(sheet, columns, i, cell)
+    return sheet
+
+
+def _write_film(stem, image, frames, background):
+    """Write an animation of the search: the sample at each frame beside the image."""
+    frames = [np.concatenate([image, to_uint8(frame)], axis=1) for frame in frames]
+    animation.write_films(lambda end: stem + end, [composite(f, background) for f in frames], (_FRAME, _LAST_FRAME))
+
+
+TASK = Task(
+    setting="project",
+    uses=("project_film", "pics_dir", "sample_seed"),
+    describe=_describe,
+    run=write_projections,
+)
