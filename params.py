@@ -245,28 +245,50 @@ evaluate_samples = 2048
 # --- Films, picks and arithmetic (isTrain = 0) ----------------------------------------------------
 
 # Generate only the samples with these numbers, such as '3,17,40-43'; with conditional = 1, such as 'role:3,person:0-9'.
-# '': the first num_samples.
+# '@file.txt' reads them from a file. Names are those of projected images. '': the first num_samples.
 picks = ""
 
 # 1: write the number of each sample into the grid, for use in `picks`.
 label_grid = 0
 
 # Create an animation that walks through the picks, or through the first samples of the seed. The value is the number of
-# frames between consecutive picks, such as 25, which last a second. 0: none.
+# frames between consecutive picks, such as 25, which last a second; or the length of the animation, such as '10s'. 0:
+# none.
 walk = 0
+
+# 1: let a walk slow down at each pick. 0: constant speed.
+walk_ease = 0
+
+# Seconds for which a walk stands still at each pick.
+walk_hold = 0.0
+
+# Let the walk move samples along the direction with this number in the figure of `directions`, and back. 0: from pick
+# to pick.
+along = 0
+
+# Enlarge animations by this factor, from 1 to 8.
+film_scale = 1
+
+# How to enlarge animations: 'lanczos' (smooth) or 'nearest' (visible pixels).
+film_filter = "lanczos"
 
 # Add and subtract the noise vectors of picks, such as '3,8,11 - 4,9 + 20,21', with spaces around the signs. Picks
 # separated by commas are averaged. '': none.
 arithmetic = ""
+
+# 1: create an animation of the training grids in samples_dir, as training does when it ends.
+timelapse = 0
+
+# --- Latent space (isTrain = 0) -------------------------------------------------------------------
+
+# Draw this number of directions of z, those along which images change most, such as 8. 0: none.
+directions = 0
 
 # Find the samples nearest to your own images: paths of images or folders, such as 'me.jpg,photos/'. '': none.
 project = ""
 
 # 1: also create an animation of the search for each image. 0: none.
 project_film = 0
-
-# 1: create an animation of the training grids in samples_dir, as training does when it ends.
-timelapse = 0
 
 # --- Files for other programs (isTrain = 0) -------------------------------------------------------
 

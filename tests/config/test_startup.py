@@ -160,6 +160,8 @@ def test_lines_fit_80_columns_where_paths_allow_it():
         "walk",
         "arithmetic",
         "timelapse",
+        "directions",
+        "project",
         "classes",
         "export",
     )  # tasks that are mutually exclusive, and settings that require a task

@@ -99,7 +99,7 @@ def test_every_control_changes_the_image(exported, page, tmp_path):  # noqa: F81
     changes("new 1", press, "#new")
     changes("new 1", set_value, "#truncation", 0.3)
     changes("new 1", set_value, "#truncation", 1)
-    changes("new 1, changed", set_value, "#sliders label:nth-child(3) input", 1)
+    changes("new 1, changed", set_value, "#directions label:nth-child(3) input", 1)
     changes("new 1", press, "#reset")
     changes("walk at 1.50", set_value, "#position", 1.5)
     changes(r"plane at 0.\d\d, 0.\d\d", lambda page: page.find("#map").click())
@@ -165,7 +165,7 @@ def test_images_are_computed_in_the_order_of_their_ranks(page):
     press(page, "#fresh")
     walking = "large.name.startsWith('walk at')"
     wait_for(page, walking + " && ![...painter.waiting.values()].some(({ rank }) => rank !== LARGE)")
-    set_value(page, "#sliders label:nth-child(2) input", 0.5)  # stops the walk
+    set_value(page, "#numbers label:nth-child(2) input", 0.5)  # stops the walk
     assert re.fullmatch(r"walk at [0-9.]+, changed", large(page)[1])
 
 

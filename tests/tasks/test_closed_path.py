@@ -22,7 +22,7 @@ def test_path_keeps_the_variance_of_z():
     """On a straight line, the variance would be halved midway between two points."""
     z = latents.noise(1, latents.SAMPLES, range(400), 100)
     frames = 4
-    path, _ = walk.closed_path(z, np.zeros((400, 0)), frames)
+    path, _ = walk.closed_path(z, np.zeros((400, 0)), np.arange(frames) / frames)
     path = path.reshape(400, frames, 100)
     assert np.abs(path).max() <= 1
     for share in range(frames):
@@ -36,7 +36,7 @@ def test_path_keeps_the_variance_of_z():
 
 def test_path_is_closed_smooth_and_contains_key_points():
     z = latents.noise(2, latents.SAMPLES, range(3), 100)
-    path, classes = walk.closed_path(z, np.float32([[1, 0], [0, 1], [0, 1]]), 10)
+    path, classes = walk.closed_path(z, np.float32([[1, 0], [0, 1], [0, 1]]), np.arange(10) / 10)
     assert path.shape == (30, 100) and path.dtype == np.float32 and np.array_equal(path[::10], z)
     steps = np.linalg.norm(np.roll(path, -1, axis=0) - path, axis=1)
     assert steps.max() < 2 * steps.min()
@@ -50,4 +50,6 @@ def test_slerp_between_parallel_points():
         middle = walk.slerp(a, b, 0.5)
         assert middle == pytest.approx((a + b) / 2) or np.isfinite(middle).all()
     z = latents.noise(0, 0, range(1), 4)
-    assert walk.closed_path(z, np.zeros((1, 0)), 5)[0] == pytest.approx(np.repeat(z, 5, axis=0), abs=1e-6)
+    assert walk.closed_path(z, np.zeros((1, 0)), np.arange(5) / 5)[0] == pytest.approx(
+        np.repeat(z, 5, axis=0), abs=1e-6
+    )

@@ -37,7 +37,7 @@ def test_walk_interpolates_between_picks(graph, run, tmp_path):
     assert stem + "_strip.png" in names and stem + ".webp" in names
     assert lines[0].startswith("A walk with 12 frames (0.48 s): ")
     key_points = latents.noise(3, latents.SAMPLES, range(9), 5)[[7, 2, 5]]
-    z, _ = walk.closed_path(key_points, np.zeros((3, 0)), 4)
+    z, _ = walk.closed_path(key_points, np.zeros((3, 0)), np.arange(4) / 4)
     assert np.array_equal(image(str(tmp_path), stem + "_strip.png")[0, ::16, 0], expected(z, 0))
     with Image.open(str(tmp_path / (stem + ".gif"))) as film:
         assert film.n_frames == 12 and film.size == (16, 16)

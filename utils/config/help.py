@@ -23,8 +23,8 @@ INTRODUCTION = (
     "model/params.py; --batch_size 32, for example, overrides one for this run. --show_settings prints all."
 )
 TOPICS = (
-    "Topics: --help with one of the words below shows the settings listed after it; --help training or --help sampling "
-    "shows those of a task; --help all shows every setting; --help with the name of a setting shows that setting."
+    "Topics: --help and one of the words below shows the settings listed after it. Other topics: training, sampling, "
+    "all, and the name of each setting."
 )
 
 wrap = functools.partial(textwrap.fill, break_long_words=False, break_on_hyphens=False)  # never breaks names and paths

@@ -88,6 +88,20 @@ def _number(default, is_valid, condition):
     return Rule(default, float, (int, float), is_valid, f"a number, {condition}")
 
 
+def frames_or_seconds(highest):
+    """A number of frames from 0, the default, to `highest`; or a length in seconds, such as '10s'."""
+
+    def kind(value):
+        text = str(value)
+        return f"{float(text[:-1]):g}s" if text.endswith("s") else int(text)
+
+    def is_valid(value):
+        return 0 < float(value[:-1]) <= highest if isinstance(value, str) else 0 <= value <= highest
+
+    words = f"a whole number of frames, from 0 to {highest}, or seconds, such as '10s'"
+    return Rule(0, kind, (int, str), is_valid, words)
+
+
 def switch(default):
     """0 or 1; a params file may also use False and True, and the command line false and true."""
 

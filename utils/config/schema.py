@@ -92,11 +92,18 @@ RUN = {
     # Films, picks and arithmetic
     "picks": sampling(rules.string("", "'' or numbers of samples, such as '3,17,40-43'")),
     "label_grid": sampling(rules.switch(0)),
-    "walk": sampling(rules.integer(0, lowest=0, highest=1000)),
+    "walk": sampling(rules.frames_or_seconds(1000)),
+    "walk_ease": sampling(rules.switch(0)),
+    "walk_hold": sampling(rules.number(0.0, lowest=0, highest=60)),
+    "along": sampling(rules.integer(0, lowest=0, highest=2**16)),
+    "film_scale": sampling(rules.integer(1, lowest=1, highest=8)),
+    "film_filter": sampling(rules.one_of("lanczos", "nearest")),
     "arithmetic": sampling(rules.string("", "'' or numbers of samples, such as '3,8,11 - 4,9 + 20,21'")),
+    "timelapse": sampling(rules.switch(0)),
+    # Latent space
+    "directions": sampling(rules.integer(0, lowest=0, highest=100)),
     "project": sampling(rules.string("", "'' or paths of images or folders, separated by commas")),
     "project_film": sampling(rules.switch(0)),
-    "timelapse": sampling(rules.switch(0)),
     # Files for other programs
     "export": sampling(rules.comma_list(("",), ("saved_model", "frozen", "tflite", "onnx", "page"))),
 }

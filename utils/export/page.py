@@ -9,7 +9,9 @@ from PIL import ImageColor
 
 from utils.export.operations import Operations
 from utils.output import html
+from utils.sampling.directions import directions
 
+_DIRECTIONS = 10  # sliders
 _WEB = pathlib.Path(__file__).resolve().parent / "web"
 _STYLES = html.SHARED / "base.css", _WEB / "page.css"
 _SCRIPTS = [_WEB / name for name in ("painter.js", "paths.js", "page.js", "plane.js", "start.js")]
@@ -46,7 +48,8 @@ def read(path, inputs):
 def write(frozen, folder):
     """Write generator.html; see formats."""
     operations, generator = Operations(frozen.graph_def, "images_float"), frozen.generator
-    arrays, numbers = _to_16_bits([*operations.arrays, frozen.z])
+    vectors = directions(generator, min(_DIRECTIONS, generator.z_dim))
+    arrays, numbers = _to_16_bits([*operations.arrays, frozen.z, vectors])
     title = os.path.basename(generator.selected.manifest.run["pics_dir"])
     model = {
         "title": title,
@@ -55,7 +58,8 @@ def write(frozen, folder):
         "background": "#%02x%02x%02x" % ImageColor.getrgb(generator.background),
         "classes": generator.classes,
         "images": frozen.points,
-        "z": len(arrays) - 1,
+        "z": len(arrays) - 2,
+        "directions": len(arrays) - 1,
         "network": NETWORK.read_text("utf-8"),
         "steps": operations.steps,
         "arrays": arrays,

@@ -1,4 +1,4 @@
-"""Animations of images: GIF and WebP with Pillow, MP4 with imageio-ffmpeg if it is installed; and strips of frames."""
+"""Animations: GIF, WebP and APNG with Pillow, MP4 with imageio-ffmpeg if it is installed; and strips of frames."""
 
 import functools
 import importlib.util
@@ -6,11 +6,13 @@ import io
 import math
 import os
 import tempfile
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from utils.output import files
+from utils.output.alpha import composite, unpremultiply
 from utils.output.images import grid
 
 MP4_HINT = "To write an MP4 video as well: pip install imageio-ffmpeg"
@@ -18,17 +20,30 @@ _STRIP = 12  # images in a strip
 _BAND = 12  # height in pixels of a line of text above or below an image
 
 
-def write_films(path, frames, milliseconds, max_bytes=math.inf):
+class Look(NamedTuple):
+    """How an animation shows its frames."""
+
+    background: str = "white"  # the color behind transparent frames in GIF and MP4, which have no alpha
+    scale: int = 1  # factor by which frames are enlarged
+    resampling: str = "lanczos"  # or "nearest", which keeps the pixels visible
+
+
+_PLAIN = Look()
+
+
+def write_films(path, frames, milliseconds, max_bytes=math.inf, look=_PLAIN):
     """Write the frames as animations that repeat forever, in the formats that Pillow supports; return their paths.
 
-    path: a function that returns the path for a file extension. frames: images [H, W, C] uint8 with equal shapes, C = 1
-    or 3. milliseconds: (duration of each frame but the last, duration of the last frame). If a file would
-    exceed max_bytes, it contains only every second frame, every fourth, and so on, always including the last one.
+    path: a function that returns the path for a file extension. frames: images [H, W, C] uint8 with equal shapes; with
+    C = 4, colors are premultiplied, WebP has alpha, and an APNG is also written. milliseconds: (duration of each frame
+    but the last, duration of the last frame). If a file would exceed max_bytes, it contains only every second frame,
+    every fourth, and so on, always including the last one.
     """
     Image.init()
-    paths = {format: path(f".{format.lower()}") for format in ("GIF", "WEBP") if format in Image.SAVE_ALL}
+    endings = {"GIF": ".gif", "WEBP": ".webp", **({"PNG": ".apng"} if frames[0].shape[2] == 4 else {})}
+    paths = {format: path(ending) for format, ending in endings.items() if format in Image.SAVE_ALL}
     for format, name in paths.items():
-        images = [_rgb(frame) for frame in frames]
+        images = to_pil_frames(frames, look, has_alpha=format != "GIF")
         if format == "GIF":  # computing the palette of 256 colors takes the most time
             images = [image.convert("P", palette=Image.ADAPTIVE) for image in images]
         data = _encode(images, format, *milliseconds)
@@ -48,7 +63,19 @@ def _encode(images, format, milliseconds, last_milliseconds):
     return buffer.getvalue()
 
 
-def write_mp4(path, frames, milliseconds):
+def to_pil_frames(frames, look, has_alpha):
+    """Return frames as a list of Pillow images, enlarged; has_alpha: keep the alpha of frames with C = 4."""
+    images = []
+    for frame in frames:
+        frame = unpremultiply(frame) if has_alpha else composite(frame, look.background)
+        image = Image.fromarray(np.repeat(frame, 3, axis=2) if frame.shape[2] == 1 else frame)
+        size = image.width * look.scale, image.height * look.scale
+        resample = Image.NEAREST if look.resampling == "nearest" else Image.LANCZOS
+        images.append(image if look.scale == 1 else image.resize(size, resample))
+    return images
+
+
+def write_mp4(path, frames, milliseconds, look=_PLAIN):
     """Write an MP4 video; return False if imageio-ffmpeg, which encodes it, is not installed.
 
     frames: as for `write_films`; milliseconds: the duration of each frame.
@@ -62,10 +89,12 @@ def write_mp4(path, frames, milliseconds):
         # yuv420p needs even sizes, which all frames have; without macro_block_size, frames would be resized. Some
         # versions of ffmpeg print warnings for widths that are not multiples of 16.
         options = {"quality": 8, "macro_block_size": 2, "ffmpeg_log_level": "error"}
-        writer = imageio_ffmpeg.write_frames(part, _rgb(frames[0]).size, fps=1000.0 / milliseconds, **options)
+        size = frames[0].shape[1] * look.scale, frames[0].shape[0] * look.scale
+        writer = imageio_ffmpeg.write_frames(part, size, fps=1000.0 / milliseconds, **options)
         writer.send(None)
         for frame in frames:
-            writer.send(_rgb(frame).tobytes())
+            (image,) = to_pil_frames([frame], look, has_alpha=False)
+            writer.send(image.tobytes())
         writer.close()
         with open(part, "rb") as file:
             files.write(path, file.read())
@@ -94,7 +123,3 @@ def _font():
         return ImageFont.load_default(size=10)
     except (TypeError, ImportError, OSError):  # Pillow before 10.1, or built without FreeType
         return ImageFont.load_default()
-
-
-def _rgb(frame):
-    return Image.fromarray(frame if frame.shape[2] == 3 else np.repeat(frame, 3, axis=2))

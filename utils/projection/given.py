@@ -93,7 +93,7 @@ def training_images(settings, count, seed):
         files = _files(settings.run.pics_dir)
         for i in np.random.RandomState(seed).permutation(len(files)):
             with contextlib.suppress(*UNUSABLE):
-                images.append(Given("training image", files[i][1], _decode(files[i][1], settings)))
+                images.append(Given("training", files[i][1], _decode(files[i][1], settings)))
             if len(images) == count:
                 break
     return images

@@ -1,8 +1,9 @@
 """Gradient descent on z, and on the fractions of classes, towards a given image.
 
-The loss compares pixels at several scales and, if its package is installed, normalized feature maps of EfficientNet-Lite0
-(Zhang et al. 2018, "The unreasonable effectiveness of deep features as a perceptual metric", arXiv 1801.03924). z is a
-function of Gaussian noise g, z = erf(g / sqrt 2), so that it cannot leave the range on which G was trained.
+The loss compares pixels at several scales and, if its package is installed, normalized feature maps of
+EfficientNet-Lite0 (Zhang et al. 2018, "The unreasonable effectiveness of deep features as a perceptual metric", arXiv
+1801.03924). z is a function of Gaussian noise g, z = erf(g / sqrt 2), so that it cannot leave the range on which G was
+trained.
 """
 
 import math

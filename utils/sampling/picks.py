@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.errors import UserError
+from utils.config.settings import ROOT, absolute
+from utils.errors import UserError, reason_of
 from utils.sampling import class_names, projected
 
 MAX_NUMBER = 10**6  # exclusive
 _MAX_PICKS = 10000
-_MAX_FRAMES = 10000  # a 400-second walk; all frames are held in memory
 # In a sum, ranges have no spaces: '3 -8' could also be a difference.
 _RANGES = {"picks": r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", "arithmetic": r"([0-9]{1,9})(?:-([0-9]{1,9}))?"}
 
@@ -48,17 +48,33 @@ def of_classes(count, class_indices):
     return [Pick(label, number) for label in class_indices for number in range(each)], columns
 
 
+def first(classes, count):
+    """Return Picks of the first samples: number 0, 1, ...; with classes, one after the other."""
+    return [Pick(i % max(1, len(classes)), i) for i in range(count)]
+
+
 def chosen(run, generator=None):
     """Return the Picks and Projected images that run.picks names; raise a UserError that names the part that is wrong.
 
     generator: a CheckpointGenerator; None before it is open: labels and points are then placeholders.
     """
-    return parse(run.picks, generator and generator.classes, find=_finder(run, generator))
+    text = _read(run.picks[1:]) if run.picks.startswith("@") else run.picks
+    return parse(text, generator and generator.classes, find=_finder(run, generator))
 
 
 def terms(run, generator=None):
     """Return (sign, picks) of each term of run.arithmetic; arguments and errors: as for `chosen`."""
     return parse_sum(run.arithmetic, generator and generator.classes, _finder(run, generator))
+
+
+def _read(path):
+    """Return the picks in a text file, which has them on separate lines or separated by commas."""
+    path = absolute(path, ROOT)
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return ",".join(line.strip().rstrip(",") for line in file if line.strip())
+    except (OSError, ValueError) as error:
+        raise UserError(f"picks = @{path} cannot be read ({reason_of(error)}); correct the path after @")
 
 
 def _finder(run, generator):
@@ -128,15 +144,3 @@ def parse_sum(text, classes, find=None):
             rule = "; signs have spaces on both sides, as in '3 - 8'" if re.search("[+-]", term) else ""
             raise UserError(f"{error}{rule}")
     return terms
-
-
-def check_walk(frames, picks):
-    """Raise UserError if a walk through these Picks is impossible; frames: the number of frames for each pick."""
-    if len(picks) < 2:
-        raise UserError(f"walk = {frames} needs at least two picks; add one to picks")
-    total = frames * len(picks)
-    if total > _MAX_FRAMES:
-        raise UserError(
-            f"walk = {frames} through {len(picks)} images has {total} frames, more than {_MAX_FRAMES}; "
-            "lower walk, or choose fewer picks or classes"
-        )

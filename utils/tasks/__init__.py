@@ -6,9 +6,10 @@ effect, what the program prints at startup, and what main.py runs. Importing thi
 
 from utils.errors import UserError
 from utils.sampling import picks
-from utils.tasks import arithmetic, evaluate, export, project, samples, timelapse, walk
+from utils.tasks import arithmetic, directions, evaluate, export, project, samples, timelapse, walk
 
-TASKS = (samples.TASK, evaluate.TASK, export.TASK, timelapse.TASK, arithmetic.TASK, walk.TASK, project.TASK)
+_MODULES = samples, evaluate, export, timelapse, arithmetic, directions, project, walk
+TASKS = tuple(module.TASK for module in _MODULES)
 
 # Settings that select samples. A task that ignored them would produce something other than what the user requested.
 _SELECTIONS = ("picks", "classes", "label_grid", "single")

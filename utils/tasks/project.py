@@ -15,6 +15,7 @@ from utils.output.terminal import can_show_bar
 from utils.projection import given
 from utils.sampling import naming, projected
 from utils.tasks.task import Task
+from utils.tasks.walk import film_look
 
 _REFERENCES = 3  # training images that are also projected, to show how near the generator comes to any image
 _FRAME, _LAST_FRAME = 80, 2000  # milliseconds
@@ -64,7 +65,7 @@ def write_projections(generator, run):
                 files.write(stem + ".npy", _npy(result.z))
                 files.write(stem + ".png", png(samples[-1], request.metadata))
                 if run.project_film:
-                    _write_film(stem, each.image, result.frames, generator.background)
+                    _write_film(stem, each.image, result.frames, film_look(run, generator))
     files.write(
         request.path(".png"), png(_figure(images + references, samples, generator.background), request.metadata)
     )
@@ -103,15 +104,15 @@ def _figure(images, samples, background):
     return sheet
 
 
-def _write_film(stem, image, frames, background):
+def _write_film(stem, image, frames, look):
     """Write an animation of the search: the sample at each frame beside the image."""
     frames = [np.concatenate([image, to_uint8(frame)], axis=1) for frame in frames]
-    animation.write_films(lambda end: stem + end, [composite(f, background) for f in frames], (_FRAME, _LAST_FRAME))
+    animation.write_films(lambda ending: stem + ending, frames, (_FRAME, _LAST_FRAME), look=look)
 
 
 TASK = Task(
     setting="project",
-    uses=("project_film", "pics_dir", "sample_seed"),
+    uses=("project_film", "film_scale", "film_filter", "pics_dir", "sample_seed"),
     describe=_describe,
     run=write_projections,
 )

@@ -10,21 +10,38 @@ import math
 import numpy as np
 
 from utils.config.startup import entry
+from utils.errors import UserError
 from utils.output import animation, files
 from utils.output.alpha import composite
 from utils.output.images import png
 from utils.sampling import class_names, latents, naming, picks
+from utils.sampling.directions import LIMIT, directions, moved
+from utils.tasks.directions import SAMPLES, check_direction
 from utils.tasks.task import Task
 
 _KEY_POINTS = 6  # number of key points without picks
 _FRAME = 40  # milliseconds
+_STAGES_ALONG = 6  # a walk along a direction and back has this number of times `walk` frames
+_MAX_FRAMES = 10000  # at scale 1: a 400-second walk; all frames are held in memory
 
 
 def _describe(run):
     if run.picks:
-        picks.check_walk(run.walk, picks.chosen(run))
-    request = naming.announced(run, f"walk{run.walk}")
+        _times(run, len(picks.chosen(run)))  # raises UserError if the walk is impossible
+    request = naming.announced(run, _kind(run))
     return [f"Generating a walk with {naming.checkpoint_name(run)}", entry("Animation", request.path(".gif"))]
+
+
+def _kind(run):
+    """Return the part of file names for everything that an animation depends on, except for its key points."""
+    parts = [f"walk{run.walk}", f"along{run.along}" if run.along else "", "ease" if run.walk_ease else ""]
+    parts += [f"hold{run.walk_hold:g}" if run.walk_hold else "", f"x{run.film_scale}" if run.film_scale > 1 else ""]
+    return "_".join(filter(None, [*parts, "nearest" if run.film_scale > 1 and run.film_filter == "nearest" else ""]))
+
+
+def film_look(run, generator):
+    """Return the Look of the animations that the settings in `run` ask for."""
+    return animation.Look(generator.background, run.film_scale, run.film_filter)
 
 
 def write_walk(generator, run):
@@ -33,29 +50,41 @@ def write_walk(generator, run):
     The key points are run.picks, or the first samples of the seed, whose classes alternate. The MP4 is only written if
     imageio-ffmpeg is installed. Errors: see samples.write_samples.
     """
-    classes = generator.classes
-    if run.picks:
-        key_points = picks.chosen(run, generator)
-        parts = [pick.text(classes) for pick in key_points]
-    else:
-        chosen = class_names.class_indices(run.classes, classes)
-        labels = chosen or [0]
-        key_points = [picks.Pick(labels[i % len(labels)], i) for i in range(max(_KEY_POINTS, len(labels)))]
-        parts = [classes[i] for i in chosen] if run.classes else []
-    picks.check_walk(run.walk, key_points)
-    request = naming.request(run, generator, f"walk{run.walk}", parts)
+    key_points, parts = _key_points(generator, run)
+    request = naming.request(run, generator, _kind(run), parts)
     strip_path = request.path("_strip.png")
     naming.check_overwrite([strip_path], request.metadata)
-    z, fractions = closed_path(*picks.rows(key_points, generator, run.sample_seed), run.walk)
-    images = generator.stream(z * np.float32(run.truncation), fractions if classes else None)
-    frames = [composite(image, generator.background) for image in images]
-    files.write(strip_path, png(animation.strip(frames), request.metadata))
-    films = animation.write_films(request.path, frames, (_FRAME, _FRAME))
-    has_mp4 = animation.write_mp4(request.path(".mp4"), frames, _FRAME)
+    times = _times(run, len(key_points))
+    z, fractions = picks.rows(key_points, generator, run.sample_seed)
+    if run.along:
+        check_direction("along", run.along, generator)
+        z, fractions = path_along(z, fractions, directions(generator, run.along)[-1], times)
+    else:
+        z, fractions = closed_path(z, fractions, times)
+    frames = list(generator.stream(z * np.float32(run.truncation), fractions if generator.classes else None))
+    if run.along:  # the samples move side by side
+        frames = [np.concatenate(row, axis=1) for row in zip(*[iter(frames)] * len(key_points))]
+    look = film_look(run, generator)
+    strip = composite(animation.strip(frames), look.background)
+    files.write(strip_path, png(strip, request.metadata))
+    films = animation.write_films(request.path, frames, (_FRAME, _FRAME), look=look)
+    has_mp4 = animation.write_mp4(request.path(".mp4"), frames, _FRAME, look)
     written = [strip_path, *films, *([request.path(".mp4")] if has_mp4 else [])]
     yield f"A walk with {len(frames)} frames ({len(frames) * _FRAME / 1000:g} s): {', '.join(written)}"
     if not has_mp4:
         yield animation.MP4_HINT
+
+
+def _key_points(generator, run):
+    """Return the picks that the walk passes through, and the parts of its file name."""
+    classes = generator.classes
+    if run.picks:
+        key_points = picks.chosen(run, generator)
+        return key_points, [pick.text(classes) for pick in key_points]
+    chosen = class_names.class_indices(run.classes, classes)
+    labels, fewest = chosen or [0], SAMPLES if run.along else _KEY_POINTS
+    key_points = [picks.Pick(labels[i % len(labels)], i) for i in range(max(fewest, len(labels)))]
+    return key_points, [classes[i] for i in chosen] if run.classes else []
 
 
 def slerp(a, b, t):
@@ -67,25 +96,64 @@ def slerp(a, b, t):
     return (math.sin((1 - t) * angle) * a + math.sin(t * angle) * b) / math.sin(angle)
 
 
-def closed_path(z, fractions, frames):
-    """Return (z, classes) along a closed path through key points, with `frames` frames from each to the next.
+def _times(run, n):
+    """Return the times, from 0 to less than 1, of the frames from one key point to the next, or along a direction.
 
-    z: [K, z_dim] float32; fractions: [K, n_classes] float32, of classes. The returned z, [K * frames, z_dim] float32,
-    contains the key points unchanged. The returned fractions, [K * frames, n_classes] float32, change linearly.
+    n: the number of key points. Raise UserError if there are too few of them or too many frames.
+    """
+    stages = 1 if run.along else n  # the times are used for each of these stages
+    if n < 2 and not run.along:
+        raise UserError(f"walk = {run.walk} needs at least two picks; add one to picks")
+    hold = round(1000 * run.walk_hold / _FRAME)
+    if isinstance(run.walk, str):  # the length of the whole animation in seconds
+        frames = max(1, round(1000 * float(run.walk[:-1]) / _FRAME / stages) - hold)
+    else:
+        frames = run.walk * (_STAGES_ALONG if run.along else 1)
+    total = (frames + hold) * n * run.film_scale**2
+    if total > _MAX_FRAMES:
+        size = f" at film_scale = {run.film_scale}" if run.film_scale > 1 else ""
+        raise UserError(
+            f"walk = {run.walk} through {n} images has {(frames + hold) * n} frames{size}, more than "
+            f"{_MAX_FRAMES // run.film_scale**2}; lower walk, or choose fewer picks or classes"
+        )
+    times = np.arange(frames) / frames
+    return np.concatenate([np.zeros(hold), times * times * (3 - 2 * times) if run.walk_ease else times])
+
+
+def closed_path(z, fractions, times):
+    """Return (z, classes) along a closed path through key points.
+
+    z: [K, z_dim] float32; fractions: [K, n_classes] float32, of classes. times: [T], from 0, a key point, to 1, the
+    next one. The returned z, [K * T, z_dim] float32, contains the key points unchanged. The returned fractions,
+    [K * T, n_classes] float32, change linearly with time.
     """
     gaussian = latents.to_gaussian(z)
     path, classes = [], []
     for i in range(len(z)):
         j = (i + 1) % len(z)
-        for t in np.arange(frames) / frames:
+        for t in times:
             path.append(z[i] if t == 0 else latents.to_uniform(slerp(gaussian[i], gaussian[j], t)))
             classes.append((1 - t) * fractions[i] + t * fractions[j])
     return np.asarray(path, np.float32), np.asarray(classes, np.float32)
 
 
+def path_along(z, fractions, direction, times):
+    """Return (z, classes) of key points that move along a direction and back: [T * K, z_dim] and [T * K, n_classes].
+
+    z: [K, z_dim] float32; fractions: [K, n_classes] float32. times: [T], from 0, one end of the direction, to 1, the
+    same end. The K points of a time are consecutive.
+    """
+    positions = -LIMIT * np.cos(2 * np.pi * times)
+    paths = [moved(each, direction, positions) for each in z]
+    return np.stack(paths, axis=1).reshape(-1, z.shape[1]), np.tile(fractions, (len(times), 1))
+
+
 TASK = Task(
     setting="walk",
-    uses=("picks", "classes", "sample_seed", "truncation", "precision"),
+    uses=(
+        "along", "picks", "classes", "walk_ease", "walk_hold", "film_scale", "film_filter", "sample_seed", "truncation",
+        "precision",
+    ),
     describe=_describe,
     run=write_walk,
-)
+)  # fmt: skip

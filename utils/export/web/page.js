@@ -7,21 +7,23 @@ const painter = new Painter();
 
 // Points.
 
-const decodedZ = decodeZ();
+const decodedZ = decodeRows(model.z, model.images.length);
+const directions = decodeRows(model.directions, model.arrays[model.directions].length / decodedZ[0].length);
 let large; // the point of the large image
 let shown; // {point, truncation} of the image in its canvas; the image of `large` may still be in the queue
 let grid = []; // the points of the grid
 let corners = []; // the three points of the plane
 
-// Returns the noise of the numbered images, the last array of the model.
-function decodeZ() {
-    const bytes = atob(model.numbers), { length, scale } = model.arrays[model.z];
-    const start = 2 * model.arrays.slice(0, model.z).reduce((sum, array) => sum + array.length, 0);
-    return Array.from({ length }, (_, i) => {
+// Returns an array of the model as `count` rows.
+function decodeRows(index, count) {
+    const bytes = atob(model.numbers), { length, scale } = model.arrays[index], width = length / count;
+    const start = 2 * model.arrays.slice(0, index).reduce((sum, array) => sum + array.length, 0);
+    const values = Array.from({ length }, (_, i) => {
         const offset = start + 2 * i;
         const integer = bytes.charCodeAt(offset) | (bytes.charCodeAt(offset + 1) << 8);
         return ((integer << 16) >> 16) * scale;
     });
+    return Array.from({ length: count }, (_, i) => values.slice(i * width, (i + 1) * width));
 }
 
 function oneHot(label) {
@@ -29,8 +31,7 @@ function oneHot(label) {
 }
 
 function numberedPoints() {
-    const width = decodedZ.length / model.images.length;
-    return model.images.map((point, i) => ({ ...point, z: decodedZ.slice(i * width, (i + 1) * width) }));
+    return model.images.map((point, i) => ({ ...point, z: decodedZ[i] }));
 }
 
 let newCount = 0; // new images so far
@@ -167,37 +168,51 @@ function frame(now) {
     requestAnimationFrame(frame);
 }
 
-// The numbers of z.
+// The sliders: positions along directions, and the numbers of z.
 
 let unchanged; // the point of the large image before a slider moved
 
+// Adds sliders from -limit to limit, numbered from `first`. change: a function (z, i, value) that returns the new z.
+function addSliders(parent, count, first, limit, change) {
+    for (let i = 0; i < count; i++) {
+        const label = document.createElement("label"), name = document.createElement("span");
+        const slider = document.createElement("input");
+        name.textContent = first + i;
+        Object.assign(slider, { type: "range", min: -limit, max: limit, step: 0.01 });
+        slider.addEventListener("input", () => moveSlider(change, i, Number(slider.value)));
+        label.append(name, slider);
+        parent.append(label);
+    }
+}
+
 function makeSliders() {
-    byId("sliders").replaceChildren(
-        ...large.z.map((_, i) => {
-            const label = document.createElement("label"), name = document.createElement("span");
-            const slider = document.createElement("input");
-            name.textContent = i;
-            Object.assign(slider, { type: "range", min: -1, max: 1, step: 0.01 });
-            slider.addEventListener("input", () => moveNumber(i, Number(slider.value)));
-            label.append(name, slider);
-            return label;
-        })
-    );
+    addSliders(byId("directions"), directions.length, 1, 3, moveAlong);
+    addSliders(byId("numbers"), large.z.length, 0, 1, (z, i, value) => z.map((old, j) => (j === i ? value : old)));
 }
 
 function setSliders() {
     unchanged = large;
-    document.querySelectorAll("#sliders input").forEach((slider, i) => (slider.value = large.z[i]));
+    const gaussian = large.z.map(toGaussian);
+    document.querySelectorAll("#directions input").forEach((slider, i) => (slider.value = dot(gaussian, directions[i])));
+    document.querySelectorAll("#numbers input").forEach((slider, i) => (slider.value = large.z[i]));
 }
 
-function moveNumber(i, value) {
+function moveSlider(change, i, value) {
     if (lastFrame !== null) {
         stop();
         setSliders();
     }
-    const z = [...large.z];
-    z[i] = value;
-    show({ z, classes: large.classes, name: `${unchanged.name}, changed` });
+    show({ z: change(large.z, i, value), classes: large.classes, name: `${unchanged.name}, changed` });
+}
+
+function dot(a, b) {
+    return a.reduce((sum, value, i) => sum + value * b[i], 0);
+}
+
+// Returns z moved to a position, in standard deviations, along direction i.
+function moveAlong(z, i, position) {
+    const gaussian = z.map(toGaussian), step = position - dot(gaussian, directions[i]);
+    return gaussian.map((value, j) => toUniform(value + step * directions[i][j]));
 }
 
 // The background of transparent images.
