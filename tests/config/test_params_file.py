@@ -44,7 +44,9 @@ def test_lines_are_at_most_120_characters_and_ascii():
 
 def test_sampling_has_sections_of_its_own():
     names = [
-        name for name, entry in ENTRIES.items() if help.section_key(entry.section) in ("sampling", "films", "latent", "files")
+        name
+        for name, entry in ENTRIES.items()
+        if help.section_key(entry.section) in ("sampling", "films", "latent", "files")
     ]
     assert names == [name for name, rule in schema.ALL.items() if rule.sampling]
 
