@@ -40,8 +40,9 @@ def folder(samples_dir, generator):
 
 def dumps(point, generator, facts):
     """Return a Projected as the bytes of its JSON file; facts: {name: value} of further entries."""
-    classes = dict(zip(generator.classes, point.fractions))
-    return json.dumps({"weights": generator.weights, "z": point.z, "classes": classes, **facts}, indent=1).encode()
+    classes = dict(zip(generator.classes, map(float, point.fractions)))
+    entries = {"weights": generator.weights, "z": list(map(float, point.z)), "classes": classes, **facts}
+    return json.dumps(entries, indent=1).encode()
 
 
 def find(samples_dir, name, place, generator=None):

@@ -2,16 +2,14 @@
 
 import io
 import os
-import sys
 
 import numpy as np
-from tqdm import tqdm
 
 from utils.config.startup import counted, entry
 from utils.output import animation, files
 from utils.output.alpha import composite
 from utils.output.images import blank, place, png, to_uint8
-from utils.output.terminal import can_show_bar
+from utils.output.progress import bar
 from utils.projection import given
 from utils.sampling import naming, projected
 from utils.tasks.task import Task
@@ -44,49 +42,45 @@ def write_projections(generator, run):
     references = given.training_images(settings, _REFERENCES, run.sample_seed)
     request = naming.request(run, generator, "project", [each.name for each in images])
     folder = projected.folder(run.samples_dir, generator)
-    naming.check_overwrite([os.path.join(folder, each.name + ".png") for each in images], request.metadata)
+    stems = [os.path.join(folder, each.name) for each in images]
+    naming.check_overwrite([stem + ".png" for stem in stems], request.metadata)
     os.makedirs(folder, exist_ok=True)
 
     search, samples = Search(generator, run.sample_seed), []
-    total = STEPS * len(images + references)
-    with tqdm(total=total, unit=" steps", file=sys.stdout, disable=not can_show_bar()) as bar:
-        for each in images + references:
-            result = search(each.image, bar.update)
+    with bar(total=STEPS * len(images + references), unit=" steps") as progress:
+        for i, each in enumerate(images + references):
+            result = search(each.image, progress.update)
             samples.extend(generator.images(result.z[None], result.fractions[None] if generator.classes else None))
-            if len(samples) <= len(images):
-                stem = os.path.join(folder, each.name)
-                point = projected.Projected(each.name, result.z.tolist(), result.fractions.tolist())
-                facts = {
-                    "image": each.path,
-                    "difference": _difference(each.image, samples[-1]),
-                    "run": generator.run_id,
-                }
-                files.write(stem + ".json", projected.dumps(point, generator, facts))
-                files.write(stem + ".npy", _npy(result.z))
-                files.write(stem + ".png", png(samples[-1], request.metadata))
-                if run.project_film:
-                    _write_film(stem, each.image, result.frames, film_look(run, generator))
-    files.write(
-        request.path(".png"), png(_figure(images + references, samples, generator.background), request.metadata)
-    )
-    lines = [f"{_difference(each.image, sample):.0f}" for each, sample in zip(images + references, samples)]
-    for each, difference in zip(images, lines):
+            if i < len(images):
+                facts = {"image": each.path, "difference": _difference(each.image, samples[-1])}
+                _write_point(stems[i], projected.Projected(each.name, *result[:2]), generator, facts)
+                files.write(stems[i] + ".png", png(samples[-1], request.metadata))
+            if i < len(images) and run.project_film:
+                frames = [np.concatenate([each.image, to_uint8(frame)], axis=1) for frame in result.frames]
+                look = film_look(run, generator)
+                animation.write_films(stems[i].__add__, frames, (_FRAME, _LAST_FRAME), look=look)
+    figure = _figure(images + references, samples, generator.background)
+    files.write(request.path(".png"), png(figure, request.metadata))
+    differences = [f"{_difference(each.image, sample):.0f}" for each, sample in zip(images + references, samples)]
+    for each, difference in zip(images, differences):
         yield f"  {each.name}: RMS difference {difference} of 255"
     if references:
-        yield f"  Training images, for comparison: {', '.join(lines[len(images) :])}"
+        yield f"  Training images, for comparison: {', '.join(differences[len(images) :])}"
     yield f"{counted(len(images), 'image')}, each beside its nearest sample, in {request.path('.png')}"
     yield f"Use the names as picks, such as --picks {images[0].name}; their points are in {folder}"
+
+
+def _write_point(stem, point, generator, facts):
+    """Write the JSON and NPY files of a Projected."""
+    files.write(stem + ".json", projected.dumps(point, generator, facts))
+    data = io.BytesIO()
+    np.save(data, np.float32(point.z))
+    files.write(stem + ".npy", data.getvalue())
 
 
 def _difference(image, sample):
     """Return the root mean square difference of two images, [H, W, C] uint8: 0 to 255."""
     return float(np.sqrt(np.square(np.float64(image) - sample).mean()))
-
-
-def _npy(array):
-    data = io.BytesIO()
-    np.save(data, array)
-    return data.getvalue()
 
 
 def _figure(images, samples, background):
@@ -102,12 +96,6 @@ def _figure(images, samples, background):
     for i, cell in enumerate(cells):
         place(sheet, columns, i, cell)
     return sheet
-
-
-def _write_film(stem, image, frames, look):
-    """Write an animation of the search: the sample at each frame beside the image."""
-    frames = [np.concatenate([image, to_uint8(frame)], axis=1) for frame in frames]
-    animation.write_films(lambda ending: stem + ending, frames, (_FRAME, _LAST_FRAME), look=look)
 
 
 TASK = Task(
