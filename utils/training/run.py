@@ -45,7 +45,7 @@ class Run:
         run, n, saved = self.settings, self._parts.dataset.n, self._parts.start.saved
         step, seen, rollbacks = self._counters()
         saved = saved._replace(rollbacks=saved.rollbacks or (0,) * rollbacks)  # only the chief knows their steps
-        pace = Pace(n, run.k * self._parts.batches.size, run.log_every)
+        pace = Pace(n, run.k * self._parts.batches.size)
         total = run.max_steps or step + math.ceil((run.epochs * n - seen) / pace.images_per_step)
         return RunState(step, seen, total, saved, pace)
 
