@@ -26,7 +26,7 @@ class Run:
         wait_seconds = {"wait_seconds": parts.batches.wait_seconds}
         self.graph = parts.graph._replace(d_updates=[dict(update, **wait_seconds) for update in parts.graph.d_updates])
         self.state = self._first_state()
-        self.progress = Progress(self.state, self.settings.log_every, shown=self.workers.is_chief)
+        self.progress = Progress(self.state, shown=self.workers.is_chief)
         self._begin_at_checkpoint(self.state.saved)
 
     def _begin_at_checkpoint(self, saved, diversity=0.0):
