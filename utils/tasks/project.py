@@ -35,7 +35,6 @@ def write_projections(generator, run):
     would be overwritten, and OSError if a file cannot be written.
     """
     from utils.metrics.evaluate import training_settings
-    from utils.projection.search import STEPS, Search
 
     settings = training_settings(generator, run)
     images = given.prepare(given.list_paths(run.project), settings)
@@ -46,19 +45,17 @@ def write_projections(generator, run):
     naming.check_overwrite([stem + ".png" for stem in stems], request.metadata)
     os.makedirs(folder, exist_ok=True)
 
-    search, samples = Search(generator, run.sample_seed), []
-    with bar(total=STEPS * len(images + references), unit=" steps") as progress:
-        for i, each in enumerate(images + references):
-            result = search(each.image, progress.update)
-            samples.extend(generator.images(result.z[None], result.fractions[None] if generator.classes else None))
-            if i < len(images):
-                facts = {"image": each.path, "difference": _difference(each.image, samples[-1])}
-                _write_point(stems[i], projected.Projected(each.name, *result[:2]), generator, facts)
-                files.write(stems[i] + ".png", png(samples[-1], request.metadata))
-            if i < len(images) and run.project_film:
-                frames = [np.concatenate([each.image, to_uint8(frame)], axis=1) for frame in result.frames]
-                look = film_look(run, generator)
-                animation.write_films(stems[i].__add__, frames, (_FRAME, _LAST_FRAME), look=look)
+    samples = []
+    for i, (result, sample) in enumerate(_search(generator, run, [each.image for each in images + references])):
+        samples.append(sample)
+        if i < len(images):
+            facts = {"image": images[i].path, "difference": _difference(images[i].image, sample)}
+            _write_point(stems[i], projected.Projected(images[i].name, *result[:2]), generator, facts)
+            files.write(stems[i] + ".png", png(sample, request.metadata))
+        if i < len(images) and run.project_film:
+            frames = [np.concatenate([images[i].image, to_uint8(frame)], axis=1) for frame in result.frames]
+            look = film_look(run, generator)
+            animation.write_films(stems[i].__add__, frames, (_FRAME, _LAST_FRAME), look=look)
     figure = _figure(images + references, samples, generator.background)
     files.write(request.path(".png"), png(figure, request.metadata))
     differences = [f"{_difference(each.image, sample):.0f}" for each, sample in zip(images + references, samples)]
@@ -68,6 +65,18 @@ def write_projections(generator, run):
         yield f"  Training images, for comparison: {', '.join(differences[len(images) :])}"
     yield f"{counted(len(images), 'image')}, each beside its nearest sample, in {request.path('.png')}"
     yield f"Use the names as picks, such as --picks {images[0].name}; their points are in {folder}"
+
+
+def _search(generator, run, images):
+    """Yield (search.Result, sample) for each image, [H, W, C] uint8, with a progress bar."""
+    from utils.projection.search import STEPS, Search
+
+    search = Search(generator, run.sample_seed)
+    with bar(total=STEPS * len(images), unit=" steps") as progress:
+        for image in images:
+            result = search(image, progress.update)
+            fractions = result.fractions[None] if generator.classes else None
+            yield (result, *generator.images(result.z[None], fractions))
 
 
 def _write_point(stem, point, generator, facts):
