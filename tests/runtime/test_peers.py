@@ -1,4 +1,4 @@
-"""The ports of other workers: firewalls, and workers that never answer."""
+"""The ports of other workers: proxies, firewalls, and workers that never answer."""
 
 import contextlib
 import json
@@ -34,6 +34,34 @@ def silent_port():
         listening.bind(("127.0.0.1", 0))
         listening.listen(50)
         yield listening, f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+# --- Proxies --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "environment, proxy, added",
+    [
+        ({}, None, None),
+        ({"HTTP_PROXY": "http://p:1"}, None, None),  # gRPC reads the names in lower case
+        ({"https_proxy": "", "http_proxy": "http://p:1"}, None, None),  # gRPC uses the first one, which is empty
+        ({"http_proxy": "http://p:1", "no_proxy": "other, 10.0.0.1 ,.lan,::1"}, None, None),
+        ({"http_proxy": "http://p:1", "no_proxy": "0.0.1,n,1"}, None, None),  # ends of the hosts
+        ({"http_proxy": "http://p:1"}, "http_proxy", "10.0.0.1,::1,b.lan"),
+        ({"grpc_proxy": "http://p:1", "https_proxy": "http://q:1"}, "grpc_proxy", "10.0.0.1,::1,b.lan"),
+        ({"https_proxy": "http://p:1", "no_proxy": "::1, .lan"}, "https_proxy", "10.0.0.1"),
+        ({"http_proxy": "http://p:1", "no_proxy": ".lan", "no_grpc_proxy": "1"}, "http_proxy", "b.lan"),
+    ],
+)
+def test_workers_connect_without_a_proxy(capsys, environment, proxy, added):
+    before = dict(environment)
+    peers.bypass_proxy(parse(0, "10.0.0.1:1", "b.lan:2", "[::1]:3", "b.lan:4"), environment)
+    line = f"Workers connect directly, without {proxy} (as with no_proxy={added}).\n"
+    assert capsys.readouterr().out == (line if proxy else "")
+    if proxy:
+        listed = before.get("no_grpc_proxy", before.get("no_proxy", "")).replace(" ", "")
+        before["no_grpc_proxy"] = f"{listed},{added}" if listed else added
+    assert environment == before
 
 
 # --- Ports ----------------------------------------------------------------------------------------------------------

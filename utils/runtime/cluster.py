@@ -4,13 +4,14 @@ On a single device, and always with TensorFlow 1, the graph and the session are 
 """
 
 import contextlib
+import os
 import time
 
 import tensorflow.compat.v1 as tf
 
 from utils.errors import RunError, UserError, reason_of
 from utils.runtime.devices import describe_precision, gpus, keep_bfloat16_unfused
-from utils.runtime.peers import RESTART, Peers, start_server
+from utils.runtime.peers import RESTART, Peers, bypass_proxy, start_server
 
 # Errors raised by an operation that waits for another worker when that worker fails.
 _FAILURES = tuple(
@@ -36,6 +37,8 @@ class Workers:
         self.is_chief = self.index == 0
         self._peers = Peers(task, timeout) if task else None
         self._strategy = _open_strategy(task, gpus() if devices is None else devices)
+        if task:
+            bypass_proxy(task, os.environ)
         self.replicas = self._strategy.num_replicas_in_sync if self._strategy else 1
         self.own_replicas = self.replicas // self.num_workers
 

@@ -16,6 +16,25 @@ RESTART = "see its output, then restart all workers: they resume from the last c
 
 _WATCH_SECONDS = 3  # interval between checks of the other workers
 _CLOSE_SECONDS = 5  # time for a session to end by itself after its timeout, or after `close`
+_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # gRPC uses the first one that is set
+
+
+def bypass_proxy(task, environment):
+    """Let gRPC connect to the workers of this tf_config.Task directly, as Peers does, and not through a proxy.
+
+    Print a line if that changes anything. environment: os.environ, where gRPC reads these variables:
+    grpc.github.io/grpc/core/md_doc_core_default_http_proxy_mapper.html
+    """
+    proxy = next((name for name in _PROXIES if name in environment), None)
+    if not proxy or not environment[proxy]:
+        return
+    listed = environment.get("no_grpc_proxy", environment.get("no_proxy", "")).split(",")
+    direct = tuple(filter(None, map(str.strip, listed)))  # a host that ends with one of them is reached directly
+    hosts = {task.host_and_port(index)[0] for index in range(len(task.jobs))}
+    proxied = sorted(host for host in hosts if not host.endswith(direct))
+    if proxied:
+        environment["no_grpc_proxy"] = ",".join([*direct, *proxied])
+        print(f"Workers connect directly, without {proxy} (as with no_proxy={','.join(proxied)}).", flush=True)
 
 
 def start_server(task, config):
@@ -57,8 +76,7 @@ class Peers:
             return [self._task.name(i) for i, is_reachable in zip(others, are_reachable) if not is_reachable]
 
     def _is_reachable(self, index):
-        host, _, port = self._task.address(index).rpartition(":")
-        address = self._resolved.get(index, (host.strip("[]"), int(port)))
+        address = self._resolved.get(index, self._task.host_and_port(index))
         try:
             with socket.create_connection(address, timeout=5) as connection:
                 self._resolved[index] = connection.getpeername()[:2]  # avoids repeated name lookups
