@@ -21,7 +21,7 @@ class StopSignals:
     Python runs a handler only between two of its own instructions, so not during a session run. However, it immediately
     writes the signal's number to a socket (`signal.set_wakeup_fd`), where a thread reads it even during a session run.
 
-    While `is_waiting` is true, there is no step to finish, and the first signal ends the process.
+    While `is_waiting` is true, no step has begun, and the first signal ends the process.
 
     Outside the main thread, this class does nothing, and the caller handles signals.
     """
