@@ -176,7 +176,7 @@ def test_caches_of_earlier_versions_stay_valid(run):
     records, *others = sorted(os.listdir(run.cache_dir))
     assert re.fullmatch(stem + r"-\d+\.records", records) and others == [stem + ".lock", stem + ".sqlite"]
     with cache.sqlite3.connect(in_cache(run, ".sqlite")) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (4,)
+        assert database.execute("PRAGMA user_version").fetchone() == (5,)
         tables = dict(database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         facts = dict(database.execute("SELECT name, value FROM facts"))
     database.close()

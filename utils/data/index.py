@@ -15,7 +15,7 @@ import PIL
 
 from utils.runtime.lock import has_record_locks
 
-VERSION = 4  # version of the tables and of decoded records: increase it with every change to either
+VERSION = 5  # of the tables, of decoded records and of the choice of folders: increase it with every change to one
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT)",

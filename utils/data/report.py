@@ -8,7 +8,7 @@ from typing import List, NamedTuple, Tuple
 
 import numpy as np
 
-from utils.data.scan import LAYOUT
+from utils.data.scan import LAYOUT, REPEATED
 from utils.errors import UserError
 from utils.output import files
 
@@ -26,6 +26,7 @@ class Summary(NamedTuple):
     unusable: List[Tuple[str, str]]  # (path, reason) of images that cannot be used, and of unreadable folders
     ignored: collections.Counter  # files that are not images, by extension
     hidden: int  # pipes, devices, sockets, and files and folders with a leading dot
+    folders: collections.Counter  # see scan.Scan
     decoded: int  # files decoded now; all others were in the cache
     seconds: float  # duration of decoding
     high_bit_depth: collections.Counter  # images with more than 8 bits per channel, by kind and (black, white)
@@ -44,8 +45,9 @@ def _listed(texts, limit, more="..."):
 def describe(dataset, summary, run):
     """Return lines about the images: those found, those left out, and the consequences for training."""
     lines = [f"{counted(dataset.n, 'image')} in {run.pics_dir}: {_classes(dataset)}"]
-    if summary.ignored or summary.hidden:
-        lines.append(f"Ignored: {', '.join(_ignored(summary))}.")
+    ignored = _ignored(summary)
+    if ignored:
+        lines.append(f"Ignored: {', '.join(ignored)}.")
     if summary.unusable:
         lines.append(f"Unusable, left out: {len(summary.unusable)}")
         lines += [f"  {path}: {reason}" for path, reason in summary.unusable[:_EXAMPLES]]
@@ -102,15 +104,22 @@ def _classes(dataset):
 
 
 def _ignored(summary):
-    """Return texts with the numbers of ignored and hidden files."""
+    """Return texts with the numbers of ignored files, folders and links."""
     texts = []
-    if summary.ignored:
-        extensions = [f"{name} {count}" for name, count in summary.ignored.most_common()]
-        total = counted(sum(summary.ignored.values()), "other file")
-        texts.append(f"{total} ({_listed(extensions, _MAX_EXTENSIONS)})")
+    for counts, noun in ((summary.ignored, "other file"), (summary.folders, "folder")):
+        if counts:
+            names = [f"{name} {count}" for name, count in counts.most_common()]
+            texts.append(f"{counted(sum(counts.values()), noun)} ({_listed(names, _MAX_EXTENSIONS)})")
     if summary.hidden:
         texts.append(f"{summary.hidden} hidden")
     return texts
+
+
+def changes(summary):
+    """Return what version 0.12 did not do yet and thus trained on different images; "" if there is no difference."""
+    texts = ("system folders are ignored", "each folder is read once")
+    applies = (set(summary.folders) - {REPEATED}, REPEATED in summary.folders)
+    return ", ".join(text for text, applied in zip(texts, applies) if applied)
 
 
 def write_skipped(summary, folder):
