@@ -183,18 +183,12 @@ def test_caches_of_earlier_versions_stay_valid(run):
     assert tables == {
         "facts": "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)",
         "files": "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
-        "checksum INTEGER, reason TEXT, seal INTEGER) WITHOUT ROWID",
+        "checksum INTEGER, reason TEXT, profile TEXT, seal INTEGER) WITHOUT ROWID",
         "checksums": "CREATE INDEX checksums ON files (checksum)",
         "changes": "CREATE TABLE changes (path BLOB PRIMARY KEY, ctime_ns INTEGER) WITHOUT ROWID",
     }
     assert facts["key"] == '["../some pics", [16, 3, "center", [255, 255, 255]]]'
     assert facts["records"] == records
-    # Earlier versions stored the path of the records file; the folder may have been moved since.
-    with cache.sqlite3.connect(in_cache(run, ".sqlite")) as database:
-        database.execute("UPDATE facts SET value = '/elsewhere/' || value WHERE name = 'records'")
-        database.execute("DROP TABLE changes")  # earlier versions did not have this table
-    database.close()
-    assert load(run)[1].decoded == 0
 
 
 def test_images_and_cache_can_be_moved_together(run, tmp_path):
@@ -254,7 +248,7 @@ def test_a_new_pillow_tries_unusable_files_again(run, pics, monkeypatch):
     (pics / "red" / "new.jxl").write_bytes(b"no")
     assert len(load(run)[1].unusable) == 1
     assert load(run)[1].decoded == 0
-    monkeypatch.setattr(index.PIL, "__version__", "99.0")
+    monkeypatch.setattr(cache.PIL, "__version__", "99.0")
     assert load(run)[1].decoded == 1
 
 

@@ -27,7 +27,7 @@ def images_of(labels, classes):
     return ImageDataset(InMemory(noise), np.int32(labels), classes, "", None)
 
 
-NOTHING = report.Summary([], collections.Counter(), 0, collections.Counter(), 0, 0.0, collections.Counter())
+NOTHING = report.Summary([], collections.Counter(), 0, collections.Counter(), 0, 0.0, collections.Counter(), {})
 
 
 def test_everything_that_is_left_out_is_said(run):
@@ -41,6 +41,7 @@ def test_everything_that_is_left_out_is_said(run):
         high_bit_depth=collections.Counter(
             {("16-bit PNG", (0.0, 4095.0)): 2, ("32-bit TIFF", (-1024.0, 16777215.0)): 1}
         ),
+        profiles={"unsupported": 1, "converted": 4, "damaged": 2},
     )
     lines = report.describe(images_of([0, 1, 1, -1, 1], ["a", "b"]), summary, run).split("\n")
     assert lines == [
@@ -53,19 +54,21 @@ def test_everything_that_is_left_out_is_said(run):
         f"Prepared 1 file in 1.2 s; the cache is in {run.cache_dir}.",
         "More than 8 bits: 2 16-bit PNG files with white at 4095, 1 32-bit TIFF file with black at -1024 and white at "
         "16777215; if that is wrong, set white_level.",
+        "Color profiles: 4 converted to sRGB, 2 damaged and ignored, 1 ignored, because this Pillow was built without "
+        "LittleCMS.",
     ]
 
 
 @pytest.mark.parametrize(
-    "folders, expected",
+    "folders, profiles, expected",
     (
-        ({}, ""),
-        ({"@eaDir": 1}, "system folders are ignored"),
-        ({"repeated": 1}, "each folder is read once"),
+        ({}, {"damaged": 1}, ""),
+        ({"@eaDir": 1}, {}, "system folders are ignored"),
+        ({"repeated": 1}, {"converted": 1}, "each folder is read once, color profiles are converted"),
     ),
 )
-def test_what_earlier_versions_did_differently(folders, expected):
-    assert report.changes(NOTHING._replace(folders=folders)) == expected
+def test_what_earlier_versions_did_differently(folders, profiles, expected):
+    assert report.changes(NOTHING._replace(folders=folders, profiles=profiles)) == expected
 
 
 def test_nothing_to_say_is_one_line(run):

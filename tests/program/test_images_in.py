@@ -29,7 +29,7 @@ def assert_reals_show(program, recipe):
     rows, columns = sheet.shape[0] // 16, sheet.shape[1] // 16
     shown = sheet.reshape(rows, 16, columns, 16, 3).transpose(0, 2, 1, 3, 4).reshape(-1, 16, 16, 3)
     paths = [path for path in (program.folder / "pics").rglob("*.*") if path.is_file()]
-    assert sorted(p.tobytes() for p in shown) == sorted(decode(str(path), recipe, {}).tobytes() for path in paths)
+    assert sorted(p.tobytes() for p in shown) == sorted(decode(str(path), recipe, {})[0].tobytes() for path in paths)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import PIL
 from PIL import Image, ImageOps
 
 from model import shapes
-from utils.data import depths, formats, repair
+from utils.data import depths, formats, profiles, repair
 
 
 class DecodeOptions(NamedTuple):
@@ -46,18 +46,20 @@ ERRORS = (BadImageError, depths.UnknownLevelError)  # raised by `decode`
 
 
 def decode(path, options, levels):
-    """Return the image in the file `path` (str or bytes) as a uint8 array of shape options.shape.
+    """Return the image in the file `path` (str or bytes), uint8 of shape options.shape, and the fate of its profile.
 
-    levels: black and white levels for images with more than 8 bits per channel; see depths.estimate_levels. Raise
-    depths.UnknownLevelError if this image's levels are missing, NotAnImageError or BadImageError if the image is
-    unusable, and OSError with an `errno` if the file itself cannot be read.
+    The fate is one of the constants in profiles.py. levels: black and white levels for images with more than 8 bits per
+    channel; see depths.estimate_levels. Raise depths.UnknownLevelError if this image's levels are missing,
+    NotAnImageError or BadImageError if the image is unusable, and OSError with an `errno` if the file itself cannot be
+    read.
     """
     try:
         with warnings.catch_warnings(), open(path, "rb") as file:
             warnings.simplefilter("ignore")  # Pillow's warnings about metadata and large images
             image = depths.to_eight_bits(*_load(file, options), levels)
-            image = _convert(_upright(image), options)
-            return np.asarray(_fit(image, options), np.uint8).reshape(options.shape)
+            image, profile = profiles.to_srgb(_upright(image))
+            image = _convert(image, options)
+            return np.asarray(_fit(image, options), np.uint8).reshape(options.shape), profile
     except (*ERRORS, MemoryError):
         raise
     except Exception as error:  # Pillow's plugins raise exceptions of any type for a broken file

@@ -112,6 +112,7 @@ def prepare_images(run, options, classes=(), listing=True):
             decoded=max(new, len(outdated)),
             seconds=time.time() - started,
             high_bit_depth=collections.Counter((each.kind, job.levels[each.group]) for each in value_ranges),
+            profiles=cache.profiles(),
         )
         if listing:
             report.write_skipped(summary, run.checkpoints_dir)
@@ -165,7 +166,7 @@ def _rebuild(index_path, job, checksum):
         terminal.warn(warning, fresh_line=True)
     for path in find_paths(index_path, checksum):
         with contextlib.suppress(OSError, *decode.ERRORS):
-            return decode.decode(os.path.join(job.folder, path), job.options, job.levels)
+            return decode.decode(os.path.join(job.folder, path), job.options, job.levels)[0]
     raise UserError(
         f"the cache {index_path} is damaged, and an image to rebuild it from was removed or changed; "
         "run again to repair the cache"
