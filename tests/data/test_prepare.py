@@ -252,6 +252,19 @@ def test_a_new_pillow_tries_unusable_files_again(run, pics, monkeypatch):
     assert load(run)[1].decoded == 1
 
 
+def test_a_raised_limit_accepts_larger_images(run, pics):
+    Image.new("1", (1500, 1000)).save(str(pics / "red" / "large.png"))
+    options = [RECIPE._replace(max_pixels=megapixels * 10**6) for megapixels in (1, 2)]
+    assert load(run, options[0])[1].unusable == [
+        (
+            "red/large.png",
+            "Image size (1500000 pixels) exceeds limit of 1000000 pixels; to use it, raise max_megapixels",
+        )
+    ]
+    records, summary = load(run, options[1])
+    assert (len(records), summary.unusable, summary.decoded) == (13, [], 1)  # the others are in the cache
+
+
 def test_an_image_that_vanishes_midway(run, pics, monkeypatch):
     compare = cache.Cache.compare
 

@@ -37,7 +37,7 @@ def use_cache(folder, pics_dir, options, work):
     path, start = os.path.realpath(pics_dir), os.path.realpath(folder)
     with contextlib.suppress(ValueError):  # on Windows, the two folders may be on different drives
         path = os.path.relpath(path, start)  # so that both folders can be moved together
-    key = json.dumps([path, options])
+    key = json.dumps([path, options[:-1]])  # max_pixels does not change a record
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     stem = os.path.join(folder, f"{'x'.join(map(str, options.shape))}-{digest}")
     on_wait = functools.partial(print, "Another run is preparing these images; waiting for it.", flush=True)
@@ -60,7 +60,7 @@ def use_cache(folder, pics_dir, options, work):
 def _work_once(stem, key, options, work):
     with contextlib.closing(index.connect(stem + ".sqlite", "rwc")) as db:
         try:
-            reader = f"Pillow {PIL.__version__}, {features.version('littlecms2')}"
+            reader = f"Pillow {PIL.__version__}, {features.version('littlecms2')}, {options.max_pixels} pixels"
             index.initialize(db, stem, key, reader)
             return work(Cache(db, stem, options.shape))
         finally:

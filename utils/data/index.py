@@ -32,7 +32,7 @@ def initialize(db, stem, key, reader):
     """Create missing tables and entries; raise sqlite3.Error if the database is damaged or its version or key differs.
 
     stem: the path prefix of all files of the cache. key: text that identifies the image folder and the options. reader:
-    text that identifies Pillow's version and parts.
+    text that identifies Pillow's version and limits.
     """
     db.create_function("seal_of", 8, seal)
     if fetch(db, "PRAGMA quick_check") != "ok":

@@ -65,7 +65,7 @@ def decode_options(settings):
         size = shapes.format_size(*(round(scale * side) if scale else side + side // 8 for side in sides))
     # Images with alpha get a background only when they are shown.
     background = () if network.channels == 4 else ImageColor.getrgb(run.background)
-    return decode.DecodeOptions(size, network.channels, crop, background)
+    return decode.DecodeOptions(size, network.channels, crop, background, run.max_megapixels * 10**6)
 
 
 def load(settings, classes=(), listing=True):

@@ -12,7 +12,7 @@ from utils.output.images import png
 
 PRETRAINED = (features.EFFICIENTNET, features.INCEPTION)
 # These settings come from the checkpoint, so that the images are prepared as for training.
-_IMAGE_SETTINGS = ("crop", "load_size", "background", "white_level", "mirror")
+_IMAGE_SETTINGS = ("crop", "load_size", "background", "white_level", "mirror", "max_megapixels")
 
 _DISTANCES = (
     "RMS pixel difference from the nearest image: {:.0f} to {:.0f} of 255; 0 means memorized",
