@@ -40,6 +40,7 @@ def test_the_keys_of_the_state_are_those_of_earlier_versions(settings):
         "best": {"step": 400, "metric": "fid", "of": "these images", "value": 31.5, "least": 30.25, "least_step": 200},
         "former": [200],
         "run_id": "",
+        "data_version": 4,
     }
 
 

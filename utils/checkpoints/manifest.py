@@ -41,6 +41,7 @@ class SavedState(NamedTuple):
     best: Optional[Best] = None
     past_bests: Tuple[int, ...] = ()  # steps of the best checkpoints by earlier comparisons, which are kept
     run_id: str = ""  # see run_id.py; empty in checkpoints from version 0.8 or earlier
+    data_version: int = 4  # index.VERSION of the program that prepared the images; 4 up to version 0.12
 
 
 class Manifest(NamedTuple):
