@@ -87,7 +87,7 @@ def train(settings, worker):
 
         # The images. Each evaluation of batches.images takes the next batch.
         dataset = data.load(settings, listing=workers.is_chief)
-        start.use_images(dataset)
+        dataset = start.use_images(dataset)
         workers.announce(run)
         memory.announce(settings, dataset.n)
 

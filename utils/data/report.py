@@ -8,6 +8,7 @@ from typing import List, NamedTuple, Tuple
 
 import numpy as np
 
+from utils.config.names import to_bytes
 from utils.data.scan import LAYOUT
 from utils.errors import UserError
 from utils.output import files
@@ -118,7 +119,7 @@ def write_skipped(summary, folder):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *summary.unusable])
     try:
-        files.write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
+        files.write(os.path.join(folder, SKIPPED), to_bytes(text.getvalue()))
     except OSError as error:
         raise UserError(
             f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}); close other programs that "
