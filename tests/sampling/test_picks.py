@@ -23,8 +23,15 @@ def test_picks_of_classes():
     picks = parse("dog:3,cat:0-1", CLASSES)
     assert picks == [Pick(1, 3), Pick(0, 0), Pick(0, 1)]
     assert [pick.text(CLASSES) for pick in picks] == ["dog:3", "cat:0", "cat:1"] and Pick(0, 7).text(()) == "7"
-    assert [pick.caption(CLASSES) for pick in picks[:2]] == ["3 dog", "0 cat"] and Pick(0, 7).caption(()) == "7"
     assert parse("a:b:2", ("a:b",)) == [Pick(0, 2)]  # a folder name may contain a colon
+
+
+def test_captions():
+    """A name that Pillow's font cannot show has a font of its own, or is replaced by the number of the class."""
+    classes, fonts = ("cat", "cafe\u0301", "\u732b"), {"cafe\u0301": "a font", "\u732b": None}
+    captions = [Pick(label, 7).caption(classes, fonts) for label in range(3)]
+    assert captions == [("7 cat",), ("7", "caf\xe9", "a font"), ("7 #2",)]
+    assert Pick(0, 7).caption((), {}) == ("7",)
 
 
 NFC, NFD, IN_C_LOCALE = "caf\xe9", "cafe\u0301", "caf\udcc3\udca9"

@@ -12,6 +12,7 @@ from utils.errors import UserError
 from utils.output import files
 from utils.output.alpha import composite
 from utils.output.animation import with_text
+from utils.output.fonts import choose_fonts, describe_missing
 from utils.output.images import blank, place, png
 from utils.sampling import class_names, naming, picks
 from utils.tasks.task import Task
@@ -62,9 +63,11 @@ def write_samples(generator, run):
     if singles:
         os.makedirs(folder, exist_ok=True)
 
+    fonts = choose_fonts(names) if run.label_grid else {}
+
     def cell(image, pick):
         shown = composite(image, generator.background)
-        return with_text(shown, pick.caption(classes)) if run.label_grid else shown
+        return with_text(shown, *pick.caption(classes, fonts)) if run.label_grid else shown
 
     cell_shape = cell(np.zeros(generator.image_shape, np.uint8), chosen[0]).shape
     grid, columns = blank(len(chosen), cell_shape, columns or run.grid_columns)
@@ -75,6 +78,7 @@ def write_samples(generator, run):
             files.write(singles[i], png(image, request.metadata))
     files.write(grid_path, png(grid, request.metadata))
     yield f"{counted(len(chosen), 'sample')} in {grid_path}" + (f", and one file each in {folder}" if singles else "")
+    yield from describe_missing(classes, fonts)
     if classes and not run.picks:
         files.write(csv_path, class_list(labels, columns, classes))
         shown = textwrap.shorten(", ".join(dict.fromkeys(names)), 200, placeholder=" ...")
