@@ -1,5 +1,7 @@
 """Names of files and classes, whatever the locale and whether letters are composed or decomposed."""
 
+import contextlib
+import os
 import re
 import unicodedata
 
@@ -21,6 +23,17 @@ def _decode(match):
 def normal_form(name):
     """Return a name as names are compared: composed, so that e with a combining accent equals the accented letter."""
     return unicodedata.normalize("NFC", readable(name))
+
+
+def existing(path):
+    """Return an absolute path, or if it does not exist, the one that does and whose names have the same normal form."""
+    parent, name = os.path.split(path)
+    if path.isascii() or not name or os.path.lexists(path):
+        return path
+    parent, names = existing(parent), []
+    with contextlib.suppress(OSError):
+        names = os.listdir(parent)
+    return os.path.join(parent, next((each for each in names if normal_form(each) == normal_form(name)), name))
 
 
 def to_bytes(text):
