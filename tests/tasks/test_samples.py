@@ -180,9 +180,18 @@ def test_label_grid_shows_numbers(graph, run, tmp_path):
 
 def test_label_grid_shows_number_before_class(graph, run, tmp_path, monkeypatch):
     texts = []
-    monkeypatch.setattr(samples, "with_text", lambda image, text: texts.append(text) or image)
+    monkeypatch.setattr(samples, "with_text", lambda image, *caption: texts.append(caption) or image)
     drawn(run._replace(label_grid=1, num_samples=4, classes="red,blue"), ("blue", "red"))
-    assert texts[-4:] == ["0 red", "1 red", "0 blue", "1 blue"]
+    assert texts[-4:] == [("0 red",), ("1 red",), ("0 blue",), ("1 blue",)]
+
+
+def test_label_grid_shows_number_of_class_without_font(graph, run, tmp_path, monkeypatch):
+    texts = []
+    monkeypatch.setattr(samples, "with_text", lambda image, *caption: texts.append(caption) or image)
+    monkeypatch.setattr(samples, "choose_fonts", lambda names: {"\u732b": None})
+    lines, _ = drawn(run._replace(label_grid=1, num_samples=2), ("blue", "\u732b"))
+    assert texts[-2:] == [("0 blue",), ("0 #1",)]
+    assert lines[1] == "No font on this system can show these class names; captions show numbers instead: #1 \u732b."
 
 
 def test_truncation_scales_noise_and_is_in_names(graph, run, tmp_path):

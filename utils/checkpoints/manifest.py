@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import NamedTuple, Optional, Tuple
 
-from utils.config import VERSION, schema
+from utils.config import VERSION, names, schema
 from utils.config.settings import Network
 from utils.errors import UserError
 
@@ -141,7 +141,8 @@ def _read_state(data, path):
         saved = _from_json(SavedState, data)
         best = _from_json(Best, saved.best) if saved.best else None
         rollbacks, past_bests = (tuple(map(int, steps)) for steps in (saved.rollbacks, saved.past_bests))
-        return saved._replace(rollbacks=rollbacks, classes=tuple(saved.classes), best=best, past_bests=past_bests)
+        classes = tuple(map(names.readable, saved.classes))  # version 0.12 and earlier recorded surrogates
+        return saved._replace(rollbacks=rollbacks, classes=classes, best=best, past_bests=past_bests)
     except (AttributeError, TypeError, ValueError):
         raise UserError(f"{path}: this version ({VERSION}) cannot read its state")
 

@@ -16,6 +16,7 @@ import sqlite3
 import PIL
 from PIL import features
 
+from utils.config.names import readable
 from utils.data import index
 from utils.data.decoder import Task
 from utils.data.depths import from_note
@@ -37,7 +38,7 @@ def use_cache(folder, pics_dir, options, work):
     path, start = os.path.realpath(pics_dir), os.path.realpath(folder)
     with contextlib.suppress(ValueError):  # on Windows, the two folders may be on different drives
         path = os.path.relpath(path, start)  # so that both folders can be moved together
-    key = json.dumps([path, options[:-1]])  # max_pixels does not change a record
+    key = json.dumps([readable(path), options[:-1]])  # max_pixels does not change a record
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     stem = os.path.join(folder, f"{'x'.join(map(str, options.shape))}-{digest}")
     on_wait = functools.partial(print, "Another run is preparing these images; waiting for it.", flush=True)

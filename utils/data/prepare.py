@@ -105,7 +105,7 @@ def prepare_images(run, options, classes=(), listing=True):
         unusable = [*sorted(scan.unreadable), *cache.select("path, reason", "bad", "unread")]
         extensions = (formats.extension(path) for (path,) in cache.select("path", "other"))
         summary = report.Summary(
-            unusable=[(os.fsdecode(path), reason) for path, reason in unusable],
+            unusable=[(path.decode("utf-8", "surrogateescape"), reason) for path, reason in unusable],
             ignored=collections.Counter(extension or "no extension" for extension in extensions),
             hidden=scan.hidden,
             folders=scan.folders,

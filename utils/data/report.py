@@ -8,6 +8,7 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
+from utils.config.names import to_bytes
 from utils.data import profiles
 from utils.data.scan import LAYOUT, REPEATED
 from utils.errors import UserError
@@ -137,7 +138,7 @@ def write_skipped(summary, folder):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *summary.unusable])
     try:
-        files.write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
+        files.write(os.path.join(folder, SKIPPED), to_bytes(text.getvalue()))
     except OSError as error:
         raise UserError(
             f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}); close other programs that "

@@ -36,7 +36,7 @@ class Scan:
         self.unreadable = []  # (path, reason) of folders that cannot be listed and of broken links
         self._root, self._real_root = os.fsencode(pics_dir), normalized(pics_dir)
         self._outputs = [(setting, folder, normalized(folder)) for setting, folder in outputs]
-        self._classes = set(map(os.fsencode, classes))
+        self._classes = {name.encode("utf-8", "surrogateescape") for name in classes}
         try:
             os.scandir(self._root).close()
         except FileNotFoundError:

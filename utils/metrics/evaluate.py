@@ -35,7 +35,7 @@ def evaluate(generator, run):
     files.make_writable("cache_dir", run.cache_dir)
     dataset = data.load(settings, manifest.saved.classes).composite_on(run.background)
     if manifest.saved.classes:
-        data.require_classes(dataset, run, manifest.saved.classes)
+        dataset = data.require_classes(dataset, run, manifest.saved.classes)
     if manifest.saved.fingerprint not in ("", dataset.fingerprint):
         yield f"The checkpoint was trained on different images{dataset.why_changed(manifest.saved.data_version)}."
     measurer = Measurer(dataset, settings, run.evaluate_samples, features.open_network(run))

@@ -7,6 +7,7 @@ import math
 import re
 from typing import NamedTuple
 
+from utils.config.names import normal_form
 from utils.errors import UserError
 from utils.sampling import class_names
 
@@ -27,9 +28,15 @@ class Pick(NamedTuple):
         """Return the pick as `picks` spells it; classes: all names, () if there are none."""
         return f"{classes[self.label]}:{self.number}" if classes else str(self.number)
 
-    def caption(self, classes):
-        """Return the caption above the image; the number is first, because a long class name is cut off."""
-        return f"{self.number} {classes[self.label]}" if classes else str(self.number)
+    def caption(self, classes, fonts):
+        """Return the arguments of with_text for the caption; the number is first, because a long name is cut off.
+
+        fonts: see choose_fonts.
+        """
+        name = classes[self.label] if classes else ""
+        if name not in fonts:
+            return (f"{self.number} {name}".rstrip(),)
+        return (str(self.number), normal_form(name), fonts[name]) if fonts[name] else (f"{self.number} #{self.label}",)
 
 
 def of_classes(count, class_indices):

@@ -96,16 +96,20 @@ class StartingPoint:
             self.saved = newest.manifest.saved._replace(best=best, run_id=run_id)
 
     def use_images(self, dataset):
-        """Record the images in `saved`; print a notice if they changed. Raise UserError if their classes do not fit."""
+        """Record the images in `saved`; print a notice if they changed; return them with the classes of the network.
+
+        Raise UserError if their classes do not fit.
+        """
         before, classes = self.saved, ()
         if self.settings.network.conditional:
-            require_classes(dataset, self.settings.run, before.classes or None)
+            dataset = require_classes(dataset, self.settings.run, before.classes or None)
             classes = tuple(dataset.classes)
         if before.fingerprint not in ("", dataset.fingerprint):
             change = f"{before.fingerprint.split()[0]} before, {dataset.n} now"
             reason = dataset.why_changed(before.data_version)
             print(f"The training images have changed ({change}{reason}); resuming, but not bit-exactly.", flush=True)
         self.saved = before._replace(fingerprint=dataset.fingerprint, classes=classes, data_version=index.VERSION)
+        return dataset
 
     def build(self, graph):
         """Add the savers to the default graph; graph: the TrainGraph."""
