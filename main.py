@@ -25,8 +25,7 @@ from utils.runtime.tf_config import parse_task  # noqa: E402
 def main(argv=()):
     """Train or run a task; return the exit code.
 
-    argv: command-line arguments, such as ["--max_steps", "10"]. A process may call this function repeatedly, but not
-    twice at the same time.
+    argv: command-line arguments, such as ["--max_steps", "10"]. Calls may be repeated, but not at the same time.
     """
     try:
         with forbid_concurrent_calls(), non_raising_streams(), restore_process_state():
@@ -142,6 +141,7 @@ def run_steps(run):
         if due.save or is_best:
             run.outputs.save(state)
             run.outputs.write_report(state)
+        state.record_actions(due)
     return run.end(stop)
 
 

@@ -183,7 +183,7 @@ on_nan = "rollback"
 # checkpoint and continue with different noise and half the learning rates, at most twice per run.
 on_lost_game = "warn"
 
-# Steps between rows of history.csv, points in TensorBoard and, if the output is not a terminal, progress lines.
+# Steps between rows of history.csv and points in TensorBoard.
 log_every = 10
 
 # --- Workers (TF_CONFIG; see docs/scaling.md) -----------------------------------------------------

@@ -118,10 +118,14 @@ def wait_for_change(name, process, arguments):
 
 
 def last_step(name, arguments):
-    """Return the last step in the log of a timed contestant; 0 before the first step."""
-    with open(os.path.join(arguments.out, "timing", name, "log.txt"), "rb") as log:
-        log.seek(max(0, os.path.getsize(log.name) - 1000))
-        steps = re.findall(rb"\bstep (\d+)[:,]", log.read())
+    """Return the last step that a timed contestant has logged; 0 before the first step."""
+    folder = os.path.join(arguments.out, "timing", name)
+    path, line = os.path.join(run_folders(folder)[0], "history.csv"), rb"(?m)^(\d+),.*\n"
+    if not os.path.exists(path):  # the PyTorch program, or before the first step
+        path, line = os.path.join(folder, "log.txt"), rb"\bstep (\d+)[:,]"
+    with open(path, "rb") as log:
+        log.seek(max(0, os.path.getsize(path) - 1000))
+        steps = re.findall(line, log.read())
     return int(steps[-1]) if steps else 0
 
 

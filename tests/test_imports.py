@@ -7,6 +7,8 @@ the tables in docs/developing.md.
 import ast
 import glob
 import os
+import pathlib
+import re
 import subprocess
 import sys
 
@@ -101,6 +103,12 @@ def forbidden(module, names):
 def test_imports_point_downwards():
     found = {module: forbidden(module, imported(path)) for module, path in MODULES.items()}
     assert {module: names for module, names in found.items() if names} == {}
+
+
+def test_only_tensorboard_uses_the_systems_clock():
+    """It may be set back or forward: durations are measured by a monotonic clock."""
+    texts = {module: pathlib.Path(path).read_text("utf-8") for module, path in MODULES.items()}
+    assert [name for name, text in texts.items() if re.search(r"\btime\.time\b", text)] == ["utils.output.history"]
 
 
 def test_forbidden_imports_are_detected(tmp_path):

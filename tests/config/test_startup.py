@@ -1,6 +1,7 @@
 """The lines printed at startup. Does not import TensorFlow."""
 
 import os
+import signal
 
 import pytest
 from params_copy import edited_copy, untouched_copy  # noqa: F401  (fixtures)
@@ -33,6 +34,15 @@ def test_training(untouched):
         "  To stop:       Ctrl-C saves and stops; the same command resumes",
         DEFAULTS,
     ]
+
+
+def test_training_with_ctrl_c_ignored(untouched):
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        lines = lines_of(untouched)
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert lines[4] == f"  To stop:       kill {os.getpid()} saves and stops; the same command resumes"
 
 
 def test_sampling(untouched):

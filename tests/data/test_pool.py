@@ -108,6 +108,21 @@ def test_a_decoder_that_crashes_costs_one_image(run, at_start, monkeypatch):
         assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are ignored as on Unix")
+def test_a_decoder_ends_even_if_this_process_ignores_sigterm(run, at_start, tmp_path):
+    """Scripts can start the program like this; a decoder that hangs would then never end."""
+    at_start("import time\nfrom PIL import Image\nImage.open = lambda *_: time.sleep(30)\n")
+    (tmp_path / "records").write_bytes(b"")
+    former = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        process = pool._Process(decoder.Job(run.pics_dir, str(tmp_path / "records"), RECIPE, {}))
+        assert process.pipe.recv() == []
+        process.pipe.send([decoder.Task(b"red/0.jpg", 100, 0, "", 0)])
+        assert process.end() == "signal 15"
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
 def test_processes_that_cannot_start_are_not_blamed_on_the_images(run, at_start, monkeypatch):
     at_start("import os\nos._exit(7)\n")
     assert refused(run) == "decoding processes exit immediately (exit code 7); out of memory?"

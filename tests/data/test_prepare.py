@@ -318,6 +318,6 @@ def test_results_are_committed_every_second(run, monkeypatch):
             yield result
 
     monkeypatch.setattr(pool, "decode_all", killed)
-    monkeypatch.setattr(prepare.time, "time", lambda: next(seconds))
+    monkeypatch.setattr(prepare.time, "monotonic", lambda: next(seconds))
     load(run)
     assert committed == sorted(committed) and committed[0] == 0 and 6 <= committed[-1] < 12

@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from utils.metrics import registry
+from utils.output import history as history_module
 from utils.output import images
 from utils.output.history import STEP_COLUMNS, History, rows_up_to, spread
 
@@ -153,6 +154,19 @@ def test_the_grid_is_in_tensorboard(graph, tmp_path):
     (image,) = [value.image for event in events(tmp_path) for value in event.summary.value]
     assert (image.height, image.width, image.colorspace) == (2, 4, 3)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(image.encoded_image_string))), sheet)
+
+
+def test_a_clock_that_was_set_back_does_not_change_the_order_of_events(graph, tmp_path, monkeypatch):
+    """TensorBoard reads its files in the order of their names, and drops what precedes a session with a lower step."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "events.txt").write_text("")
+    for step, now in ((0, 1.8e9), (10, 1.7e9), (20, 1.6e9)):
+        monkeypatch.setattr(history_module.time, "time", lambda now=now: now)
+        written = history(tmp_path, step)
+        written.write_row(row(step + 10))
+        written.close()
+    (tmp_path / "logs" / "events.txt").unlink()
+    assert [event.step for event in events(tmp_path) if event.summary.value] == [10, 20, 30]
 
 
 def test_rows_that_a_full_disk_once_joined_are_dropped(graph, tmp_path):

@@ -1,18 +1,14 @@
 """Output streams that never raise."""
 
-import contextlib
 import io
 import os
-import select
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 
 from utils.output import terminal
-from utils.output.progress import Progress
 
 PRINT = """
 import sys
@@ -92,43 +88,6 @@ def test_a_warning_names_the_program_and_can_start_below_a_bar(capsys):
     terminal.warn("a folder is gone")
     terminal.warn("a folder is gone", fresh_line=True)
     assert capsys.readouterr().err == "main.py: a folder is gone\n\nmain.py: a folder is gone\n"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs Unix pseudo-terminals")
-@pytest.mark.parametrize(
-    "columns, kind, bar",
-    ((80, "xterm", True), (20, "xterm", True), (19, "xterm", False), (0, "xterm", False), (80, "dumb", False)),
-)
-def test_a_terminal_without_a_usable_width_gets_plain_lines(monkeypatch, columns, kind, bar):
-    """Terminals under Docker, `script` and continuous integration can report 0 columns."""
-    import fcntl
-    import struct
-    import termios
-
-    monkeypatch.setenv("TERM", kind)
-    for name in ("COLUMNS", "LINES"):
-        monkeypatch.delenv(name, raising=False)
-    row = {"epoch": 1.0, "seconds": 1.0, "d_loss": 1, "g_loss": 1, "d_real": 1, "d_fake": 0, "pictures_per_second": 8}
-    row["data_wait"] = 0.0
-    state = SimpleNamespace(total=100, step=0, first_step=0, measured="", measured_at=0, row=row)
-    outer, inner = os.openpty()
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    shown = b""
-    with os.fdopen(inner, "w") as stdout, monkeypatch.context() as patch:
-        patch.setattr(sys, "stdout", stdout)
-        with contextlib.closing(Progress(state, log_every=10)) as progress:
-            progress.start(state)
-            for state.step in range(1, 31):
-                progress.show(state)
-            progress.roll_back(state)
-        stdout.flush()
-        while select.select([outer], [], [], 0)[0]:
-            shown += os.read(outer, 1 << 16)
-    os.close(outer)
-    text = shown.decode()
-    lines = [line for line in text.splitlines() if line.startswith("epoch 1 step")]
-    assert [int(line.split()[3].rstrip(":")) for line in lines] == ([] if bar else [10, 20, 30])
-    assert bar == ("|" in text)
 
 
 def test_warnings_are_recorded_until_the_next_call(capsys):

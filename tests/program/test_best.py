@@ -59,7 +59,7 @@ def test_what_was_measured_is_written(trained):
     assert [rows[step]["scripted"] for step in rows] == ["9", "", "7", "9"]
     assert 0 < float(rows["4"]["ms_ssim"]) <= 1 and rows["4"]["fid"] == ""
     assert (
-        "step 6: " in trained.output
+        "step 3: " in trained.output
         and "quality at step 4: scripted 9\n" in trained.output
         and "Finished at step 12 (scripted 9)." in trained.output
     )

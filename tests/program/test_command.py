@@ -106,6 +106,15 @@ def test_a_missing_package_is_one_line(program, tmp_path, package, name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("is_train", ("1", "0"))
+def test_a_variable_that_tqdm_cannot_read_is_one_line(program, is_train):
+    line = program.refuse("--isTrain", is_train, env=dict(ENVIRONMENT, TQDM_MININTERVAL="x"))
+    assert line == (
+        "main.py: tqdm cannot show progress (could not convert string to float: 'x'); correct or unset TQDM_MININTERVAL"
+    )
+
+
+@pytest.mark.slow
 def test_tensorflows_notices_are_printed_on_request(program):
     done = program.run("--max_steps", "1", env=dict(ENVIRONMENT, TF_CPP_MIN_LOG_LEVEL="0"))
     assert done.returncode == 0 and done.stderr != ""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from conftest import in_this_process
-from runs import read_until, steps_of, wait_for
+from runs import last_step, steps_of, wait_for
 
 from utils.checkpoints import select
 
@@ -79,7 +79,7 @@ def test_a_full_disk_while_training(program):
 def test_a_samples_folder_that_vanishes_is_a_warning(program):
     process = program.start("--max_steps", "60", "--log_every", "1", "--sample_every", "20")
     try:
-        read_until(process.stdout, "step 1:")
+        wait_for(process, lambda: last_step(program.checkpoints) >= 1)
         process.send_signal(signal.SIGSTOP)
         for path in program.samples.iterdir():
             path.unlink()

@@ -8,7 +8,7 @@ import numpy as np
 import odd_files
 import pytest
 from PIL import Image
-from runs import folders, read_until, wait_for
+from runs import folders, last_step, read_until, wait_for
 
 from utils.config import settings
 from utils.data import index, scan
@@ -66,7 +66,8 @@ def test_a_cache_damaged_during_training(program):
         overwrite_records(program)
         assert process.stderr.readline() == "\n"
         warning = process.stderr.readline()
-        read_until(process.stdout, "step ")
+        step = last_step(program.checkpoints)
+        wait_for(process, lambda: last_step(program.checkpoints) > step)
         for path in (program.folder / "pics").rglob("*.jpg"):
             path.unlink()
         overwrite_records(program)

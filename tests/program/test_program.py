@@ -26,7 +26,8 @@ def test_train_resume_and_sample(program):
     lines = [line for line in output.split("\n") if line.startswith("epoch ")]
     pattern = r"epoch \d step {}: D \d.\d\d G \d.\d+ D\(x\) 0.\d\d D\(G\(z\)\) 0.\d\d "
     pattern += r"\d+/s( wait \d+%)? \S+ left$"
-    assert len(lines) == 3 and all(re.match(pattern.format(2 * i + 2), line) for i, line in enumerate(lines))
+    # Plain lines come after the third and the last step, and every ten seconds; log_every does not matter.
+    assert len(lines) >= 2 and re.match(pattern.format(3), lines[-2]) and re.match(pattern.format(6), lines[-1])
     assert "Finished at step 6" in output
 
     # The files that the run wrote.

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -13,18 +14,19 @@ from utils.checkpoints import select
 
 pytestmark = pytest.mark.slow
 
+FINISHING = "finishing this step, then saving; interrupt again to quit without saving"
+
 
 @pytest.mark.parametrize("number, code", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
 def test_a_signal_saves_and_the_same_command_resumes(program, number, code):
     process = program.start("--max_steps", "100000", "--log_every", "1")
     try:
-        read_until(process.stdout, "step 5:")
+        wait_for(process, lambda: last_step(program.checkpoints) >= 5)
         process.send_signal(number)
         output, error = process.communicate(timeout=60)
     finally:
         process.kill()
-    expected = "main.py: finishing this step, then saving; interrupt again to quit without saving"
-    assert (process.returncode, error.strip()) == (code, expected)
+    assert (process.returncode, error.strip()) == (code, f"main.py: {FINISHING}")
     step = int(re.search(r"Stopped at step (\d+), saved in (.*); the same command resumes it.", output).group(1))
     assert step >= 5 and (program.checkpoints / ("dcgan-%d.json" % step)).exists()
     output = in_this_process(program).train("--max_steps", str(step + 2), "--log_every", "1")
@@ -35,7 +37,7 @@ def test_a_signal_saves_and_the_same_command_resumes(program, number, code):
 def test_a_second_signal_quits_without_saving(program):
     process = program.start("--max_steps", "100000", "--log_every", "1", "--checkpoint_every", "5")
     try:
-        read_until(process.stdout, "step 7:")
+        wait_for(process, lambda: last_step(program.checkpoints) >= 7)
         process.send_signal(signal.SIGINT)
         assert (
             process.stderr.readline() == "\n" and "interrupt again to quit without saving" in process.stderr.readline()
@@ -94,6 +96,26 @@ def test_a_reader_that_leaves_does_not_end_training(program):
     finally:
         process.kill()
     assert max(steps_of(program.checkpoints)) >= 20
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")
+def test_what_a_script_ignores_does_not_end_training(program):
+    """Start as `(trap '' INT; exec nohup python main.py) &` does. SIGTERM still saves and stops."""
+    command = ["sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", *program.command("--max_steps", "100000")]
+    command += ["--log_every", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    try:
+        read_until(process.stdout, f"To stop:       kill {process.pid} saves and stops; the same command resumes")
+        for number in (signal.SIGINT, signal.SIGHUP) * 2:
+            process.send_signal(number)  # while it starts, and while it trains
+            step = last_step(program.checkpoints)
+            wait_for(process, lambda step=step: last_step(program.checkpoints) > step)
+        process.send_signal(signal.SIGTERM)
+        output, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 143 and "Stopped at step" in output
+    assert error.split("\n") == ["", f"main.py: {FINISHING}", ""]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")

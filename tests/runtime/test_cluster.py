@@ -335,7 +335,7 @@ def test_two_workers_stay_alike_and_a_run_is_resumed_by_any_number_even_after_a_
     assert "Global batch: 8 images, 4 on each of 2 workers; this is worker 1 (127.0.0.1" in two.out(1)
     # Only the chief writes, except that each worker prepares its own images.
     assert [name for name in FOLDERS if (program.folder / f"second {name}").exists()] == ["cache"]
-    assert "step 5:" in two.out(0) and "step 5:" not in two.out(1)
+    assert "step 3:" in two.out(0) and "step 3:" not in two.out(1)
     assert last_row(program) == ["6", "4", "48"]  # 12 images, each seen 4 times
     grids = ["classes.csv", "reals.png", "timelapse.gif", "timelapse.webp", "train_00000000.png", "train_00000006.png"]
     assert sorted(p.name for p in program.samples.iterdir()) == grids

@@ -82,6 +82,27 @@ def test_the_first_signal_ends_a_process_that_waits(monkeypatch, capfd, is_waiti
     assert capfd.readouterr().err.startswith("\nmain.py: stopped before the first step\n") == is_waiting
 
 
+@pytest.mark.parametrize("name", ("SIGINT", "SIGTERM", "SIGBREAK"))
+def test_what_was_ignored_stays_ignored_except_for_sigterm(monkeypatch, capfd, name):
+    """A shell script starts its background jobs with SIGINT ignored. SIGBREAK is replaced by a signal of Unix."""
+    number = getattr(signal, name, signal.SIGUSR1)
+    monkeypatch.setattr(signals.StopSignals, "SIGNALS", (signal.SIGINT, signal.SIGTERM, number))
+    former = signal.signal(number, signal.SIG_IGN)
+    try:
+        with signals.StopSignals() as stop:
+            os.kill(os.getpid(), number)
+            if name != "SIGTERM":
+                os.kill(os.getpid(), signal.SIGTERM)
+            began = time.monotonic()
+            while not stop.received:
+                assert time.monotonic() - began < 10
+                time.sleep(0.001)
+        assert stop.received == signal.SIGTERM and signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, former)
+    assert capfd.readouterr().err.encode() == b"\nmain.py: " + FIRST + b"\n"
+
+
 def test_a_closed_terminal_is_ignored_if_the_system_has_that_signal(monkeypatch):
     if hasattr(signal, "SIGHUP"):
         former = signal.getsignal(signal.SIGHUP)

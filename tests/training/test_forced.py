@@ -91,7 +91,7 @@ def warnings_of(course, measurer, settings, monkeypatch, capsys):
     monkeypatch.setattr("utils.metrics.measure.MS_SSIM_IMAGES", 16)  # fewer images are faster
     settings = SimpleNamespace(run=run)
     health = Health(samples, SimpleNamespace(graph=None, settings=settings, workers=SimpleNamespace(is_chief=True)))
-    quality, state = Quality(measurer, samples, health, run), RunState(0, 0, 10**6, SavedState(), Pace(435, 8, 10))
+    quality, state = Quality(measurer, samples, health, run), RunState(0, 0, 10**6, SavedState(), Pace(435, 8))
     capsys.readouterr()
     for i, samples.images in enumerate(course):
         state.step, state.row = 1000 * (i + 1), {}

@@ -49,7 +49,7 @@ def health_of(run, fake=None, is_chief=True):
 
 
 def state_at(step, d_real=0.7, d_fake=0.3, d_loss=0.9, g_loss=2.0):
-    state = RunState(step, 8 * step, 10**6, SavedState(), Pace(40, 8, 10))
+    state = RunState(step, 8 * step, 10**6, SavedState(), Pace(40, 8))
     state.row = {"step": step, "d_loss": d_loss, "g_loss": g_loss, "d_real": d_real, "d_fake": d_fake}
     return state
 

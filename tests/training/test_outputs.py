@@ -43,7 +43,7 @@ def open_outputs(tiny, tmp_path):
 
     def open_outputs(is_chief=True):
         run = tiny.run._replace(checkpoints_dir=str(tmp_path), samples_dir=str(tmp_path))
-        state = RunState(0, 0, 100, SavedState(), Pace(40, 4, 10))
+        state = RunState(0, 0, 100, SavedState(), Pace(40, 4))
         lock = SimpleNamespace(hold=lambda: None)
         parts = SimpleNamespace(
             settings=tiny._replace(run=run),

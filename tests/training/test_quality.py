@@ -63,7 +63,7 @@ def quality_of(measurer, run):
 
 @pytest.fixture
 def state():
-    return RunState(0, 0, 10**6, SavedState(), Pace(100, 4, 10))
+    return RunState(0, 0, 10**6, SavedState(), Pace(100, 4))
 
 
 def measured_at(quality, state, step):

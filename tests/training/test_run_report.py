@@ -1,10 +1,12 @@
 """The report: its content, its maximum size, and its look in a browser."""
 
 import html
+import itertools
 import json
 import os
 import re
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from utils.metrics import registry
 from utils.output import terminal
 from utils.output.history import STEP_COLUMNS
 from utils.output.images import png
+from utils.training import state as states
 from utils.training.report import curves, grids
 from utils.training.report.grids import select_grids
 from utils.training.report.page import write_report
@@ -52,8 +55,10 @@ def written(tmp_path):
     dataset = SimpleNamespace(n=4, labels=labels, classes=[ODD, "b\udcff"])
 
     def write(step=300, **saved):
-        state = RunState(step, 4 * step, 600, SavedState(run_id="3f", **saved), Pace(4, 4, 10))
-        state.first_step, state.row = 0, {"epoch": 1.5, "pictures_per_second": 33.3, "seconds": 60.0}
+        with mock.patch.object(states.time, "perf_counter", itertools.count(0, 0.2).__next__):  # 0.2 s per step
+            state = RunState(step - 1, 4 * step, 600, SavedState(run_id="3f", **saved), Pace(4, 4))
+            state.advance(dict.fromkeys(STEP_COLUMNS, 4 * step), {"step": step, "g_loss": 1})
+        state.row = {"epoch": 1.5, "pictures_per_second": 33.3}
         write_report(state, chosen, dataset)
         return folder / "report.html"
 

@@ -1,6 +1,7 @@
 """The lines printed at startup: what the program does, where its files go, which settings were changed."""
 
 import os
+import signal
 
 from utils.config import help, schema
 from utils.config.command_line import read_command_line
@@ -30,13 +31,15 @@ def describe(settings, argv, task=None, root=ROOT):
 
 def _training(run):
     length = f"to step {run.max_steps}" if run.max_steps else f"for {counted(run.epochs, 'epoch')}"
+    # A shell script starts its background jobs with Ctrl-C ignored.
+    stop = f"kill {os.getpid()}" if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else "Ctrl-C"
     often = {0: "at the start and at the end", 1: "every step"}.get(run.sample_every, f"every {run.sample_every} steps")
     return [
         f"Training {length} on the images in {run.pics_dir}",
         entry("Sample grids", f"{os.path.join(run.samples_dir, 'train_<step>.png')}, {often}"),
         entry("Checkpoints", f"{run.checkpoints_dir}, with history.csv and report.html"),
         entry("Image cache", run.cache_dir),
-        entry("To stop", "Ctrl-C saves and stops; the same command resumes"),
+        entry("To stop", f"{stop} saves and stops; the same command resumes"),
     ]
 
 

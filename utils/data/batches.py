@@ -133,8 +133,8 @@ class _Reader:
 
 
 def _now():
-    """Return the current time, a float64 scalar. tf.timestamp fails if TF_DETERMINISTIC_OPS is set."""
-    now = tf.numpy_function(time.time, [], tf.float64)
+    """Return the time of a monotonic clock, a float64 scalar. tf.timestamp fails if TF_DETERMINISTIC_OPS is set."""
+    now = tf.numpy_function(time.perf_counter, [], tf.float64)
     now.set_shape([])
     return now
 

@@ -56,6 +56,7 @@ def serve(pipe, job):
     Send an empty list at startup, then a list of Outcomes for each chunk.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, which cannot block the signal
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ends this process, even if its parent was started to ignore it
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff and other libraries print to standard error
     parent = os.getppid()
     with open(job.records_path, "r+b", buffering=0) as records, contextlib.suppress(EOFError, OSError):

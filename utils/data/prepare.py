@@ -6,13 +6,11 @@ import errno
 import functools
 import hashlib
 import os
-import sys
 import time
 from typing import Any, List, NamedTuple
 
 import numpy as np
 from PIL import ImageColor
-from tqdm import tqdm
 
 from model import shapes
 from utils.config.checks import outputs
@@ -24,6 +22,7 @@ from utils.data.records import CompositedRecords, Records
 from utils.data.scan import Scan
 from utils.errors import UserError
 from utils.output import terminal
+from utils.output.progress import bar
 
 
 class ImageDataset(NamedTuple):
@@ -88,7 +87,7 @@ def prepare_images(run, options, classes=(), listing=True):
     """
 
     def prepare(cache):
-        scan, started = Scan(run.pics_dir, outputs(run), classes), time.time()
+        scan, started = Scan(run.pics_dir, outputs(run), classes), time.monotonic()
         new, files = cache.compare(scan)
         job = decoder.Job(run.pics_dir, cache.records_path, options, levels={})
         _decode(cache, job, files, new)
@@ -110,7 +109,7 @@ def prepare_images(run, options, classes=(), listing=True):
             hidden=scan.hidden,
             folders=scan.folders,
             decoded=max(new, len(outdated)),
-            seconds=time.time() - started,
+            seconds=time.monotonic() - started,
             high_bit_depth=collections.Counter((each.kind, job.levels[each.group]) for each in value_ranges),
             profiles=cache.profiles(),
         )
@@ -130,21 +129,21 @@ def _decode(cache, job, files, count):
     """
     if not count:
         return
-    processes, show_bar = pool.num_processes(count), terminal.can_show_bar()
-    if not show_bar:
+    processes = pool.num_processes(count)
+    if not terminal.can_show_bar():
         print(f"Preparing {report.counted(count, 'file')} on {report.counted(processes, 'core')}.", flush=True)
-    results, committed = pool.decode_all(cache.tasks(files), job, processes), time.time()
+    results, committed = pool.decode_all(cache.tasks(files), job, processes), time.monotonic()
     line = "Preparing {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}, {rate_fmt}"
-    bar_options = {"disable": not show_bar, "bar_format": line, "unit": " files", "leave": False}
-    with tqdm(total=count, file=sys.stdout, **bar_options) as bar, contextlib.closing(results):
+    shown = bar(total=count, bar_format=line, unit=" files", leave=False)
+    with shown, contextlib.closing(results):
         for task, outcome in results:
             if outcome.kind == "disk":
                 raise OSError(errno.EIO, outcome.reason)
             cache.add(task, outcome)
-            bar.update()
-            if time.time() - committed > 1:
+            shown.update()
+            if time.monotonic() - committed > 1:
                 cache.commit()
-                committed = time.time()
+                committed = time.monotonic()
 
 
 def _dataset(cache, job):

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import re
 import socket
 import time
 
@@ -89,8 +90,10 @@ class History:
 
     def _open_events(self):
         os.makedirs(self._logs, exist_ok=True)
-        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
-        name += f".{next(_NUMBERS):04d}"  # TensorBoard reads the files in the order of their names
+        # TensorBoard reads the files in the order of their names, so a clock that was set back must not change it.
+        earlier = (re.match(r"events\.out\.tfevents\.(\d{10})\.", name) for name in os.listdir(self._logs))
+        seconds = max([int(time.time()), *(int(match.group(1)) + 1 for match in earlier if match)])
+        name = f"events.out.tfevents.{seconds:010d}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS):04d}"
         with files.plain_folder(self._logs) as folder:  # needed only to open the file
             writer = tf.io.TFRecordWriter(os.path.join(folder, name))
         writer.write(tf.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())

@@ -62,10 +62,12 @@ def non_raising_streams():
 def can_show_bar():
     """Return whether standard output is a terminal that can show a progress bar; if not, plain lines are printed.
 
-    In containers and continuous integration, terminals often have 0 columns, so that a bar would be invisible.
+    In containers and continuous integration, terminals often have 0 columns, so that a bar would be invisible. As for
+    tqdm itself, any value of TQDM_DISABLE but an empty one means no bar.
     """
     try:
-        is_usable = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        is_allowed = os.environ.get("TERM") != "dumb" and not os.environ.get("TQDM_DISABLE")
+        is_usable = is_allowed and sys.stdout.isatty()
         return is_usable and os.get_terminal_size(sys.stdout.fileno()).columns >= _MIN_COLUMNS
     except OSError:
         return False

@@ -57,12 +57,12 @@ class Peers:
 
     def await_all(self):
         """Wait until every worker listens on its port; raise RunError after the timeout."""
-        deadline, missing, printed = time.time() + self._timeout, self.unreachable(), None
+        deadline, missing, printed = time.monotonic() + self._timeout, self.unreachable(), None
         while missing:
             if missing != printed:
                 print(f"Waiting for {', '.join(missing)}.", flush=True)
                 printed = missing
-            if time.time() > deadline:
+            if time.monotonic() > deadline:
                 raise RunError(f"{missing[0]} did not connect within {self._timeout} s; start all workers")
             time.sleep(0.5)
             missing = self.unreachable()

@@ -16,7 +16,7 @@ _active = threading.Lock()
 
 @contextlib.contextmanager
 def restore_process_state():
-    """On exit, restore the environment, TensorFlow's log level and the SIGHUP handler; stop tqdm's monitor thread."""
+    """On exit, restore the environment, TensorFlow's log level and the SIGHUP handler."""
     environment, tf = dict(os.environ), sys.modules.get("tensorflow.compat.v1")
     handler = signal.getsignal(signal.SIGHUP) if hasattr(signal, "SIGHUP") and can_handle_signals() else None
     level = tf and tf.logging.get_verbosity()
@@ -30,10 +30,6 @@ def restore_process_state():
             signal.signal(signal.SIGHUP, handler)
         if tf:
             tf.logging.set_verbosity(level)
-        tqdm = sys.modules.get("tqdm")
-        if tqdm and tqdm.tqdm.monitor and not tqdm.tqdm._instances:  # the caller has no bars of its own
-            tqdm.tqdm.monitor.exit()  # the thread that tqdm starts with the first progress bar
-            tqdm.tqdm.monitor = None
 
 
 @contextlib.contextmanager

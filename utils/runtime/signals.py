@@ -23,7 +23,9 @@ class StopSignals:
 
     While `is_waiting` is true, no step has begun, and the first signal ends the process.
 
-    Outside the main thread, this class does nothing, and the caller handles signals.
+    A Ctrl-C that was ignored before stays ignored: a shell script does so for its background jobs. SIGTERM is never
+    ignored, because a scheduler sends SIGKILL after it. Outside the main thread, this class does nothing, and the
+    caller handles signals.
     """
 
     # SIGBREAK is Windows' Ctrl-Break.
@@ -40,6 +42,8 @@ class StopSignals:
                 self._restoration.enter_context(self._watcher())
                 handler = _do_nothing
             for number in self.SIGNALS:
+                if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGTERM:
+                    continue
                 former = signal.signal(number, handler)
                 self._restoration.callback(signal.signal, number, former or signal.SIG_DFL)  # None: not set by Python
         return self

@@ -6,17 +6,15 @@ from a checkpoint, with its own graph and session.
 
 import contextlib
 import itertools
-import sys
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tqdm import tqdm
 
 from utils.checkpoints import select
 from utils.checkpoints.run_id import get_run_id
 from utils.errors import UserError
 from utils.output.images import to_uint8
-from utils.output.terminal import can_show_bar
+from utils.output.progress import bar
 from utils.runtime import devices
 from utils.sampling import class_names, latents, picks
 
@@ -111,7 +109,7 @@ class Generator:
     def stream(self, z, labels=None):
         """Yield the samples of `batches` one at a time, [H, W, C] uint8, with a progress bar on a terminal."""
         drawn = itertools.chain.from_iterable(self.batches(z, labels))
-        return tqdm(drawn, total=len(z), unit=" samples", file=sys.stdout, disable=not can_show_bar())
+        return bar(drawn, total=len(z), unit=" samples")
 
     def update_bn(self, labels):
         """Compute the batch-norm statistics of the averaged G for its current weights; without one, do nothing.

@@ -26,7 +26,7 @@ class Run:
         wait_seconds = {"wait_seconds": parts.batches.wait_seconds}
         self.graph = parts.graph._replace(d_updates=[dict(update, **wait_seconds) for update in parts.graph.d_updates])
         self.state = self._first_state()
-        self.progress = Progress(self.state, self.settings.log_every, shown=self.workers.is_chief)
+        self.progress = Progress(self.state, shown=self.workers.is_chief)
         self._begin_at_checkpoint(self.state.saved)
 
     def _begin_at_checkpoint(self, saved, diversity=0.0):
@@ -45,7 +45,7 @@ class Run:
         run, n, saved = self.settings, self._parts.dataset.n, self._parts.start.saved
         step, seen, rollbacks = self._counters()
         saved = saved._replace(rollbacks=saved.rollbacks or (0,) * rollbacks)  # only the chief knows their steps
-        pace = Pace(n, run.k * self._parts.batches.size, run.log_every)
+        pace = Pace(n, run.k * self._parts.batches.size)
         total = run.max_steps or step + math.ceil((run.epochs * n - seen) / pace.images_per_step)
         return RunState(step, seen, total, saved, pace)
 

@@ -1,9 +1,12 @@
 """The state of a run outside its graph, and the schedule of the actions that are due at each step."""
 
+import collections
+import statistics
 import time
 from typing import NamedTuple
 
-_WINDOW = 5  # logged steps over which throughput is averaged
+_WINDOW = 50  # number of recent steps whose durations are used
+_LATEST = 5  # number of recent durations that are used for each combination of actions
 
 
 class Due(NamedTuple):
@@ -20,7 +23,6 @@ class Pace(NamedTuple):
 
     n: int  # number of images in the data set
     images_per_step: int  # real images per step on all workers
-    log_every: int  # steps between two measurements of throughput
 
 
 class RunState:
@@ -37,8 +39,10 @@ class RunState:
 
     def restart_clock(self):
         """Measure time and throughput from this step on."""
-        self.first_step, self._started = self.step, time.time()
-        self._window = [(self._started, self.step, self.wait_seconds)]
+        self.first_step, self._started = self.step, time.perf_counter()  # monotonic; precise on Windows as well
+        self._since, self._waited = self._started, self.wait_seconds  # when the current step began
+        self._durations = collections.deque(maxlen=_WINDOW)  # seconds of computing and of waiting in the last steps
+        self._actions = {}  # {Due: (number of times so far, seconds of the latest times)}
 
     def advance(self, d, g):
         """Record the results of a step; d, g: the values fetched by the last D update and by the G update."""
@@ -54,15 +58,45 @@ class RunState:
 
     def _throughput(self):
         """Return pictures_per_second and data_wait (a fraction of time) over the last steps, and the total seconds."""
-        now, (start, step, wait_seconds) = time.time(), self._window[0]
-        seconds = max(now - start, 1e-9)
-        if self.step % self._pace.log_every == 0:
-            self._window = [*self._window[1 - _WINDOW :], (now, self.step, self.wait_seconds)]
+        now, waited = time.perf_counter(), self.wait_seconds - self._waited
+        if self.step == self.first_step + 2:
+            self._durations.clear()  # the first step takes longer, because TensorFlow optimizes the graph
+        self._durations.append((max(0.0, now - self._since - waited), waited))
+        self._since, self._waited = now, self.wait_seconds
+        seconds, waiting = self._step_seconds()
         return {
-            "pictures_per_second": self._pace.images_per_step * (self.step - step) / seconds,
+            "pictures_per_second": self._pace.images_per_step / seconds,
             "seconds": now - self._started,
-            "data_wait": min(1.0, (self.wait_seconds - wait_seconds) / seconds),
+            "data_wait": waiting / seconds,
         }
+
+    def _step_seconds(self):
+        """Return the mean duration of recent steps, above 0, and the part of it spent waiting for images, in seconds.
+
+        Steps that took far longer than usual are ignored: the process was stopped (Ctrl-Z), or its machine was.
+        """
+        computing, waiting = zip(*self._durations)
+        usual, waiting = statistics.median(computing), sum(waiting) / len(waiting)
+        computing = [seconds for seconds in computing if seconds <= max(usual + 1, 4 * usual)]
+        return max(sum(computing) / len(computing) + waiting, 1e-9), waiting
+
+    def record_actions(self, due):
+        """Record how long the actions in `due`, a Due, have taken since the end of this step."""
+        if any(due):
+            now = time.perf_counter()
+            number, seconds = self._actions.get(due, (0, ()))
+            self._actions[due] = number + 1, (*seconds[1 - _LATEST :], now - self._since)
+            self._since = now
+
+    @property
+    def seconds_left(self):
+        """Expected seconds until the last step, including the actions that have been due so far.
+
+        Actions count with the median of their latest durations, which ignores a pause.
+        """
+        actions = sum(number * statistics.median_low(seconds) for number, seconds in self._actions.values())
+        average = actions / (self.step - self.first_step)
+        return (self.total - self.step) * (self._step_seconds()[0] + average)
 
     def due(self, run, stop):
         """Return what is Due at this step under the run settings; stop: the signal that ends the run there, or 0."""

@@ -70,8 +70,8 @@ def _facts(state):
     if row:
         values["Images seen"] += f" (epoch {row['epoch']:.1f})"
         values["Images per second"] = f"{row['pictures_per_second']:.0f}"
-        seconds_left = (state.total - state.step) * row["seconds"] / max(1, state.step - state.first_step)
-        values["Time left"] = tqdm.format_interval(seconds_left) if seconds_left else "none (finished)"
+        is_finished = state.step == state.total
+        values["Time left"] = "none (finished)" if is_finished else tqdm.format_interval(state.seconds_left)
     values["Best checkpoint"] = f"step {best.step}: {best.metric} {best.value:.4g}" if best else "none yet"
     if rollbacks:
         values["Rollbacks"] = f"from step {', '.join(map(str, rollbacks))}"
