@@ -85,8 +85,7 @@ def train(settings, worker):
         run, network = settings.run, settings.network
 
         # The images. Each evaluation of batches.images takes the next batch.
-        dataset = data.load(settings, listing=workers.is_chief)
-        start.use_images(dataset)
+        dataset = start.use_images(data.load(settings, start.saved.classes, listing=workers.is_chief))
         workers.announce(run)
         memory.announce(settings, dataset.n)
 

@@ -53,6 +53,10 @@ white_level = 0.0
 # 1: mirror each image left to right with probability 1/2. Use it if left and right do not matter. 0: never.
 mirror = 0
 
+# Maximum size of an image file, in megapixels; larger files are unusable. Decoding takes 8 to 25 MB of memory per
+# megapixel, less for JPEGs.
+max_megapixels = 179
+
 # Maximum fraction of unusable images, from 0 to 1. Unusable images are skipped; if their fraction is above this value,
 # the run stops.
 max_bad = 0.5

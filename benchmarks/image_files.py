@@ -39,10 +39,10 @@ def center_squares(paths, channels):
     for path in paths:
         options = DecodeOptions(min(_image_size(path)), channels, "center", WHITE)
         try:
-            record = decode(path, options, levels)
+            record, _ = decode(path, options, levels)
         except depths.UnknownLevelError:
             levels = _levels(paths)
-            record = decode(path, options, levels)
+            record, _ = decode(path, options, levels)
         except (BadImageError, OSError, MemoryError):
             continue
         yield Image.fromarray(record[..., 0] if channels == 1 else record)

@@ -26,6 +26,14 @@ def test_reading_returns_what_was_written(tmp_path, settings):
     assert manifest.read(write(tmp_path / "a.json", settings)) == expected
 
 
+def test_class_names_recorded_as_surrogates_are_restored(tmp_path, settings):
+    """Version 0.12 recorded them in a locale without these letters."""
+    path = write(
+        tmp_path / "a.json", settings, lambda data: data["state"].update(classes=["caf\udcc3\udca9", "\udcff"])
+    )
+    assert manifest.read(path).saved.classes == ("caf\xe9", "\udcff")
+
+
 def test_the_json_has_the_versions(settings):
     data = json.loads(manifest.dumps(settings, 7, "2.21.0", SAVED))
     assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (5, 7, manifest.VERSION, "2.21.0")
@@ -40,6 +48,7 @@ def test_the_keys_of_the_state_are_those_of_earlier_versions(settings):
         "best": {"step": 400, "metric": "fid", "of": "these images", "value": 31.5, "least": 30.25, "least_step": 200},
         "former": [200],
         "run_id": "",
+        "data_version": 4,
     }
 
 

@@ -112,6 +112,8 @@ def test_a_link_into_pics_dir_is_refused(copy):
     (copy.folder / "pics").mkdir()
     os.symlink(str(copy.folder / "pics"), str(copy.folder / "link"))
     assert "is inside pics_dir" in copy.refuse("--samples_dir", "link/out")
+    os.symlink(str(copy.folder / "samples"), str(copy.folder / "own"))
+    assert "samples is inside pics_dir" in copy.refuse("--pics_dir", "own")
 
 
 def test_the_first_problem_is_reported(untouched):
@@ -134,4 +136,4 @@ def test_the_first_problem_is_reported(untouched):
 def test_folders_on_windows(monkeypatch, path, folder, expected):
     """os.path is replaced by the Windows version, which has drives."""
     monkeypatch.setattr(checks, "os", SimpleNamespace(path=ntpath, sep="\\"))
-    assert checks._normalized(path).startswith(checks._normalized(folder)) is expected
+    assert checks.normalized(path).startswith(checks.normalized(folder)) is expected

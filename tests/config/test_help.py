@@ -68,7 +68,7 @@ def test_the_overview_fits_a_screen_and_leads_to_everything():
     assert lines[0] == "usage: python main.py [--name value ...] [--help [topic]] [--version]"
     assert "  --epochs 300            Passes over the data set" in lines
     assert "  --num_samples 64        Number of samples to generate" in lines
-    assert "  pictures        crop, load_size, background, white_level, mirror, max_bad" in lines
+    assert "  pictures        crop, load_size, background, white_level, mirror, ..." in lines
     assert [line.split()[0] for line in lines[-len(KEYS) :]] == KEYS
     assert names_in("\n".join(lines)) == [*help.TRAINING, *help.SAMPLING]
 

@@ -31,6 +31,7 @@ EXAMPLES = {
     ),
     "white_level": (2**32, 2**32 + 1, "a number, from 0 to 4294967296"),
     "mirror": SWITCH,
+    "max_megapixels": (10**5, 10**5 + 1, "a whole number, from 1 to 100000"),
     "max_bad": (0, 1.01, "a number, from 0 to 1"),
     "epochs": WHOLE_1,
     "max_steps": WHOLE_0,

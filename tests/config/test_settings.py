@@ -4,6 +4,7 @@ import difflib
 import ntpath
 import os
 import re
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -160,6 +161,16 @@ def test_paths_start_at_the_folder_of_main(untouched, monkeypatch):
     assert run.init_from == str(untouched.folder / "d") and run.inception_graph == ""
     paths = [name for name, rule in schema.ALL.items() if rule.is_path]
     assert paths == ["pics_dir", "samples_dir", "checkpoints_dir", "cache_dir", "init_from", "inception_graph"]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names that differ only in composition are unlike")
+def test_a_path_whose_letters_are_composed_differently(tmp_path):
+    composed, decomposed = "caf\xe9", "cafe\u0301"
+    (tmp_path / decomposed / composed).mkdir(parents=True)
+    given = os.path.join(composed, decomposed, composed)  # the last folder does not exist yet
+    assert settings.absolute(given, str(tmp_path)) == str(tmp_path / decomposed / composed / composed)
+    (tmp_path / composed).mkdir()
+    assert settings.absolute(given, str(tmp_path)) == str(tmp_path / given)  # an equal name first
 
 
 def test_paths_on_windows(monkeypatch):

@@ -30,9 +30,9 @@ def decode_here(tasks, job, processes):
 def decode_alone(path, options=RECIPE):
     """Return the image in a file, decoded as a data set of one image."""
     try:
-        return decode(path, options, {})
+        return decode(path, options, {})[0]
     except depths.UnknownLevelError as error:
-        return decode(path, options, depths.estimate_levels([error.value_range], 0))
+        return decode(path, options, depths.estimate_levels([error.value_range], 0))[0]
 
 
 def load(run, options=RECIPE):

@@ -137,6 +137,18 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path, monkeypatch
         assert quarters(record) == pytest.approx(np.float64(COLOURS), abs=8)
 
 
+def test_an_image_above_pillows_limit(tmp_path):
+    """Its JPEG is decoded at an eighth of its size. Pillow's limit for the rest of the process stays what it was."""
+    path, before = str(tmp_path / "a.jpg"), Image.MAX_IMAGE_PIXELS
+    Image.new("L", (14000, 14000), 200).save(path)
+    with pytest.raises(BadImageError) as raised:
+        decode_alone(path, RECIPE)
+    reason = "Image size (196000000 pixels) exceeds limit of 179000000 pixels; to use it, raise max_megapixels"
+    assert str(raised.value) == reason
+    assert (decode_alone(path, RECIPE._replace(max_pixels=196 * 10**6)) == 200).all()
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
 def test_integers_beyond_16_bits_are_stretched(tmp_path):
     ramp = np.linspace(-(10**6), 10**6, 64).astype(np.int32) * np.ones((64, 1), np.int32)
     Image.fromarray(ramp).save(str(tmp_path / "a.tif"))

@@ -176,25 +176,19 @@ def test_caches_of_earlier_versions_stay_valid(run):
     records, *others = sorted(os.listdir(run.cache_dir))
     assert re.fullmatch(stem + r"-\d+\.records", records) and others == [stem + ".lock", stem + ".sqlite"]
     with cache.sqlite3.connect(in_cache(run, ".sqlite")) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (4,)
+        assert database.execute("PRAGMA user_version").fetchone() == (5,)
         tables = dict(database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         facts = dict(database.execute("SELECT name, value FROM facts"))
     database.close()
     assert tables == {
         "facts": "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT)",
         "files": "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
-        "checksum INTEGER, reason TEXT, seal INTEGER) WITHOUT ROWID",
+        "checksum INTEGER, reason TEXT, profile TEXT, seal INTEGER) WITHOUT ROWID",
         "checksums": "CREATE INDEX checksums ON files (checksum)",
         "changes": "CREATE TABLE changes (path BLOB PRIMARY KEY, ctime_ns INTEGER) WITHOUT ROWID",
     }
     assert facts["key"] == '["../some pics", [16, 3, "center", [255, 255, 255]]]'
     assert facts["records"] == records
-    # Earlier versions stored the path of the records file; the folder may have been moved since.
-    with cache.sqlite3.connect(in_cache(run, ".sqlite")) as database:
-        database.execute("UPDATE facts SET value = '/elsewhere/' || value WHERE name = 'records'")
-        database.execute("DROP TABLE changes")  # earlier versions did not have this table
-    database.close()
-    assert load(run)[1].decoded == 0
 
 
 def test_images_and_cache_can_be_moved_together(run, tmp_path):
@@ -254,8 +248,21 @@ def test_a_new_pillow_tries_unusable_files_again(run, pics, monkeypatch):
     (pics / "red" / "new.jxl").write_bytes(b"no")
     assert len(load(run)[1].unusable) == 1
     assert load(run)[1].decoded == 0
-    monkeypatch.setattr(index.PIL, "__version__", "99.0")
+    monkeypatch.setattr(cache.PIL, "__version__", "99.0")
     assert load(run)[1].decoded == 1
+
+
+def test_a_raised_limit_accepts_larger_images(run, pics):
+    Image.new("1", (1500, 1000)).save(str(pics / "red" / "large.png"))
+    options = [RECIPE._replace(max_pixels=megapixels * 10**6) for megapixels in (1, 2)]
+    assert load(run, options[0])[1].unusable == [
+        (
+            "red/large.png",
+            "Image size (1500000 pixels) exceeds limit of 1000000 pixels; to use it, raise max_megapixels",
+        )
+    ]
+    records, summary = load(run, options[1])
+    assert (len(records), summary.unusable, summary.decoded) == (13, [], 1)  # the others are in the cache
 
 
 def test_an_image_that_vanishes_midway(run, pics, monkeypatch):

@@ -27,7 +27,7 @@ def images_of(labels, classes):
     return ImageDataset(InMemory(noise), np.int32(labels), classes, "", None)
 
 
-NOTHING = report.Summary([], collections.Counter(), 0, 0, 0.0, collections.Counter())
+NOTHING = report.Summary([], collections.Counter(), 0, collections.Counter(), 0, 0.0, collections.Counter(), {})
 
 
 def test_everything_that_is_left_out_is_said(run):
@@ -35,23 +35,40 @@ def test_everything_that_is_left_out_is_said(run):
         unusable=[(f"{i}.jpg", "why") for i in range(6)],
         ignored=collections.Counter({".txt": 5, ".db": 4, ".mp4": 3, "no extension": 2, ".x": 1}),
         hidden=7,
+        folders=collections.Counter({"@eaDir": 3, "lost+found": 1, "repeated": 2}),
         decoded=1,
         seconds=1.25,
         high_bit_depth=collections.Counter(
             {("16-bit PNG", (0.0, 4095.0)): 2, ("32-bit TIFF", (-1024.0, 16777215.0)): 1}
         ),
+        profiles={"unsupported": 1, "converted": 4, "damaged": 2},
     )
     lines = report.describe(images_of([0, 1, 1, -1, 1], ["a", "b"]), summary, run).split("\n")
     assert lines == [
         f"5 images in {run.pics_dir}: a 1, b 3, no class 1",
-        "Ignored: 15 other files (.txt 5, .db 4, .mp4 3, no extension 2, ...), 7 hidden.",
+        "Ignored: 15 other files (.txt 5, .db 4, .mp4 3, no extension 2, ...), 6 folders (@eaDir 3, repeated 2, "
+        "lost+found 1), 7 hidden.",
         "Unusable, left out: 6",
         *[f"  {i}.jpg: why" for i in range(5)],
         f"  ... all are listed in {os.path.join(run.checkpoints_dir, 'skipped.csv')}",
         f"Prepared 1 file in 1.2 s; the cache is in {run.cache_dir}.",
         "More than 8 bits: 2 16-bit PNG files with white at 4095, 1 32-bit TIFF file with black at -1024 and white at "
         "16777215; if that is wrong, set white_level.",
+        "Color profiles: 4 converted to sRGB, 2 damaged and ignored, 1 ignored, because this Pillow was built without "
+        "LittleCMS.",
     ]
+
+
+@pytest.mark.parametrize(
+    "folders, profiles, expected",
+    (
+        ({}, {"damaged": 1}, ""),
+        ({"@eaDir": 1}, {}, "system folders are ignored"),
+        ({"repeated": 1}, {"converted": 1}, "each folder is read once, color profiles are converted"),
+    ),
+)
+def test_what_earlier_versions_did_differently(folders, profiles, expected):
+    assert report.changes(NOTHING._replace(folders=folders, profiles=profiles)) == expected
 
 
 def test_nothing_to_say_is_one_line(run):

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFont
+from PIL import Image
 
 from utils.output import animation
 
@@ -68,11 +68,3 @@ def test_text_beside_an_image(channels):
     assert above[:12].min() < 100 and np.array_equal(above[:12], below[64:])
     assert (animation.with_text(image, "")[:12] == 255).all()
     assert animation.with_text(image, "a name that is far too long: 12").shape == above.shape
-
-
-def test_text_of_any_letters(monkeypatch):
-    """Before Pillow 10.1, the built-in font contains only Latin-1 characters."""
-    bitmap = vars(ImageFont).get("load_default_imagefont", ImageFont.load_default)()
-    for font in (animation._font(), bitmap):
-        monkeypatch.setattr(animation, "_font", lambda font=font: font)
-        assert animation.with_text(frames(1, size=64)[0], "\u65e5\u672c\udcff")[:12].min() < 128

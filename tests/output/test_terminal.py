@@ -31,8 +31,11 @@ def program(body):
 
 @pytest.mark.parametrize("encoding, seen", (("cp1252", b"caf\xe9 \\u65e5"), ("ascii", b"caf\\xe9 \\u65e5")))
 def test_a_console_with_few_characters_shows_escapes(encoding, seen):
-    """A console with any encoding also shows escapes for a file name that is not valid text."""
-    body = "import os; print('caf\\u00e9 \\u65e5', os.fsdecode(b'a\\xff.jpg'))\nwarn('\\u65e5')"
+    """A console with any encoding also shows escapes for a file name that is not valid text.
+
+    A letter that the locale lacks is shown like other letters, not as its bytes.
+    """
+    body = "import os; print('caf\\udcc3\\udca9 \\u65e5', os.fsdecode(b'a\\xff.jpg'))\nwarn('\\u65e5')"
     done = run(body, env={"PYTHONIOENCODING": encoding})
     assert (done.returncode, done.stdout.strip()) == (0, seen + b" a\\udcff.jpg")
     assert done.stderr.strip() == b"main.py: \\u65e5"

@@ -8,9 +8,10 @@ import numpy as np
 import odd_files
 import pytest
 from PIL import Image
-from runs import last_step, read_until, wait_for
+from runs import folders, last_step, read_until, wait_for
 
 from utils.config import settings
+from utils.data import index, scan
 from utils.data.decode import DecodeOptions, decode
 from utils.errors import UserError
 
@@ -28,7 +29,7 @@ def assert_reals_show(program, recipe):
     rows, columns = sheet.shape[0] // 16, sheet.shape[1] // 16
     shown = sheet.reshape(rows, 16, columns, 16, 3).transpose(0, 2, 1, 3, 4).reshape(-1, 16, 16, 3)
     paths = [path for path in (program.folder / "pics").rglob("*.*") if path.is_file()]
-    assert sorted(p.tobytes() for p in shown) == sorted(decode(str(path), recipe, {}).tobytes() for path in paths)
+    assert sorted(p.tobytes() for p in shown) == sorted(decode(str(path), recipe, {})[0].tobytes() for path in paths)
 
 
 @pytest.mark.slow
@@ -92,6 +93,45 @@ def test_a_single_image_trains_as_the_settings_show_it(called):
     assert_reals_show(called, DecodeOptions(16, 3, "pad", (16, 32, 48)))
     image = np.asarray(Image.open(str(called.samples / "reals.png")))
     assert np.unique(image.reshape(-1, 3), axis=0).tolist() == [[16, 32, 48]]
+
+
+@pytest.mark.slow
+def test_a_link_to_the_own_samples_is_refused_at_each_start(called):
+    link = called.folder / "pics" / "red" / "more"
+    for arguments in (["--max_steps", "2"], ["--max_steps", "4"]):  # a new run, and a run to resume
+        os.symlink(os.path.join("..", "..", "samples"), str(link))
+        assert called.refuse(*arguments) == (
+            f"main.py: {link} is a link to {called.samples}; the run would train on its own files in samples_dir = "
+            f"{called.samples}; remove the link"
+        )
+        link.unlink()
+        called.train(*arguments)
+
+
+@pytest.mark.slow
+def test_a_run_from_a_version_that_read_more(called, monkeypatch):
+    """Its classes stay; changed images are explained once. (The earlier version is imitated.)"""
+    pics = called.folder / "pics"
+    for i, name in enumerate(("@eaDir", "red/@eaDir")):
+        (pics / name).mkdir()
+        (pics / name / "x.png").write_bytes(odd_files.saved(odd_files.motif(20 + i), "PNG"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(scan, "_SYSTEM_FOLDERS", ())
+        earlier.setattr(index, "VERSION", 4)
+        called.train("--max_steps", "1", *folders("any"))
+        called.train("--max_steps", "1", "--conditional", "1", *folders("conditional"))
+    changed = (
+        "The training images have changed (14 before, {} now; new in this version: system folders are ignored); "
+        "resuming, but not bit-exactly.\n"
+    )
+    output = called.train("--max_steps", "2", *folders("any"))
+    assert changed.format(12) in output and "Ignored: 2 folders (@eaDir 2).\n" in output
+    assert "images have changed" not in called.train("--max_steps", "3", *folders("any"))
+    (pics / "red" / "0.jpg").unlink()
+    assert "(12 before, 11 now); resuming" in called.train("--max_steps", "4", *folders("any"))
+    for step in ("2", "3"):
+        output = called.train("--max_steps", step, "--conditional", "1", *folders("conditional"))
+        assert ": @eaDir 1, blue 6, red 5\n" in output and (changed.format(12) in output) == (step == "2")
 
 
 def test_no_usable_image_is_one_line(called):

@@ -1,11 +1,13 @@
 """Paths with any characters: the program, its images and its output may be in folders of any name."""
 
+import json
 import os
+import shutil
 import string
 import sys
 
 import pytest
-from conftest import ENVIRONMENT, Program, in_this_process, succeeded
+from conftest import ENVIRONMENT, Program, contents, in_this_process, succeeded
 from runs import steps_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="the names are invalid on Windows")]
@@ -50,6 +52,41 @@ def test_folders_of_any_name(tmp_path, pics, name):
     check(program, *(program.train(*arguments) for arguments in (SAMPLE, evaluate, tuned)))
 
 
+@pytest.mark.parametrize("is_utf8_first", (True, False), ids=("UTF-8 first", "ASCII first"))
+def test_class_names_in_two_locales(program, is_utf8_first):
+    """Begin a run in one locale and resume it in the other, with a folder whose name was composed meanwhile."""
+    pics = program.folder / "pics"
+    (pics / "red").rename(pics / "cafe\u0301")
+    shutil.copytree(str(pics / "blue"), str(pics / "cafz"))
+    train = ["--conditional", "1", "--checkpoint_every", "2", "--max_steps"]
+    environments = (ENVIRONMENT, PLAIN_C) if is_utf8_first else (PLAIN_C, ENVIRONMENT)
+    outputs = [program.train(*train, steps, env=env) for steps, env in zip("24", environments)]
+    assert "Resuming from step 2" in outputs[1] and "have changed" not in outputs[1] and "Prepared" not in outputs[1]
+    names = ["blue", "cafe\u0301", "cafz"]
+    assert [classes_at(program, step) for step in (2, 4)] == [names, names]
+
+    (pics / "cafe\u0301").rename(pics / "caf\xe9")  # now sorts after cafz
+    for steps, env in zip("68", environments):
+        assert f"Finished at step {steps}" in program.train(*train, steps, env=env)
+        assert classes_at(program, steps) == names
+    sample = ["--isTrain", "0", "--num_samples", "1", "--single", "1", "--label_grid", "1", "--classes", "caf\xe9"]
+    written = set()
+    for env in environments:
+        output = program.train(*sample, env=env)
+        assert "Classes from the top: cafe" in output
+        written.add(frozenset(contents(program.samples).items()))
+    assert len(written) == 1  # in both locales, the files have the same names and contents
+    error = program.refuse("--isTrain", "0", "--classes", "kaf\xe9", env=PLAIN_C)
+    assert error == r"main.py: classes: no class 'kaf\xe9'; did you mean caf\xe9?"
+    report = (program.checkpoints / "report.html").read_text(encoding="utf-8")
+    assert '<th scope="row">cafe\u0301</th>' in report
+
+
+def classes_at(program, step):
+    """Return the class names in the JSON file of a checkpoint."""
+    return json.loads((program.checkpoints / f"dcgan-{step}.json").read_text(encoding="utf-8"))["state"]["classes"]
+
+
 def test_a_locale_without_these_letters(tmp_path, pics):
     """Resume a run in an ASCII locale that began in a UTF-8 locale, with folder names from params.py."""
     program = Program(tmp_path / "ün", pics)
@@ -67,4 +104,5 @@ def test_a_locale_without_these_letters(tmp_path, pics):
     calls = program.run_in_turn(["--max_steps", "4", *where], SAMPLE, evaluate, tuned, env=PLAIN_C)
     resumed, *others = map(succeeded, calls)
     assert "Resuming from step 2" in resumed and steps_of(program.checkpoints) == [0, 2, 4]
+    assert len(list((program.folder / "cache" / "ün").glob("*.sqlite"))) == 1
     check(program, *others)

@@ -99,14 +99,14 @@ def task(index, *addresses):
 class Pair:
     """Two workers on this machine that run a script: forks (see forked.py) where possible."""
 
-    def __init__(self, folder, script, arguments):
-        """arguments: one list per worker, passed after its output file."""
+    def __init__(self, folder, script, arguments, **variables):
+        """arguments: one list per worker, passed after its output file; variables: added to the environment."""
         self.processes, self._outputs, self._folder = [], [folder / f"out{i}.txt" for i in range(2)], folder
         (folder / "script.py").write_text(REDIRECT + script)
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
         for index, output in enumerate(self._outputs):
             output.write_text("")
-            environment = dict(ENVIRONMENT, TF_CONFIG=task(index, *addresses))
+            environment = dict(ENVIRONMENT, TF_CONFIG=task(index, *addresses), **variables)
             command = [str(folder / "script.py"), str(output), *arguments[index]]
             if forked.IS_POSSIBLE:
                 self.processes.append(forked.ForkedProcess(command, str(folder), environment))
@@ -160,13 +160,16 @@ def pair(program, started):
 
 @pytest.fixture
 def exchanging(tmp_path, started):
-    """A function that starts two workers with a timeout in seconds and returns when they wait for each other."""
+    """A function that starts two workers with a timeout in seconds and returns when they wait for each other.
 
-    def start(timeout):
+    Further arguments are added to the workers' environment.
+    """
+
+    def start(timeout, **variables):
         # TensorFlow fuses bfloat16 convolutions only on processors with AVX-512.
         precision = "bfloat16" if "avx512f" in devices.processor_flags() else "float32"
         arguments = [ROOT, str(timeout), precision, str(tmp_path / "start")]
-        started.append(Pair(tmp_path, EXCHANGE, [arguments] * 2))
+        started.append(Pair(tmp_path, EXCHANGE, [arguments] * 2, **variables))
         for index in range(2):
             started[-1].wait_for("ready", index)
         (tmp_path / "start").write_text("")
@@ -175,6 +178,13 @@ def exchanging(tmp_path, started):
         return started[-1]
 
     return start
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    """Without a proxy, this process prints no line about it and leaves the environment alone."""
+    for name in ("grpc_proxy", "https_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
 
 
 # --- One process ----------------------------------------------------------------------------------------------------
@@ -267,7 +277,8 @@ def test_only_bfloat16_is_left_unfused(precision):
 @NEEDS_TF2
 @slow
 def test_two_workers_exchange_numbers_and_values_and_one_that_hangs_is_given_up(exchanging):
-    two = exchanging(6)
+    two = exchanging(6, http_proxy="http://127.0.0.1:9", no_proxy="")  # a proxy that nobody can reach
+    assert "Workers connect directly, without http_proxy (as with no_proxy=127.0.0.1).\n" in two.out(0)
     maps, gathered, different, values = two.out(0).strip().split("\n")[-4:]
     assert (maps, gathered) == ("maps 72.0", f"gathered [{2**63 - 1}, {2**63 - 2}] 7")
     names = [rf"worker {number} \(127.0.0.1:\d+\)" for number in range(2)]

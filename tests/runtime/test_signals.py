@@ -67,6 +67,21 @@ def test_one_signal_is_a_flag_and_handlers_are_restored(monkeypatch, capfd, brok
     assert signal.set_wakeup_fd(-1) == -1
 
 
+@pytest.mark.parametrize("is_waiting", (True, False))
+def test_the_first_signal_ends_a_process_that_waits(monkeypatch, capfd, is_waiting):
+    codes = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    with signals.StopSignals(is_waiting=True) as stop:
+        stop.is_waiting = is_waiting
+        os.kill(os.getpid(), signal.SIGTERM)
+        began = time.time()
+        while not stop.received:
+            assert time.time() - began < 10
+            time.sleep(0.001)
+    assert codes == ([128 + signal.SIGTERM] if is_waiting else [])
+    assert capfd.readouterr().err.startswith("\nmain.py: stopped before the first step\n") == is_waiting
+
+
 @pytest.mark.parametrize("name", ("SIGINT", "SIGTERM", "SIGBREAK"))
 def test_what_was_ignored_stays_ignored_except_for_sigterm(monkeypatch, capfd, name):
     """A shell script starts its background jobs with SIGINT ignored. SIGBREAK is replaced by a signal of Unix."""

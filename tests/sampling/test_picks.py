@@ -23,8 +23,41 @@ def test_picks_of_classes():
     picks = parse("dog:3,cat:0-1", CLASSES)
     assert picks == [Pick(1, 3), Pick(0, 0), Pick(0, 1)]
     assert [pick.text(CLASSES) for pick in picks] == ["dog:3", "cat:0", "cat:1"] and Pick(0, 7).text(()) == "7"
-    assert [pick.caption(CLASSES) for pick in picks[:2]] == ["3 dog", "0 cat"] and Pick(0, 7).caption(()) == "7"
     assert parse("a:b:2", ("a:b",)) == [Pick(0, 2)]  # a folder name may contain a colon
+
+
+def test_captions():
+    """A name that Pillow's font cannot show has a font of its own, or is replaced by the number of the class."""
+    classes, fonts = ("cat", "cafe\u0301", "\u732b"), {"cafe\u0301": "a font", "\u732b": None}
+    captions = [Pick(label, 7).caption(classes, fonts) for label in range(3)]
+    assert captions == [("7 cat",), ("7", "caf\xe9", "a font"), ("7 #2",)]
+    assert Pick(0, 7).caption((), {}) == ("7",)
+
+
+NFC, NFD, IN_C_LOCALE = "caf\xe9", "cafe\u0301", "caf\udcc3\udca9"
+
+
+@pytest.mark.parametrize("name", (NFC, NFD, IN_C_LOCALE))
+@pytest.mark.parametrize("known", (NFC, NFD))
+def test_names_with_differently_composed_letters_are_equal(known, name):
+    classes = ("a", known, known + ", old")
+    assert parse(f"{name}:2", classes) == [Pick(1, 2)]
+    assert parse(f'"{name}, old":2', classes) == [Pick(2, 2)]
+    assert parse_sum(f"a:1 - {name}:2", classes)[1] == (-1, [Pick(1, 2)])
+    assert class_names.class_indices(f"{name},a", classes) == [1, 0]
+    assert class_names.class_indices(f"{name}, old", classes) == [2]
+
+
+def test_two_classes_whose_names_look_the_same():
+    """Earlier versions trained on them."""
+    assert [class_names.class_index(name, (NFC, NFD), "classes") for name in (NFC, NFD)] == [0, 1]
+
+
+def test_suggestions_compare_composed_letters():
+    """Decomposed Korean syllables have no letter in common with composed ones."""
+    with pytest.raises(UserError) as caught:
+        class_names.class_index("\uace0\uc591", ("\u1100\u1169\u110b\u1163\u11bc\u110b\u1175", "blue"), "classes")
+    assert str(caught.value) == "classes: no class '\uace0\uc591'; did you mean \uace0\uc591\uc774?"
 
 
 @pytest.mark.parametrize(

@@ -180,9 +180,18 @@ def test_label_grid_shows_numbers(graph, run, tmp_path):
 
 def test_label_grid_shows_number_before_class(graph, run, tmp_path, monkeypatch):
     texts = []
-    monkeypatch.setattr(samples, "with_text", lambda image, text: texts.append(text) or image)
+    monkeypatch.setattr(samples, "with_text", lambda image, *caption: texts.append(caption) or image)
     drawn(run._replace(label_grid=1, num_samples=4, classes="red,blue"), ("blue", "red"))
-    assert texts[-4:] == ["0 red", "1 red", "0 blue", "1 blue"]
+    assert texts[-4:] == [("0 red",), ("1 red",), ("0 blue",), ("1 blue",)]
+
+
+def test_label_grid_shows_number_of_class_without_font(graph, run, tmp_path, monkeypatch):
+    texts = []
+    monkeypatch.setattr(samples, "with_text", lambda image, *caption: texts.append(caption) or image)
+    monkeypatch.setattr(samples, "choose_fonts", lambda names: {"\u732b": None})
+    lines, _ = drawn(run._replace(label_grid=1, num_samples=2), ("blue", "\u732b"))
+    assert texts[-2:] == [("0 blue",), ("0 #1",)]
+    assert lines[1] == "No font on this system can show these class names; captions show numbers instead: #1 \u732b."
 
 
 def test_truncation_scales_noise_and_is_in_names(graph, run, tmp_path):
@@ -234,7 +243,7 @@ def test_same_command_writes_the_missing_files_after_a_stop(graph, many, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         drawn(run, classes)
     (folder,) = tmp_path.glob("*_n10")
-    written = {path: path.stat() for path in folder.rglob("*.png")}
+    written = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
     assert len(written) == 6
     os.remove(str(sorted(written)[0]))
     del written[sorted(written)[0]]
@@ -242,7 +251,7 @@ def test_same_command_writes_the_missing_files_after_a_stop(graph, many, tmp_pat
     monkeypatch.setattr(samples, "png", lambda *arguments: calls.append(arguments) or real_png(*arguments))
     lines, _ = drawn(run, classes)
     assert lines[0] == "5 of the 10 files exist already." and len(calls) == 5
-    assert all(path.stat() == stat for path, stat in written.items())
+    assert all(path.stat().st_mtime_ns == mtime_ns for path, mtime_ns in written.items())
     assert len(drawn(run, classes)[0]) == 2 and len(calls) == 5  # nothing is missing
     made = {path.name: path.read_bytes() for path in folder.rglob("*.png")}
     drawn(run._replace(grid_columns=3), classes)

@@ -89,6 +89,7 @@ def test_classes_from_none_and_none_from_classes(network):
         (("blue", "red"), ("blue", "green", "red"), [(0, 0), (1, 2)], []),
         (("cats", "dogs"), ("blue", "red"), [(0, 0), (1, 1)], []),  # renamed
         (("cats", "dogs", "owls"), ("blue", "red"), [], ["class cats", "class dogs", "class owls"]),
+        (("cafe\u0301", "cafz"), ("cafz", "caf\xe9"), [(0, 1), (1, 0)], []),  # composed letters sort differently
     ],
 )
 def test_classes_are_matched_by_name(network, classes, theirs, rows, fresh):

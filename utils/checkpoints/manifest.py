@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import NamedTuple, Optional, Tuple
 
-from utils.config import VERSION, schema
+from utils.config import VERSION, names, schema
 from utils.config.settings import Network
 from utils.errors import UserError
 
@@ -41,6 +41,7 @@ class SavedState(NamedTuple):
     best: Optional[Best] = None
     past_bests: Tuple[int, ...] = ()  # steps of the best checkpoints by earlier comparisons, which are kept
     run_id: str = ""  # see run_id.py; empty in checkpoints from version 0.8 or earlier
+    data_version: int = 4  # index.VERSION of the program that prepared the images; 4 up to version 0.12
 
 
 class Manifest(NamedTuple):
@@ -140,7 +141,8 @@ def _read_state(data, path):
         saved = _from_json(SavedState, data)
         best = _from_json(Best, saved.best) if saved.best else None
         rollbacks, past_bests = (tuple(map(int, steps)) for steps in (saved.rollbacks, saved.past_bests))
-        return saved._replace(rollbacks=rollbacks, classes=tuple(saved.classes), best=best, past_bests=past_bests)
+        classes = tuple(map(names.readable, saved.classes))  # version 0.12 and earlier recorded surrogates
+        return saved._replace(rollbacks=rollbacks, classes=classes, best=best, past_bests=past_bests)
     except (AttributeError, TypeError, ValueError):
         raise UserError(f"{path}: this version ({VERSION}) cannot read its state")
 

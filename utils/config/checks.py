@@ -56,13 +56,18 @@ def _metrics(run):
 
 
 def _folders(run):
-    pics_dir = _normalized(run.pics_dir)
-    for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
-        if _normalized(getattr(run, name)).startswith(pics_dir):
-            problem = f"{name} = {getattr(run, name)} is inside pics_dir = {run.pics_dir}, which holds training images"
+    pics_dir = normalized(run.pics_dir)
+    for name, folder in outputs(run):
+        if normalized(folder).startswith(pics_dir):
+            problem = f"{name} = {folder} is inside pics_dir = {run.pics_dir}, which holds training images"
             yield f"{problem} only; set {name} to a folder outside it"
 
 
-def _normalized(folder):
-    """Return the normalized path to a folder, ending in a separator, so that it is a prefix of all paths inside."""
+def outputs(run):
+    """Return (setting, folder) of each folder that a run writes to."""
+    return [(name, getattr(run, name)) for name in ("samples_dir", "checkpoints_dir", "cache_dir")]
+
+
+def normalized(folder):
+    """Return the normalized real path of a folder, ending in a separator: it is a prefix of all paths inside."""
     return os.path.join(os.path.normcase(os.path.realpath(folder)), "")

@@ -5,6 +5,7 @@ import sys
 from typing import Any, Dict, NamedTuple, Optional
 
 from utils.config import ROOT, VERSION, schema, suggestions
+from utils.config.names import readable
 from utils.errors import UserError
 
 
@@ -56,7 +57,7 @@ def read_command_line(argv):
         rule = schema.ALL[name]
         if text is None:
             raise UserError(f"command line: --{name} needs a value: {rule.choices}")
-        given[name] = schema.parse(name, text, rule, "command line")
+        given[name] = schema.parse(name, readable(text), rule, "command line")
     return CommandLine(given, show_settings)
 
 

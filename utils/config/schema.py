@@ -25,6 +25,7 @@ RUN = {
     "background": changeable_on_resume(rules.color("white")),
     "white_level": changeable_on_resume(rules.number(0.0, lowest=0, highest=2**32), legacy_value=0.0),
     "mirror": changeable_on_resume(rules.switch(0)),
+    "max_megapixels": changeable_on_resume(rules.integer(179, lowest=1, highest=10**5), legacy_value=179),
     "max_bad": rules.number(0.5, lowest=0, highest=1),
     # Length of training
     "epochs": changeable_on_resume(rules.integer(300, lowest=1)),

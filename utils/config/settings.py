@@ -7,6 +7,7 @@ from typing import FrozenSet, NamedTuple
 from model import shapes
 from utils.config import ROOT, checks, help, params_file, schema
 from utils.config.command_line import read_command_line
+from utils.config.names import existing
 from utils.config.rules import file_name
 from utils.errors import UserError
 
@@ -64,7 +65,7 @@ def resolve(argv, root=ROOT):
 
 def absolute(path, root):
     """Return the absolute path of `path`, which may be relative to `root` or start with ~; '' stays ''."""
-    return path and os.path.abspath(os.path.join(root, os.path.expanduser(file_name(path))))
+    return path and existing(os.path.abspath(os.path.join(root, os.path.expanduser(file_name(path)))))
 
 
 def read_files(root=ROOT):

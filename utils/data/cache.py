@@ -13,6 +13,10 @@ import json
 import os
 import sqlite3
 
+import PIL
+from PIL import features
+
+from utils.config.names import readable
 from utils.data import index
 from utils.data.decoder import Task
 from utils.data.depths import from_note
@@ -34,7 +38,7 @@ def use_cache(folder, pics_dir, options, work):
     path, start = os.path.realpath(pics_dir), os.path.realpath(folder)
     with contextlib.suppress(ValueError):  # on Windows, the two folders may be on different drives
         path = os.path.relpath(path, start)  # so that both folders can be moved together
-    key = json.dumps([path, options])
+    key = json.dumps([readable(path), options[:-1]])  # max_pixels does not change a record
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     stem = os.path.join(folder, f"{'x'.join(map(str, options.shape))}-{digest}")
     on_wait = functools.partial(print, "Another run is preparing these images; waiting for it.", flush=True)
@@ -57,7 +61,8 @@ def use_cache(folder, pics_dir, options, work):
 def _work_once(stem, key, options, work):
     with contextlib.closing(index.connect(stem + ".sqlite", "rwc")) as db:
         try:
-            index.initialize(db, stem, key)
+            reader = f"Pillow {PIL.__version__}, {features.version('littlecms2')}, {options.max_pixels} pixels"
+            index.initialize(db, stem, key, reader)
             return work(Cache(db, stem, options.shape))
         finally:
             db.commit()
@@ -72,10 +77,10 @@ class Cache:
         db, stem: see index.initialize. shape: [H, W, C] of an image.
         """
         self._db, self.index_path, self.record_bytes = db, stem + ".sqlite", record_bytes(shape)
-        path = index.fetch(db, "SELECT value FROM facts WHERE name = 'records'")  # earlier versions stored a full path
-        self.records_path = os.path.join(os.path.dirname(stem), os.path.basename(path))
+        name = index.fetch(db, "SELECT value FROM facts WHERE name = 'records'")
+        self.records_path = os.path.join(os.path.dirname(stem), name)
         for path in glob.glob(glob.escape(stem) + "-*"):  # records of a removed index
-            if os.path.basename(path) != os.path.basename(self.records_path):
+            if os.path.basename(path) != name:
                 with contextlib.suppress(PermissionError):  # Windows: another run reads it; a later run removes it
                     os.remove(path)
         with open(self.records_path, "ab") as file:
@@ -102,12 +107,11 @@ class Cache:
         columns = "path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER"
         db.execute(f"CREATE TEMP TABLE scanned ({columns}) WITHOUT ROWID")
         db.executemany("INSERT INTO scanned VALUES (?, ?, ?, ?)", files)
-        # Retry unread files: a change of permissions alters neither size nor mtime. The table `changes` is empty in
-        # caches from earlier versions.
+        # Retry unread files: a change of permissions alters neither size nor mtime.
         db.execute(
             "DELETE FROM files WHERE kind = 'unread' OR NOT EXISTS ("
-            "SELECT 1 FROM scanned s LEFT JOIN changes c ON c.path = s.path WHERE s.path = files.path "
-            "AND s.size = files.size AND s.mtime_ns = files.mtime_ns AND s.ctime_ns = ifnull(c.ctime_ns, s.ctime_ns))"
+            "SELECT 1 FROM scanned s JOIN changes c ON c.path = s.path WHERE s.path = files.path "
+            "AND s.size = files.size AND s.mtime_ns = files.mtime_ns AND s.ctime_ns = c.ctime_ns)"
         )
         db.execute("DELETE FROM changes")
         db.execute("INSERT INTO changes SELECT path, ctime_ns FROM scanned")
@@ -130,13 +134,17 @@ class Cache:
         slot = task.slot if outcome.kind == "picture" else None
         # Decoder messages may span several lines or contain invalid text.
         reason = " ".join(outcome.reason.split()).encode("utf-8", "backslashreplace").decode("utf-8")
-        row = (task.path, task.size, task.mtime_ns, outcome.kind, slot, outcome.checksum, reason)
-        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, index.seal(*row)))
+        row = (task.path, task.size, task.mtime_ns, outcome.kind, slot, outcome.checksum, reason, outcome.profile)
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, index.seal(*row)))
 
     def select(self, columns, *kinds):
         """Return an iterator over these columns for all files of these kinds, in path order."""
         marks = ", ".join("?" * len(kinds))
         return self._db.execute(f"SELECT {columns} FROM files WHERE kind IN ({marks}) ORDER BY path", kinds)
+
+    def profiles(self):
+        """Return {fate of a color profile: number of images}; see profiles.py."""
+        return dict(self._db.execute("SELECT profile, COUNT(*) FROM files WHERE profile != '' GROUP BY profile"))
 
     def notes(self):
         """Return ((path, size, mtime_ns), depths.ValueRange, level) of all images with more than 8 bits per channel."""

@@ -7,6 +7,7 @@ TensorFlow nor the settings, because it also runs in the decoding processes.
 import contextlib
 import errno
 import math
+import threading
 import warnings
 from typing import NamedTuple, Tuple, Union
 
@@ -15,7 +16,9 @@ import PIL
 from PIL import Image, ImageOps
 
 from model import shapes
-from utils.data import depths, formats, repair
+from utils.data import depths, formats, profiles, repair
+
+_LOCK = threading.Lock()  # on the settings of Python and Pillow that `decode` changes for its duration
 
 
 class DecodeOptions(NamedTuple):
@@ -27,6 +30,7 @@ class DecodeOptions(NamedTuple):
     # "stretch": the whole image, distorted
     crop: str
     background: Tuple[int, ...]  # R, G, B: the color of borders and behind transparent pixels; () with 4 channels
+    max_pixels: int = 179 * 10**6  # maximum width x height of a file's image; the last field, see cache.use_cache
 
     @property
     def shape(self):
@@ -46,24 +50,39 @@ ERRORS = (BadImageError, depths.UnknownLevelError)  # raised by `decode`
 
 
 def decode(path, options, levels):
-    """Return the image in the file `path` (str or bytes) as a uint8 array of shape options.shape.
+    """Return the image in the file `path` (str or bytes), uint8 of shape options.shape, and the fate of its profile.
 
-    levels: black and white levels for images with more than 8 bits per channel; see depths.estimate_levels. Raise
-    depths.UnknownLevelError if this image's levels are missing, NotAnImageError or BadImageError if the image is
-    unusable, and OSError with an `errno` if the file itself cannot be read.
+    The fate is one of the constants in profiles.py. levels: black and white levels for images with more than 8 bits per
+    channel; see depths.estimate_levels. Raise depths.UnknownLevelError if this image's levels are missing,
+    NotAnImageError or BadImageError if the image is unusable, and OSError with an `errno` if the file itself cannot be
+    read.
     """
     try:
-        with warnings.catch_warnings(), open(path, "rb") as file:
-            warnings.simplefilter("ignore")  # Pillow's warnings about metadata and large images
+        with _pillow_settings(options), open(path, "rb") as file:
             image = depths.to_eight_bits(*_load(file, options), levels)
-            image = _convert(_upright(image), options)
-            return np.asarray(_fit(image, options), np.uint8).reshape(options.shape)
+            image, profile = profiles.to_srgb(_upright(image))
+            image = _convert(image, options)
+            return np.asarray(_fit(image, options), np.uint8).reshape(options.shape), profile
     except (*ERRORS, MemoryError):
         raise
+    except Image.DecompressionBombError as error:
+        raise BadImageError(f"{str(error).partition(',')[0]}; to use it, raise max_megapixels")
     except Exception as error:  # Pillow's plugins raise exceptions of any type for a broken file
         if getattr(error, "errno", None) not in (None, errno.EINVAL):  # EINVAL: an offset before the start of the file
             raise
         raise BadImageError(str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}")
+
+
+@contextlib.contextmanager
+def _pillow_settings(options):
+    """Accept images of up to options.max_pixels, and ignore warnings about metadata and large images."""
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, options.max_pixels // 2  # Pillow refuses the double
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def _load(file, options):

@@ -40,6 +40,7 @@ class Outcome(NamedTuple):
     kind: str
     reason: str = ""  # why the kind is not "picture", or the text returned by depths.to_note
     checksum: Optional[int] = None  # checksum of the record of a "picture"
+    profile: str = ""  # the fate of the color profile of a "picture"; see profiles.py
 
 
 def decode_here(tasks, job):
@@ -79,7 +80,9 @@ def _is_orphan(parent):
 def _decode_to_slot(task, records, job):
     """Decode one file, and write its record into its slot of the open file `records`; return the Outcome."""
     try:
-        record = to_record(decode.decode(os.path.join(os.fsencode(job.folder), task.path), job.options, job.levels))
+        path = os.path.join(os.fsencode(job.folder), task.path)
+        image, profile = decode.decode(path, job.options, job.levels)
+        record = to_record(image)
     except depths.UnknownLevelError as error:
         return Outcome("deep", depths.to_note(error.value_range))
     except decode.BadImageError as error:
@@ -93,4 +96,4 @@ def _decode_to_slot(task, records, job):
             return Outcome("disk", "no space left on device")
     except OSError as error:
         return Outcome("disk", error.strerror)
-    return Outcome("picture", task.note, int(checksums(record[None])[0]))
+    return Outcome("picture", task.note, int(checksums(record[None])[0]), profile)

@@ -11,31 +11,30 @@ import sqlite3
 import time
 import zlib
 
-import PIL
-
 from utils.runtime.lock import has_record_locks
 
-VERSION = 4  # version of the tables and of decoded records: increase it with every change to either
+VERSION = 5  # version of tables, decoded records and choice of folders: increase it with every change to one
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT)",
-    # kind, checksum and reason: see decoder.Outcome; slot: position of the record, or NULL; seal: see SEAL.
+    # kind, checksum, reason and profile: see decoder.Outcome; slot: position of the record, or NULL; seal: see SEAL.
     "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, kind TEXT, slot INTEGER, "
-    "checksum INTEGER, reason TEXT, seal INTEGER) WITHOUT ROWID",
+    "checksum INTEGER, reason TEXT, profile TEXT, seal INTEGER) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS checksums ON files (checksum)",
-    # A separate table, so that caches from earlier versions, which lack it, stay valid.
+    # The status-change times at the last scan.
     "CREATE TABLE IF NOT EXISTS changes (path BLOB PRIMARY KEY, ctime_ns INTEGER) WITHOUT ROWID",
     f"PRAGMA user_version = {VERSION}",
 )
-SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason)"  # checksum that reveals damage to a row
+SEAL = "seal_of(path, size, mtime_ns, kind, slot, checksum, reason, profile)"  # checksum that reveals damage to a row
 
 
-def initialize(db, stem, key):
+def initialize(db, stem, key, reader):
     """Create missing tables and entries; raise sqlite3.Error if the database is damaged or its version or key differs.
 
-    stem: the path prefix of all files of the cache. key: text that identifies the image folder and the options.
+    stem: the path prefix of all files of the cache. key: text that identifies the image folder and the options. reader:
+    text that identifies Pillow's version and limits.
     """
-    db.create_function("seal_of", 7, seal)
+    db.create_function("seal_of", 8, seal)
     if fetch(db, "PRAGMA quick_check") != "ok":
         raise sqlite3.DatabaseError("its contents are inconsistent")
     db.execute("BEGIN")
@@ -48,10 +47,11 @@ def initialize(db, stem, key):
     db.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?)", [("key", key), ("records", records_name)])
     if fetch(db, "SELECT value FROM facts WHERE name = 'key'") != key:
         raise sqlite3.DatabaseError("it belongs to another folder or another version of this program")
-    # A different version of Pillow may read files that the last one could not.
-    last = "(SELECT value FROM facts WHERE name = 'pillow')"
-    db.execute(f"DELETE FROM files WHERE slot IS NULL AND {last} IS NOT ?", [PIL.__version__])
-    db.execute("INSERT OR REPLACE INTO facts VALUES ('pillow', ?)", [PIL.__version__])
+    # A different reader may read files, or color profiles, that the last one could not.
+    last = "(SELECT value FROM facts WHERE name = 'reader')"
+    unread = "(slot IS NULL OR profile NOT IN ('', 'converted'))"
+    db.execute(f"DELETE FROM files WHERE {unread} AND {last} IS NOT ?", [reader])
+    db.execute("INSERT OR REPLACE INTO facts VALUES ('reader', ?)", [reader])
 
 
 def find_paths(index_path, checksum):

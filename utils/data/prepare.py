@@ -13,10 +13,11 @@ import numpy as np
 from PIL import ImageColor
 
 from model import shapes
+from utils.config.checks import outputs
 from utils.data import decode, decoder, depths, formats, pool, report
 from utils.data.cache import use_cache
 from utils.data.classes import label_images
-from utils.data.index import find_paths
+from utils.data.index import VERSION, find_paths
 from utils.data.records import CompositedRecords, Records
 from utils.data.scan import Scan
 from utils.errors import UserError
@@ -32,6 +33,7 @@ class ImageDataset(NamedTuple):
     classes: List[str]  # sorted names of the first-level folders of pics_dir that contain images
     fingerprint: str  # the same if records, labels and their order are the same
     find_paths: Any  # a function of an image's index that returns its paths relative to pics_dir
+    changes: str = ""  # why version 0.12 prepared different images; "" if it did not
 
     @property
     def n(self):
@@ -41,6 +43,10 @@ class ImageDataset(NamedTuple):
     def class_counts(self):
         """Return the number of images of each class, in the order of `classes`; every image must have a class."""
         return tuple(np.bincount(self.labels, minlength=len(self.classes)).tolist())
+
+    def why_changed(self, version):
+        """Return why images prepared with another index.VERSION may differ, as the end of a sentence; "" if unknown."""
+        return f"; new in this version: {self.changes}" if self.changes and version != VERSION else ""
 
     def composite_on(self, background):
         """Return the data set, composited on this color if it has an alpha channel."""
@@ -58,28 +64,30 @@ def decode_options(settings):
         size = shapes.format_size(*(round(scale * side) if scale else side + side // 8 for side in sides))
     # Images with alpha get a background only when they are shown.
     background = () if network.channels == 4 else ImageColor.getrgb(run.background)
-    return decode.DecodeOptions(size, network.channels, crop, background)
+    return decode.DecodeOptions(size, network.channels, crop, background, run.max_megapixels * 10**6)
 
 
-def load(settings, listing=True):
+def load(settings, classes=(), listing=True):
     """Return the images in pics_dir as an ImageDataset, decoding those not in the cache; print a summary.
 
-    listing: whether to list the unusable files in skipped.csv. Raise UserError if no images are usable, if more than
-    the fraction max_bad of the images is unusable, or if the cache cannot be written.
+    classes: names of the classes that a network has learned; their folders are read even if they would be ignored in a
+    new run. listing: whether to list the unusable files in skipped.csv. Raise UserError if no images are usable, if
+    more than the fraction max_bad of the images is unusable, if a link in pics_dir leads to an output folder, or if the
+    cache cannot be written.
     """
-    dataset, summary = prepare_images(settings.run, decode_options(settings), listing)
+    dataset, summary = prepare_images(settings.run, decode_options(settings), classes, listing)
     print(report.describe(dataset, summary, settings.run), flush=True)
     return dataset
 
 
-def prepare_images(run, options, listing=True):
+def prepare_images(run, options, classes=(), listing=True):
     """Return the ImageDataset of run.pics_dir, decoded with `options`, and a report.Summary.
 
-    listing: whether to write skipped.csv. Raise UserError as `load` does.
+    classes, listing: see `load`, which raises the same errors.
     """
 
     def prepare(cache):
-        scan, started = Scan(run.pics_dir), time.monotonic()
+        scan, started = Scan(run.pics_dir, outputs(run), classes), time.monotonic()
         new, files = cache.compare(scan)
         job = decoder.Job(run.pics_dir, cache.records_path, options, levels={})
         _decode(cache, job, files, new)
@@ -96,16 +104,18 @@ def prepare_images(run, options, listing=True):
         unusable = [*sorted(scan.unreadable), *cache.select("path, reason", "bad", "unread")]
         extensions = (formats.extension(path) for (path,) in cache.select("path", "other"))
         summary = report.Summary(
-            unusable=[(os.fsdecode(path), reason) for path, reason in unusable],
+            unusable=[(path.decode("utf-8", "surrogateescape"), reason) for path, reason in unusable],
             ignored=collections.Counter(extension or "no extension" for extension in extensions),
             hidden=scan.hidden,
+            folders=scan.folders,
             decoded=max(new, len(outdated)),
             seconds=time.monotonic() - started,
             high_bit_depth=collections.Counter((each.kind, job.levels[each.group]) for each in value_ranges),
+            profiles=cache.profiles(),
         )
         if listing:
             report.write_skipped(summary, run.checkpoints_dir)
-        dataset = _dataset(cache, job)
+        dataset = _dataset(cache, job)._replace(changes=report.changes(summary))
         report.check_usable_count(dataset.n, summary, run)
         return dataset, summary
 
@@ -155,7 +165,7 @@ def _rebuild(index_path, job, checksum):
         terminal.warn(warning, fresh_line=True)
     for path in find_paths(index_path, checksum):
         with contextlib.suppress(OSError, *decode.ERRORS):
-            return decode.decode(os.path.join(job.folder, path), job.options, job.levels)
+            return decode.decode(os.path.join(job.folder, path), job.options, job.levels)[0]
     raise UserError(
         f"the cache {index_path} is damaged, and an image to rebuild it from was removed or changed; "
         "run again to repair the cache"

@@ -4,11 +4,13 @@ import collections
 import csv
 import io
 import os
-from typing import List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
-from utils.data.scan import LAYOUT
+from utils.config.names import to_bytes
+from utils.data import profiles
+from utils.data.scan import LAYOUT, REPEATED
 from utils.errors import UserError
 from utils.output import files
 
@@ -17,6 +19,11 @@ _EXAMPLES = 5  # number of unusable files printed; skipped.csv lists all
 _MAX_CLASSES, _MAX_EXTENSIONS, _MAX_LEVELS = 20, 4, 5  # printed classes, extensions of ignored files, and levels
 _INSPECTED = 500  # number of images, evenly spaced, that are checked for transparency and uniform color
 _UNIFORM = 4.0  # in a uniform image, the standard deviation of each channel (0 to 255) is below this value
+_PROFILES = {
+    profiles.CONVERTED: "{} converted to sRGB",
+    profiles.DAMAGED: "{} damaged and ignored",
+    profiles.UNSUPPORTED: "{} ignored, because this Pillow was built without LittleCMS",
+}
 _MIN_UNIFORM = 0.05  # minimum fraction of uniform images that is reported
 
 
@@ -26,9 +33,11 @@ class Summary(NamedTuple):
     unusable: List[Tuple[str, str]]  # (path, reason) of images that cannot be used, and of unreadable folders
     ignored: collections.Counter  # files that are not images, by extension
     hidden: int  # pipes, devices, sockets, and files and folders with a leading dot
+    folders: collections.Counter  # see scan.Scan
     decoded: int  # files decoded now; all others were in the cache
     seconds: float  # duration of decoding
     high_bit_depth: collections.Counter  # images with more than 8 bits per channel, by kind and (black, white)
+    profiles: Dict[str, int]  # number of images by the fate of their color profile; see profiles.py
 
 
 def counted(number, noun):
@@ -44,8 +53,9 @@ def _listed(texts, limit, more="..."):
 def describe(dataset, summary, run):
     """Return lines about the images: those found, those left out, and the consequences for training."""
     lines = [f"{counted(dataset.n, 'image')} in {run.pics_dir}: {_classes(dataset)}"]
-    if summary.ignored or summary.hidden:
-        lines.append(f"Ignored: {', '.join(_ignored(summary))}.")
+    ignored = _ignored(summary)
+    if ignored:
+        lines.append(f"Ignored: {', '.join(ignored)}.")
     if summary.unusable:
         lines.append(f"Unusable, left out: {len(summary.unusable)}")
         lines += [f"  {path}: {reason}" for path, reason in summary.unusable[:_EXAMPLES]]
@@ -56,6 +66,9 @@ def describe(dataset, summary, run):
         lines.append(f"Prepared {decoded} in {summary.seconds:.1f} s; the cache is in {run.cache_dir}.")
     if summary.high_bit_depth:
         lines.append(f"More than 8 bits: {_high_bit_depth(summary)}; if that is wrong, set white_level.")
+    if summary.profiles:
+        texts = [text.format(summary.profiles[name]) for name, text in _PROFILES.items() if name in summary.profiles]
+        lines.append(f"Color profiles: {', '.join(texts)}.")
     lines += _inspected(dataset)
     if dataset.n < run.batch_size:
         lines.append(f"Fewer images than batch_size = {run.batch_size}: batches repeat images; add images or lower it.")
@@ -102,15 +115,22 @@ def _classes(dataset):
 
 
 def _ignored(summary):
-    """Return texts with the numbers of ignored and hidden files."""
+    """Return texts with the numbers of ignored files, folders and links."""
     texts = []
-    if summary.ignored:
-        extensions = [f"{name} {count}" for name, count in summary.ignored.most_common()]
-        total = counted(sum(summary.ignored.values()), "other file")
-        texts.append(f"{total} ({_listed(extensions, _MAX_EXTENSIONS)})")
+    for counts, noun in ((summary.ignored, "other file"), (summary.folders, "folder")):
+        if counts:
+            names = [f"{name} {count}" for name, count in counts.most_common()]
+            texts.append(f"{counted(sum(counts.values()), noun)} ({_listed(names, _MAX_EXTENSIONS)})")
     if summary.hidden:
         texts.append(f"{summary.hidden} hidden")
     return texts
+
+
+def changes(summary):
+    """Return what version 0.12 did differently with these files, so that its images were different; "" for nothing."""
+    texts = ("system folders are ignored", "each folder is read once", "color profiles are converted")
+    applies = (set(summary.folders) - {REPEATED}, REPEATED in summary.folders, profiles.CONVERTED in summary.profiles)
+    return ", ".join(text for text, applied in zip(texts, applies) if applied)
 
 
 def write_skipped(summary, folder):
@@ -118,7 +138,7 @@ def write_skipped(summary, folder):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *summary.unusable])
     try:
-        files.write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
+        files.write(os.path.join(folder, SKIPPED), to_bytes(text.getvalue()))
     except OSError as error:
         raise UserError(
             f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}); close other programs that "

@@ -12,7 +12,7 @@ from utils.output.images import png
 
 PRETRAINED = (features.EFFICIENTNET, features.INCEPTION)
 # These settings come from the checkpoint, so that the images are prepared as for training.
-_IMAGE_SETTINGS = ("crop", "load_size", "background", "white_level", "mirror")
+_IMAGE_SETTINGS = ("crop", "load_size", "background", "white_level", "mirror", "max_megapixels")
 
 _DISTANCES = (
     "RMS pixel difference from the nearest image: {:.0f} to {:.0f} of 255; 0 means memorized",
@@ -32,11 +32,11 @@ def evaluate(generator, run):
     settings = training_settings(generator, run._replace(checkpoints_dir=run.samples_dir, batch_size=1))
     run = settings.run
     files.make_writable("cache_dir", run.cache_dir)
-    dataset = data.load(settings).composite_on(run.background)
+    dataset = data.load(settings, manifest.saved.classes).composite_on(run.background)
     if manifest.saved.classes:
-        data.require_classes(dataset, run, manifest.saved.classes)
+        dataset = data.require_classes(dataset, run, manifest.saved.classes)
     if manifest.saved.fingerprint not in ("", dataset.fingerprint):
-        yield "The checkpoint was trained on different images."
+        yield f"The checkpoint was trained on different images{dataset.why_changed(manifest.saved.data_version)}."
     measurer = Measurer(dataset, settings, run.evaluate_samples, features.open_network(run))
     measured = measurer(generator)
     yield measurer.protocol()

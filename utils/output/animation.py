@@ -1,6 +1,5 @@
 """Animations: GIF, WebP and APNG with Pillow, MP4 with imageio-ffmpeg if it is installed; and strips of frames."""
 
-import functools
 import importlib.util
 import io
 import math
@@ -9,10 +8,11 @@ import tempfile
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from utils.output import files
 from utils.output.alpha import composite, unpremultiply
+from utils.output.fonts import default_font
 from utils.output.images import grid
 
 MP4_HINT = "To write an MP4 video as well: pip install imageio-ffmpeg"
@@ -107,19 +107,16 @@ def strip(frames):
     return grid(np.stack([frames[i] for i in chosen]), len(chosen))
 
 
-def with_text(image, text, below=False):
-    """Return an image [H, W, C] uint8 with a line of text above or below it: [H + 12, W, C]. Long text is cut off."""
-    band, font = Image.new("L", (image.shape[1], _BAND), 255), _font()
-    if not isinstance(font, ImageFont.FreeTypeFont):  # a bitmap font has only Latin-1 characters
-        text = text.encode("latin-1", "replace").decode("latin-1")
-    ImageDraw.Draw(band).text((1, 0), text, fill=0, font=font)
+def with_text(image, text, name="", font=None, below=False):
+    """Return an image [H, W, C] uint8 with a line of text above or below it: [H + 12, W, C]. Long text is cut off.
+
+    text: ASCII. name: text that follows it in this font.
+    """
+    band = Image.new("L", (image.shape[1], _BAND), 255)
+    draw = ImageDraw.Draw(band)
+    draw.text((1, 0), text, fill=0, font=default_font())
+    if name:
+        left, bottom = 1 + default_font().getlength(f"{text} "), font.getbbox(name)[3]
+        draw.text((left, min(0, _BAND - bottom)), name, fill=0, font=font)
     band = np.repeat(np.asarray(band)[..., None], image.shape[2], axis=2)
     return np.concatenate([image, band] if below else [band, image])
-
-
-@functools.lru_cache(maxsize=1)  # FreeType would read the font again for every image of a grid
-def _font():
-    try:
-        return ImageFont.load_default(size=10)
-    except (TypeError, ImportError, OSError):  # Pillow before 10.1, or built without FreeType
-        return ImageFont.load_default()

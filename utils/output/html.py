@@ -10,6 +10,8 @@ import json
 import pathlib
 import re
 
+from utils.config.names import to_bytes
+
 SHARED = pathlib.Path(__file__).resolve().parent / "web"  # contains base.css, the libraries and the page skeleton
 # Styles that scripts set on an element (element.style) are always allowed, style="..." in HTML is never allowed.
 _POLICY = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'", "img-src": "data:"}
@@ -66,7 +68,7 @@ def page(title, body, styles=(), scripts=(), policy=None):
         body=body,
         scripts=Markup("\n".join(f"<script>{script}</script>" for script in scripts)),
     )
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # file names may have characters that UTF-8 lacks
+    return to_bytes(text).decode("utf-8")  # file names may have characters that UTF-8 lacks
 
 
 def _hashes(texts, element):

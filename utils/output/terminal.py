@@ -5,6 +5,8 @@ import contextlib
 import os
 import sys
 
+from utils.config.names import readable
+
 _MIN_COLUMNS = 20  # minimum width of the terminal for a progress bar
 
 # The latest warnings shown during this call of main.main(), for the run's report.
@@ -18,7 +20,7 @@ class _NonRaising:
         self._stream = stream
 
     def write(self, text):
-        self._attempt(self._stream.write, text)
+        self._attempt(self._stream.write, readable(text))
         return len(text)
 
     def flush(self):

@@ -81,9 +81,9 @@ def _decode(path, settings):
 
 def _record(path, options, white_level):
     try:
-        return decode.decode(path, options, {})
+        return decode.decode(path, options, {})[0]
     except depths.UnknownLevelError as error:  # more than 8 bits per channel: estimate white from this image alone
-        return decode.decode(path, options, depths.estimate_levels([error.value_range], white_level))
+        return decode.decode(path, options, depths.estimate_levels([error.value_range], white_level))[0]
 
 
 def training_images(settings, count, seed):

@@ -4,13 +4,14 @@ On a single device, and always with TensorFlow 1, the graph and the session are 
 """
 
 import contextlib
+import os
 import time
 
 import tensorflow.compat.v1 as tf
 
 from utils.errors import RunError, UserError, reason_of
 from utils.runtime.devices import describe_precision, gpus, keep_bfloat16_unfused
-from utils.runtime.peers import Peers, start_server
+from utils.runtime.peers import RESTART, Peers, bypass_proxy, start_server
 
 # Errors raised by an operation that waits for another worker when that worker fails.
 _FAILURES = tuple(
@@ -36,6 +37,8 @@ class Workers:
         self.is_chief = self.index == 0
         self._peers = Peers(task, timeout) if task else None
         self._strategy = _open_strategy(task, gpus() if devices is None else devices)
+        if task:
+            bypass_proxy(task, os.environ)
         self.replicas = self._strategy.num_replicas_in_sync if self._strategy else 1
         self.own_replicas = self.replicas // self.num_workers
 
@@ -104,7 +107,10 @@ class Workers:
         keep_bfloat16_unfused(config)
         server = start_server(self.task, config)
         self._peers.await_all()
-        with tf.Session(server.target, config=config) as self._session, self._peers.watch(self._session):
+        session = tf.Session(server.target, config=config)
+        with self._peers.watch(session) as opened, session as self._session:
+            self.barrier()  # TensorFlow opens the session, on all workers, when its first operation runs
+            opened.set()
             yield self._session
 
     def gather(self, number):
@@ -144,16 +150,14 @@ class Workers:
             failure = self.num_workers > 1 and self._describe_failure(error)
             if not failure:
                 raise
-            raise RunError(f"{failure}; see its output, then restart all workers: they resume from the last checkpoint")
+            raise RunError(f"{failure}; {RESTART}")
 
     def _describe_failure(self, error):
         """Return a description of the worker failure that caused this error, or None."""
         time.sleep(0 if self._peers.lost else 1)  # a worker that was just killed may be reachable for a moment
         lost = self._peers.unreachable() or self._peers.lost
-        if lost:
-            return f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} ended"
-        if isinstance(error, tf.errors.DeadlineExceededError):
-            return f"a worker has not responded for {self._timeout} s"
+        if lost or isinstance(error, tf.errors.DeadlineExceededError):
+            return self._peers.describe_failure(lost)
         return f"a worker has failed ({reason_of(error)})" if isinstance(error, _FAILURES) else None
 
 

@@ -21,6 +21,8 @@ class StopSignals:
     Python runs a handler only between two of its own instructions, so not during a session run. However, it immediately
     writes the signal's number to a socket (`signal.set_wakeup_fd`), where a thread reads it even during a session run.
 
+    While `is_waiting` is true, no step has begun, and the first signal ends the process.
+
     A Ctrl-C that was ignored before stays ignored: a shell script does so for its background jobs. SIGTERM is never
     ignored, because a scheduler sends SIGKILL after it. Outside the main thread, this class does nothing, and the
     caller handles signals.
@@ -29,8 +31,8 @@ class StopSignals:
     # SIGBREAK is Windows' Ctrl-Break.
     SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
 
-    def __init__(self):
-        self.received = 0
+    def __init__(self, is_waiting=False):
+        self.received, self.is_waiting = 0, is_waiting
         self._restoration = contextlib.ExitStack()
 
     def __enter__(self):
@@ -71,8 +73,9 @@ class StopSignals:
                 self._receive(number)
 
     def _receive(self, number, _=None):
-        if self.received:
-            _print(b"stopped without saving this step; the last checkpoint is intact")
+        if self.is_waiting or self.received:
+            unsaved = b"without saving this step; the last checkpoint is intact"
+            _print(b"stopped " + (b"before the first step" if self.is_waiting else unsaved))
             os._exit(128 + number)
         self.received = number
         _print(b"finishing this step, then saving; interrupt again to quit without saving")

@@ -27,6 +27,11 @@ class Task(NamedTuple):
         kind, place = self.jobs[index]
         return self.cluster[kind][place]
 
+    def host_and_port(self, index):
+        """Return a worker's host, without the brackets of an IPv6 address, and its port."""
+        host, _, port = self.address(index).rpartition(":")
+        return host.strip("[]"), int(port)
+
     def name(self, index):
         """Return the name by which messages refer to a worker."""
         return f"worker {index} ({self.address(index)})"

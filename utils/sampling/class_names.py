@@ -7,6 +7,7 @@ import re
 import textwrap
 
 from utils.config import suggestions
+from utils.config.names import normal_form
 from utils.errors import UserError
 
 _QUOTED = re.compile(r'(?:^|(?<=[,\s]))"(?:[^"]|"")*"(?=\s*(?:[:,]|$))')
@@ -37,16 +38,25 @@ def unquoted(name):
     return name[1:-1].replace('""', '"') if len(name) > 1 and name[0] == name[-1] == '"' else name
 
 
+def _find(name, classes):
+    """Return the index of the class with this name, without quotes; None if there is none."""
+    for form in (str, normal_form):  # an equal name first: earlier versions allowed two classes with one normal form
+        forms = list(map(form, classes))
+        if form(name) in forms:
+            return forms.index(form(name))
+    return None
+
+
 def class_index(name, classes, place):
     """Return the index of a class; if it does not exist, raise a UserError that begins with `place`.
 
-    name: quoted or not. classes: all names.
+    name: quoted or not, its letters composed or not. classes: all names.
     """
-    if name in classes:
-        return classes.index(name)
-    if unquoted(name) in classes:
-        return classes.index(unquoted(name))
-    known = [quoted(each) for each in classes]
+    for spelling in (name, unquoted(name)):
+        index = _find(spelling, classes)
+        if index is not None:
+            return index
+    name, known = normal_form(name), [quoted(normal_form(each)) for each in classes]
     listed = textwrap.shorten(", ".join(known), 200, placeholder=" ...")
     raise UserError(f"{place}: no class {name!r}{suggestions.suggestion(name, known, f'the classes are {listed}')}")
 
@@ -56,7 +66,7 @@ def class_indices(text, classes):
 
     Raise UserError for an unknown name, or for any name if the network is unconditional (`classes` is empty).
     """
-    names = [text] if text in classes else [part.strip() for _, part, _ in split(text, ",")]
+    names = [text] if _find(text, classes) is not None else [part.strip() for _, part, _ in split(text, ",")]
     wanted = [name for name in names if name]
     if wanted and not classes:
         raise UserError(f"classes = {text!r}, but this network is unconditional; train with conditional = 1")

@@ -6,6 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from utils.checkpoints.run_id import short_run_id
+from utils.config.rules import file_name
 from utils.errors import UserError
 from utils.output.images import read_metadata
 from utils.sampling.projected import Projected
@@ -98,10 +99,7 @@ def _short(names):
     """Return the part of a file name for classes or picks: plain short names, or an adapted form with a hash."""
     text = "+".join(names)
     plain = re.sub(r"[^\w.+-]", "_", text)
-    try:
-        if plain == text and len(os.fsencode(plain)) <= _MAX_NAME:
-            return plain
-    except UnicodeEncodeError:  # the locale, such as LC_ALL=C, lacks these letters
-        pass
+    if plain == text and len(os.fsencode(file_name(plain))) <= _MAX_NAME:
+        return file_name(plain)
     hashed = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:6]
     return f"{re.sub(r'[^A-Za-z0-9.+-]', '_', plain)[:_MAX_NAME]}_{hashed}"

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from utils.config.names import normal_form
 from utils.config.settings import ROOT, absolute
 from utils.errors import UserError, reason_of
+from utils.output.fonts import choose_fonts
 from utils.sampling import class_names, projected
 
 MAX_NUMBER = 10**6  # exclusive
@@ -30,9 +32,19 @@ class Pick(NamedTuple):
         """Return the pick as `picks` spells it; classes: all names, () if there are none."""
         return f"{classes[self.label]}:{self.number}" if classes else str(self.number)
 
-    def caption(self, classes):
-        """Return the caption above the image; the number is first, because a long class name is cut off."""
-        return f"{self.number} {classes[self.label]}" if classes else str(self.number)
+    def shown_name(self, classes):
+        """Return the name in the caption: the class's, "" if there are no classes."""
+        return classes[self.label] if classes else ""
+
+    def caption(self, classes, fonts):
+        """Return the arguments of with_text for the caption; the number is first, because a long name is cut off.
+
+        fonts: see choose_fonts.
+        """
+        name = self.shown_name(classes)
+        if name not in fonts:
+            return (f"{self.number} {name}".rstrip(),)
+        return (str(self.number), normal_form(name), fonts[name]) if fonts[name] else (f"{self.number} #{self.label}",)
 
 
 def of_classes(count, class_indices):
@@ -79,6 +91,11 @@ def _read(path):
 
 def _finder(run, generator):
     return lambda name, place: projected.find(run.samples_dir, name, place, generator)
+
+
+def fonts(picks, classes):
+    """Return the fonts of the names in the captions of these picks; see choose_fonts."""
+    return choose_fonts(pick.shown_name(classes) for pick in picks)
 
 
 def rows(picks, generator, seed):

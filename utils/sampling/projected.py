@@ -8,6 +8,7 @@ from typing import NamedTuple, Tuple
 
 from utils.checkpoints.run_id import short_run_id
 from utils.config import suggestions
+from utils.config.names import normal_form
 from utils.errors import UserError
 
 _PREFIX = "projected_"  # of the folders, one for each checkpoint
@@ -24,7 +25,12 @@ class Projected(NamedTuple):
         """Return the name, as `picks` spells it."""
         return self.name
 
-    caption = text  # above the image
+    shown_name = text  # in the caption
+
+    def caption(self, _, fonts):
+        """Return the arguments of with_text for the caption; fonts: see choose_fonts."""
+        font = fonts.get(self.name)
+        return ("", normal_form(self.name), font) if font else (self.name.encode("ascii", "replace").decode(),)
 
 
 def valid_name(path):
@@ -54,6 +60,7 @@ def find(samples_dir, name, place, generator=None):
     by_name = {}
     for path in paths:
         by_name.setdefault(os.path.basename(path)[: -len(".json")], []).append(path)
+    name = next((each for each in by_name if normal_form(each) == normal_form(name)), name)
     if name not in by_name:
         cure = f"samples_dir = {samples_dir} has no projected image of this name"
         hint = suggestions.suggestion(name, by_name, cure)

@@ -6,6 +6,7 @@ from utils.config.startup import entry
 from utils.output import files
 from utils.output.alpha import composite
 from utils.output.animation import with_text
+from utils.output.fonts import describe_missing
 from utils.output.images import blank, place, png
 from utils.sampling import latents, naming, picks
 from utils.tasks.task import Task
@@ -46,9 +47,11 @@ def write_arithmetic(generator, run):
     z, fractions = np.float32(rows[:, :z_dim] * run.truncation), np.float32(rows[:, z_dim:])
     images = list(generator.stream(z, fractions if classes else None))
     shown = [composite(image, generator.background) for image in images]
-    files.write(figure_path, png(_figure(shown, terms, classes), request.metadata))
+    fonts = picks.fonts([pick for _, term_picks in terms for pick in term_picks], classes)
+    files.write(figure_path, png(_figure(shown, terms, classes, fonts), request.metadata))
     files.write(result_path, png(images[_CENTER - _BLOCK * _BLOCK], request.metadata))
     yield f"{run.arithmetic} in {figure_path}, its result in {result_path}"
+    yield from describe_missing(classes, fonts)
 
 
 def _text(sign, term_picks, classes):
@@ -60,20 +63,20 @@ def _operand(term_picks, run, generator):
     return np.concatenate(picks.rows(term_picks, generator, run.sample_seed), axis=1).astype(np.float64)
 
 
-def _figure(images, terms, classes):
+def _figure(images, terms, classes, fonts):
     """Return the figure; images: for each term its samples and the sample of its mean, then the block."""
     height = max(1 + max(len(term_picks) for _, term_picks in terms), _BLOCK)
     columns = len(terms) + 1 + _BLOCK
-    cells = []  # (row, column, text) in the order of the images
+    cells = []  # (row, column, caption) in the order of the images
     for column, (sign, term_picks) in enumerate(terms):
-        cells += [(row, column, pick.caption(classes)) for row, pick in enumerate(term_picks)]
-        cells.append((height - 1, column, "+ mean" if sign == 1 else "- mean"))
+        cells += [(row, column, pick.caption(classes, fonts)) for row, pick in enumerate(term_picks)]
+        cells.append((height - 1, column, ("+ mean" if sign == 1 else "- mean",)))
     for i in range(_BLOCK * _BLOCK):
-        text = "= result" if i == _CENTER else ""
-        cells.append((height - _BLOCK + i // _BLOCK, len(terms) + 1 + i % _BLOCK, text))
+        caption = ("= result" if i == _CENTER else "",)
+        cells.append((height - _BLOCK + i // _BLOCK, len(terms) + 1 + i % _BLOCK, caption))
     sheet, _ = blank(height * columns, with_text(images[0], "").shape, columns)
-    for image, (row, column, text) in zip(images, cells):
-        place(sheet, columns, row * columns + column, with_text(image, text))
+    for image, (row, column, caption) in zip(images, cells):
+        place(sheet, columns, row * columns + column, with_text(image, *caption))
     return sheet
 
 

@@ -15,6 +15,7 @@ from utils.errors import UserError
 from utils.output import files
 from utils.output.alpha import composite
 from utils.output.animation import with_text
+from utils.output.fonts import describe_missing
 from utils.output.images import blank, place, png
 from utils.sampling import class_names, naming, picks
 from utils.tasks.task import Task
@@ -102,10 +103,11 @@ def _write_missing(generator, request, chosen, singles, existing):
 def _write_all(generator, request, chosen, columns, singles):
     """Write the grid, its CSV file if needed, and the single files."""
     run, classes = request.run, generator.classes
+    fonts = picks.fonts(chosen, classes) if run.label_grid else {}
 
     def cell(image, pick):
         shown = composite(image, generator.background)
-        return with_text(shown, pick.caption(classes)) if run.label_grid else shown
+        return with_text(shown, *pick.caption(classes, fonts)) if run.label_grid else shown
 
     cell_shape = cell(np.zeros(generator.image_shape, np.uint8), chosen[0]).shape
     grid, columns = blank(len(chosen), cell_shape, columns)
@@ -116,11 +118,12 @@ def _write_all(generator, request, chosen, columns, singles):
     path, folder = request.path(".png"), request.path("")
     files.write(path, png(grid, request.metadata))
     yield f"{counted(len(chosen), 'sample')} in {path}" + (f", and one file each in {folder}" if singles else "")
+    yield from describe_missing(classes, fonts)
     if classes and not run.picks:
         labels, path = np.int32(chosen)[:, 0], request.path(".csv")
         files.write(path, class_list(labels, columns, classes))
-        names = ", ".join(dict.fromkeys(classes[label] for label in labels))
-        shown = textwrap.shorten(names, 200, placeholder=" ...")
+        names = dict.fromkeys(classes[label] for label in labels)
+        shown = textwrap.shorten(", ".join(names), 200, placeholder=" ...")
         yield f"Classes from the top: {shown}; {path} lists where each begins in the grid."
 
 

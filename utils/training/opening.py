@@ -43,13 +43,13 @@ def open_run(parts):
     tf.get_default_graph().finalize()
 
     opening = workers.session(devices.session_config(run.precision))
-    with workers.translate_worker_errors(), reraise_input_errors(
-        parts.batches
-    ), opening as session, StopSignals() as signals:
+    signals = StopSignals(is_waiting=workers.num_workers > 1)
+    with workers.translate_worker_errors(), reraise_input_errors(parts.batches), signals, opening as session:
         workers.check_same_config(manifest.fingerprint(parts.settings, parts.dataset.fingerprint))
         session.run(initializer)
         parts.start.start(session)
         workers.broadcast()
         opened = Run(session, parts, measurer, signals)
+        signals.is_waiting = False
         with contextlib.closing(opened.progress):
             yield opened

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import manifest, store
+from utils.config.names import to_bytes
 from utils.errors import reason_of
 from utils.metrics import registry
 from utils.output import files, history, images
@@ -155,7 +156,7 @@ class Outputs:
         last = batches.order.take(max(0, state.pictures_seen - count), count)
         paths = [" or ".join(dataset.find_paths(index)) or "(no longer in the cache)" for index in last]
         text = "\n".join([*lines, "", "the images of the last step:", *paths, ""])
-        files.write(self.post_mortem, text.encode("utf-8", "backslashreplace"))
+        files.write(self.post_mortem, to_bytes(text))
 
     @_writes("the logs")
     def close(self, state):

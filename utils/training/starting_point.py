@@ -13,7 +13,7 @@ import tensorflow.compat.v1 as tf
 from utils.checkpoints import manifest, select, store
 from utils.checkpoints.run_id import get_run_id, new_run_id
 from utils.config import checks, schema
-from utils.data import require_classes
+from utils.data import index, require_classes
 from utils.data.scan import Scan
 from utils.errors import UserError
 from utils.metrics import features, registry
@@ -96,15 +96,20 @@ class StartingPoint:
             self.saved = newest.manifest.saved._replace(best=best, run_id=run_id)
 
     def use_images(self, dataset):
-        """Record the images in `saved`; print a notice if they changed. Raise UserError if their classes do not fit."""
+        """Record the images in `saved`; print a notice if they changed; return them with the classes of the network.
+
+        Raise UserError if their classes do not fit.
+        """
         before, classes = self.saved, ()
         if self.settings.network.conditional:
-            require_classes(dataset, self.settings.run, before.classes or None)
+            dataset = require_classes(dataset, self.settings.run, before.classes or None)
             classes = tuple(dataset.classes)
         if before.fingerprint not in ("", dataset.fingerprint):
             change = f"{before.fingerprint.split()[0]} before, {dataset.n} now"
-            print(f"The training images have changed ({change}); resuming, but not bit-exactly.", flush=True)
-        self.saved = before._replace(fingerprint=dataset.fingerprint, classes=classes)
+            reason = dataset.why_changed(before.data_version)
+            print(f"The training images have changed ({change}{reason}); resuming, but not bit-exactly.", flush=True)
+        self.saved = before._replace(fingerprint=dataset.fingerprint, classes=classes, data_version=index.VERSION)
+        return dataset
 
     def build(self, graph):
         """Add the savers to the default graph; graph: the TrainGraph."""

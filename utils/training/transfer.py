@@ -9,6 +9,7 @@ import re
 import textwrap
 from typing import List, NamedTuple, Tuple
 
+from utils.config.names import normal_form
 from utils.errors import UserError
 
 # Network settings that may differ: no trained weight depends on IRRELEVANT, and SHAPES only determine the shapes of the
@@ -36,6 +37,7 @@ def plan(shapes, stored, classes, their_classes):
     shapes, stored: {name: shape} of the weights of this run and of the other run. classes, their_classes: the names of
     their classes, () if unconditional.
     """
+    classes, their_classes = ([normal_form(name) for name in names] for names in (classes, their_classes))
     different = [name for name, shape in shapes.items() if stored.get(name) != shape]
     unfit = {_layer(name) for name in different if not _SCALES.match(name) and not name.startswith(_VECTORS)}
     # D's logit layer has a weight per position at the lowest resolution, and 4x6 and 6x4 have different positions.
