@@ -33,13 +33,13 @@ class Spy:
         return self.session.run(fetches, feed) if self.session else None
 
 
-def selected(folder, classes=(), weights=b"weights", run_id="0123456789abcdef", background="white"):
+def selected(folder, classes=(), weights=b"weights", run_id="0123456789abcdef", background="white", network=None):
     """A selected checkpoint at step 12."""
     (folder / "dcgan-12.index").write_bytes(weights)
     saved, checkpoint = SavedState(classes=tuple(classes), run_id=run_id), store.checkpoint_at(str(folder), 12)
     return Selected(
         checkpoint,
-        Manifest(12, {"background": background}, None, saved),
+        Manifest(12, {"background": background}, network, saved),
         "the latest",
         weights=weights_digest(checkpoint),
     )

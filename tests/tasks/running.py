@@ -1,5 +1,6 @@
 """Run tasks on the sampler of tests/samplers.py."""
 
+import contextlib
 import os
 import pathlib
 
@@ -9,6 +10,7 @@ from conftest import without_optimizations
 from PIL import Image
 from samplers import flat_sampler, selected
 
+from model.sample_graph import build_sampler
 from utils.sampling.generator import CheckpointGenerator
 from utils.tasks import find_task
 
@@ -27,3 +29,15 @@ def drawn(run, classes=(), size=16, weights=b"weights"):
 
 def image(*path):
     return np.asarray(Image.open(os.path.join(*path)))
+
+
+@contextlib.contextmanager
+def opened(network, classes, folder):
+    """Open a CheckpointGenerator with random weights."""
+    network = network._replace(conditional=int(bool(classes)))
+    sampler = build_sampler(network, averaged=False, n_classes=len(classes))
+    with tf.Session(config=without_optimizations(tf.ConfigProto())) as session:
+        session.run(tf.global_variables_initializer())
+        generator = CheckpointGenerator(session, sampler, selected(folder, classes, network=network))
+        generator.weights = "w" * 12
+        yield generator
