@@ -1,14 +1,12 @@
 """Output streams that never raise, despite odd file names, limited encodings and closed pipes; and warnings."""
 
-import collections
 import contextlib
 import os
 import sys
 
-_MIN_COLUMNS = 20  # minimum width of the terminal for a progress bar
+from utils.errors import recorded_warnings, warn  # noqa: F401  (warn: for packages above this one)
 
-# The latest warnings shown during this call of main.main(), for the run's report.
-recorded_warnings = collections.deque(maxlen=200)
+_MIN_COLUMNS = 20  # minimum width of the terminal for a progress bar
 
 
 class _NonRaising:
@@ -67,12 +65,6 @@ def can_show_bar():
         return is_usable and os.get_terminal_size(sys.stdout.fileno()).columns >= _MIN_COLUMNS
     except OSError:
         return False
-
-
-def warn(text, fresh_line=False):
-    """Print a warning to standard error and record it; fresh_line: start a new line, below any progress bar."""
-    recorded_warnings.append(text)
-    print("\n" * fresh_line + f"main.py: {text}", file=sys.stderr, flush=True)
 
 
 def print_above_bar(text):

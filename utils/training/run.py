@@ -1,7 +1,6 @@
 """A training run: everything that the loop in main.py uses, as one object."""
 
 import math
-import sys
 
 import numpy as np
 
@@ -163,7 +162,7 @@ class Run:
         workers.barrier()  # an early exit would look like a crash to the other workers
         if saved_step != state.step:
             good = f"last good checkpoint: step {saved_step}, in {run.checkpoints_dir}"
-            print(f"main.py: steps after {saved_step} were not saved; {good}", file=sys.stderr, flush=True)
+            warn(f"steps after {saved_step} were not saved; {good}")
             return 1
         is_finished = state.step == state.total
         if not workers.is_chief:
