@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.data.scan import LAYOUT
 from utils.errors import UserError
-from utils.output import files
+from utils.output import files, terminal
 
 SKIPPED = "skipped.csv"
 _EXAMPLES = 5  # number of unusable files printed; skipped.csv lists all
@@ -114,15 +114,15 @@ def _ignored(summary):
 
 
 def write_skipped(summary, folder):
-    """Write all unusable files, with the reasons, to skipped.csv; raise UserError if that is not possible."""
+    """Write all unusable files, with the reasons, to skipped.csv; warn if that is not possible."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *summary.unusable])
     try:
-        files.write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"))
+        files.write(os.path.join(folder, SKIPPED), text.getvalue().encode("utf-8", "backslashreplace"), sync=True)
     except OSError as error:
-        raise UserError(
-            f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}); close other programs that "
-            "have it open, free some space or choose another folder"
+        terminal.warn(
+            f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}), so it does not list the "
+            "unusable files of this start; close other programs that have it open, or free some space"
         )
 
 
