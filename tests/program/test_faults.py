@@ -1,6 +1,8 @@
 """A folder that is in use, full or removed causes one line, and earlier checkpoints remain."""
 
 import errno
+import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +14,7 @@ from conftest import failing, hold, in_this_process, succeeded
 from runs import folders, read_until, rows, steps_of, untimed, wait_for
 
 from utils.checkpoints import select
+from utils.output import files
 from utils.runtime import filesystem
 from utils.training.state import RunState
 
@@ -163,6 +166,7 @@ def test_history_csv_that_another_program_holds(called, monkeypatch):
     done = called.run("--max_steps", "12", *every, *folders("held"))
     assert done.returncode == 0 and "4 rows are kept in history.csv.pending, and added at the next start" in done.stderr
     assert len(rows(path.parent)) == 8
+    assert "4 rows are kept in history.csv.pending" in (path.parent / "report.html").read_text("utf-8")
     held.clear()
     done = called.run("--max_steps", "12", *every, *folders("held"))
     assert "This run is finished: step 12" in succeeded(done)
@@ -196,6 +200,19 @@ def test_a_file_system_without_locks_is_in_the_report(called, monkeypatch):
     assert done.returncode == 0 and done.stderr.startswith(f"main.py: {warning}")
     report = (called.checkpoints / "report.html").read_text("utf-8")
     assert "Since this process started: 1<" in report and warning in report
+
+
+def test_files_that_replace_earlier_ones_are_on_disk_first(called, monkeypatch):
+    """Otherwise, a power failure shortly after the rename could leave an empty file."""
+    called.train("--max_steps", "4", "--log_every", "1", "--conditional", "1", "--checkpoint_every", "2")
+    synced, fsync_file = set(), files.fsync_file
+    monkeypatch.setattr(files, "fsync_file", lambda path: (synced.add(os.path.basename(path)), fsync_file(path)))
+    for path in list(called.checkpoints.glob("dcgan-4.*")):
+        path.unlink()  # as if killed after step 2, so that history.csv is truncated
+    called.train("--max_steps", "4", "--log_every", "1", "--conditional", "1", "--checkpoint_every", "2")
+    synced = {re.sub(r"\.[0-9a-f]{8}\.part$", "", name) for name in synced}
+    rewritten = {"history.csv", "report.html", "reals.png", "classes.csv", "train_00000004.png", "skipped.csv"}
+    assert rewritten | {"timelapse.gif", "dcgan-4.json", "dcgan-4.index"} <= synced
 
 
 def tags_at(checkpoints, step):
