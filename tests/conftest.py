@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import errno
 import functools
 import gc
 import io
@@ -125,6 +126,30 @@ def failing(number):
         raise OSError(number, os.strerror(number))
 
     return call
+
+
+def hold(monkeypatch, held):
+    """Let writes to, and renames over, the files with the names in the set `held` fail, as if a program held them open.
+
+    On Windows, a spreadsheet does that.
+    """
+    replace, open_file = os.replace, open
+
+    def check(path):
+        if os.path.basename(str(path)) in held:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    def open_unless_held(path, mode="r", *arguments, **options):
+        if set(mode) & set("wax+"):
+            check(path)
+        return open_file(path, mode, *arguments, **options)
+
+    def replace_unless_held(source, target):
+        check(target)
+        replace(source, target)
+
+    monkeypatch.setattr("builtins.open", open_unless_held)
+    monkeypatch.setattr(os, "replace", replace_unless_held)
 
 
 class InMemory:

@@ -108,7 +108,7 @@ def test_imports_point_downwards():
 def test_only_tensorboard_uses_the_systems_clock():
     """It may be set back or forward: durations are measured by a monotonic clock."""
     texts = {module: pathlib.Path(path).read_text("utf-8") for module, path in MODULES.items()}
-    assert [name for name, text in texts.items() if re.search(r"\btime\.time\b", text)] == ["utils.output.history"]
+    assert [name for name, text in texts.items() if re.search(r"\btime\.time\b", text)] == ["utils.output.events"]
 
 
 def test_forbidden_imports_are_detected(tmp_path):

@@ -20,7 +20,7 @@ from utils.data.classes import label_images
 from utils.data.index import VERSION, find_paths
 from utils.data.records import CompositedRecords, Records
 from utils.data.scan import Scan
-from utils.errors import UserError
+from utils.errors import UserError, recorded_warnings, warn
 from utils.output import terminal
 from utils.output.progress import bar
 
@@ -161,8 +161,8 @@ def _dataset(cache, job):
 def _rebuild(index_path, job, checksum):
     """Decode again the image whose record should have this checksum; raise UserError if that is not possible."""
     warning = f"{index_path}: damaged records were found; rebuilding them"
-    if warning not in terminal.recorded_warnings:
-        terminal.warn(warning, fresh_line=True)
+    if warning not in recorded_warnings:
+        warn(warning, fresh_line=True)
     for path in find_paths(index_path, checksum):
         with contextlib.suppress(OSError, *decode.ERRORS):
             return decode.decode(os.path.join(job.folder, path), job.options, job.levels)[0]

@@ -11,7 +11,7 @@ import numpy as np
 from utils.config.names import to_bytes
 from utils.data import profiles
 from utils.data.scan import LAYOUT, REPEATED
-from utils.errors import UserError
+from utils.errors import UserError, warn
 from utils.output import files
 
 SKIPPED = "skipped.csv"
@@ -134,15 +134,15 @@ def changes(summary):
 
 
 def write_skipped(summary, folder):
-    """Write all unusable files, with the reasons, to skipped.csv; raise UserError if that is not possible."""
+    """Write all unusable files, with the reasons, to skipped.csv; warn if that is not possible."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *summary.unusable])
     try:
-        files.write(os.path.join(folder, SKIPPED), to_bytes(text.getvalue()))
+        files.write(os.path.join(folder, SKIPPED), to_bytes(text.getvalue()), sync=True)
     except OSError as error:
-        raise UserError(
-            f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}); close other programs that "
-            "have it open, free some space or choose another folder"
+        warn(
+            f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}), so it does not list the "
+            "unusable files of this start; close other programs that have it open, or free some space"
         )
 
 

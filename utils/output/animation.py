@@ -35,7 +35,7 @@ def write_films(path, frames, milliseconds, max_bytes=math.inf):
         while len(data) > max_bytes and len(images) > 2:
             images = images[::-1][::2][::-1]  # keeps the last frame
             data = _encode(images, format, *milliseconds)
-        files.write(name, data)
+        files.write(name, data, sync=True)
     return list(paths.values())
 
 

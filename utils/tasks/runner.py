@@ -1,7 +1,7 @@
 """Run a task with the generator of a checkpoint."""
 
+from utils.errors import warn
 from utils.output import files
-from utils.output.terminal import warn
 from utils.runtime import devices
 from utils.sampling.generator import open_generator
 

@@ -5,13 +5,13 @@ import re
 
 from utils.checkpoints.run_id import get_run_id
 from utils.errors import UserError
-from utils.output.history import HISTORY
+from utils.output.history import HISTORY, PENDING
 from utils.output.images import read_metadata
 from utils.training.report.page import REPORT
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
 # Files of step 0 do not count: a run killed during its first save leaves them. Later checkpoints belong to a run.
-_CHECKPOINTS = rf"dcgan-[1-9]\d*\.|logs$|({re.escape(HISTORY)}|{re.escape(REPORT)})$"
+_CHECKPOINTS = rf"dcgan-[1-9]\d*\.|logs$|({re.escape(HISTORY)}|{re.escape(PENDING)}|{re.escape(REPORT)})$"
 
 
 def check_no_foreign_files(run):
