@@ -3,12 +3,14 @@
 import os
 
 from utils import data
+from utils.checkpoints import fingerprints
 from utils.checkpoints.run_id import short_run_id
 from utils.config.settings import Settings
 from utils.metrics import features, inception, nearest, registry
 from utils.metrics.measure import Measurer
 from utils.output import files
 from utils.output.images import png
+from utils.output.terminal import warn
 
 PRETRAINED = (features.EFFICIENTNET, features.INCEPTION)
 # These settings come from the checkpoint, so that the images are prepared as for training.
@@ -38,6 +40,10 @@ def evaluate(generator, run):
         data.require_classes(dataset, run, manifest.saved.classes)
     if manifest.saved.fingerprint not in ("", dataset.fingerprint):
         yield "The checkpoint was trained on different images."
+        recorded = fingerprints.read(generator.selected.checkpoint.folder, generator.run_id)
+        difference = recorded and recorded.describe_difference(dataset, run)
+        if difference:
+            warn(f"{difference}; the metrics compare samples with pics_dir")
     measurer = Measurer(dataset, settings, run.evaluate_samples, features.open_network(run))
     measured = measurer(generator)
     yield measurer.protocol()
