@@ -10,16 +10,14 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import fingerprints, manifest, select, store
+from utils.checkpoints import manifest, select, store
 from utils.checkpoints.run_id import get_run_id, new_run_id
 from utils.config import checks, schema
-from utils.config.command_line import new_run_command, shell_words, short_path
 from utils.data import require_classes
 from utils.data.scan import Scan
 from utils.errors import UserError
 from utils.metrics import features, registry
 from utils.output import files
-from utils.output.terminal import warn
 from utils.runtime import devices, signals
 from utils.runtime.lock import WriterLock
 from utils.training import folders, transfer
@@ -98,32 +96,13 @@ class StartingPoint:
             self.saved = newest.manifest.saved._replace(best=best, run_id=run_id)
 
     def use_images(self, dataset):
-        """Record the images in `saved`; print a notice if they changed.
-
-        Raise UserError if they are a different data set, or if their classes do not fit.
-        """
+        """Record the images in `saved`; raise UserError for a different data set, or if the classes do not fit."""
         before, classes = self.saved, ()
-        if before.fingerprint not in ("", dataset.fingerprint):
-            self._report_change(dataset)
+        folders.check_same_images(self.settings, before, dataset)
         if self.settings.network.conditional:
             require_classes(dataset, self.settings.run, before.classes or None)
             classes = tuple(dataset.classes)
         self.saved = before._replace(fingerprint=dataset.fingerprint, classes=classes)
-
-    def _report_change(self, dataset):
-        """Print that the images have changed; raise UserError if they are a different data set."""
-        run, new_run = self.settings.run, f"start a new run: {new_run_command(self.settings)}"
-        before = f"{self.saved.fingerprint.split()[0]} before, {dataset.n} now"
-        change = f"The training images have changed ({before}); resuming, but not bit-exactly."
-        recorded = fingerprints.read(run.checkpoints_dir, self.saved.run_id)
-        if recorded is None:  # a run from an earlier version, or a damaged file
-            warn(f"{change} If they are a different data set, stop this run, and {new_run}")
-            return
-        difference = recorded.describe_difference(dataset, run)
-        if difference:
-            weights = shell_words("--init_from", short_path(run.checkpoints_dir))
-            raise UserError(f"{difference}; {new_run} (add {weights} to start from the weights of this run)")
-        print(change, flush=True)
 
     def build(self, graph):
         """Add the savers to the default graph; graph: the TrainGraph."""
