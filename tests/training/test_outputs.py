@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import failing
 
+from utils.checkpoints import fingerprints
 from utils.checkpoints.manifest import Best, SavedState
 from utils.output.history import STEP_COLUMNS, rows_up_to
 from utils.training import outputs
@@ -147,12 +148,24 @@ def test_tensorboard_and_history_csv_do_not_depend_on_each_other(open_outputs, c
     ]
 
 
+def test_fingerprints_that_cannot_be_written_do_not_end_the_run(open_outputs, tmp_path, capsys):
+    written, state = open_outputs()
+    written._parts.dataset.fingerprints = np.uint32([[1, 2]])
+    (tmp_path / fingerprints.FILE).mkdir()
+    assert not written.write_fingerprints(state)
+    line = capsys.readouterr().err
+    assert "main.py: fingerprints.bin cannot be written (" in line and line.endswith("; training continues\n")
+    (tmp_path / fingerprints.FILE).rmdir()
+    assert written.write_fingerprints(state) and [path.name for path in tmp_path.iterdir()] == [fingerprints.FILE]
+
+
 def test_only_the_chief_writes(open_outputs, saved, tmp_path):
     """Other workers also update the batch-norm statistics of their EMA generators."""
     written, state = open_outputs(is_chief=False)
     state.step = 5
     assert written.save(state) and written.saved_step == 5 and written._generator.refreshed == [5]
     written.write_reals(state, np.zeros([4, 16, 16, 3], np.float32))
+    written.write_fingerprints(state)
     for write in (written.write_grid, written.write_row, written.write_report, written.write_timelapse, written.close):
         write(state)
     written.write_post_mortem(state, [])

@@ -52,7 +52,7 @@ def _listed(texts, limit, more="..."):
 
 def describe(dataset, summary, run):
     """Return lines about the images: those found, those left out, and the consequences for training."""
-    lines = [f"{counted(dataset.n, 'image')} in {run.pics_dir}: {_classes(dataset)}"]
+    lines = [headline(dataset, run)]
     ignored = _ignored(summary)
     if ignored:
         lines.append(f"Ignored: {', '.join(ignored)}.")
@@ -73,6 +73,11 @@ def describe(dataset, summary, run):
     if dataset.n < run.batch_size:
         lines.append(f"Fewer images than batch_size = {run.batch_size}: batches repeat images; add images or lower it.")
     return "\n".join(lines)
+
+
+def headline(dataset, run):
+    """Return the number of images, their folder, and the number of images of each class as text."""
+    return f"{counted(dataset.n, 'image')} in {run.pics_dir}: {_classes(dataset)}"
 
 
 def _inspected(dataset):

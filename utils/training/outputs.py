@@ -6,7 +6,7 @@ import os
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import manifest, store
+from utils.checkpoints import fingerprints, manifest, store
 from utils.config.names import to_bytes
 from utils.errors import reason_of, recorded_warnings, warn
 from utils.metrics import registry
@@ -108,6 +108,11 @@ class Outputs:
 
     def _manifest(self, state):
         return manifest.dumps(self._parts.settings, state.step, tf.__version__, state.saved)
+
+    @_writes(fingerprints.FILE)
+    def write_fingerprints(self, state):
+        """Record the run's images in checkpoints_dir, so that a later start recognizes a different data set."""
+        fingerprints.write(self._run.checkpoints_dir, state.saved.run_id, self._parts.dataset, self._run)
 
     @_writes("the grid at step {}")
     def write_grid(self, state):

@@ -84,6 +84,7 @@ class Run:
         Once there is a checkpoint, the same command resumes the run, even from step 0, no matter how this process ends.
         """
         state, outputs = self.state, self.outputs
+        outputs.write_fingerprints(state)  # before the first checkpoint, so that no checkpoint lacks them
         if not outputs.save(state):
             return False
         if self.workers.is_chief:

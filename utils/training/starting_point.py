@@ -96,18 +96,19 @@ class StartingPoint:
             self.saved = newest.manifest.saved._replace(best=best, run_id=run_id)
 
     def use_images(self, dataset):
-        """Record the images in `saved`; print a notice if they changed; return them with the classes of the network.
+        """Record the images in `saved`; return them with the classes of the network.
 
-        Raise UserError if their classes do not fit.
+        Raise UserError for a different data set, or if the classes do not fit.
         """
         before, classes = self.saved, ()
         if self.settings.network.conditional:
-            dataset = require_classes(dataset, self.settings.run, before.classes or None)
+            try:
+                dataset = require_classes(dataset, self.settings.run, before.classes or None)
+            except UserError:
+                folders.check_same_images(self.settings, before, dataset)  # a different data set is the better reason
+                raise
             classes = tuple(dataset.classes)
-        if before.fingerprint not in ("", dataset.fingerprint):
-            change = f"{before.fingerprint.split()[0]} before, {dataset.n} now"
-            reason = dataset.why_changed(before.data_version)
-            print(f"The training images have changed ({change}{reason}); resuming, but not bit-exactly.", flush=True)
+        folders.check_same_images(self.settings, before, dataset)
         self.saved = before._replace(fingerprint=dataset.fingerprint, classes=classes, data_version=index.VERSION)
         return dataset
 
