@@ -1,10 +1,8 @@
 """Computation devices: GPUs, memory, and the precision of convolutions and matrix products.
 
 TensorFlow's own graph rewriters lower the precision. Weights, batch-norm statistics, losses and optimizers stay
-float32. float16 has so few exponent bits that small gradients would underflow to 0, so the loss is scaled up and the
-gradients are scaled down again (Micikevicius et al. 2018, arXiv 1710.03740). The scale is a constant, so that
-checkpoints do not depend on the precision. bfloat16 has the same number of exponent bits as float32 (Kalamkar et al.
-2019, arXiv 1905.12322).
+float32. float16 has so few exponent bits that losses are scaled (model/loss_scale.py). bfloat16 has the same number of
+exponent bits as float32 (Kalamkar et al. 2019, arXiv 1905.12322).
 """
 
 import contextlib
@@ -14,8 +12,6 @@ import re
 import tensorflow.compat.v1 as tf
 
 from utils.errors import UserError
-
-LOSS_SCALE = {"float32": 1.0, "bfloat16": 1.0, "float16": 1024.0}
 
 
 def gpus():
@@ -39,20 +35,19 @@ def _read(path):
 
 
 def choose_precision(wanted):
-    """Return 'float32', 'bfloat16' (on a CPU) or 'float16' (on a GPU) for the setting `wanted`, which may be 'auto'.
+    """Return 'float32', 'bfloat16' or 'float16' for the setting `wanted`, which may be 'auto'.
 
-    Raise UserError if this machine does not support the precision.
+    'auto' is float32 on a GPU, because float16 was never measured on one. Raise UserError if this machine does not
+    support the precision.
     """
     has_gpu, flags = bool(gpus()), processor_flags()
     can_lower = hasattr(tf.ConfigProto().graph_options.rewrite_options, "auto_mixed_precision_onednn_bfloat16")
     if wanted == "auto":
-        if not can_lower:
-            return "float32"
-        return "float16" if has_gpu else "bfloat16" if _is_bfloat16_faster() else "float32"
+        return "bfloat16" if can_lower and not has_gpu and _is_bfloat16_faster() else "float32"
     problems = (
         (wanted != "float32" and not can_lower, f"requires TensorFlow 2.12 or later; this is {tf.__version__}"),
         (wanted == "float16" and not has_gpu, "requires a GPU"),
-        (wanted == "bfloat16" and has_gpu, "is for CPUs; this machine has a GPU, on which 'auto' chooses float16"),
+        (wanted == "bfloat16" and has_gpu, "is for CPUs; this machine has a GPU"),
         (wanted == "bfloat16" and "avx512f" not in flags, "requires a processor with AVX-512"),
     )
     for is_present, reason in problems:
