@@ -1,6 +1,7 @@
 """The precision of convolutions, chosen by the hardware while all else stays float32, and available memory."""
 
 import functools
+import html
 import os
 
 import numpy as np
@@ -62,6 +63,47 @@ def test_a_precision_that_the_machine_does_not_support_is_refused(machine, preci
     with pytest.raises(UserError, match=f"precision = '{precision}' {reason}") as caught:
         devices.choose_precision(precision)
     assert str(caught.value).endswith("set it to 'auto' or 'float32' in params.py")
+
+
+@pytest.fixture
+def gpu_file(tmp_path, monkeypatch):
+    """A file that imitates an NVIDIA driver; TensorFlow finds no GPU."""
+    monkeypatch.setattr(devices, "GPU_FILES", (str(tmp_path / "none"), str(tmp_path / "nvidia0")))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "nvidia0").write_text("")
+    return tmp_path / "nvidia0"
+
+
+def unused_gpu(gpu_file):
+    """Return the warning about an unused GPU."""
+    package = f"tensorflow-gpu=={tf.__version__}" if IS_OLD else "'tensorflow[and-cuda]'"
+    return (
+        f"{gpu_file} exists, but TensorFlow finds no GPU and computes on the CPU; `pip install {package}` adds GPU "
+        "support, CUDA_VISIBLE_DEVICES=-1 hides this line"
+    )
+
+
+def test_a_gpu_that_tensorflow_does_not_find_is_reported(gpu_file, monkeypatch):
+    assert devices.describe_unused_gpu() == unused_gpu(gpu_file)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert devices.describe_unused_gpu() == unused_gpu(gpu_file)
+    for hidden in ("", "-1", "NoDevFiles"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert devices.describe_unused_gpu() == ""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(devices, "gpus", lambda: ["/gpu:0"])
+    assert devices.describe_unused_gpu() == ""
+    monkeypatch.undo()
+    assert devices.describe_unused_gpu() == "" or os.path.exists("/dev/nvidia0")
+
+
+@pytest.mark.slow
+def test_an_unused_gpu_is_reported_once_per_start(called, gpu_file):
+    line = f"main.py: {unused_gpu(gpu_file)}\n"
+    assert called.run("--max_steps", "1").stderr == line
+    assert unused_gpu(gpu_file) in html.unescape((called.checkpoints / "report.html").read_text(encoding="utf-8"))
+    assert called.run("--isTrain", "0").stderr == line
+    assert called.run("--isTrain", "0", "--export", "frozen").stderr == ""  # computes on the CPU in any case
 
 
 def test_the_flags_of_a_processor(tmp_path):

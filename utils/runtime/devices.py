@@ -13,10 +13,22 @@ import tensorflow.compat.v1 as tf
 
 from utils.errors import UserError
 
+GPU_FILES = ("/proc/driver/nvidia", "/dev/nvidia0")  # one of them exists if an NVIDIA driver is loaded (Linux)
+
 
 def gpus():
     """Return the names of the GPUs that TensorFlow can use."""
     return [f"/gpu:{i}" for i in range(len(tf.config.experimental.list_physical_devices("GPU")))]
+
+
+def describe_unused_gpu():
+    """Return a warning if this machine seems to have a GPU that TensorFlow does not find; '' if not, or if hidden."""
+    found = next(filter(os.path.exists, GPU_FILES), None)
+    if not found or gpus() or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1", "NoDevFiles"):  # the last by Slurm
+        return ""
+    package = "'tensorflow[and-cuda]'" if tf.__version__[0] != "1" else f"tensorflow-gpu=={tf.__version__}"
+    cure = f"`pip install {package}` adds GPU support, CUDA_VISIBLE_DEVICES=-1 hides this line"
+    return f"{found} exists, but TensorFlow finds no GPU and computes on the CPU; {cure}"
 
 
 def processor_flags(path="/proc/cpuinfo"):

@@ -18,6 +18,7 @@ from utils.data.scan import Scan
 from utils.errors import UserError
 from utils.metrics import features, registry
 from utils.output import files
+from utils.output.terminal import warn
 from utils.runtime import devices, signals
 from utils.runtime.lock import WriterLock
 from utils.training import folders, transfer
@@ -32,6 +33,8 @@ def open_starting_point(settings, is_chief):
     running out of memory raises UserError.
     """
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
+    if devices.describe_unused_gpu():
+        warn(devices.describe_unused_gpu())
     registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
     signals.ignore_hangup()
     with devices.translate_oom("batch_size", run.batch_size), _locked(settings._replace(run=run), is_chief) as start:
