@@ -26,7 +26,7 @@ def build_ema(decay):
 def ema_updates(pairs, decay, step, g_train, is_applied=None):
     """Return the updates of the averaged weights, which run after g_train; pairs: see `build_ema`.
 
-    is_applied: bool scalar: whether g_train changes the weights; without a change, the averages keep their values.
+    is_applied: bool scalar: whether g_train changes the weights (None: always); if not, the averages stay as they are.
     """
     # The averaging window is short at first, because early weights are not worth averaging.
     n = tf.cast(step.read_value(), tf.float32)

@@ -25,10 +25,9 @@ class LossScale:
         return tf.pow(2.0, tf.floor(self._log2.read_value()))
 
     def update(self, gradients):
-        """Return the operation that adapts the scale to the gradients of all replicas; and whether to apply these.
+        """Return the operation that adapts the scale to the gradients of all replicas, and whether to apply them.
 
-        With a scale of 1 they are always applied: the overflow is then a divergence, not the scale's, and weights that
-        become NaN are what leads to a rollback.
+        With a scale of 1 they are always applied: an overflow is then a divergence, and NaN weights cause a rollback.
         """
         (overflow,) = replicas.all_reduce_mean([1.0 - tf.cast(all_finite(gradients), tf.float32)])
         is_finite, log2 = tf.equal(overflow, 0.0), self._log2.read_value()

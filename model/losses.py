@@ -103,10 +103,10 @@ PENALTIES = {"r1": r1, "wgan-gp": wgan_gp}
 def _squared_grad_norms(logits, images, scale):
     """Return the squared length of the gradient of each logit with respect to its own image: [N] float32.
 
-    scale: a float32 scalar, the loss scale of float16, by which the logits are multiplied meanwhile; or None.
+    scale: a float32 scalar, the loss scale of float16, by which the logits are multiplied until then; or None.
     """
     total = tf.reduce_sum(logits)
     (gradient,) = tf.gradients(total if scale is None else total * scale, images)
-    if scale is not None:  # TensorFlow's rewriter never turns divide_no_nan to float16, where / could underflow
+    if scale is not None:  # unlike /, TensorFlow's rewriter never computes divide_no_nan in float16: no underflow
         gradient = tf.math.divide_no_nan(gradient, scale)
     return tf.reduce_sum(tf.square(gradient), [1, 2, 3])

@@ -71,7 +71,8 @@ class _Context(NamedTuple):
 def build_train_graph(reals, network, run):
     """Build the updates of D and of G; return the TrainGraph.
 
-    reals: the Reals; only D's updates evaluate them. network, run: the settings.
+    reals: the Reals; only D's updates evaluate them. network, run: the settings; with
+    precision = 'float16', losses are scaled (loss_scale.py).
     Under the scope of a `tf.distribute` strategy, each update is built on every replica, and batch_size is the number
     of rows per replica.
     """

@@ -1,6 +1,6 @@
-"""The loss scale of float16: overflows are forced, and half precision is imitated by casts, because no GPU is needed.
+"""The loss scale of float16. Overflows are forced, and half precision is imitated by casts, without a GPU.
 
-These graphs need no rewriter, so that the tests run on TensorFlow 1.15 as well.
+No rewriter of TensorFlow is involved, so that the tests also run on TensorFlow 1.15.
 """
 
 import numpy as np
@@ -18,6 +18,7 @@ def test_an_update_that_overflows_is_skipped(tiny, monkeypatch, optimizer):
     faults = overflow_if(monkeypatch, lambda: tf.placeholder_with_default(False, []))
     training = Training(tiny.run._replace(precision="float16", optimizer=optimizer, augment="none"), tiny.network)
     ends, faults = training.ends, dict.fromkeys(faults, True)
+    training.step()  # from here on, the averages differ from the weights
 
     def changed(update, feed):
         before = training.read()
