@@ -103,7 +103,7 @@ PENALTIES = {"r1": r1, "wgan-gp": wgan_gp}
 def _squared_grad_norms(logits, images, scale):
     """Return the squared length of the gradient of each logit with respect to its own image: [N] float32.
 
-    scale: a float32 scalar, the loss scale of float16, by which the logits are multiplied until then; or None.
+    scale: the loss scale of float16, a float32 scalar by which the gradient is multiplied on its way; or None.
     """
     total = tf.reduce_sum(logits)
     (gradient,) = tf.gradients(total if scale is None else total * scale, images)

@@ -72,9 +72,8 @@ def build_train_graph(reals, network, run):
     """Build the updates of D and of G; return the TrainGraph.
 
     reals: the Reals; only D's updates evaluate them. network, run: the settings; with
-    precision = 'float16', losses are scaled (loss_scale.py).
-    Under the scope of a `tf.distribute` strategy, each update is built on every replica, and batch_size is the number
-    of rows per replica.
+    precision = 'float16', losses are scaled (loss_scale.py). Under the scope of a `tf.distribute` strategy, each update
+    is built on every replica, and batch_size is the number of rows per replica.
     """
     counters = Counters(counter("step"), counter("draw_index"), counter("pictures_seen"), counter("rollbacks"))
     new_rollbacks = tf.placeholder(tf.int64, [], "new_rollbacks")
