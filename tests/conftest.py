@@ -31,6 +31,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # on a GPU, numbers and messages would differ
+
 # A user's environment: some TensorFlow versions set this variable when a test imports them.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
 

@@ -43,14 +43,15 @@ MODEL = {
     "generator": ["layers", "norms", "shapes", "upsampling"],
     "discriminator": ["layers", "norms", "shapes"],
     "losses": [],
+    "loss_scale": ["replicas", "variables"],
     "augment": [],
-    "adaptive_augment": ["replicas"],
+    "adaptive_augment": ["variables"],
     "random_streams": ["augment", "replicas"],
     "optimizers": ["replicas"],
     "ema": ["replicas", "variables"],
     "train_graph": [
-        "adaptive_augment", "augment", "discriminator", "ema", "generator", "losses", "norms", "optimizers",
-        "random_streams", "replicas", "variables",
+        "adaptive_augment", "augment", "discriminator", "ema", "generator", "loss_scale", "losses", "norms",
+        "optimizers", "random_streams", "replicas", "variables",
     ],
     "sample_graph": ["ema", "generator", "variables"],
 }  # fmt: skip

@@ -18,6 +18,7 @@ from utils.data.scan import Scan
 from utils.errors import UserError
 from utils.metrics import features, registry
 from utils.output import files
+from utils.output.terminal import warn
 from utils.runtime import devices, signals
 from utils.runtime.lock import WriterLock
 from utils.training import folders, transfer
@@ -32,6 +33,8 @@ def open_starting_point(settings, is_chief):
     running out of memory raises UserError.
     """
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
+    if devices.describe_unused_gpu():
+        warn(devices.describe_unused_gpu())
     registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
     signals.ignore_hangup()
     with devices.translate_oom("batch_size", run.batch_size), _locked(settings._replace(run=run), is_chief) as start:
@@ -62,7 +65,10 @@ def _locked(settings, is_chief):
 
 def _resume(settings, lock, newest):
     """Return the StartingPoint to resume a run from a Selected; raise UserError if it cannot be resumed."""
-    settings = _keep_defaults(newest.manifest, settings)
+    recorded = newest.manifest
+    if recorded.run["precision"] == "float16" and not devices.gpus():  # the run began on another machine
+        recorded = recorded._replace(run=dict(recorded.run, precision=settings.run.precision))
+    settings = _keep_defaults(recorded, settings)
     run = settings.run
     checks.check_together(run, settings.network)
     print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
@@ -119,6 +125,7 @@ class StartingPoint:
         self.saver = tf.train.Saver(self._variables, max_to_keep=None)
         self._required = [v for v in self._variables if v not in graph.optional]
         self._required_saver = tf.train.Saver(self._required) if graph.optional else self.saver
+        self._optional_savers = [tf.train.Saver([variable]) for variable in graph.optional]
 
     def start(self, session):
         """Set the initial values of the variables after their initializers have run."""
@@ -137,12 +144,14 @@ class StartingPoint:
         return self.newest
 
     def _restore(self, session, rollbacks):
-        checkpoint, optional = self.newest.checkpoint, self._graph.optional
-        if {variable.op.name for variable in optional} <= set(store.shapes(checkpoint)):
-            store.restore(session, self.saver, checkpoint, self._variables)
-        else:
-            store.restore(session, self._required_saver, checkpoint, self._required)
-            session.run([variable.initializer for variable in optional])
+        checkpoint = self.newest.checkpoint
+        store.restore(session, self._required_saver, checkpoint, self._required)
+        stored = store.shapes(checkpoint) if self._graph.optional else {}
+        for variable, saver in zip(self._graph.optional, self._optional_savers):
+            if variable.op.name in stored:
+                store.restore(session, saver, checkpoint, [variable])
+            else:
+                session.run(variable.initializer)
         session.run(self._graph.set_rollbacks, {self._graph.new_rollbacks: rollbacks})
 
 
