@@ -15,10 +15,9 @@ from utils.checkpoints.run_id import get_run_id, new_run_id
 from utils.config import checks, schema
 from utils.data import index, require_classes
 from utils.data.scan import Scan
-from utils.errors import UserError
+from utils.errors import UserError, warn
 from utils.metrics import features, registry
 from utils.output import files
-from utils.output.terminal import warn
 from utils.runtime import devices, signals
 from utils.runtime.lock import WriterLock
 from utils.training import folders, transfer
