@@ -73,7 +73,7 @@ def train(settings, worker):
     from model.train_graph import Reals, build_train_graph
     from utils import data
     from utils.data.batches import build_batches
-    from utils.runtime import cluster, devices
+    from utils.runtime import cluster
     from utils.training import memory
     from utils.training.opening import Parts, open_run
     from utils.training.starting_point import open_starting_point
@@ -96,7 +96,7 @@ def train(settings, worker):
         with workers.scope():
             counts = dataset.class_counts() if network.conditional else ()
             reals = Reals(batches.images, dataset.n, batches.labels, counts)
-            graph = build_train_graph(reals, network, run, devices.LOSS_SCALE[run.precision])
+            graph = build_train_graph(reals, network, run)
             sampler = build_sampler(network, run.ema_decay > 0, len(counts))
 
         # The session and the training loop.

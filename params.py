@@ -147,8 +147,8 @@ epsilon = 1e-8
 
 # --- Computation ----------------------------------------------------------------------------------
 
-# Number format of convolutions: 'float32', 'bfloat16' (CPU), 'float16' (GPU) or 'auto'. 'auto': float16 on a GPU,
-# bfloat16 on a CPU with AMX, float32 on other CPUs and for sampling. Weights, statistics, losses and optimizers are
+# Number format of convolutions: 'float32', 'bfloat16' (CPU), 'float16' (GPU) or 'auto'. 'auto': bfloat16 for training
+# on a CPU with AMX, float32 on GPUs, on other CPUs and for sampling. Weights, statistics, losses and optimizers are
 # always float32.
 precision = "auto"
 

@@ -5,15 +5,12 @@ training images as real, a sign of overfitting. Here, p depends on how often D r
 ranking also reveals when D wins by a feature that G cannot generate yet.
 """
 
-from model import replicas
 from model.graph_mode import tf
+from model.variables import optional_variable
 
 TARGET_LEAD = 0.6  # p rises while the average lead is above this value, and falls while the lead is below
 RAMP_IMAGES = 4000  # real images that D sees while p rises from 0 to its maximum
 MEMORY = 0.95  # decay of the average lead, per update of D
-
-# Name of the collection of variables that older checkpoints may lack; these variables then keep their initial value 0.
-OPTIONAL = "optional_variables"
 
 
 def lead(real_logits, fake_logits):
@@ -32,16 +29,10 @@ class AdaptiveAugment:
     def __init__(self, max_p):
         """max_p: the maximum of p, in (0, 1]."""
         self._max_p = max_p
-        self.p, self._lead = _optional_variable("balance/augmented"), _optional_variable("balance/lead")
+        self.p, self._lead = optional_variable("balance/augmented"), optional_variable("balance/lead")
 
     def update(self, d_lead, images):
         """Return the operation that adjusts p after an update of D with the lead `d_lead` on `images` real images."""
         average = self._lead.assign(MEMORY * self._lead + (1.0 - MEMORY) * d_lead)
         change = tf.sign(average - TARGET_LEAD) * (self._max_p * images / RAMP_IMAGES)
         return self.p.assign(tf.clip_by_value(self.p + change, 0.0, self._max_p))
-
-
-def _optional_variable(name):
-    variable = replicas.synced_variable(name, [], tf.zeros_initializer())
-    tf.add_to_collection(OPTIONAL, variable)
-    return variable

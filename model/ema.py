@@ -23,10 +23,15 @@ def build_ema(decay):
     return pairs, tf.group(*(average.assign(weight.read_value()) for average, weight in pairs))
 
 
-def ema_updates(pairs, decay, step, g_train):
-    """Return the updates of the averaged weights, which run after g_train; pairs: see `build_ema`."""
+def ema_updates(pairs, decay, step, g_train, is_applied=None):
+    """Return the updates of the averaged weights, which run after g_train; pairs: see `build_ema`.
+
+    is_applied: bool scalar: whether g_train changes the weights (None: always); if not, the averages stay as they are.
+    """
     # The averaging window is short at first, because early weights are not worth averaging.
     n = tf.cast(step.read_value(), tf.float32)
     decay = tf.minimum(decay, (1.0 + n) / (10.0 + n))
+    if is_applied is not None:
+        decay = tf.where(is_applied, decay, 1.0)
     with tf.control_dependencies([g_train]):
         return [average.assign_sub((1.0 - decay) * (average - weight.read_value())) for average, weight in pairs]

@@ -79,27 +79,34 @@ LOSSES = {
 
 # --- Gradient penalties --------------------------------------------------------------------------
 # Arguments: `discriminator_fn` returns D's logits for images; `reals` and `fakes` are the images, [N, H, W, C], in an
-# update of D; `uniform(shape, use)` draws float32 numbers from [0, 1), independent ones for each `use`.
+# update of D; `uniform(shape, use)` draws float32 numbers from [0, 1), independent ones for each `use`; `scale`: see
+# `_squared_grad_norms`.
 
 
-def r1(discriminator_fn, reals, fakes, uniform):
+def r1(discriminator_fn, reals, fakes, uniform, scale=None):
     """E[|grad l(x)|^2] / 2, at real images."""
-    return 0.5 * tf.reduce_mean(_squared_grad_norms(discriminator_fn(reals), reals))
+    return 0.5 * tf.reduce_mean(_squared_grad_norms(discriminator_fn(reals), reals, scale))
 
 
-def wgan_gp(discriminator_fn, reals, fakes, uniform):
+def wgan_gp(discriminator_fn, reals, fakes, uniform, scale=None):
     """E[(|grad l(x)| - 1)^2], at points between real and fake images."""
     mix = uniform([tf.shape(reals)[0], 1, 1, 1], "share of real pictures")
     interpolates = reals + (1.0 - mix) * (fakes - reals)
     # The small constant keeps the gradient of the square root finite at 0.
-    lengths = tf.sqrt(_squared_grad_norms(discriminator_fn(interpolates), interpolates) + 1e-12)
+    lengths = tf.sqrt(_squared_grad_norms(discriminator_fn(interpolates), interpolates, scale) + 1e-12)
     return tf.reduce_mean(tf.square(lengths - 1.0))
 
 
 PENALTIES = {"r1": r1, "wgan-gp": wgan_gp}
 
 
-def _squared_grad_norms(logits, images):
-    """Return the squared length of the gradient of each logit with respect to its own image: [N] float32."""
-    (gradient,) = tf.gradients(tf.reduce_sum(logits), images)
+def _squared_grad_norms(logits, images, scale):
+    """Return the squared length of the gradient of each logit with respect to its own image: [N] float32.
+
+    scale: the loss scale of float16, a float32 scalar by which the gradient is multiplied on its way; or None.
+    """
+    total = tf.reduce_sum(logits)
+    (gradient,) = tf.gradients(total if scale is None else total * scale, images)
+    if scale is not None:  # unlike /, TensorFlow's rewriter never computes divide_no_nan in float16: no underflow
+        gradient = tf.math.divide_no_nan(gradient, scale)
     return tf.reduce_sum(tf.square(gradient), [1, 2, 3])

@@ -38,15 +38,23 @@ def rate_factor(run, n, counters):
     return factor * tf.clip_by_value((1.0 - progress) / (1.0 - run.rate_decay_from), 0.0, 1.0)
 
 
-def minimize(optimizer, loss, variables, loss_scale):
-    """Return the update that minimizes the mean of `loss` over all replicas, whose gradients the optimizer sums.
+def minimize(optimizer, loss, variables, loss_scale=None):
+    """Return the update that minimizes the mean of `loss` over all replicas, and whether it is applied.
 
-    loss_scale: the factor by which the loss is multiplied while gradients are computed, so that float16 can represent
-    them; the gradients are then divided by the factor (Micikevicius et al. 2018, arXiv 1710.03740).
+    The optimizer sums the gradients of all replicas. loss_scale: None, or the LossScale by which the loss is multiplied
+    while gradients are computed; the second result is then a bool scalar, otherwise None: always.
     """
-    gradients = optimizer.compute_gradients(loss * (loss_scale / replicas.num_replicas()), variables)
-    gradients = [(gradient / loss_scale, variable) for gradient, variable in gradients]
-    # When a tf.distribute strategy creates variables, it opens the name scope again inside the current one.
-    scope = optimizer.get_name()
-    with tf.variable_scope(scope, auxiliary_name_scope=not replicas.in_replica_context()):
-        return optimizer.apply_gradients(gradients)
+    factor = loss_scale.read() if loss_scale else 1.0
+    gradients = optimizer.compute_gradients(loss * (factor / replicas.num_replicas()), variables)
+    gradients = [(gradient / factor, variable) for gradient, variable in gradients]
+
+    def apply():
+        # When a tf.distribute strategy creates variables, it opens the name scope again inside the current one.
+        scope = optimizer.get_name()
+        with tf.variable_scope(scope, auxiliary_name_scope=not replicas.in_replica_context()):
+            return optimizer.apply_gradients(gradients)
+
+    if not loss_scale:
+        return apply(), None
+    scale_update, is_applied = loss_scale.update([gradient for gradient, _ in gradients])
+    return tf.group(replicas.run_if(is_applied, apply), scale_update), is_applied

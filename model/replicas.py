@@ -83,3 +83,23 @@ def run_on_replicas(build):
         return tf.group(*values) if isinstance(values[0], tf.Operation) else values[0]
 
     return tf.nest.map_structure(merge, strategy.run(build))
+
+
+def run_if(condition, build):
+    """Return the operation that runs the operation of `build` if `condition`, equal on all replicas, is true."""
+
+    def branch():  # from the root scope, so that variables have the same names as without a condition
+        with tf.name_scope(None):
+            return tf.group(build())
+
+    if not in_replica_context():
+        return tf.cond(condition, branch, tf.no_op)
+
+    def merge(strategy, condition, branch):
+        def on_each():
+            updates = strategy.extended.call_for_each_replica(lambda build: build(), args=(branch,))
+            return tf.group(*strategy.experimental_local_results(updates))
+
+        return tf.cond(strategy.experimental_local_results(condition)[0], on_each, tf.no_op)
+
+    return tf.distribute.get_replica_context().merge_call(merge, args=(condition, branch))

@@ -11,8 +11,9 @@ from model.discriminator import discriminator, first_layer_scopes
 from model.ema import build_ema, ema_updates
 from model.generator import generator
 from model.graph_mode import tf
+from model.loss_scale import LossScale
 from model.random_streams import RandomStreams
-from model.variables import all_finite, counter, trainables
+from model.variables import OPTIONAL, all_finite, counter, trainables
 
 
 class Reals(NamedTuple):
@@ -63,22 +64,23 @@ class _Context(NamedTuple):
     network: Any
     run: Any
     counters: Counters
-    loss_scale: float
+    loss_scales: Any  # the LossScale of D and of G if precision = 'float16', else None for each
     ada: Any  # the AdaptiveAugment if augment = 'adaptive', else None
 
 
-def build_train_graph(reals, network, run, loss_scale=1.0):
+def build_train_graph(reals, network, run):
     """Build the updates of D and of G; return the TrainGraph.
 
-    reals: the Reals; only D's updates evaluate them. network, run: the settings. loss_scale: see optimizers.minimize.
-    Under the scope of a `tf.distribute` strategy, each update is built on every replica, and batch_size is the number
-    of rows per replica.
+    reals: the Reals; only D's updates evaluate them. network, run: the settings; with
+    precision = 'float16', losses are scaled (loss_scale.py). Under the scope of a `tf.distribute` strategy, each update
+    is built on every replica, and batch_size is the number of rows per replica.
     """
     counters = Counters(counter("step"), counter("draw_index"), counter("pictures_seen"), counter("rollbacks"))
     new_rollbacks = tf.placeholder(tf.int64, [], "new_rollbacks")
     d_optimizer, g_optimizer = optimizers.build_optimizers(run, reals.n, counters)
     ada = adaptive_augment.AdaptiveAugment(augment.MAX_P) if run.augment == "adaptive" else None
-    context = _Context(reals, network, run, counters, loss_scale, ada)
+    loss_scales = [LossScale(name) if run.precision == "float16" else None for name in ("d", "g")]
+    context = _Context(reals, network, run, counters, loss_scales, ada)
 
     d_updates = replicas.run_on_replicas(lambda: _build_d_updates(context, d_optimizer))
     # Only G's own pass may update G's batch-norm averages: once per step, without a race between two updates.
@@ -94,7 +96,7 @@ def build_train_graph(reals, network, run, loss_scale=1.0):
         set_rollbacks=counters.rollbacks.assign(new_rollbacks),
         is_finite=all_finite([variable for variable in tf.global_variables() if variable.dtype.is_floating]),
         init_ema=init_ema,
-        optional=tf.get_collection(adaptive_augment.OPTIONAL),
+        optional=tf.get_collection(OPTIONAL),
     )
 
 
@@ -135,7 +137,8 @@ def _build_d_updates(context, optimizer):
                 return real_logits if images is real_images else discriminator(images, context.network, real_classes)
 
             penalty_fn = losses.PENALTIES[run.gradient_penalty]
-            penalty = penalty_fn(discriminator_fn, real_images, fake_images, streams.uniform)
+            scale = context.loss_scales[0] and context.loss_scales[0].read()
+            penalty = penalty_fn(discriminator_fn, real_images, fake_images, streams.uniform, scale)
             objectives = [d_loss + run.penalty_weight * run.penalty_every * penalty, d_loss][: run.penalty_every]
     power_iterations = norms.power_iterations()
     means = replicas.all_reduce_mean([d_loss, d_real, d_fake])
@@ -148,7 +151,7 @@ def _d_train(context, optimizer, loss, power_iterations, lead):
     images = context.run.batch_size * replicas.num_replicas()
     frozen = first_layer_scopes(context.network, context.run.freeze_d)  # Mo et al. 2020, arXiv 2002.10964
     trained = [variable for variable in trainables()[1] if not variable.name.startswith(frozen)]
-    train = optimizers.minimize(optimizer, loss, trained, context.loss_scale)
+    train, _ = optimizers.minimize(optimizer, loss, trained, context.loss_scales[0])
     with tf.control_dependencies([train]):
         updates = [context.counters.draw_index.assign_add(1), *(u.assign(next_u) for u, next_u in power_iterations)]
         if context.ada:
@@ -169,8 +172,9 @@ def _build_g_update(context, optimizer, ema_pairs, d_pass_bn_updates):
         g_loss = losses.LOSSES[run.loss].g(discriminator(fake_images, context.network, fake_classes))
     (mean_g_loss,) = replicas.all_reduce_mean([g_loss])
     bn_updates = [u for u in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if u not in d_pass_bn_updates]
-    train = optimizers.minimize(optimizer, g_loss, trainables()[0], context.loss_scale)
-    updates = [train, *bn_updates, *ema_updates(ema_pairs, run.ema_decay, counters.step, train)]
+    # An update that overflows is skipped. Batch-norm averages need no such care: they depend on the forward pass alone.
+    train, is_applied = optimizers.minimize(optimizer, g_loss, trainables()[0], context.loss_scales[1])
+    updates = [train, *bn_updates, *ema_updates(ema_pairs, run.ema_decay, counters.step, train, is_applied)]
     with tf.control_dependencies(updates):
         draw_index = counters.draw_index.assign_add(1)
         step = counters.step.assign_add(1)

@@ -1,14 +1,24 @@
-"""The variables of a graph: counters, the trainable variables of G and D, and a check that all are finite."""
+"""The variables of a graph: counters, optional variables, those that G and D train, and a check that all are finite."""
 
 from model import replicas
 from model.graph_mode import tf
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"  # scopes of the networks' variables
 
+# Name of the collection of variables that a checkpoint may lack; these variables then keep their initial values.
+OPTIONAL = "optional_variables"
+
 
 def counter(name):
     """Return an int64 scalar variable that starts at 0 and is saved in checkpoints."""
     return replicas.synced_variable(name, [], tf.zeros_initializer(), tf.int64)
+
+
+def optional_variable(name, value=0.0):
+    """Return a float32 scalar variable that starts at `value` and that checkpoints may lack."""
+    variable = replicas.synced_variable(name, [], tf.constant_initializer(value))
+    tf.add_to_collection(OPTIONAL, variable)
+    return variable
 
 
 def trainables():

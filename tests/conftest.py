@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import errno
 import functools
 import gc
 import io
@@ -29,6 +30,8 @@ from utils.config import settings as settings_module  # noqa: E402
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # on a GPU, numbers and messages would differ
 
 # A user's environment: some TensorFlow versions set this variable when a test imports them.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
@@ -125,6 +128,30 @@ def failing(number):
         raise OSError(number, os.strerror(number))
 
     return call
+
+
+def hold(monkeypatch, held):
+    """Let writes to, and renames over, the files with the names in the set `held` fail, as if a program held them open.
+
+    On Windows, a spreadsheet does that.
+    """
+    replace, open_file = os.replace, open
+
+    def check(path):
+        if os.path.basename(str(path)) in held:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    def open_unless_held(path, mode="r", *arguments, **options):
+        if set(mode) & set("wax+"):
+            check(path)
+        return open_file(path, mode, *arguments, **options)
+
+    def replace_unless_held(source, target):
+        check(target)
+        replace(source, target)
+
+    monkeypatch.setattr("builtins.open", open_unless_held)
+    monkeypatch.setattr(os, "replace", replace_unless_held)
 
 
 class InMemory:

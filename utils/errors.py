@@ -1,4 +1,10 @@
-"""Exceptions that the program prints as one line, without a traceback."""
+"""Errors and warnings, each of which the program prints as one line."""
+
+import collections
+import sys
+
+# The latest warnings shown during this call of main.main(), for the run's report.
+recorded_warnings = collections.deque(maxlen=200)
 
 
 class UserError(Exception):
@@ -14,3 +20,9 @@ def reason_of(error):
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     before, node, _ = text.partition("\n\t [[")  # the reason is the line before [[{{node save/SaveV2}}]]
     return before.split("\n")[-1 if node else 0]
+
+
+def warn(text, fresh_line=False):
+    """Print a warning to standard error and record it; fresh_line: start a new line, below any progress bar."""
+    recorded_warnings.append(text)
+    print("\n" * fresh_line + f"main.py: {text}", file=sys.stderr, flush=True)

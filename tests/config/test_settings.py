@@ -28,7 +28,7 @@ from utils.config.command_line import CommandLine, read_command_line
 def test_the_command_line_overrides_the_files(untouched, argv):
     result, default = untouched.resolve(*argv), untouched.resolve()
     assert result.run.batch_size == 32 and type(result.run.batch_size) is int
-    assert result == (default.run._replace(batch_size=32), default.network, {"batch_size"})
+    assert result == (default.run._replace(batch_size=32), default.network, {"batch_size"}, (("batch_size", 32),))
     assert default.explicit == frozenset()
 
 
@@ -44,6 +44,25 @@ def test_the_default_written_in_another_way_is_not_explicit(copy):
     copy.edit('optimizer = "adam"', "optimizer = 'adam'  # as before")
     copy.edit("isTrain = 1", "isTrain = True")
     assert copy.resolve().explicit == frozenset()
+
+
+def test_the_command_for_a_new_run(copy, monkeypatch):
+    """It repeats the command line and names new folders; an edited params file applies without being repeated."""
+    monkeypatch.setattr(command_line, "ROOT", str(copy.root))
+    copy.edit("mirror = 0", "mirror = 1")
+    copy.edit('samples_dir = "samples"', 'samples_dir = "runs/1/samples/"')
+    there = os.path.abspath("/runs/1/c")
+    given = copy.resolve(
+        f"--checkpoints_dir={there}", "--pics_dir", "my pics/", "--crop=pad", "--k", "2", "--init_from="
+    )
+    command = "python main.py --pics_dir 'my pics/' --crop pad --k 2 --init_from '' --checkpoints_dir '%s_my pics%s' "
+    command += "--samples_dir 'runs/1/samples_my pics%s'"
+    assert command_line.new_run_command(given) == command % (there, "", "")
+    for taken in ("samples_my pics", "samples_my pics_2"):
+        os.makedirs(os.path.join(str(copy.root), "runs", "1", taken))
+    assert command_line.new_run_command(given) == command % (there, "_3", "_3")
+    monkeypatch.setattr(command_line.os, "name", "nt")
+    assert command_line.shell_words("--pics_dir", "my pics", 3) == '--pics_dir "my pics" 3'
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,20 @@ def test_the_fingerprint_changes_with_images_and_labels(run, pics):
     assert fingerprint() != first
 
 
+def test_fingerprints_of_images_are_of_their_pixels_and_of_their_files(run, pics):
+    def fingerprints(options=RECIPE):
+        return prepare.prepare_images(run, options)[0].fingerprints
+
+    first = fingerprints()
+    assert first.shape == (12, 2) and first.dtype == np.uint32 and len(np.unique(first)) == 24
+    changed = fingerprints(RECIPE._replace(size=32))
+    assert np.array_equal(changed[:, 1], first[:, 1]) and not np.isin(changed[:, 0], first[:, 0]).any()
+    (pics / "red" / "0.jpg").rename(pics / "blue" / "9.jpg")
+    moved = fingerprints()
+    assert np.array_equal(np.sort(moved[:, 0]), np.sort(first[:, 0]))
+    assert np.isin(moved[:, 1], first[:, 1]).sum() == 11
+
+
 def test_each_file_is_decoded_once(run, pics):
     before, summary = load(run)
     assert summary.decoded == 12

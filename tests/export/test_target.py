@@ -9,6 +9,7 @@ import pytest
 
 from utils.errors import UserError
 from utils.export import target as module
+from utils.output import files
 
 
 @pytest.fixture
@@ -35,6 +36,14 @@ def described(target):
         with open(os.path.join(folder, name), "rb") as file:
             assert facts["sha256"] == hashlib.sha256(file.read()).hexdigest()
     return sorted(files)
+
+
+def test_files_are_on_disk_before_model_json_describes_them(target, tmp_path, monkeypatch):
+    synced, fsync_file = [], files.fsync_file
+    monkeypatch.setattr(files, "fsync_file", lambda path: (synced.append(os.path.basename(path)), fsync_file(path)))
+    (tmp_path / "a").write_text("a")
+    target().publish(tmp_path / "a", {})
+    assert synced[0] == "a" and synced[-1].startswith("model.json.")
 
 
 def test_two_commands_describe_the_files_of_both(target, tmp_path):

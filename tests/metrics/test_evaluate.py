@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from small import FakeGenerator, write_inception
 
-from utils.checkpoints import manifest
+from utils.checkpoints import fingerprints, manifest
 from utils.data import decoder, pool
+from utils.data.prepare import decode_options, prepare_images
 from utils.metrics import diversity, features, registry
 from utils.metrics import evaluate as evaluate_module
 from utils.metrics.evaluate import evaluate
@@ -28,7 +29,8 @@ def evaluated(settings, tmp_path, trained=None, fingerprint="", classes=()):
     saved = manifest.SavedState(fingerprint=fingerprint, run_id="0123456789", classes=classes)
     path.write_text(manifest.dumps(trained or settings, 7, "2.21.0", saved))
     generator = FakeGenerator(np.random.RandomState(1).randint(0, 256, (12, 16, 16, 3)).astype(np.uint8))
-    generator.selected = SimpleNamespace(manifest=manifest.read(str(path)))
+    checkpoint = SimpleNamespace(folder=str(tmp_path))
+    generator.selected = SimpleNamespace(manifest=manifest.read(str(path)), checkpoint=checkpoint)
     generator.step, generator.run_id = 7, "0123456789"
     return list(evaluate(generator, settings.run))
 
@@ -82,6 +84,21 @@ def test_with_a_network(tiny, tmp_path, monkeypatch):
     assert not [line for line in lines if line.startswith("Not measured")]
     assert "beside its nearest training images, in pixels and then in features: " in lines[-3]
     assert lines[-1].startswith("Feature distance from the nearest image: ") and lines[-1].endswith("1 means memorized")
+
+
+@pytest.mark.parametrize("known", (0, 5, 6))
+def test_a_different_data_set_is_a_warning(tiny, tmp_path, capsys, known):
+    (tmp_path / "cache_dir").mkdir()
+    images = prepare_images(tiny.run, decode_options(tiny), listing=False)[0]
+    trained = images._replace(fingerprints=images.fingerprints.copy())
+    trained.fingerprints[known:] += 1
+    fingerprints.write(str(tmp_path), "0123456789", trained, tiny.run._replace(pics_dir="former"))
+    assert evaluated(tiny, tmp_path, fingerprint="99 ff")[0] == "The checkpoint was trained on different images."
+    expected = (
+        f"main.py: pics_dir = {tiny.run.pics_dir} is a different data set: it contains {known} of the images that this "
+        "run was trained on (12 images in former: blue 6, red 6); the metrics compare samples with pics_dir\n"
+    )
+    assert capsys.readouterr().err == ("" if known == 6 else expected)
 
 
 def test_metrics_of_inception_are_missing_with_efficientnet():

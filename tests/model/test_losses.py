@@ -96,12 +96,12 @@ def squares(images):
     return tf.reduce_sum(tf.square(images), [1, 2, 3])[:, None]
 
 
-def penalty(kind, discriminator_fn, images):
-    """Return a penalty with the same images as both reals and fakes."""
-    return losses.PENALTIES[kind](discriminator_fn, images, images, lambda shape, use: tf.fill(shape, 0.5))
+@pytest.mark.parametrize("scale", (None, 1024.0))
+def test_penalties_of_a_known_gradient(graph, scale):
+    def penalty(kind, discriminator_fn, images):  # the same images are both reals and fakes
+        uniform = lambda shape, use: tf.fill(shape, 0.5)  # noqa: E731
+        return losses.PENALTIES[kind](discriminator_fn, images, images, uniform, scale and tf.constant(scale))
 
-
-def test_penalties_of_a_known_gradient(graph):
     images = tf.random_uniform([3, 2, 2, 1])
     weights = np.array([3.0, 0.0, 4.0, 0.0], np.float32).reshape(1, 2, 2, 1)  # the gradient has norm 5
 

@@ -9,8 +9,8 @@ import threading
 import pytest
 from conftest import failing
 
-from utils.errors import UserError
-from utils.output import files
+from utils.errors import UserError, recorded_warnings
+from utils.output import files, terminal
 from utils.runtime import filesystem
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="needs Unix resource limits")
@@ -142,10 +142,14 @@ def test_a_file_system_without_fsync_is_no_failure_but_a_broken_disk_is(tmp_path
 @pytest.mark.parametrize("number", (errno.EINVAL, errno.EIO, errno.EBADF, errno.EPERM, errno.ENOSYS, errno.EISDIR))
 def test_a_folder_that_cannot_be_synced_is_a_warning(tmp_path, monkeypatch, capsys, number):
     monkeypatch.setattr(os, "fsync", failing(number))
-    monkeypatch.setattr(filesystem, "_warned", set())
-    for _ in range(2):  # only the first call prints the warning
-        files.fsync_folder(str(tmp_path))
-    assert capsys.readouterr().err == (
-        f"main.py: the file system of {tmp_path} does not support syncing folders ({os.strerror(number)}); a power "
-        "failure may cost the newest checkpoint\n"
+    monkeypatch.setattr(filesystem, "_warned", {})
+    line = (
+        f"the file system of {tmp_path} does not support syncing folders ({os.strerror(number)}); a power failure may "
+        "cost the newest checkpoint"
     )
+    for _ in range(2):  # two calls of main.main(): each prints the warning once, and its report shows it
+        with terminal.non_raising_streams():
+            files.fsync_folder(str(tmp_path))
+            files.fsync_folder(str(tmp_path))
+            assert list(recorded_warnings) == [line]
+        assert capsys.readouterr().err == f"main.py: {line}\n"

@@ -1,18 +1,14 @@
-"""history.csv and TensorBoard's logs."""
+"""history.csv: its rows are continued, whatever other programs do to the file, and none is lost."""
 
 import csv
-import glob
-import io
+import os
 import sys
 
-import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
-from PIL import Image
+from conftest import hold
 
 from utils.metrics import registry
-from utils.output import history as history_module
-from utils.output import images
+from utils.output import files
 from utils.output.history import STEP_COLUMNS, History, rows_up_to, spread
 
 METRICS = ("swd", "ms_ssim", "fid", "kid")
@@ -31,14 +27,7 @@ def rows(folder):
         return list(csv.DictReader(file))
 
 
-def events(folder):
-    records = []
-    for path in sorted(glob.glob(str(folder / "logs" / "events*"))):
-        records += list(tf.train.summary_iterator(path))
-    return records
-
-
-def test_a_row_for_each_step(graph, tmp_path):
+def test_a_row_for_each_step(tmp_path):
     written = history(tmp_path, 0)
     for step in (10, 20):
         written.write_row(row(step))
@@ -48,14 +37,9 @@ def test_a_row_for_each_step(graph, tmp_path):
         ("10", "10.5", "40"),
         ("20", "20.5", "80"),
     ]
-    scalars = {
-        (event.step, value.tag): value.simple_value for event in events(tmp_path) for value in event.summary.value
-    }
-    assert scalars[(20, "loss/discriminator")] == 20.5 and scalars[(10, "probability/D_of_fake")] == 10.5
-    assert {tag for _, tag in scalars} >= {"loss/generator", "probability/D_of_real"}
 
 
-def test_metrics_are_there_where_something_was_measured(graph, tmp_path):
+def test_metrics_are_there_where_something_was_measured(tmp_path):
     (tmp_path / "history.csv").write_text(",".join(STEP_COLUMNS) + "\n5" + ",1" * (len(STEP_COLUMNS) - 1) + "\n")
     written = history(tmp_path, 5)  # from a version without metrics
     plain = {name: value for name, value in row(10).items() if name not in METRICS}
@@ -68,11 +52,9 @@ def test_metrics_are_there_where_something_was_measured(graph, tmp_path):
         ("10", "", "", ""),
         ("20", "12.5", "0.25", ""),
     ]
-    scalars = {(event.step, value.tag) for event in events(tmp_path) for value in event.summary.value}
-    assert {(20, "quality/swd"), (20, "quality/ms_ssim")} == {pair for pair in scalars if "quality" in pair[1]}
 
 
-def test_a_file_with_other_columns_is_kept_by_their_names(graph, tmp_path):
+def test_a_file_with_other_columns_is_kept_by_their_names(tmp_path):
     written = history(tmp_path, 0, columns=("swd", "fid"))
     written.write_row(dict(row(10), swd=1.5, fid=2.5))
     written.close()
@@ -87,7 +69,7 @@ def test_a_file_with_other_columns_is_kept_by_their_names(graph, tmp_path):
     ]
 
 
-def test_a_file_with_swd_is_continued(graph, tmp_path):
+def test_a_file_with_swd_is_continued(tmp_path):
     """Versions before 0.12 measured swd and wrote it to the first column after STEP_COLUMNS."""
     metrics = [metric.name for metric in registry.METRICS]
     old = (*STEP_COLUMNS, "swd", *metrics)
@@ -103,7 +85,7 @@ def test_a_file_with_swd_is_continued(graph, tmp_path):
 
 
 @pytest.mark.parametrize("header", ("", "5tep,\x00,d loss\n", "step,step,step\n"))
-def test_rows_below_a_damaged_header_are_read_in_the_order_of_today(graph, tmp_path, header):
+def test_rows_below_a_damaged_header_are_read_in_the_order_of_today(tmp_path, header):
     values = ",".join(str(i) for i in range(7, 7 + len(STEP_COLUMNS) + len(METRICS)))
     # Rows from versions before lead and augmented, and before data_wait.
     shorter = [",".join(str(i) for i in range(n, n + len(STEP_COLUMNS) - n + 6)) for n in (8, 9)]
@@ -117,7 +99,7 @@ def test_rows_below_a_damaged_header_are_read_in_the_order_of_today(graph, tmp_p
     ]
 
 
-def test_what_came_after_the_checkpoint_is_dropped(graph, tmp_path):
+def test_what_came_after_the_checkpoint_is_dropped(tmp_path):
     written = history(tmp_path, 0)
     for step in (10, 20, 30):
         written.write_row(row(step))
@@ -128,10 +110,9 @@ def test_what_came_after_the_checkpoint_is_dropped(graph, tmp_path):
     written.write_row(row(25))
     written.close()
     assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "25"]
-    assert [event.step for event in events(tmp_path) if event.session_log.status == tf.SessionLog.START] == [1, 21]
 
 
-def test_some_rows_and_all_that_were_measured(graph, tmp_path):
+def test_some_rows_and_all_that_were_measured(tmp_path):
     assert rows_up_to(str(tmp_path), 10, 3) == []
     written = history(tmp_path, 0)
     for step in range(10, 100, 10):
@@ -146,30 +127,7 @@ def test_some_rows_and_all_that_were_measured(graph, tmp_path):
     assert spread(range(10), 4) == [0, 3, 6, 9]
 
 
-def test_the_grid_is_in_tensorboard(graph, tmp_path):
-    sheet = np.uint8(np.arange(24).reshape(2, 4, 3))
-    written = history(tmp_path, 0)
-    written.write_grid(10, images.png(sheet), sheet.shape)
-    written.close()
-    (image,) = [value.image for event in events(tmp_path) for value in event.summary.value]
-    assert (image.height, image.width, image.colorspace) == (2, 4, 3)
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(image.encoded_image_string))), sheet)
-
-
-def test_a_clock_that_was_set_back_does_not_change_the_order_of_events(graph, tmp_path, monkeypatch):
-    """TensorBoard reads its files in the order of their names, and drops what precedes a session with a lower step."""
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "events.txt").write_text("")
-    for step, now in ((0, 1.8e9), (10, 1.7e9), (20, 1.6e9)):
-        monkeypatch.setattr(history_module.time, "time", lambda now=now: now)
-        written = history(tmp_path, step)
-        written.write_row(row(step + 10))
-        written.close()
-    (tmp_path / "logs" / "events.txt").unlink()
-    assert [event.step for event in events(tmp_path) if event.summary.value] == [10, 20, 30]
-
-
-def test_rows_that_a_full_disk_once_joined_are_dropped(graph, tmp_path):
+def test_rows_that_a_full_disk_once_joined_are_dropped(tmp_path):
     written = history(tmp_path, 0)
     for step in (10, 20):
         written.write_row(row(step))
@@ -183,23 +141,193 @@ def test_rows_that_a_full_disk_once_joined_are_dropped(graph, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs Unix resource limits")
-def test_a_full_disk_leaves_whole_rows_and_the_next_try_succeeds(graph, tmp_path):
+def test_a_full_disk_leaves_whole_rows_and_all_are_written_later(tmp_path):
     import resource
 
     written = history(tmp_path, 0)
     written.write_row(row(10))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for more, what in ((5, "history.csv"), (200, "TensorBoard's events")):  # fits half a row; a row but no event
-        size = (tmp_path / "history.csv").stat().st_size
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size + more, limits[1]))
-        try:
-            with pytest.raises(OSError) as raised:
-                written.write_row(row(20))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert what != "TensorBoard's events" or what in str(raised.value)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "history.csv").stat().st_size + 5, limits[1]))
+    try:
+        with pytest.raises(OSError):
+            written.write_row(row(20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [r["step"] for r in rows(tmp_path)] == ["10"]
     written.write_row(row(30))
-    written.close()
     assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "30"]
-    newest = sorted(glob.glob(str(tmp_path / "logs" / "events*")))[-1]  # the file before it is truncated
-    assert [event.step for event in tf.train.summary_iterator(newest)] == [0, 30]
+
+
+@pytest.fixture
+def full(tmp_path):
+    """The text of a history.csv in tmp_path with rows 10, 20 and 30, of which 20 has metrics."""
+    written = history(tmp_path, 0)
+    for step in (10, 20, 30):
+        written.write_row({name: value for name, value in row(step).items() if step == 20 or name not in METRICS})
+    return (tmp_path / "history.csv").read_text()
+
+
+def reordered(text):
+    return "\n".join(",".join(line.split(",")[::-1]) for line in text.split("\n"))
+
+
+@pytest.mark.parametrize(
+    "save",
+    (
+        lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: '"{}"\n'.format(text[:-1].replace(",", '","').replace("\n", '"\n"')).encode(),
+        lambda text: text.replace("\n", ",,,\n").encode(),
+        lambda text: "\n".join(line.rstrip(",") for line in text.split("\n")).encode(),
+        lambda text: reordered(text).encode(),
+        lambda text: "\n".join([*text.split("\n")[:1], *text.split("\n")[:0:-1], ""]).encode(),
+    ),
+    ids=("CRLF", "BOM", "quotes", "empty columns", "trimmed", "columns reordered", "rows reversed, blank line"),
+)
+def test_plain_csv_from_a_spreadsheet_is_continued(tmp_path, capsys, full, save):
+    before = rows(tmp_path)
+    (tmp_path / "history.csv").write_bytes(save(full))
+    assert [r["step"] for r in rows_up_to(str(tmp_path), 20, 10)] in ([10, 20], [20, 10])
+    written = history(tmp_path, 30)
+    written.write_row(row(40))
+    assert rows(tmp_path)[:3] == before and rows(tmp_path)[3]["step"] == "40"
+    assert os.listdir(str(tmp_path)) == ["history.csv"] and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "save, unreadable, readable",
+    (
+        (lambda text: text.replace(",", ";").replace(".", ",").encode(), "4 unreadable lines", "0 readable rows"),
+        (lambda text: text.replace(",", "\t").encode(), "4 unreadable lines", "0 readable rows"),
+        (lambda text: text.encode("utf-16"), "5 unreadable lines", "0 readable rows"),
+        (lambda text: text.replace("\n20,", "\n20;").encode(), "1 unreadable line", "2 readable rows"),
+        (lambda text: text.replace("20.5", "#REF!").encode(), "1 unreadable line", "2 readable rows"),
+        (lambda text: text[:-1].encode(), "1 unreadable line", "2 readable rows"),
+        (lambda text: text.encode() + bytes(100), "1 unreadable line", "3 readable rows"),  # after a power failure
+    ),
+    ids=("decimal commas", "tabs", "UTF-16", "one row", "a cell", "no last line end", "NUL"),
+)
+def test_a_file_that_cannot_be_read_is_kept_beside(tmp_path, capsys, full, save, unreadable, readable):
+    for number in (1, 2):
+        data = save(full.replace("10.5,40,", f"10.5,4{number},"))
+        (tmp_path / "history.csv").write_bytes(data)
+        written = history(tmp_path, 30)
+        written.write_row(row(40))
+        assert [r["step"] for r in rows(tmp_path)][-1] == "40"
+        kept = {path.name: path.read_bytes() for path in tmp_path.glob("history-unreadable-*.csv")}
+        assert len(kept) == number and data in kept.values()  # the earlier file is still there
+        (name,) = (name for name, content in kept.items() if content == data)
+        (line,) = capsys.readouterr().err.strip().split("\n")
+        assert line.startswith(f"main.py: {tmp_path / 'history.csv'} has {unreadable}, such as ")
+        assert line.endswith(f"; the file is kept as {name}, and training continues with {readable}")
+    assert len(rows(tmp_path)) == int(readable[0]) + 1
+
+
+def test_rows_that_follow_a_line_without_its_end_stay_whole(tmp_path, full):
+    written = history(tmp_path, 30)
+    written.write_row(row(40))
+    (tmp_path / "history.csv").write_text(full[:-1])  # a spreadsheet has saved its own version meanwhile
+    written.write_row(row(50))
+    assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "30", "50"]
+
+
+@pytest.fixture
+def lock(monkeypatch):
+    """A function that lets another program hold the named files and no others, see conftest.hold."""
+    held = set()
+    hold(monkeypatch, held)
+    return lambda *names: (held.clear(), held.update(names))
+
+
+def write_held(written, *steps):
+    for step in steps:
+        with pytest.raises(PermissionError):
+            written.write_row(row(step))
+
+
+def test_rows_are_kept_while_another_program_holds_the_file(tmp_path, lock):
+    written = history(tmp_path, 0)
+    written.write_row(row(10))
+    lock("history.csv")
+    write_held(written, 20, 30)
+    lock()
+    written.write_row(row(40))
+    assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "30", "40"]
+    assert os.listdir(str(tmp_path)) == ["history.csv"]
+
+
+def test_a_file_that_is_held_at_the_start_is_continued_later(tmp_path, lock, full):
+    lock("history.csv")
+    written = history(tmp_path, 20)
+    write_held(written, 25, 35)
+    assert (tmp_path / "history.csv").read_text() == full
+    lock()
+    written.write_row(row(45))
+    assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "25", "35", "45"]
+
+
+@pytest.mark.parametrize("checkpoint, expected", ((40, [10, 20, 30, 40, 50]), (20, [10, 20, 50])))
+def test_a_kill_while_the_file_is_held_loses_no_row_up_to_the_checkpoint(tmp_path, lock, checkpoint, expected):
+    written = history(tmp_path, 0)
+    written.write_row(row(10))
+    written.sync()
+    lock("history.csv")
+    write_held(written, 20, 30, 40)
+    written.sync()  # when a checkpoint is saved; then the process is killed
+    written = history(tmp_path, checkpoint)
+    write_held(written, 50)  # still held; killed before the next checkpoint
+    lock()
+    history(tmp_path, checkpoint).write_row(row(50))
+    assert [int(r["step"]) for r in rows(tmp_path)] == expected
+    assert os.listdir(str(tmp_path)) == ["history.csv"]
+
+
+def test_a_kill_after_kept_rows_were_written_causes_no_duplicates(tmp_path, lock):
+    written = history(tmp_path, 0)
+    written.write_row(row(10))
+    lock("history.csv")
+    write_held(written, 20)
+    written.sync()
+    kept = (tmp_path / "history.csv.pending").read_bytes()
+    lock()
+    written.write_row(row(30))
+    (tmp_path / "history.csv.pending").write_bytes(kept)
+    history(tmp_path, 30).write_row(row(40))
+    assert [r["step"] for r in rows(tmp_path)] == ["10", "20", "30", "40"]
+
+
+def test_rows_that_are_pending_at_the_end_are_kept_for_the_next_start(tmp_path, lock, capsys):
+    written = history(tmp_path, 0, columns=("fid",))
+    written.write_row(dict(row(10), fid=1.5))
+    lock("history.csv")
+    write_held(written, 20, 30)
+    with pytest.raises(PermissionError):
+        written.close()
+    assert capsys.readouterr().err == (
+        f"\nmain.py: {tmp_path / 'history.csv'} cannot be written ([Errno 13] Permission denied: "
+        f"'{tmp_path / 'history.csv'}'); 2 rows are kept in history.csv.pending, and added at the next start\n"
+    )
+    lock("history.csv", "history.csv.pending")
+    with pytest.raises(PermissionError):
+        written.close()
+    assert "; 2 rows are lost\n" in capsys.readouterr().err
+    lock()
+    history(tmp_path, 30, columns=("kid", "fid")).close()  # a version with different metrics
+    assert [(r["step"], r["fid"], r["kid"]) for r in rows(tmp_path)] == [
+        ("10", "1.5", ""),
+        ("20", "20.5", ""),
+        ("30", "30.5", ""),
+    ]
+
+
+def test_a_file_that_needs_no_change_is_not_rewritten(tmp_path, full, monkeypatch):
+    written, synced = [], []
+    monkeypatch.setattr(files, "write", lambda path, data, sync=False: written.append((os.path.basename(path), sync)))
+    monkeypatch.setattr(files, "fsync_file", lambda path: synced.append(os.path.basename(path)))
+    continued = history(tmp_path, 30)
+    continued.write_row(row(40))
+    assert written == []
+    continued.sync()
+    assert synced == ["history.csv"]
+    history(tmp_path, 20).write_row(row(25))  # drops rows
+    assert written == [("history.csv", True)]

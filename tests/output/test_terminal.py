@@ -8,11 +8,13 @@ import sys
 import pytest
 from conftest import ROOT
 
+from utils.errors import recorded_warnings, warn
 from utils.output import terminal
 
 PRINT = """
 import sys
-from utils.output.terminal import non_raising_streams, warn
+from utils.errors import recorded_warnings, warn
+from utils.output.terminal import non_raising_streams
 with non_raising_streams(), non_raising_streams():
     {body}
 """
@@ -85,18 +87,18 @@ def test_streams_are_as_before_afterwards(monkeypatch):
 
 
 def test_a_warning_names_the_program_and_can_start_below_a_bar(capsys):
-    terminal.warn("a folder is gone")
-    terminal.warn("a folder is gone", fresh_line=True)
+    warn("a folder is gone")
+    warn("a folder is gone", fresh_line=True)
     assert capsys.readouterr().err == "main.py: a folder is gone\n\nmain.py: a folder is gone\n"
 
 
 def test_warnings_are_recorded_until_the_next_call(capsys):
     with terminal.non_raising_streams():
-        terminal.warn("a")
-        terminal.recorded_warnings.append("b")
-        assert list(terminal.recorded_warnings) == ["a", "b"]
+        warn("a")
+        recorded_warnings.append("b")
+        assert list(recorded_warnings) == ["a", "b"]
     with terminal.non_raising_streams():
-        assert not terminal.recorded_warnings
+        assert not recorded_warnings
         for number in range(300):
-            terminal.recorded_warnings.append(str(number))
-        assert len(terminal.recorded_warnings) == 200 and terminal.recorded_warnings[-1] == "299"
+            recorded_warnings.append(str(number))
+        assert len(recorded_warnings) == 200 and recorded_warnings[-1] == "299"

@@ -1,15 +1,22 @@
 """A folder that is in use, full or removed causes one line, and earlier checkpoints remain."""
 
+import errno
+import os
+import re
 import shutil
 import signal
 import socket
 import sys
 
 import pytest
-from conftest import in_this_process
-from runs import last_step, steps_of, wait_for
+import tensorflow.compat.v1 as tf
+from conftest import failing, hold, in_this_process, succeeded
+from runs import folders, last_step, rows, steps_of, untimed, wait_for
 
 from utils.checkpoints import select
+from utils.output import files
+from utils.runtime import filesystem
+from utils.training.state import RunState
 
 pytestmark = pytest.mark.slow
 
@@ -63,10 +70,17 @@ def test_a_full_disk_while_training(program):
         process.kill()
     error = "".join(lines) + error
     assert "Traceback" not in error
-    for what in ("the checkpoint at step", "the grid at step", "the log at step"):
+    for what in ("the checkpoint at step", "the grid at step", "the log at step", "history.csv at step"):
         assert "main.py: %s" % what in error
     assert "File too large" in error and "Graph execution error" not in error
-    consequences = ("; training continues", "; earlier checkpoints are intact")
+    consequences = (
+        "; training continues",
+        "; earlier checkpoints are intact",
+        "are lost",
+        "possible",
+        "again",
+        "all rows",
+    )
     others = [line for line in error.split("\n") if line and not line.endswith(consequences)]
     assert len(others) == 2 and "finishing this step, then saving" in others[0]
     found = select.newest_good(str(program.checkpoints))
@@ -74,6 +88,8 @@ def test_a_full_disk_while_training(program):
     assert "last good checkpoint: step %d, in %s" % (found.checkpoint.step, program.checkpoints) in others[1]
     step = found.checkpoint.step + 1
     assert "Finished at step %d" % step in in_this_process(program).train("--max_steps", str(step))
+    steps = [int(row["step"]) for row in rows(program.checkpoints)]
+    assert steps == list(range(10, found.checkpoint.step + 1, 10))
 
 
 def test_a_samples_folder_that_vanishes_is_a_warning(program):
@@ -115,3 +131,94 @@ def test_a_first_save_that_fails_is_an_error_and_nothing_is_trained(called):
     done = called.run("--max_steps", "3")
     assert done.returncode == 1 and "Traceback" not in done.stderr and "training continues" not in done.stderr
     assert "main.py: the checkpoint at step 0 cannot be written (" in done.stderr
+
+
+def test_history_csv_that_another_program_holds(called, monkeypatch):
+    """Nothing else fails, one line says so, and another that all rows are written: at the end, or by the next start."""
+    every = ["--log_every", "1", "--sample_every", "4", "--checkpoint_every", "4"]
+    whole = succeeded(called.run("--max_steps", "12", *every, *folders("whole")))
+    held, advance = {"history.csv"}, RunState.advance
+    hold(monkeypatch, held)
+    free_at = 7
+
+    def advance_and_free(state, *values):
+        advance(state, *values)
+        if state.step == free_at:
+            held.clear()
+
+    monkeypatch.setattr(RunState, "advance", advance_and_free)
+    done = called.run("--max_steps", "8", *every, *folders("held"))
+    path = called.folder / "held" / "c" / "history.csv"
+    held_line = (
+        f"history.csv at step 1 cannot be written ([Errno 13] Permission denied: '{path}'); its rows are kept, and "
+    )
+    assert [line for line in done.stderr.split("\n") if line] == [
+        f"main.py: {held_line}written as soon as possible",
+        "main.py: history.csv is written again, with all rows",
+    ]
+    report = (path.parent / "report.html").read_text("utf-8")
+    assert "Since this process started: 2<" in report and "history.csv is written again, with all rows" in report
+    assert tags_at(path.parent, 3) == tags_at(called.folder / "whole" / "c", 3) != set()
+    assert "samples" in tags_at(path.parent, 4)
+
+    held.add("history.csv")
+    free_at = None
+    done = called.run("--max_steps", "12", *every, *folders("held"))
+    assert done.returncode == 0 and "4 rows are kept in history.csv.pending, and added at the next start" in done.stderr
+    assert len(rows(path.parent)) == 8
+    assert "4 rows are kept in history.csv.pending" in (path.parent / "report.html").read_text("utf-8")
+    held.clear()
+    done = called.run("--max_steps", "12", *every, *folders("held"))
+    assert "This run is finished: step 12" in succeeded(done)
+    assert untimed(path.parent) == untimed(called.folder / "whole" / "c") and len(rows(path.parent)) == 12
+    assert not (path.parent / "history.csv.pending").exists() and whole.split("\n")[-2].startswith(
+        "Finished at step 12"
+    )
+
+
+def test_history_csv_that_a_spreadsheet_saved_with_decimal_commas(called):
+    every = ["--log_every", "1", "--sample_every", "0"]
+    called.train("--max_steps", "3", *every)
+    path = called.checkpoints / "history.csv"
+    saved = path.read_text().replace(",", ";").replace(".", ",")
+    path.write_text(saved)
+    done = called.run("--max_steps", "5", *every)
+    (line,) = done.stderr.strip().split("\n")
+    (kept,) = called.checkpoints.glob("history-unreadable-*.csv")
+    assert done.returncode == 0 and kept.read_text() == saved
+    assert line.startswith(f"main.py: {path} has 4 unreadable lines, such as 'step;epoch;pictures_seen;")
+    assert line.endswith(f"; the file is kept as {kept.name}, and training continues with 0 readable rows")
+    assert [row["step"] for row in rows(called.checkpoints)] == ["4", "5"]
+
+
+def test_a_file_system_without_locks_is_in_the_report(called, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
+    monkeypatch.setattr(filesystem, "_warned", {})
+    done = called.run("--max_steps", "1")
+    warning = f"the file system of {called.checkpoints} does not support locks (No locks available); do not start two"
+    assert done.returncode == 0 and done.stderr.startswith(f"main.py: {warning}")
+    report = (called.checkpoints / "report.html").read_text("utf-8")
+    assert "Since this process started: 1<" in report and warning in report
+
+
+def test_files_that_replace_earlier_ones_are_on_disk_first(called, monkeypatch):
+    """Otherwise, a power failure shortly after the rename could leave an empty file."""
+    called.train("--max_steps", "4", "--log_every", "1", "--conditional", "1", "--checkpoint_every", "2")
+    synced, fsync_file = set(), files.fsync_file
+    monkeypatch.setattr(files, "fsync_file", lambda path: (synced.add(os.path.basename(path)), fsync_file(path)))
+    for path in list(called.checkpoints.glob("dcgan-4.*")):
+        path.unlink()  # as if killed after step 2, so that history.csv is truncated
+    called.train("--max_steps", "4", "--log_every", "1", "--conditional", "1", "--checkpoint_every", "2")
+    synced = {re.sub(r"\.[0-9a-f]{8}\.part$", "", name) for name in synced}
+    rewritten = {"history.csv", "report.html", "reals.png", "classes.csv", "train_00000004.png", "skipped.csv"}
+    assert rewritten | {"timelapse.gif", "dcgan-4.json", "dcgan-4.index"} <= synced
+
+
+def tags_at(checkpoints, step):
+    """Return the tags of TensorBoard's points and grids at a step."""
+    found = set()
+    for path in (checkpoints / "logs").iterdir():
+        for event in tf.train.summary_iterator(str(path)):
+            found.update(value.tag for value in event.summary.value if event.step == step)
+    return found

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from conftest import hold
 from runs import assert_same_run, copy_until, folders, rows, variables
 
 from model import losses
@@ -76,6 +77,16 @@ def test_after_a_rollback_the_run_continues_and_resumes_exactly(called, monkeypa
     assert (done.returncode, done.stderr) == (0, "")
     assert "It diverged at step 8; learning rates are now scaled by 0.5." in done.stdout
     assert_same_run(called, "whole", "parts", 24)
+
+
+def test_a_run_that_diverges_while_another_program_holds_history_csv_keeps_its_rows(called, monkeypatch):
+    nan_at_step_8(monkeypatch)
+    held = {"history.csv"}
+    hold(monkeypatch, held)
+    done = called.run("--max_steps", "9", "--log_every", "1", "--sample_every", "0", "--on_nan", "stop")
+    assert done.returncode == 1 and "7 rows are kept in history.csv.pending, and added at the next start" in done.stderr
+    lines = (called.checkpoints / "history.csv.pending").read_text().split("\n")
+    assert [line.split(",")[0] for line in lines] == ["step", *map(str, range(1, 8)), ""]
 
 
 def test_rollback_when_d_has_won(called, monkeypatch):

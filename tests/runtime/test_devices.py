@@ -1,6 +1,7 @@
 """The precision of convolutions, chosen by the hardware while all else stays float32, and available memory."""
 
 import functools
+import html
 import os
 
 import numpy as np
@@ -34,14 +35,16 @@ def machine(monkeypatch):
         ("auto", False, {"avx512f"}, "float32"),
         ("auto", False, NATIVE, "float32"),  # bfloat16 is slower on such processors
         ("auto", False, {"avx512f", "amx_bf16"}, "bfloat16"),
-        ("auto", True, NATIVE, "float16"),
+        ("auto", True, NATIVE, "float32"),  # float16 was never measured
+        ("auto", True, {"amx_bf16"}, "float32"),
+        ("float16", True, NATIVE, "float16"),
         ("float32", True, NATIVE, "float32"),
         ("bfloat16", False, {"avx512f"}, "bfloat16"),
     ],
 )
 def test_the_choice(machine, wanted, has_gpu, flags, chosen):
     if IS_OLD:
-        wanted, chosen = ("auto", "float32") if wanted == "auto" else ("float32", "float32")
+        wanted, chosen = "auto" if wanted == "auto" else "float32", "float32"
     machine(has_gpu, flags)
     assert devices.choose_precision(wanted) == chosen
 
@@ -49,7 +52,7 @@ def test_the_choice(machine, wanted, has_gpu, flags, chosen):
 @pytest.mark.parametrize(
     "precision, has_gpu, flags, reason",
     [
-        ("bfloat16", True, NATIVE, "is for CPUs"),
+        ("bfloat16", True, NATIVE, "is for CPUs; this machine has a GPU"),
         ("bfloat16", False, {"avx2"}, "requires a processor with AVX-512"),
         ("float16", False, NATIVE, "requires a GPU"),
     ],
@@ -60,6 +63,47 @@ def test_a_precision_that_the_machine_does_not_support_is_refused(machine, preci
     with pytest.raises(UserError, match=f"precision = '{precision}' {reason}") as caught:
         devices.choose_precision(precision)
     assert str(caught.value).endswith("set it to 'auto' or 'float32' in params.py")
+
+
+@pytest.fixture
+def gpu_file(tmp_path, monkeypatch):
+    """A file that imitates an NVIDIA driver; TensorFlow finds no GPU."""
+    monkeypatch.setattr(devices, "GPU_FILES", (str(tmp_path / "none"), str(tmp_path / "nvidia0")))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "nvidia0").write_text("")
+    return tmp_path / "nvidia0"
+
+
+def unused_gpu(gpu_file):
+    """Return the warning about an unused GPU."""
+    package = f"tensorflow-gpu=={tf.__version__}" if IS_OLD else "'tensorflow[and-cuda]'"
+    return (
+        f"{gpu_file} exists, but TensorFlow finds no GPU and computes on the CPU; `pip install {package}` adds GPU "
+        "support, CUDA_VISIBLE_DEVICES=-1 hides this line"
+    )
+
+
+def test_a_gpu_that_tensorflow_does_not_find_is_reported(gpu_file, monkeypatch):
+    assert devices.describe_unused_gpu() == unused_gpu(gpu_file)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert devices.describe_unused_gpu() == unused_gpu(gpu_file)
+    for hidden in ("", "-1", "NoDevFiles"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert devices.describe_unused_gpu() == ""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(devices, "gpus", lambda: ["/gpu:0"])
+    assert devices.describe_unused_gpu() == ""
+    monkeypatch.undo()
+    assert devices.describe_unused_gpu() == ""
+
+
+@pytest.mark.slow
+def test_an_unused_gpu_is_reported_once_per_start(called, gpu_file):
+    line = f"main.py: {unused_gpu(gpu_file)}\n"
+    assert called.run("--max_steps", "1").stderr == line
+    assert unused_gpu(gpu_file) in html.unescape((called.checkpoints / "report.html").read_text(encoding="utf-8"))
+    assert called.run("--isTrain", "0").stderr == line
+    assert called.run("--isTrain", "0", "--export", "frozen").stderr == ""  # computes on the CPU in any case
 
 
 def test_the_flags_of_a_processor(tmp_path):
@@ -95,7 +139,7 @@ def train(precision):
         tf.set_random_seed(1)
         images = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
         network = settings.network._replace(init="glorot")
-        graph = build_train_graph(Reals(images, 40), network, settings.run, devices.LOSS_SCALE[precision])
+        graph = build_train_graph(Reals(images, 40), network, settings.run._replace(precision=precision))
         with tf.Session(config=devices.session_config(precision)) as session:
             session.run(tf.global_variables_initializer())
             weights = np.random.RandomState(0)
@@ -130,7 +174,8 @@ def test_scaled_losses_make_the_same_steps():
     exact, names, _ = train("float32")
     scaled, names_of_scaled, _ = train("float16")  # on a CPU, nothing becomes float16
     assert scaled == pytest.approx(exact, rel=1e-4)
-    assert names_of_scaled == names  # so each can resume from the other's checkpoint
+    scales = dict.fromkeys(("loss_scale/d", "loss_scale/g"), tf.float32)
+    assert names_of_scaled == dict(names, **scales)  # so each can resume from the other's checkpoint
 
 
 @pytest.mark.slow

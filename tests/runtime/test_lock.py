@@ -130,7 +130,7 @@ def test_the_umask_decides_who_may_lock(tmp_path):
 
 @pytest.mark.parametrize("number", (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL, errno.EIO, errno.EBADF))
 def test_a_file_system_without_locks_is_one_warning(tmp_path, monkeypatch, capsys, number):
-    monkeypatch.setattr(filesystem, "_warned", set())
+    monkeypatch.setattr(filesystem, "_warned", {})
     monkeypatch.setattr(fcntl, "flock", failing(number))
     monkeypatch.setattr(fcntl, "lockf", failing(number))
     held = lock.WriterLock(str(tmp_path))

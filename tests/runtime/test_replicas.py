@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from overflows import overflow_if
 
 from model import replicas
+from model.loss_scale import START, STEP
 from model.train_graph import Reals, build_train_graph
 from utils.runtime import cluster
 
@@ -71,6 +73,26 @@ def test_two_replicas_make_the_step_of_one(tiny, tmp_path, changes):
     if changes is ADAPTIVE:  # with separate batch-norm statistics per replica, the steps differ
         rows_of_two, _ = train(2, tiny, str(tmp_path / "start"), dict(changes, sync_batch_norm=0))
         assert rows_of_two != pytest.approx(np.array(rows), rel=1e-5)
+
+
+@NEEDS_TF2
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ("adam", "sgd"))
+def test_an_overflow_on_one_replica_skips_the_update_on_all(tiny, tmp_path, monkeypatch, optimizer):
+    def is_in_last_rows():  # of the updates in the first step
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        (draw_index,) = [v for v in tf.global_variables() if v.op.name.startswith("draw_index")]
+        return (draw_index < 2) & tf.equal(replica, replicas.num_replicas() - 1)
+
+    overflow_if(monkeypatch, is_in_last_rows)
+    changes = {"precision": "float16", "optimizer": optimizer, "learning_rate": 0.001}
+    rows, variables = train(1, tiny, str(tmp_path / "start"), changes)
+    rows_of_two, variables_of_two = train(2, tiny, str(tmp_path / "start"), changes)
+    assert rows_of_two == pytest.approx(np.array(rows), rel=1e-5)
+    assert variables["loss_scale/d"] == variables["loss_scale/g"] == START - 1 + STEP
+    for name in variables:
+        assert variables_of_two[name] == pytest.approx(variables[name], rel=1e-3, abs=1e-5), name
+    assert set(variables) == set(variables_of_two)
 
 
 @NEEDS_TF2

@@ -1,9 +1,12 @@
-"""The folders of a run: files from a different run are refused."""
+"""The folders of a run: files from a different run and a different data set are refused."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from utils.checkpoints import manifest
+from utils.checkpoints import fingerprints, manifest
+from utils.checkpoints.manifest import SavedState
 from utils.errors import UserError
 from utils.output import images
 from utils.training import folders
@@ -70,3 +73,60 @@ def test_grids_of_versions_without_a_run_id(tmp_path, run):
 def test_an_empty_folder_of_samples(tmp_path, run):
     (tmp_path / "reals.png").unlink()
     folders.check_grids_owner(recorded(run, samples_dir="/elsewhere"), run)
+
+
+def dataset(first):
+    """Return a data set of nine images, as far as it matters here; they are numbered from `first`."""
+    numbers = np.arange(first, first + 9, dtype=np.uint32)
+    return SimpleNamespace(
+        n=9,
+        labels=np.zeros(9, int),
+        classes=["a"],
+        fingerprint=f"9 {first}",
+        fingerprints=np.stack(2 * [numbers], 1),
+        why_changed=lambda version: "",
+    )
+
+
+@pytest.fixture
+def check_same_images(tiny, tmp_path):
+    """A function that checks nine images, given the first, for a run that was trained on the images 4 to 12."""
+    folder = tmp_path / "c"
+    folder.mkdir()
+    run = tiny.run._replace(pics_dir="/pics", checkpoints_dir=str(folder), samples_dir=str(tmp_path / "s"))
+    fingerprints.write(str(folder), "1f", dataset(4), run)
+    settings = tiny._replace(run=run._replace(pics_dir="/mine"), given=(("pics_dir", "mine"),))
+    trained = SavedState(fingerprint="9 4", run_id="1f")
+    return lambda first, saved=trained: folders.check_same_images(settings, saved, dataset(first))
+
+
+CHANGED = "The training images have changed (9 before, 9 now); resuming, but not bit-exactly."
+COMMAND = "start a new run: python main.py --pics_dir mine --checkpoints_dir {0}/c_mine --samples_dir {0}/s_mine"
+
+
+def test_changed_images_are_announced(check_same_images, capsys):
+    check_same_images(0)
+    assert tuple(capsys.readouterr()) == (CHANGED + "\n", "")
+    check_same_images(4)
+    check_same_images(0, SavedState())  # a new run
+    assert tuple(capsys.readouterr()) == ("", "")
+
+
+def test_changed_images_that_cannot_be_compared_are_a_warning(check_same_images, tmp_path, capsys):
+    (tmp_path / "c" / fingerprints.FILE).unlink()
+    check_same_images(0)
+    advice = "If they are a different data set, stop this run, and " + COMMAND.format(tmp_path)
+    assert tuple(capsys.readouterr()) == ("", f"main.py: {CHANGED} {advice}\n")
+    check_same_images(4)
+    assert tuple(capsys.readouterr()) == ("", "")
+
+
+def test_a_different_data_set_is_refused(check_same_images, tmp_path, capsys):
+    with pytest.raises(UserError) as raised:
+        check_same_images(20)
+    assert str(raised.value) == (
+        "pics_dir = /mine is a different data set: it contains 0 of the images that this run was trained on (9 images "
+        f"in /pics: a 9); {COMMAND.format(tmp_path)} (add --init_from {tmp_path}/c to start from the weights of this "
+        "run)"
+    )
+    assert tuple(capsys.readouterr()) == ("", "")

@@ -14,6 +14,7 @@ from PIL import Image
 
 from utils.checkpoints.manifest import Best, SavedState
 from utils.config import settings as settings_module
+from utils.errors import recorded_warnings
 from utils.metrics import registry
 from utils.output import terminal
 from utils.output.history import STEP_COLUMNS
@@ -74,7 +75,7 @@ def full(written):
     measured = {100: 0.2, 200: 0.1, 300: float("nan")}
     write_history(written.folder, range(1, 301), ms_ssim=measured, fid=measured, copies={100: 0, 200: 0})
     with terminal.non_raising_streams():
-        terminal.recorded_warnings.append(f"step 7: {ODD}")
+        recorded_warnings.append(f"step 7: {ODD}")
         return written(rollbacks=(7, 9), best=Best(200, "fid", "", 0.1, 0.1, 200), classes=(ODD, "b\udcff"))
 
 

@@ -8,6 +8,7 @@ import json
 from typing import NamedTuple, Optional, Tuple
 
 from utils.config import VERSION, names, schema
+from utils.config.command_line import new_run_command
 from utils.config.settings import Network
 from utils.errors import UserError
 
@@ -187,12 +188,12 @@ def compare(manifest, settings):
 def check_same_run(manifest, checkpoint_path, settings):
     """Return the line that announces resuming the run of `manifest`; raise UserError if the settings forbid it."""
     refused, changed = compare(manifest, settings)
-    new_run = "to start a new run, set a different --checkpoints_dir and --samples_dir"
     if refused:
         raise UserError(
             f"{checkpoint_path} belongs to a run with different settings: {', '.join(refused)}. Restore them to resume "
-            f"it; {new_run}"
+            f"it, or start a new run: {new_run_command(settings)}"
         )
+    new_run = "to start a new run, set a different --checkpoints_dir and --samples_dir"
     line = f"Resuming from step {manifest.step}, {checkpoint_path} ({new_run})."
     rollbacks = manifest.saved.rollbacks
     if rollbacks:

@@ -6,9 +6,8 @@ from typing import NamedTuple, Tuple
 from utils.checkpoints import store
 from utils.checkpoints.manifest import LaterVersionError, Manifest
 from utils.checkpoints.run_id import weights_digest
-from utils.errors import UserError
+from utils.errors import UserError, warn
 from utils.output import files
-from utils.output.terminal import warn
 
 
 class Selected(NamedTuple):

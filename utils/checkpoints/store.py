@@ -14,9 +14,8 @@ from typing import NamedTuple, Tuple
 import tensorflow.compat.v1 as tf
 
 from utils.checkpoints import manifest as manifests
-from utils.errors import UserError, reason_of
+from utils.errors import UserError, reason_of, warn
 from utils.output import files
-from utils.output.terminal import warn
 
 PREFIX = "dcgan"
 _SAVING = ".saving"

@@ -1,6 +1,10 @@
 """The command line: settings as `--name value` or `--name=value`, --show_settings, --help [topic] and --version."""
 
 import argparse
+import itertools
+import os
+import shlex
+import subprocess
 import sys
 from typing import Any, Dict, NamedTuple, Optional
 
@@ -69,3 +73,30 @@ def _unexpected(word):
         return f"unknown setting {schema.short_repr(option)[1:-1]}{hint}"
     cure = f"--{schema.truncate(word)}" if word.partition("=")[0] in schema.ALL and "=" in word else "--name value"
     return f"unexpected argument {schema.short_repr(word)}; write {cure}"
+
+
+def new_run_command(settings):
+    """Return the command that trains with these Settings in new folders, named after pics_dir, as a new run.
+
+    It repeats the settings given on the command line; those edited in the params files apply anyway.
+    """
+    options, name = dict(settings.given), os.path.basename(settings.run.pics_dir)
+    folders = {folder: getattr(settings.run, folder) for folder in ("checkpoints_dir", "samples_dir")}
+    endings = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+    ending = next(end for end in endings if not any(os.path.lexists(f"{path}_{end}") for path in folders.values()))
+    for folder, path in folders.items():
+        options.pop(folder, None)
+        options[folder] = f"{short_path(path)}_{ending}"
+    words = (word for setting, value in options.items() for word in (f"--{setting}", value))
+    return shell_words("python", "main.py", *words)
+
+
+def short_path(path):
+    """Return an absolute path as a setting accepts it: relative if it is in the folder of main.py."""
+    return os.path.relpath(path, ROOT) if path.startswith(os.path.join(ROOT, "")) else path
+
+
+def shell_words(*words):
+    """Return words, or values of settings, quoted for the shell and joined by spaces."""
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else " ".join(map(shlex.quote, texts))

@@ -58,7 +58,9 @@ RUN = {
     "initial_accumulator": fixed_on_resume(rules.above_zero(0.1)),
     "epsilon": fixed_on_resume(rules.above_zero(1e-8)),
     # Computation
-    "precision": changeable_on_resume(rules.one_of("auto", "float32", "bfloat16", "float16"), legacy_value="float32"),
+    "precision": changeable_on_resume(  # up to version 0.12, 'auto' was recorded as float16 on a GPU
+        rules.one_of("auto", "float32", "bfloat16", "float16"), legacy_value="float32", old_defaults=("float16",)
+    ),
     "seed": fixed_on_resume(rules.integer(0, lowest=0, highest=2**31 - 1)),
     # Output
     "sample_every": changeable_on_resume(rules.integer(100, lowest=0)),

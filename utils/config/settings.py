@@ -2,7 +2,7 @@
 
 import os
 from collections import namedtuple
-from typing import FrozenSet, NamedTuple
+from typing import Any, FrozenSet, NamedTuple, Tuple
 
 from model import shapes
 from utils.config import ROOT, checks, help, params_file, schema
@@ -36,6 +36,7 @@ class Settings(NamedTuple):
     run: Run
     network: Network
     explicit: FrozenSet[str] = frozenset()  # names given on the command line, or edited in a params file
+    given: Tuple[Tuple[str, Any], ...] = ()  # (name, value) on the command line; paths as given
 
 
 def resolve(argv, root=ROOT):
@@ -60,7 +61,7 @@ def resolve(argv, root=ROOT):
         if unused:
             raise UserError(f"command line: with isTrain = 1 this command trains; add --isTrain 0 to use {unused}")
         checks.check_together(run, network)
-    return Settings(run, network, frozenset({*edited, *given}))
+    return Settings(run, network, frozenset({*edited, *given}), tuple(given.items()))
 
 
 def absolute(path, root):

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import os
 import time
+import zlib
 from typing import Any, List, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from utils.data.classes import label_images
 from utils.data.index import VERSION, find_paths
 from utils.data.records import CompositedRecords, Records
 from utils.data.scan import Scan
-from utils.errors import UserError
+from utils.errors import UserError, recorded_warnings, warn
 from utils.output import terminal
 from utils.output.progress import bar
 
@@ -34,6 +35,8 @@ class ImageDataset(NamedTuple):
     fingerprint: str  # the same if records, labels and their order are the same
     find_paths: Any  # a function of an image's index that returns its paths relative to pics_dir
     changes: str = ""  # why version 0.12 prepared different images; "" if it did not
+    # [n, 2] uint32: for each image, the checksum of its record, and CRC-32 of its file's path, size and mtime
+    fingerprints: Any = None
 
     @property
     def n(self):
@@ -149,20 +152,27 @@ def _decode(cache, job, files, count):
 def _dataset(cache, job):
     """Return the ImageDataset in the cache; job: the decoder.Job for rebuilding damaged records."""
     labels, classes = label_images(path for (path,) in cache.select("path", "picture"))
-    columns = [("slot", np.int32), ("checksum", np.uint32)]
-    table = np.fromiter(cache.select("slot, checksum", "picture"), columns, len(labels))
+    columns = [("slot", np.int32), ("checksum", np.uint32), ("file", np.uint32)]
+    rows = cache.select("slot, checksum, path, size, mtime_ns", "picture")
+    rows = ((slot, checksum, zlib.crc32(repr(file).encode())) for slot, checksum, *file in rows)
+    table = np.fromiter(rows, columns, len(labels))
     slots, checksums = table["slot"], table["checksum"]
     fingerprint = f"{len(labels)} {hashlib.sha256(checksums.tobytes() + labels.tobytes()).hexdigest()[:16]}"
     rebuild = functools.partial(_rebuild, cache.index_path, job)
     records, index_path = Records(cache.records_path, job.options.shape, slots, checksums, rebuild), cache.index_path
-    return ImageDataset(records, labels, classes, fingerprint, lambda i: find_paths(index_path, int(checksums[i])))
+    fingerprints = np.stack([checksums, table["file"]], axis=1)
+
+    def find(i):
+        return find_paths(index_path, int(checksums[i]))
+
+    return ImageDataset(records, labels, classes, fingerprint, find, fingerprints=fingerprints)
 
 
 def _rebuild(index_path, job, checksum):
     """Decode again the image whose record should have this checksum; raise UserError if that is not possible."""
     warning = f"{index_path}: damaged records were found; rebuilding them"
-    if warning not in terminal.recorded_warnings:
-        terminal.warn(warning, fresh_line=True)
+    if warning not in recorded_warnings:
+        warn(warning, fresh_line=True)
     for path in find_paths(index_path, checksum):
         with contextlib.suppress(OSError, *decode.ERRORS):
             return decode.decode(os.path.join(job.folder, path), job.options, job.levels)[0]

@@ -11,7 +11,7 @@ import numpy as np
 from utils.config.names import to_bytes
 from utils.data import profiles
 from utils.data.scan import LAYOUT, REPEATED
-from utils.errors import UserError
+from utils.errors import UserError, warn
 from utils.output import files
 
 SKIPPED = "skipped.csv"
@@ -52,7 +52,7 @@ def _listed(texts, limit, more="..."):
 
 def describe(dataset, summary, run):
     """Return lines about the images: those found, those left out, and the consequences for training."""
-    lines = [f"{counted(dataset.n, 'image')} in {run.pics_dir}: {_classes(dataset)}"]
+    lines = [headline(dataset, run)]
     ignored = _ignored(summary)
     if ignored:
         lines.append(f"Ignored: {', '.join(ignored)}.")
@@ -73,6 +73,11 @@ def describe(dataset, summary, run):
     if dataset.n < run.batch_size:
         lines.append(f"Fewer images than batch_size = {run.batch_size}: batches repeat images; add images or lower it.")
     return "\n".join(lines)
+
+
+def headline(dataset, run):
+    """Return the number of images, their folder, and the number of images of each class as text."""
+    return f"{counted(dataset.n, 'image')} in {run.pics_dir}: {_classes(dataset)}"
 
 
 def _inspected(dataset):
@@ -134,15 +139,15 @@ def changes(summary):
 
 
 def write_skipped(summary, folder):
-    """Write all unusable files, with the reasons, to skipped.csv; raise UserError if that is not possible."""
+    """Write all unusable files, with the reasons, to skipped.csv; warn if that is not possible."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *summary.unusable])
     try:
-        files.write(os.path.join(folder, SKIPPED), to_bytes(text.getvalue()))
+        files.write(os.path.join(folder, SKIPPED), to_bytes(text.getvalue()), sync=True)
     except OSError as error:
-        raise UserError(
-            f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}); close other programs that "
-            "have it open, free some space or choose another folder"
+        warn(
+            f"{SKIPPED} in checkpoints_dir = {folder} cannot be written ({error.strerror}), so it does not list the "
+            "unusable files of this start; close other programs that have it open, or free some space"
         )
 
 

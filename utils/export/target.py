@@ -40,6 +40,8 @@ class Target:
         published = self._folder / path.name
         written = sorted(each for each in path.rglob("*") if each.is_file()) or [path]
         new = {(path.name / each.relative_to(path)).as_posix(): {**facts, **_checksum(each)} for each in written}
+        for each in written:
+            files.fsync_file(str(each))
         with locked(self._lock, lambda: None):
             others = {each: value for each, value in self._read_json().items() if each.split("/")[0] != path.name}
             self._write_json(others)  # first, so that no file has a wrong checksum after an interrupt
@@ -69,7 +71,7 @@ class Target:
 
     def _write_json(self, described):
         content = dict(self._content, files=described)
-        files.write(self.json, (json.dumps(content, indent=2) + "\n").encode("ascii"))
+        files.write(self.json, (json.dumps(content, indent=2) + "\n").encode("ascii"), sync=True)
 
 
 def _content(generator):

@@ -3,8 +3,10 @@
 import os
 
 from utils import data
+from utils.checkpoints import fingerprints
 from utils.checkpoints.run_id import short_run_id
 from utils.config.settings import Settings
+from utils.errors import warn
 from utils.metrics import features, inception, nearest, registry
 from utils.metrics.measure import Measurer
 from utils.output import files
@@ -37,6 +39,10 @@ def evaluate(generator, run):
         dataset = data.require_classes(dataset, run, manifest.saved.classes)
     if manifest.saved.fingerprint not in ("", dataset.fingerprint):
         yield f"The checkpoint was trained on different images{dataset.why_changed(manifest.saved.data_version)}."
+        recorded = fingerprints.read(generator.selected.checkpoint.folder, generator.run_id)
+        difference = recorded and recorded.describe_difference(dataset, run)
+        if difference:
+            warn(f"{difference}; the metrics compare samples with pics_dir")
     measurer = Measurer(dataset, settings, run.evaluate_samples, features.open_network(run))
     measured = measurer(generator)
     yield measurer.protocol()

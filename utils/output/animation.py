@@ -50,7 +50,7 @@ def write_films(path, frames, milliseconds, max_bytes=math.inf, look=_PLAIN):
         while len(data) > max_bytes and len(images) > 2:
             images = images[::-1][::2][::-1]  # keeps the last frame
             data = _encode(images, format, *milliseconds)
-        files.write(name, data)
+        files.write(name, data, sync=True)
     return list(paths.values())
 
 

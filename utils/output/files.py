@@ -35,10 +35,16 @@ def write(path, data, sync=False):
 
 
 def append_line(path, line):
-    """Append a line, given without its newline, to a file; if that fails, restore the file and raise OSError."""
+    """Append a line, given without its newline, to a file; if that fails, restore the file and raise OSError.
+
+    The line may consist of several, which are then appended together.
+    """
     data = line.encode() + b"\n"
-    with open(path, "ab", buffering=0) as file:
+    with open(path, "a+b", buffering=0) as file:
         length = file.seek(0, os.SEEK_END)
+        file.seek(max(0, length - 1))
+        if file.read(1) not in (b"", b"\n"):  # another program has saved the file without its last line end
+            data = b"\n" + data
         try:
             if file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

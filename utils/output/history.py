@@ -1,20 +1,17 @@
-"""The logged values of a run: checkpoints/history.csv and TensorBoard logs."""
+"""The logged values of a run: checkpoints/history.csv."""
 
 import contextlib
-import itertools
 import os
-import re
-import socket
-import time
+import zlib
 
-import tensorflow.compat.v1 as tf
-
-from utils.errors import reason_of
+from utils.config.schema import short_repr
+from utils.config.startup import counted
+from utils.errors import reason_of, recorded_warnings, warn
 from utils.output import files
 
-HISTORY = "history.csv"
+HISTORY, PENDING = "history.csv", "history.csv.pending"
 # The columns that every row fills, and their TensorBoard tags ('': no tag).
-_TAGS = {
+TAGS = {
     "step": "",
     "epoch": "",
     "pictures_seen": "",
@@ -28,95 +25,124 @@ _TAGS = {
     "lead": "balance/lead_of_D",
     "augmented": "balance/augmented",
 }
-STEP_COLUMNS = tuple(_TAGS)
+STEP_COLUMNS = tuple(TAGS)
 # Lengths of rows without metrics: now, before lead and augmented were added, and before data_wait was added.
 _LENGTHS = (len(STEP_COLUMNS), 10, 9)
-_NUMBERS = itertools.count()  # for numbering the event files of this process
-
-
-@contextlib.contextmanager
-def _errors_as_os_errors():
-    try:
-        yield
-    except Exception as error:  # OSError, OpError, RuntimeError or IndexError, depending on the failure and version
-        raise OSError(f"TensorBoard's events: {reason_of(error)}")
 
 
 class History:
-    """Writes a row of history.csv and a point in TensorBoard for each logged step.
+    """Writes a row of history.csv for each logged step.
 
-    TensorBoard events are written directly and immediately. `tf.summary.FileWriter` uses a separate thread, which dies
-    with a traceback when the disk is full; all later events are then lost without an error.
+    Rows that cannot be written, for example because another program holds the file, are kept in memory (0.3 kB each),
+    and `sync` also keeps them on disk, in history.csv.pending. They are written as soon as that is possible.
     """
 
     def __init__(self, folder, step, metrics):
-        """Continue after `step`; rows and points from later steps are dropped.
+        """Continue after `step`; rows from later steps are dropped. Raise OSError if a file of kept rows is unreadable.
 
         metrics: the names of the last columns, which are empty in rows without a measurement. Columns found only
         in an existing history.csv are kept after them.
         """
-        self._path, self._metrics = os.path.join(folder, HISTORY), metrics
-        header, lines = _read(self._path, step, (*STEP_COLUMNS, *metrics))
-        self._columns = tuple(dict.fromkeys((*STEP_COLUMNS, *metrics, *header)))
-        kept = [self._line(row) for row in _rows(lines, header)]
-        files.write(self._path, "\n".join([",".join(self._columns), *kept, ""]).encode())
-        self._logs, self._writer = os.path.join(folder, "logs"), None  # the writer of the current event file
-        self._add_event(step + 1, session_log=tf.SessionLog(status=tf.SessionLog.START))
+        self._folder, self._step, self._columns = folder, step, (*STEP_COLUMNS, *metrics)
+        self._path, self._kept = os.path.join(folder, HISTORY), os.path.join(folder, PENDING)
+        self._has_kept = os.path.exists(self._kept)
+        header, lines, _ = _parse(_read(self._kept), step, self._columns)
+        rows = filter(None, (_row(line, header) for line in lines))
+        self._pending = {int(row["step"]): self._line(row) for row in rows}  # {step: line}
+        self._padding = None  # a comma for each column found only in history.csv; None: the file is not open yet
 
-    def _line(self, row):
-        values = (row.get(name, "") for name in self._columns)
+    def _line(self, row, columns=None):
+        values = (row.get(name, "") for name in columns or self._columns)
         return ",".join(f"{value:.6g}" if isinstance(value, float) else str(value) for value in values)
 
     def write_row(self, row):
-        """Add a row, a dict of numbers for STEP_COLUMNS and for the metrics that were measured."""
-        files.append_line(self._path, self._line(row))
-        tags = dict(_TAGS, **{name: f"quality/{name}" for name in self._metrics if name in row})
-        values = [tf.Summary.Value(tag=tag, simple_value=row[name]) for name, tag in tags.items() if tag]
-        self._add_event(row["step"], summary=tf.Summary(value=values))
+        """Add a row, a dict of numbers for STEP_COLUMNS and for the metrics that were measured.
 
-    def write_grid(self, step, png, shape):
-        """Show a sample grid in TensorBoard; png: the contents of its file; shape: its [H, W, C]."""
-        height, width, channels = shape
-        image = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
-        self._add_event(step, summary=tf.Summary(value=[tf.Summary.Value(tag="samples", image=image)]))
+        Raise OSError if the file cannot be written; the row is then kept.
+        """
+        self._pending[row["step"]] = self._line(row)
+        self._flush()
 
-    @_errors_as_os_errors()
-    def _add_event(self, step, **content):
-        """Write an event; raise OSError if that fails; the next event then starts a new file."""
-        writer, self._writer = self._writer or self._open_events(), None
-        writer.write(tf.Event(wall_time=time.time(), step=step, **content).SerializeToString())
-        writer.flush()
-        self._writer = writer
+    def _flush(self):
+        if self._padding is None:
+            self._open()
+        if self._pending:
+            files.append_line(self._path, "\n".join(line + self._padding for line in self._pending.values()))
+            self._pending = {}
+        if self._has_kept:
+            with contextlib.suppress(OSError):  # the rows are in history.csv, where `_open` finds them
+                os.remove(self._kept)
+                self._has_kept = False
 
-    def _open_events(self):
-        os.makedirs(self._logs, exist_ok=True)
-        # TensorBoard reads the files in the order of their names, so a clock that was set back must not change it.
-        earlier = (re.match(r"events\.out\.tfevents\.(\d{10})\.", name) for name in os.listdir(self._logs))
-        seconds = max([int(time.time()), *(int(match.group(1)) + 1 for match in earlier if match)])
-        name = f"events.out.tfevents.{seconds:010d}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS):04d}"
-        with files.plain_folder(self._logs) as folder:  # needed only to open the file
-            writer = tf.io.TFRecordWriter(os.path.join(folder, name))
-        writer.write(tf.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
-        return writer
+    def _open(self):
+        """Drop later rows from history.csv, and lines that cannot be read, after copying the whole file."""
+        with open(self._path, "ab"):  # raises before a long file is read if another program holds it
+            pass
+        data = _read(self._path)
+        header, lines, unreadable = _parse(data, self._step, self._columns)
+        rows = {}
+        for line in lines:
+            row = _row(line, header)
+            if row:
+                rows[int(row["step"])] = row
+            else:
+                unreadable.append(line)
+        if unreadable:
+            self._copy_unreadable(data, unreadable, len(rows))
+        columns = tuple(dict.fromkeys((*self._columns, *header)))
+        kept = [self._line(rows[step], columns) for step in sorted(rows)]  # a spreadsheet may have sorted them
+        continued = "\n".join([",".join(columns), *kept, ""]).encode()
+        if continued != data:
+            files.write(self._path, continued, sync=True)
+        self._pending = {step: line for step, line in self._pending.items() if step not in rows}
+        self._padding = "," * (len(columns) - len(self._columns))
 
-    @_errors_as_os_errors()
+    def _copy_unreadable(self, data, unreadable, count):
+        name = f"history-unreadable-{zlib.crc32(data):08x}.csv"
+        files.write(os.path.join(self._folder, name), data, sync=True)
+        warning = (
+            f"{self._path} has {counted(len(unreadable), 'unreadable line')}, such as {short_repr(unreadable[0])}; the "
+            f"file is kept as {name}, and training continues with {counted(count, 'readable row')}"
+        )
+        if warning not in recorded_warnings:
+            warn(warning, fresh_line=True)
+
+    def sync(self):
+        """Put all rows on disk, in history.csv.pending if history.csv lacks some; raise OSError if that fails."""
+        if self._pending:
+            lines = [",".join(self._columns), *self._pending.values(), ""]
+            files.write(self._kept, "\n".join(lines).encode(), sync=True)
+            self._has_kept = True
+        else:
+            files.fsync_file(self._path)
+
     def close(self):
-        """Close TensorBoard's file; raise OSError if that fails. history.csv is open only while a row is written."""
-        writer, self._writer = self._writer, None
-        if writer:
-            writer.close()
+        """Write the rows that are still pending; if that fails, print what becomes of them and raise OSError."""
+        try:
+            self._flush()
+        except OSError as error:
+            fate = "lost"
+            with contextlib.suppress(OSError):
+                self.sync()
+                fate = f"kept in {PENDING}, and added at the next start"
+            rows = counted(len(self._pending), "row")
+            warn(f"{self._path} cannot be written ({reason_of(error)}); {rows} are {fate}", fresh_line=True)
+            raise
 
 
 def rows_up_to(folder, step, most):
     """Return rows of history.csv up to a step, each as a dict {column: float}.
 
     These are at most `most` evenly spaced rows, plus at most `most` rows with metrics. All others are skipped without
-    parsing, so that reading a long file is fast.
+    parsing, so that reading a long file is fast. While another program keeps the file from being read, there are none.
     """
-    header, lines = _read(os.path.join(folder, HISTORY), step, STEP_COLUMNS)
+    data = b""
+    with contextlib.suppress(OSError):
+        data = _read(os.path.join(folder, HISTORY))
+    header, lines, _ = _parse(data, step, STEP_COLUMNS)
     measured = [i for i, line in enumerate(lines) if line.rstrip(",").count(",") >= len(STEP_COLUMNS)]
     chosen = sorted({*spread(range(len(lines)), most), *spread(measured, most)})
-    rows = _rows([lines[i] for i in chosen], header)
+    rows = filter(None, (_row(lines[i], header) for i in chosen))
     return [{name: float(value) for name, value in row.items() if value} for row in rows]
 
 
@@ -127,27 +153,47 @@ def spread(items, most):
     return [items[i * (len(items) - 1) // (most - 1)] for i in range(most)]
 
 
-def _read(path, step, columns):
-    """Return the column names of a history.csv and its complete lines up to a step; `columns` if it has no header."""
-    lines = []
-    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
-        lines = [line.rstrip("\n") for line in file if line.endswith("\n")]
-    names = tuple(lines[0].split(",")) if lines else ()
-    is_header = names[:1] == ("step",) and len(set(names)) == len(names) and all(map(str.isidentifier, names))
-    return names if is_header else columns, [line for line in lines if _is_up_to(step, line)]
+def _read(path):
+    """Return the contents of a file, b"" if it does not exist."""
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        return file.read()
+    return b""
 
 
-def _is_up_to(step, line):
-    start = line.partition(",")[0]
-    return start.isdecimal() and int(start) <= step
+def _parse(data, step, columns):
+    """Return the column names of a history.csv, its lines up to a step, and a list of its unreadable lines.
+
+    The names are `columns` if it has no header. Other programs may have reordered the columns, and added empty ones, a
+    byte order mark, quotes, or different line ends. The last line is incomplete if it has no line end.
+    """
+    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").replace('"', "")
+    *lines, incomplete = text.split("\n")
+    names = tuple(lines[0].rstrip(",").split(",")) if lines else ()
+    if "step" in names and len(set(names)) == len(names) and all(map(str.isidentifier, names)):
+        columns, lines = names, lines[1:]
+    place = columns.index("step")
+    steps = [_step(line, place) for line in lines]
+    unreadable = [line for line, number in zip(lines, steps) if number is None and line.strip(", ")]
+    if incomplete and (_step(incomplete, place) or 0) <= step:
+        unreadable.append(incomplete)
+    return columns, [line for line, number in zip(lines, steps) if number is not None and number <= step], unreadable
 
 
-def _rows(lines, header):
-    """Yield the rows in lines that begin with a step, as dicts of strings; damaged lines are dropped."""
-    lengths = {min(len(header), length) for length in (len(header), *_LENGTHS)}
-    for values in (line.split(",") for line in lines):
-        with contextlib.suppress(ValueError):
-            for value in filter(None, values):
-                float(value)  # raises ValueError for a damaged value
-            if len(values) in lengths:
-                yield dict(zip(header, values))
+def _step(line, place):
+    """Return the step in the field of a line with this index, or None."""
+    fields = line.split(",", place + 1)
+    return int(fields[place]) if len(fields) > place and fields[place].isdecimal() else None
+
+
+def _row(line, header):
+    """Return the row in a line as a dict of strings, or None if the line is damaged."""
+    values = line.split(",")
+    is_longer = len(values) > len(header) and not any(values[len(header) :])  # a spreadsheet may add empty columns
+    if not is_longer and len(values) not in {min(len(header), length) for length in (len(header), *_LENGTHS)}:
+        return None
+    try:
+        for value in filter(None, values):
+            float(value)
+    except ValueError:
+        return None
+    return dict(zip(header, values))

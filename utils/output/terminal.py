@@ -1,16 +1,13 @@
 """Output streams that never raise, despite odd file names, limited encodings and closed pipes; and warnings."""
 
-import collections
 import contextlib
 import os
 import sys
 
 from utils.config.names import readable
+from utils.errors import recorded_warnings
 
 _MIN_COLUMNS = 20  # minimum width of the terminal for a progress bar
-
-# The latest warnings shown during this call of main.main(), for the run's report.
-recorded_warnings = collections.deque(maxlen=200)
 
 
 class _NonRaising:
@@ -71,12 +68,6 @@ def can_show_bar():
         return is_usable and os.get_terminal_size(sys.stdout.fileno()).columns >= _MIN_COLUMNS
     except OSError:
         return False
-
-
-def warn(text, fresh_line=False):
-    """Print a warning to standard error and record it; fresh_line: start a new line, below any progress bar."""
-    recorded_warnings.append(text)
-    print("\n" * fresh_line + f"main.py: {text}", file=sys.stderr, flush=True)
 
 
 def print_above_bar(text):

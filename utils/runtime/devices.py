@@ -1,10 +1,8 @@
 """Computation devices: GPUs, memory, and the precision of convolutions and matrix products.
 
 TensorFlow's own graph rewriters lower the precision. Weights, batch-norm statistics, losses and optimizers stay
-float32. float16 has so few exponent bits that small gradients would underflow to 0, so the loss is scaled up and the
-gradients are scaled down again (Micikevicius et al. 2018, arXiv 1710.03740). The scale is a constant, so that
-checkpoints do not depend on the precision. bfloat16 has the same number of exponent bits as float32 (Kalamkar et al.
-2019, arXiv 1905.12322).
+float32. float16 has so few exponent bits that losses are scaled (model/loss_scale.py). bfloat16 has the same number of
+exponent bits as float32 (Kalamkar et al. 2019, arXiv 1905.12322).
 """
 
 import contextlib
@@ -15,12 +13,22 @@ import tensorflow.compat.v1 as tf
 
 from utils.errors import UserError
 
-LOSS_SCALE = {"float32": 1.0, "bfloat16": 1.0, "float16": 1024.0}
+GPU_FILES = ("/proc/driver/nvidia", "/dev/nvidia0")  # one of them exists if an NVIDIA driver is loaded (Linux)
 
 
 def gpus():
     """Return the names of the GPUs that TensorFlow can use."""
     return [f"/gpu:{i}" for i in range(len(tf.config.experimental.list_physical_devices("GPU")))]
+
+
+def describe_unused_gpu():
+    """Return a warning if this machine seems to have a GPU that TensorFlow does not find; '' if not, or if hidden."""
+    found = next(filter(os.path.exists, GPU_FILES), None)
+    if not found or gpus() or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1", "NoDevFiles"):  # the last by Slurm
+        return ""
+    package = "'tensorflow[and-cuda]'" if tf.__version__[0] != "1" else f"tensorflow-gpu=={tf.__version__}"
+    cure = f"`pip install {package}` adds GPU support, CUDA_VISIBLE_DEVICES=-1 hides this line"
+    return f"{found} exists, but TensorFlow finds no GPU and computes on the CPU; {cure}"
 
 
 def processor_flags(path="/proc/cpuinfo"):
@@ -39,20 +47,19 @@ def _read(path):
 
 
 def choose_precision(wanted):
-    """Return 'float32', 'bfloat16' (on a CPU) or 'float16' (on a GPU) for the setting `wanted`, which may be 'auto'.
+    """Return 'float32', 'bfloat16' or 'float16' for the setting `wanted`, which may be 'auto'.
 
-    Raise UserError if this machine does not support the precision.
+    'auto' is float32 on a GPU, because float16 was never measured on one. Raise UserError if this machine does not
+    support the precision.
     """
     has_gpu, flags = bool(gpus()), processor_flags()
     can_lower = hasattr(tf.ConfigProto().graph_options.rewrite_options, "auto_mixed_precision_onednn_bfloat16")
     if wanted == "auto":
-        if not can_lower:
-            return "float32"
-        return "float16" if has_gpu else "bfloat16" if _is_bfloat16_faster() else "float32"
+        return "bfloat16" if can_lower and not has_gpu and _is_bfloat16_faster() else "float32"
     problems = (
         (wanted != "float32" and not can_lower, f"requires TensorFlow 2.12 or later; this is {tf.__version__}"),
         (wanted == "float16" and not has_gpu, "requires a GPU"),
-        (wanted == "bfloat16" and has_gpu, "is for CPUs; this machine has a GPU, on which 'auto' chooses float16"),
+        (wanted == "bfloat16" and has_gpu, "is for CPUs; this machine has a GPU"),
         (wanted == "bfloat16" and "avx512f" not in flags, "requires a processor with AVX-512"),
     )
     for is_present, reason in problems:

@@ -5,18 +5,19 @@ If an operation is only a safeguard, any error that it raises therefore counts a
 """
 
 import os
-import sys
 
-_warned = set()
+from utils.errors import recorded_warnings, warn
+
+_warned = {}  # {(feature, device): the latest warning}
 
 
 def warn_unsupported(folder, feature, error, consequence):
-    """Warn that the file system of `folder` does not support a feature, once per process and file system.
+    """Warn that the file system of `folder` does not support a feature, once per call of main.main() and file system.
 
     error: the OSError that revealed the missing feature; consequence: how its absence affects the user.
     """
     key = feature, os.stat(folder).st_dev
-    if key not in _warned:
-        _warned.add(key)
-        text = f"the file system of {folder} does not support {feature} ({error.strerror or error}); {consequence}"
-        print(f"main.py: {text}", file=sys.stderr, flush=True)
+    if _warned.get(key) not in recorded_warnings:
+        reason = error.strerror or error
+        _warned[key] = f"the file system of {folder} does not support {feature} ({reason}); {consequence}"
+        warn(_warned[key])

@@ -3,14 +3,13 @@
 import contextlib
 import os
 import socket
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow.compat.v1 as tf
 
-from utils.errors import RunError, UserError, reason_of
+from utils.errors import RunError, UserError, reason_of, warn
 
 RESTART = "see its output, then restart all workers: they resume from the last checkpoint"
 
@@ -117,7 +116,7 @@ class Peers:
                 # `close` cancels the step that waits for the lost workers; while the session opens, it may not return.
                 threading.Thread(target=session.close, daemon=True).start()
             if (self.lost or time.monotonic() > deadline) and not opened.wait(_CLOSE_SECONDS):
-                print(f"main.py: {self.describe_failure(self.lost)}; {RESTART}", file=sys.stderr, flush=True)
+                warn(f"{self.describe_failure(self.lost)}; {RESTART}")
                 os._exit(1)
             if self.lost:
                 return

@@ -1,7 +1,7 @@
 """Run a task with the generator of a checkpoint."""
 
+from utils.errors import warn
 from utils.output import files
-from utils.output.terminal import warn
 from utils.runtime import devices
 from utils.sampling.generator import open_generator
 
@@ -13,6 +13,8 @@ def run_task(task, run, build_sampler):
     """
     precision = run.precision if "precision" in task.uses and run.precision != "auto" else "float32"
     precision = devices.choose_precision(precision)
+    if "precision" in task.uses and devices.describe_unused_gpu():
+        warn(devices.describe_unused_gpu())
     opening = open_generator(build_sampler, run.checkpoints_dir, run.checkpoint, precision)
     with devices.translate_oom(*task.size_setting(run)), opening as generator:
         files.make_writable("samples_dir", run.samples_dir)

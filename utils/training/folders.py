@@ -1,17 +1,19 @@
-"""Checks that keep a run from mixing its files with those from another run."""
+"""Checks that keep a run from mixing its files or its images with those from another run."""
 
 import os
 import re
 
+from utils.checkpoints import fingerprints
 from utils.checkpoints.run_id import get_run_id
-from utils.errors import UserError
-from utils.output.history import HISTORY
+from utils.config.command_line import new_run_command, shell_words, short_path
+from utils.errors import UserError, warn
+from utils.output.history import HISTORY, PENDING
 from utils.output.images import read_metadata
 from utils.training.report.page import REPORT
 
 _GRIDS = r"train_\d+\.png$|reals\.png$"
 # Files of step 0 do not count: a run killed during its first save leaves them. Later checkpoints belong to a run.
-_CHECKPOINTS = rf"dcgan-[1-9]\d*\.|logs$|({re.escape(HISTORY)}|{re.escape(REPORT)})$"
+_CHECKPOINTS = rf"dcgan-[1-9]\d*\.|logs$|({re.escape(HISTORY)}|{re.escape(PENDING)}|{re.escape(REPORT)})$"
 
 
 def check_no_foreign_files(run):
@@ -42,6 +44,28 @@ def check_grids_owner(recorded, run):
                 f"samples_dir = {folder} contains {name} from a different run than the checkpoints in "
                 f"{run.checkpoints_dir}; set samples_dir to this run's folder or to an empty one"
             )
+
+
+def check_same_images(settings, saved, dataset):
+    """Print that the images have changed, if so; raise UserError if they are a different data set.
+
+    saved: the SavedState to resume from; dataset: the ImageDataset.
+    """
+    if saved.fingerprint in ("", dataset.fingerprint):
+        return
+    before = f"{saved.fingerprint.split()[0]} before, {dataset.n} now"
+    reason = dataset.why_changed(saved.data_version)
+    change = f"The training images have changed ({before}{reason}); resuming, but not bit-exactly."
+    run, new_run = settings.run, f"start a new run: {new_run_command(settings)}"
+    recorded = fingerprints.read(run.checkpoints_dir, saved.run_id)
+    difference = recorded and recorded.describe_difference(dataset, run)
+    if difference:
+        weights = shell_words("--init_from", short_path(run.checkpoints_dir))
+        raise UserError(f"{difference}; {new_run} (add {weights} to start from the weights of this run)")
+    if recorded:
+        print(change, flush=True)
+    else:  # a run from an earlier version, or a damaged file
+        warn(f"{change} If they are a different data set, stop this run, and {new_run}")
 
 
 def _find(folder, pattern):

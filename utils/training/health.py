@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from utils.output.terminal import print_above_bar, recorded_warnings
+from utils.errors import recorded_warnings
+from utils.output.terminal import print_above_bar
 
 MAX_ROLLBACKS = 3  # per run, counted over all restarts
 WINDOW = 250  # steps over which the advantage of D is averaged

@@ -9,8 +9,8 @@ maps in its own memory.
 import tensorflow.compat.v1 as tf
 
 from model import shapes
+from utils.errors import warn
 from utils.metrics import features
-from utils.output.terminal import warn
 from utils.runtime import devices
 from utils.sampling.generator import bn_batch_size
 

@@ -1,17 +1,17 @@
 """The files that a run writes: checkpoints, sample grids, history.csv, TensorBoard logs and the report."""
 
+import contextlib
 import os
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import manifest, store
+from utils.checkpoints import fingerprints, manifest, store
 from utils.config.names import to_bytes
-from utils.errors import reason_of
+from utils.errors import reason_of, recorded_warnings, warn
 from utils.metrics import registry
-from utils.output import files, history, images
+from utils.output import events, files, history, images
 from utils.output.alpha import composite
-from utils.output.terminal import warn
 from utils.sampling import latents, picks
 from utils.tasks.samples import class_list
 from utils.tasks.timelapse import write_timelapse
@@ -20,10 +20,11 @@ from utils.training.report.page import REPORT, write_report
 POST_MORTEM = "post-mortem.txt"
 
 
-def _writes(what, consequence="training continues", errors=OSError):
+def _writes(what, consequence="training continues", errors=OSError, again=""):
     """Decorate an Outputs method that writes `what`: only the chief runs it, and a failure becomes a warning.
 
-    The decorated method returns False after a failure, otherwise True.
+    again: if given, failures in a row cause one warning, and the next success prints this text. The decorated method
+    returns False after a failure, otherwise True.
     """
 
     def decorate(method):
@@ -31,12 +32,16 @@ def _writes(what, consequence="training continues", errors=OSError):
             try:
                 if self._is_chief:
                     method(self, state, *arguments)
-                return True
             except errors as error:
-                warn(
-                    f"{what.format(state.step)} cannot be written ({reason_of(error)}); {consequence}", fresh_line=True
-                )
+                if again not in self._awaited:
+                    problem = f"{what.format(state.step)} cannot be written ({reason_of(error)})"
+                    warn(f"{problem}; {consequence}", fresh_line=True)
+                self._awaited.update(filter(None, [again]))
                 return False
+            if again in self._awaited:
+                self._awaited.remove(again)
+                warn(again, fresh_line=True)
+            return True
 
         return write
 
@@ -63,6 +68,9 @@ class Outputs:
         self._z = latents.noise(self._run.seed, latents.TRAINING_GRID, numbers, parts.settings.network.z_dim)
         self._columns = columns or self._run.grid_columns
         self._history, self._first_step, self._saved = None, state.step, saved
+        self._events = events.Events(self._run.checkpoints_dir, state.step)
+        self._awaited = set()  # texts to be printed once a file that has failed can be written again
+        self._reported = []  # the warnings in the latest report
         self.saved_step = state.step if newest else None  # the step of the newest checkpoint, None without one
         self._damaged = newest.damaged if newest else ()
 
@@ -73,6 +81,9 @@ class Outputs:
         """
         if state.step != self.saved_step:
             self._generator.refresh(state.step)  # called on all workers, so that their EMAs stay equal
+            if self._history:
+                with contextlib.suppress(OSError):  # the warning about a row says more
+                    self._history.sync()  # before the checkpoint, because a resumed run does not repeat these rows
             if self._save(state):
                 self.saved_step, self._saved = state.step, state.saved
             else:  # an unsaved step cannot be the best
@@ -98,13 +109,19 @@ class Outputs:
     def _manifest(self, state):
         return manifest.dumps(self._parts.settings, state.step, tf.__version__, state.saved)
 
+    @_writes(fingerprints.FILE)
+    def write_fingerprints(self, state):
+        """Record the run's images in checkpoints_dir, so that a later start recognizes a different data set."""
+        fingerprints.write(self._run.checkpoints_dir, state.saved.run_id, self._parts.dataset, self._run)
+
     @_writes("the grid at step {}")
     def write_grid(self, state):
         """Write train_<step>.png to samples_dir."""
         self._generator.refresh(state.step)
         samples = np.concatenate(list(self._generator.batches(self._z, self._labels)))
-        png, shape = self._write_sheet(f"train_{state.step:08d}.png", samples, self._columns, state.step)
-        self._open_history().write_grid(state.step, png, shape)
+        png, shape = self._sheet(samples, self._columns, state.step)
+        self._write_events(state, lambda: self._events.write_grid(state.step, png, shape))
+        files.write(os.path.join(self._run.samples_dir, f"train_{state.step:08d}.png"), png, sync=True)
 
     @_writes("the grid of real images")
     def write_reals(self, state, reals):
@@ -112,17 +129,16 @@ class Outputs:
 
         With classes, also write classes.csv: the position of each class in the sample grids.
         """
-        self._write_sheet("reals.png", images.to_uint8(reals), self._run.grid_columns, step=0)
+        png, _ = self._sheet(images.to_uint8(reals), self._run.grid_columns, step=0)
+        files.write(os.path.join(self._run.samples_dir, "reals.png"), png, sync=True)
         if state.saved.classes:
             places = class_list(self._labels, self._columns, state.saved.classes)
-            files.write(os.path.join(self._run.samples_dir, "classes.csv"), places)
+            files.write(os.path.join(self._run.samples_dir, "classes.csv"), places, sync=True)
 
-    def _write_sheet(self, name, shown, columns, step):
-        """Write a grid of images [N, H, W, C] uint8; return the PNG as bytes and the shape of the grid."""
+    def _sheet(self, shown, columns, step):
+        """Return a grid of images [N, H, W, C] uint8: the PNG as bytes, and its shape."""
         sheet = images.grid(composite(shown, self._run.background), columns)
-        png = images.png(sheet, {"run": self._start.saved.run_id, "step": step})
-        files.write(os.path.join(self._run.samples_dir, name), png)
-        return png, sheet.shape
+        return images.png(sheet, {"run": self._start.saved.run_id, "step": step}), sheet.shape
 
     @_writes("the time-lapse")
     def write_timelapse(self, state):
@@ -131,10 +147,26 @@ class Outputs:
         if line:
             print(line, flush=True)
 
-    @_writes("the log at step {}")
     def write_row(self, state):
-        """Write the state's row to history.csv and TensorBoard."""
-        self._open_history().write_row(state.row)
+        """Write the state's row to TensorBoard's logs and to history.csv."""
+        self._write_events(state, lambda: self._events.write_row(state.row))
+        self._write_history(state, lambda: self._open_history().write_row(state.row))
+
+    @_writes("the log at step {}", "its points are lost", again="TensorBoard's events are written again")
+    def _write_events(self, state, write):
+        write()
+
+    @_writes("the log at step {}")
+    def _close_events(self, state):
+        self._events.close()
+
+    @_writes(
+        "history.csv at step {}",
+        "its rows are kept, and written as soon as possible",
+        again="history.csv is written again, with all rows",
+    )
+    def _write_history(self, state, write):
+        write()
 
     def _open_history(self):
         # The history is opened only after the first checkpoint: logs without a checkpoint would belong to no run.
@@ -143,10 +175,17 @@ class Outputs:
             self._history = history.History(self._run.checkpoints_dir, self._first_step, metrics)
         return self._history
 
-    @_writes(f"{REPORT} at step {{}}", errors=Exception)  # the report reads files that others may have changed
+    # The report reads files that others may have changed.
+    @_writes(f"{REPORT} at step {{}}", errors=Exception, again=f"{REPORT} is written again")
     def write_report(self, state):
         """Write report.html to checkpoints_dir."""
+        self._reported = list(recorded_warnings)
         write_report(state, self._parts.settings, self._parts.dataset)
+
+    def complete_report(self, state):
+        """Write the report again if there were warnings since it was written."""
+        if self._reported != list(recorded_warnings):
+            self.write_report(state)
 
     @_writes(POST_MORTEM)
     def write_post_mortem(self, state, lines):
@@ -156,10 +195,10 @@ class Outputs:
         last = batches.order.take(max(0, state.pictures_seen - count), count)
         paths = [" or ".join(dataset.find_paths(index)) or "(no longer in the cache)" for index in last]
         text = "\n".join([*lines, "", "the images of the last step:", *paths, ""])
-        files.write(self.post_mortem, to_bytes(text))
+        files.write(self.post_mortem, to_bytes(text), sync=True)
 
-    @_writes("the logs")
     def close(self, state):
-        """Close history.csv and the TensorBoard logs if they were opened."""
-        if self._history:
-            self._history.close()
+        """Close the TensorBoard logs; write the pending rows of history.csv, also from an earlier process."""
+        self._close_events(state)
+        if self._history or os.path.exists(os.path.join(self._run.checkpoints_dir, history.PENDING)):
+            self._write_history(state, lambda: self._open_history().close())

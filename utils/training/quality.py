@@ -1,10 +1,10 @@
 """Measure the quality of a run's samples while it trains, and choose the best checkpoint."""
 
 from utils.checkpoints.manifest import Best
-from utils.errors import UserError, reason_of
+from utils.errors import UserError, reason_of, warn
 from utils.metrics import features, registry
 from utils.metrics.measure import Measurer
-from utils.output.terminal import print_above_bar, warn
+from utils.output.terminal import print_above_bar
 
 
 def open_measurer(dataset, settings):

@@ -1,14 +1,12 @@
 """A training run: everything that the loop in main.py uses, as one object."""
 
 import math
-import sys
 
 import numpy as np
 
 from utils.checkpoints import select
-from utils.errors import RunError
+from utils.errors import RunError, recorded_warnings, warn
 from utils.output.progress import Progress
-from utils.output.terminal import recorded_warnings, warn
 from utils.training.health import MAX_ROLLBACKS, Health, format_rates
 from utils.training.live_generator import LiveGenerator
 from utils.training.outputs import Outputs
@@ -57,6 +55,7 @@ class Run:
     def is_finished(self):
         """Return whether no steps are left or stop_when_stale ends the run; if so, print why."""
         run, state, n = self.settings, self.state, self._parts.dataset.n
+        self.outputs.close(state)  # writes rows of history.csv that the last process had to keep
         if state.step < state.total:
             return self._is_stale()
         goal = f"{state.pictures_seen} images seen, and epochs = {run.epochs} of {n} images require {run.epochs * n}"
@@ -85,6 +84,7 @@ class Run:
         Once there is a checkpoint, the same command resumes the run, even from step 0, no matter how this process ends.
         """
         state, outputs = self.state, self.outputs
+        outputs.write_fingerprints(state)  # before the first checkpoint, so that no checkpoint lacks them
         if not outputs.save(state):
             return False
         if self.workers.is_chief:
@@ -146,6 +146,7 @@ class Run:
         cure = f"See {place}; lower {format_rates(self.settings)} in params.py"
         line = f"{problem}{after}; not saved; last good checkpoint: step {outputs.saved_step}. {cure}"
         recorded_warnings.append(line)
+        outputs.close(state)
         outputs.write_report(state)
         return line
 
@@ -160,10 +161,12 @@ class Run:
         if not stop:
             self.outputs.write_timelapse(state)
         self.outputs.close(state)
-        workers.barrier()  # an early exit would look like a crash to the other workers
         if saved_step != state.step:
             good = f"last good checkpoint: step {saved_step}, in {run.checkpoints_dir}"
-            print(f"main.py: steps after {saved_step} were not saved; {good}", file=sys.stderr, flush=True)
+            warn(f"steps after {saved_step} were not saved; {good}")
+        self.outputs.complete_report(state)
+        workers.barrier()  # an early exit would look like a crash to the other workers
+        if saved_step != state.step:
             return 1
         is_finished = state.step == state.total
         if not workers.is_chief:

@@ -15,7 +15,7 @@ from utils.checkpoints.run_id import get_run_id, new_run_id
 from utils.config import checks, schema
 from utils.data import index, require_classes
 from utils.data.scan import Scan
-from utils.errors import UserError
+from utils.errors import UserError, warn
 from utils.metrics import features, registry
 from utils.output import files
 from utils.runtime import devices, signals
@@ -32,6 +32,8 @@ def open_starting_point(settings, is_chief):
     running out of memory raises UserError.
     """
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
+    if devices.describe_unused_gpu():
+        warn(devices.describe_unused_gpu())
     registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
     signals.ignore_hangup()
     with devices.translate_oom("batch_size", run.batch_size), _locked(settings._replace(run=run), is_chief) as start:
@@ -62,7 +64,10 @@ def _locked(settings, is_chief):
 
 def _resume(settings, lock, newest):
     """Return the StartingPoint to resume a run from a Selected; raise UserError if it cannot be resumed."""
-    settings = _keep_defaults(newest.manifest, settings)
+    recorded = newest.manifest
+    if recorded.run["precision"] == "float16" and not devices.gpus():  # the run began on another machine
+        recorded = recorded._replace(run=dict(recorded.run, precision=settings.run.precision))
+    settings = _keep_defaults(recorded, settings)
     run = settings.run
     checks.check_together(run, settings.network)
     print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
@@ -96,18 +101,19 @@ class StartingPoint:
             self.saved = newest.manifest.saved._replace(best=best, run_id=run_id)
 
     def use_images(self, dataset):
-        """Record the images in `saved`; print a notice if they changed; return them with the classes of the network.
+        """Record the images in `saved`; return them with the classes of the network.
 
-        Raise UserError if their classes do not fit.
+        Raise UserError for a different data set, or if the classes do not fit.
         """
         before, classes = self.saved, ()
         if self.settings.network.conditional:
-            dataset = require_classes(dataset, self.settings.run, before.classes or None)
+            try:
+                dataset = require_classes(dataset, self.settings.run, before.classes or None)
+            except UserError:
+                folders.check_same_images(self.settings, before, dataset)  # a different data set is the better reason
+                raise
             classes = tuple(dataset.classes)
-        if before.fingerprint not in ("", dataset.fingerprint):
-            change = f"{before.fingerprint.split()[0]} before, {dataset.n} now"
-            reason = dataset.why_changed(before.data_version)
-            print(f"The training images have changed ({change}{reason}); resuming, but not bit-exactly.", flush=True)
+        folders.check_same_images(self.settings, before, dataset)
         self.saved = before._replace(fingerprint=dataset.fingerprint, classes=classes, data_version=index.VERSION)
         return dataset
 
@@ -118,6 +124,7 @@ class StartingPoint:
         self.saver = tf.train.Saver(self._variables, max_to_keep=None)
         self._required = [v for v in self._variables if v not in graph.optional]
         self._required_saver = tf.train.Saver(self._required) if graph.optional else self.saver
+        self._optional_savers = [tf.train.Saver([variable]) for variable in graph.optional]
 
     def start(self, session):
         """Set the initial values of the variables after their initializers have run."""
@@ -136,12 +143,14 @@ class StartingPoint:
         return self.newest
 
     def _restore(self, session, rollbacks):
-        checkpoint, optional = self.newest.checkpoint, self._graph.optional
-        if {variable.op.name for variable in optional} <= set(store.shapes(checkpoint)):
-            store.restore(session, self.saver, checkpoint, self._variables)
-        else:
-            store.restore(session, self._required_saver, checkpoint, self._required)
-            session.run([variable.initializer for variable in optional])
+        checkpoint = self.newest.checkpoint
+        store.restore(session, self._required_saver, checkpoint, self._required)
+        stored = store.shapes(checkpoint) if self._graph.optional else {}
+        for variable, saver in zip(self._graph.optional, self._optional_savers):
+            if variable.op.name in stored:
+                store.restore(session, saver, checkpoint, [variable])
+            else:
+                session.run(variable.initializer)
         session.run(self._graph.set_rollbacks, {self._graph.new_rollbacks: rollbacks})
 
 

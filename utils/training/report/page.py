@@ -16,8 +16,8 @@ from tqdm import tqdm
 from utils.config import VERSION, schema
 from utils.config.settings import FILES
 from utils.data.classes import NONE
+from utils.errors import recorded_warnings
 from utils.output import files, html
-from utils.output.terminal import recorded_warnings
 from utils.training.report import curves
 from utils.training.report.grids import grid_uri, select_grids
 
@@ -60,7 +60,7 @@ def write_report(state, settings, dataset):
     )
     styles, scripts = ([path.read_text("utf-8") for path in paths] for paths in (_STYLES, _SCRIPTS))
     page = html.page(f"Step {state.step}: {folder}", body, styles, scripts)
-    files.write(os.path.join(run.checkpoints_dir, REPORT), page.encode("utf-8"))
+    files.write(os.path.join(run.checkpoints_dir, REPORT), page.encode("utf-8"), sync=True)
 
 
 def _facts(state):
