@@ -68,3 +68,27 @@ def test_text_beside_an_image(channels):
     assert above[:12].min() < 100 and np.array_equal(above[:12], below[64:])
     assert (animation.with_text(image, "")[:12] == 255).all()
     assert animation.with_text(image, "a name that is far too long: 12").shape == above.shape
+
+
+def test_alpha_is_kept_in_webp_and_apng(tmp_path):
+    """Premultiplied colors: half transparent red, and opaque blue."""
+    images = [np.zeros((16, 16, 4), np.uint8), np.zeros((16, 16, 4), np.uint8)]
+    images[0][...], images[1][...] = (128, 0, 0, 128), (0, 0, 255, 255)
+    look = animation.Look("white", scale=3, resampling="lanczos")
+    paths = animation.write_films(lambda ending: str(tmp_path / f"film{ending}"), images, (40, 40), look=look)
+    assert [os.path.splitext(path)[1] for path in paths] == [".gif", ".webp", ".apng"]
+    shown = []
+    for path in paths:
+        with Image.open(path) as film:
+            assert film.n_frames == 2 and film.size == (48, 48)
+            shown.append(np.int16(film.convert("RGBA"))[20, 20])
+    on_white, *with_alpha = shown
+    assert np.abs(on_white - [255, 127, 127, 255]).max() < 20
+    assert all(np.abs(pixel - [255, 0, 0, 128]).max() < 20 for pixel in with_alpha)
+
+
+def test_nearest_keeps_pixels(tmp_path):
+    image = np.uint8(np.random.RandomState(0).randint(0, 256, (4, 4, 3)))
+    look = animation.Look(scale=2, resampling="nearest")
+    (shown,) = animation.to_pil_frames([image], look, has_alpha=False)
+    assert (np.asarray(shown) == image.repeat(2, axis=0).repeat(2, axis=1)).all()

@@ -11,7 +11,7 @@ from samplers import expected
 from utils.errors import UserError
 from utils.output.images import png
 from utils.sampling import latents
-from utils.tasks import timelapse, walk
+from utils.tasks import find_task, timelapse, walk
 
 
 @pytest.fixture
@@ -139,3 +139,44 @@ def test_timelapse_needs_two_grids(run, tmp_path):
     assert timelapse.write_timelapse(str(tmp_path), "0123456789abcdef") == ""
     with pytest.raises(UserError, match=r"holds fewer than two grids train_<step>\.png of this run"):
         drawn(run._replace(timelapse=1))
+
+
+def test_walk_length_in_seconds_ease_and_hold(graph, run, tmp_path, without_mp4):
+    lines, names = drawn(run._replace(walk="2s", picks="7,2,5"))
+    assert lines[0].startswith("A walk with 51 frames (2.04 s)") and f"{STEM}_walk2s_7+2+5.gif" in names
+    times = walk._times(run._replace(walk=4, walk_hold=0.08, walk_ease=1), 3)
+    assert times == pytest.approx([0, 0, 0, 0.15625, 0.5, 0.84375])
+    assert len(walk._times(run._replace(walk="0.1s", walk_hold=1.0), 3)) == 26  # at least one frame that moves
+    with pytest.raises(UserError, match=r"^walk = 25 needs at least two picks; add one to picks$"):
+        walk._times(run._replace(walk=25), 1)
+    walk._times(run._replace(walk=1000), 10)
+    walk._times(run._replace(walk=25, along=1), 1)
+    for changes, message in (
+        ({"walk": 1000}, r"^walk = 1000 through 11 images has 11000 frames, more than 10000; lower walk, or"),
+        ({"walk": 100, "film_scale": 4}, r"has 1100 frames at film_scale = 4, more than 625"),
+        ({"walk": 1, "walk_hold": 60}, r"has 16511 frames, more than 10000"),
+    ):
+        with pytest.raises(UserError, match=message):
+            walk._times(run._replace(**changes), 11)
+
+
+def test_names_of_films_contain_what_they_depend_on(graph, run, tmp_path, without_mp4):
+    settings = {"walk_ease": 1, "walk_hold": 0.04, "film_scale": 2, "film_filter": "nearest"}
+    _, names = drawn(run._replace(walk=2, picks="7,2", **settings))
+    assert f"{STEM}_walk2_ease_hold0.04_x2_nearest_7+2.gif" in names
+    with Image.open(str(tmp_path / f"{STEM}_walk2_ease_hold0.04_x2_nearest_7+2.gif")) as film:
+        assert film.size == (32, 32) and film.n_frames >= 3  # GIF merges equal frames
+    assert image(str(tmp_path), f"{STEM}_walk2_ease_hold0.04_x2_nearest_7+2_strip.png").shape == (16, 6 * 16, 3)
+
+
+@pytest.mark.parametrize("text", ("7\n2\n\n5\n", "7, 2,\n5", "\ufeff7,2\r\n5,"))
+def test_picks_from_a_file(graph, run, tmp_path, without_mp4, text):
+    (tmp_path / "picks.txt").write_text(text, encoding="utf-8")
+    _, names = drawn(run._replace(walk=2, picks=f"@{tmp_path}/picks.txt"))
+    assert f"{STEM}_walk2_7+2+5.gif" in names
+    for content, message in ((b"7\nx", "picks: 'x'"), (b"\xff", "cannot be read"), (b"", "picks: ''")):
+        (tmp_path / "picks.txt").write_bytes(content)
+        with pytest.raises(UserError, match=message):
+            find_task(run._replace(picks=f"@{tmp_path}/picks.txt"))
+    with pytest.raises(UserError, match=r"picks = @.*none\.txt cannot be read .*; correct the path after @"):
+        find_task(run._replace(picks=f"@{tmp_path}/none.txt"))

@@ -11,7 +11,7 @@ from samplers import expected, flat_sampler, selected
 
 from utils.errors import UserError
 from utils.output.images import read_metadata
-from utils.sampling import latents
+from utils.sampling import latents, picks
 from utils.sampling.class_names import quoted
 from utils.sampling.generator import CheckpointGenerator
 from utils.tasks import samples
@@ -188,7 +188,7 @@ def test_label_grid_shows_number_before_class(graph, run, tmp_path, monkeypatch)
 def test_label_grid_shows_number_of_class_without_font(graph, run, tmp_path, monkeypatch):
     texts = []
     monkeypatch.setattr(samples, "with_text", lambda image, *caption: texts.append(caption) or image)
-    monkeypatch.setattr(samples, "choose_fonts", lambda names: {"\u732b": None})
+    monkeypatch.setattr(picks, "choose_fonts", lambda names: {"\u732b": None})
     lines, _ = drawn(run._replace(label_grid=1, num_samples=2), ("blue", "\u732b"))
     assert texts[-2:] == [("0 blue",), ("0 #1",)]
     assert lines[1] == "No font on this system can show these class names; captions show numbers instead: #1 \u732b."

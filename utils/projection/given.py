@@ -10,9 +10,8 @@ from utils.config.settings import ROOT, absolute
 from utils.data import decode, depths, formats
 from utils.data.prepare import decode_options
 from utils.data.scan import Scan
-from utils.errors import UserError
+from utils.errors import UserError, warn
 from utils.output.images import center_crop
-from utils.output.terminal import warn
 from utils.sampling import class_names
 from utils.sampling.projected import valid_name
 

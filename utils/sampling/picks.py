@@ -93,7 +93,7 @@ def _finder(run, generator):
     return lambda name, place: projected.find(run.samples_dir, name, place, generator)
 
 
-def fonts(picks, classes):
+def caption_fonts(picks, classes):
     """Return the fonts of the names in the captions of these picks; see choose_fonts."""
     return choose_fonts(pick.shown_name(classes) for pick in picks)
 

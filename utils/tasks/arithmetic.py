@@ -47,7 +47,7 @@ def write_arithmetic(generator, run):
     z, fractions = np.float32(rows[:, :z_dim] * run.truncation), np.float32(rows[:, z_dim:])
     images = list(generator.stream(z, fractions if classes else None))
     shown = [composite(image, generator.background) for image in images]
-    fonts = picks.fonts([pick for _, term_picks in terms for pick in term_picks], classes)
+    fonts = picks.caption_fonts([pick for _, term_picks in terms for pick in term_picks], classes)
     files.write(figure_path, png(_figure(shown, terms, classes, fonts), request.metadata))
     files.write(result_path, png(images[_CENTER - _BLOCK * _BLOCK], request.metadata))
     yield f"{run.arithmetic} in {figure_path}, its result in {result_path}"

@@ -103,7 +103,7 @@ def _write_missing(generator, request, chosen, singles, existing):
 def _write_all(generator, request, chosen, columns, singles):
     """Write the grid, its CSV file if needed, and the single files."""
     run, classes = request.run, generator.classes
-    fonts = picks.fonts(chosen, classes) if run.label_grid else {}
+    fonts = picks.caption_fonts(chosen, classes) if run.label_grid else {}
 
     def cell(image, pick):
         shown = composite(image, generator.background)
