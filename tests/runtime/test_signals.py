@@ -87,6 +87,7 @@ def test_what_was_ignored_stays_ignored_except_for_sigterm(monkeypatch, capfd, n
     """A shell script starts its background jobs with SIGINT ignored. SIGBREAK is replaced by a signal of Unix."""
     number = getattr(signal, name, signal.SIGUSR1)
     monkeypatch.setattr(signals.StopSignals, "SIGNALS", (signal.SIGINT, signal.SIGTERM, number))
+    monkeypatch.setattr(os, "_exit", sys.exit)
     former = signal.signal(number, signal.SIG_IGN)
     try:
         with signals.StopSignals() as stop:
