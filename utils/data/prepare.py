@@ -120,10 +120,11 @@ def _decode(cache, job, files, count):
     """
     if not count:
         return
-    processes, show_bar = pool.num_processes(count), terminal.can_show_bar()
+    tasks, processes = pool.plan(cache.tasks(files))
+    show_bar = terminal.can_show_bar()
     if not show_bar:
         print(f"Preparing {report.counted(count, 'file')} on {report.counted(processes, 'core')}.", flush=True)
-    results, committed = pool.decode_all(cache.tasks(files), job, processes), time.time()
+    results, committed = pool.decode_all(tasks, job, processes), time.time()
     line = "Preparing {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}, {rate_fmt}"
     bar_options = {"disable": not show_bar, "bar_format": line, "unit": " files", "leave": False}
     with tqdm(total=count, file=sys.stdout, **bar_options) as bar, contextlib.closing(results):

@@ -9,9 +9,10 @@ maps in its own memory.
 import tensorflow.compat.v1 as tf
 
 from model import shapes
+from utils.errors import UserError
 from utils.metrics import features
 from utils.output.terminal import warn
-from utils.runtime import devices
+from utils.runtime import devices, limits
 from utils.sampling.generator import bn_batch_size
 
 _FLOAT = 4  # bytes
@@ -25,14 +26,21 @@ _COMPARED_SETS = 6  # copies of the compared images, one byte per value
 
 
 def announce(settings, n):
-    """Print how much memory the run needs; warn if less is available. On a GPU, do nothing. n: the number of images."""
+    """Print how much memory the run needs; warn if less is available. On a GPU, do nothing. n: the number of images.
+
+    Raise UserError if the address space is limited (`ulimit -v`) to less: the process would not be slow, but abort.
+    """
     if devices.gpus():
         return
     needed, available = estimate(settings, n), devices.available_memory()
     print(f"The run needs about {needed / 1e9:.1f} GB of memory.", flush=True)
+    addressable = _PROGRAM + limits.check_address_space()
+    problem = f"the run needs about {needed / 1e9:.1f} GB of memory, but only "
+    if needed > addressable:
+        problem += f"{addressable / 1e9:.1f} GB is left by `ulimit -v`"
+        raise UserError(f"{problem}; {advice(settings, n, addressable)}, or run `ulimit -v unlimited`")
     if available is not None and needed > available:
-        problem = f"the run needs about {needed / 1e9:.1f} GB of memory, but only {available / 1e9:.1f} GB is available"
-        warn(f"{problem}; {advice(settings, n, available)}")
+        warn(f"{problem}{available / 1e9:.1f} GB is available; {advice(settings, n, available)}")
 
 
 def advice(settings, n, available):
