@@ -70,8 +70,9 @@ def test_a_limit_on_address_space_is_an_error(settings, monkeypatch):
     monkeypatch.setattr(limits, "check_address_space", lambda: 3e9 - memory._PROGRAM)
     with pytest.raises(UserError) as caught:
         memory.announce(settings, 1000)
-    assert "GB of memory, but only 3.0 GB is left by `ulimit -v`; batch_size = " in str(caught.value)
-    assert str(caught.value).endswith(" would fit; set it in params.py, or run `ulimit -v unlimited`")
+    cure = "run `ulimit -v unlimited`; batch_size = "
+    assert f" GB of memory, but `ulimit -v` leaves 3.00 GB; {cure}" in str(caught.value)
+    assert str(caught.value).endswith(" would fit; set it in params.py")
 
 
 def test_no_estimate_with_a_gpu(settings, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""Limits on this process that TensorFlow does not regard: cores and memory of a container, address space, threads."""
+"""Limits on this process that TensorFlow ignores: cores and memory of a container, address space, threads."""
 
 import os
 import pathlib
@@ -16,7 +16,7 @@ _MOUNTS, _GROUPS = "proc/self/mountinfo", "proc/self/cgroup"  # Linux only
 _MB = 2**20
 _IS_OLD = sys.version_info < (3, 8)  # TensorFlow 1.15; the version must be known before TensorFlow is imported
 # Measured with 1 to 64 cores: the address space in MB that TensorFlow takes without its threads, and the number of
-# threads per core. Each thread has a stack, and malloc reserves an arena for it, of which glibc makes up to 8 per core.
+# threads per core. Each thread has a stack and reserves an arena of malloc; glibc makes at most 8 arenas per core.
 _PROGRAM, _THREADS = (750, 4) if _IS_OLD else (1500, 6)
 _FEW_THREADS = 10  # regardless of the number of cores
 _ARENA, _BLAS_BUFFER, _STACK = 64 * _MB, 32 * _MB, 8 * _MB
@@ -94,9 +94,9 @@ def check_limits(root="/"):
 
 
 def check_address_space():
-    """Return how many bytes of address space TensorFlow leaves to a run; infinity without a limit.
+    """Return the bytes of address space that TensorFlow leaves to a run; infinity without a limit.
 
-    Raise UserError if TensorFlow would lack address space, because it then aborts at a random place.
+    Raise UserError if TensorFlow itself would lack address space, because it would abort at a random place.
     """
     limit = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
     if limit == -1:  # unlimited

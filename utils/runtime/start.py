@@ -29,7 +29,7 @@ def import_tensorflow():
     # By default TensorFlow 2 uses oneDNN's kernels only on processors with AVX-512. With AVX2 alone a step of the
     # default network took 4.5 s without oneDNN and 3.0 s with it (batch_size = 64, two Zen 3 cores, TensorFlow 2.21).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    if cores() < visible_cores():  # a container's quota, which TensorFlow does not regard
+    if cores() < visible_cores():  # TensorFlow ignores the quota of a container
         for kind in ("INTRA", "INTER"):
             os.environ.setdefault(f"TF_NUM_{kind}OP_THREADS", str(cores()))
     if _LEVEL in os.environ:
@@ -52,12 +52,11 @@ def _silent_stderr():
     """Discard what Python or C++ code writes to file descriptor 2, but print it if the process ends in this context.
 
     TensorFlow prints why it aborts, such as instructions that the processor lacks. A shell that outlives this process
-    reads the text. If there cannot be one, nothing is discarded: on Windows, without a shell, and in the first process
-    of a container, with which all others end.
+    reads the text. Nothing is discarded on Windows and wherever else a shell is missing, or in the first process of a
+    container, because all others end with it.
     """
     with contextlib.ExitStack() as restoration:
-        # OSError: there is no standard error (pythonw.exe, 2>&-), or no shell
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # standard error (pythonw.exe, 2>&-) or the shell is missing
             terminal = os.dup(2)
             restoration.callback(os.close, terminal)
             if os.getpid() != 1:

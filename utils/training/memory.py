@@ -28,19 +28,21 @@ _COMPARED_SETS = 6  # copies of the compared images, one byte per value
 def announce(settings, n):
     """Print how much memory the run needs; warn if less is available. On a GPU, do nothing. n: the number of images.
 
-    Raise UserError if the address space is limited (`ulimit -v`) to less: the process would not be slow, but abort.
+    Raise UserError if the address space is limited (`ulimit -v`) to less, because the process would abort.
     """
     if devices.gpus():
         return
     needed, available = estimate(settings, n), devices.available_memory()
     print(f"The run needs about {needed / 1e9:.1f} GB of memory.", flush=True)
     addressable = _PROGRAM + limits.check_address_space()
-    problem = f"the run needs about {needed / 1e9:.1f} GB of memory, but only "
     if needed > addressable:
-        problem += f"{addressable / 1e9:.1f} GB is left by `ulimit -v`"
-        raise UserError(f"{problem}; {advice(settings, n, addressable)}, or run `ulimit -v unlimited`")
+        problem = (
+            f"the run needs about {needed / 1e9:.2f} GB of memory, but `ulimit -v` leaves {addressable / 1e9:.2f} GB"
+        )
+        raise UserError(f"{problem}; run `ulimit -v unlimited`; {advice(settings, n, addressable)}")
     if available is not None and needed > available:
-        warn(f"{problem}{available / 1e9:.1f} GB is available; {advice(settings, n, available)}")
+        problem = f"the run needs about {needed / 1e9:.1f} GB of memory, but only {available / 1e9:.1f} GB is available"
+        warn(f"{problem}; {advice(settings, n, available)}")
 
 
 def advice(settings, n, available):
