@@ -150,7 +150,7 @@ def test_too_little_address_space_is_one_line(program, size):
 @pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux only")
 @pytest.mark.parametrize("arenas", ("1", "1000"))
 def test_the_address_space_that_is_asked_for_suffices(program, arenas):
-    size = limits._needed(int(arenas)) // 1024 + 1
+    size = limits._needed(int(arenas)) // 1024 + 50000  # 50 MB for the run
     environment = dict(ENVIRONMENT, MALLOC_ARENA_MAX=arenas)
     out = program.train("--max_steps", "2", env=environment, preexec_fn=lambda: limit_address_space(size))
     assert "Finished at step 2" in out
