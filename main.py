@@ -2,8 +2,7 @@
 
     python main.py
 
-TensorFlow and the modules that need it are imported inside functions, so that --help and the validation of
-settings work without TensorFlow.
+TensorFlow is only imported inside functions, so that --help and the validation of settings work without it.
 """
 
 import os
@@ -18,7 +17,7 @@ from utils.config.startup import describe  # noqa: E402
 from utils.errors import RunError, UserError  # noqa: E402
 from utils.output.terminal import non_raising_streams  # noqa: E402
 from utils.runtime.process_state import forbid_concurrent_calls, restore_process_state  # noqa: E402
-from utils.runtime.start import import_tensorflow, missing_package  # noqa: E402
+from utils.runtime.start import check_limits, import_tensorflow, missing_package  # noqa: E402
 from utils.runtime.tf_config import parse_task  # noqa: E402
 
 
@@ -38,6 +37,7 @@ def dispatch(argv):
     """Train, or run a task with a trained generator; print the reason if that fails, and return the exit code."""
     try:
         settings = resolve(argv)
+        check_limits()
         from utils.tasks import find_task  # here, because it imports numpy and Pillow
 
         worker = parse_task(os.environ) if settings.run.isTrain else None

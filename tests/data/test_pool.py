@@ -195,11 +195,17 @@ def more_images(run):
 # --- The life of the processes ---------------------------------------------------------------------------------------
 
 
-def test_not_more_processes_than_windows_can_wait_for(monkeypatch):
+@pytest.mark.parametrize(
+    "sizes, processes",
+    [([], 0), ([9], 1), ([9] * 32, 1), ([9] * 800, 25), ([300000] * 5, 5), ([9] * 33 + [300000], 2), ([9] * 9000, 128)],
+)
+def test_not_more_processes_than_chunks_of_work_and_cores(monkeypatch, sizes, processes):
     monkeypatch.setattr(pool, "cores", lambda: 128)
-    assert (pool.num_processes(0), pool.num_processes(5), pool.num_processes(1000)) == (1, 5, 128)
-    monkeypatch.setattr(pool, "_MAX_PROCESSES", 60)
-    assert (pool.num_processes(0), pool.num_processes(5), pool.num_processes(1000)) == (1, 5, 60)
+    tasks = [decoder.Task(b"", size, 0, "", i) for i, size in enumerate(sizes)]
+    planned, number = pool.plan(iter(tasks))
+    assert number == processes and list(planned) == tasks
+    monkeypatch.setattr(pool, "_MAX_PROCESSES", 60)  # as on Windows, which cannot wait for more
+    assert pool.plan(tasks)[1] == min(processes, 60)
 
 
 # Do what the program does until the images are prepared, on two cores: more would be too fast for the test.

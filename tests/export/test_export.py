@@ -210,7 +210,9 @@ def test_what_a_format_needs_is_checked_first(monkeypatch):
 def test_why_a_process_failed():
     output = b"Error: bad\n    at f (x.js:1)\nFatal memory\n=== stack\n    /lib/x.so(+0x2)\n"
     assert export._failure(output, 1) == "Fatal memory"
-    assert export._failure(b"\n", -9) == "exit code -9"
+    assert export._failure(b"\n", 3) == "exit code 3"
+    assert export._failure(b"\n", -9) == "signal 9"
+    assert export._failure(b"notice\n*** Check failure stack trace: ***\n    @ 0x7f\n", -6) == "notice; signal 6"
 
 
 def test_names():

@@ -6,7 +6,8 @@ import sys
 import pytest
 from conftest import ENVIRONMENT
 
-from utils.runtime import devices
+from utils.errors import UserError
+from utils.runtime import devices, limits
 from utils.training import memory
 
 
@@ -60,6 +61,18 @@ def test_advice_names_the_largest_batch_size_that_fits(settings, monkeypatch, ca
     monkeypatch.setattr(devices, "available_memory", lambda: None)
     memory.announce(settings, 1000)
     assert capsys.readouterr().err == ""
+
+
+def test_a_limit_on_address_space_is_an_error(settings, monkeypatch):
+    """A warning would not help: the process aborts where it lacks address space."""
+    monkeypatch.setattr(devices, "gpus", lambda: [])
+    settings = with_values(settings, image_size=256, batch_size=64)
+    monkeypatch.setattr(limits, "check_address_space", lambda: 3e9 - memory._PROGRAM)
+    with pytest.raises(UserError) as caught:
+        memory.announce(settings, 1000)
+    cure = "run `ulimit -v unlimited`; batch_size = "
+    assert f" GB of memory, but `ulimit -v` leaves 3.00 GB; {cure}" in str(caught.value)
+    assert str(caught.value).endswith(" would fit; set it in params.py")
 
 
 def test_no_estimate_with_a_gpu(settings, monkeypatch, capsys):

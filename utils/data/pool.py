@@ -9,13 +9,13 @@ import contextlib
 import itertools
 import multiprocessing
 import multiprocessing.connection
-import os
 import signal
 import sys
 import types
 
 from utils.data.decoder import WINDOWS, Outcome, decode_here, serve
 from utils.errors import UserError
+from utils.runtime.limits import cores
 
 # Tasks are sent in chunks of up to this number of files or bytes, whichever comes first. A message for each small file
 # would take as long as decoding it; a last chunk of many large files would keep one process busy when the others are
@@ -25,14 +25,11 @@ _AHEAD = 2  # chunks queued for each process, so that it never waits for the nex
 _MAX_PROCESSES = 60 if WINDOWS else 1000  # Windows cannot wait for more pipes at the same time
 
 
-def cores():
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def num_processes(files):
-    """Return the number of processes, at least 1, to use for this number of files."""
-    return max(1, min(files, cores(), _MAX_PROCESSES))
+def plan(tasks):
+    """Return an iterator over the same Tasks, and the number of processes for them: at most one per core and chunk."""
+    chunks = _chunks(tasks)
+    first = list(itertools.islice(chunks, min(cores(), _MAX_PROCESSES)))
+    return itertools.chain.from_iterable(itertools.chain(first, chunks)), len(first)
 
 
 def decode_all(tasks, job, processes):

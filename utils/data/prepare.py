@@ -132,10 +132,10 @@ def _decode(cache, job, files, count):
     """
     if not count:
         return
-    processes = pool.num_processes(count)
+    tasks, processes = pool.plan(cache.tasks(files))
     if not terminal.can_show_bar():
         print(f"Preparing {report.counted(count, 'file')} on {report.counted(processes, 'core')}.", flush=True)
-    results, committed = pool.decode_all(cache.tasks(files), job, processes), time.monotonic()
+    results, committed = pool.decode_all(tasks, job, processes), time.monotonic()
     line = "Preparing {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}, {rate_fmt}"
     shown = bar(total=count, bar_format=line, unit=" files", leave=False)
     with shown, contextlib.closing(results):

@@ -119,7 +119,11 @@ def _check(path, reader, feed, expected, tolerance):
 
 
 def _failure(output, code):
-    """Return the reason from the output of a failed process: the last line outside a stack trace, or the exit code."""
+    """Return the reason from the output of a failed process: the last line outside a stack trace, or the exit code.
+
+    A process that a signal has ended may have printed only notices: its signal is always named.
+    """
     lines = output.decode("utf-8", "replace").splitlines()
-    lines = [line for line in lines if line.strip() and not re.match(r"\s|at |#|=|<", line)]
-    return lines[-1] if lines else f"exit code {code}"
+    lines = [line for line in lines if line.strip() and not re.match(r"\s|at |#|=|<|\*", line)]
+    ending = [f"signal {-code}"] if code < 0 else [] if lines else [f"exit code {code}"]
+    return "; ".join(lines[-1:] + ending)

@@ -12,6 +12,7 @@ import re
 import tensorflow.compat.v1 as tf
 
 from utils.errors import UserError
+from utils.runtime import limits
 
 GPU_FILES = ("/proc/driver/nvidia", "/dev/nvidia0")  # one of them exists if an NVIDIA driver is loaded (Linux)
 
@@ -33,17 +34,8 @@ def describe_unused_gpu():
 
 def processor_flags(path="/proc/cpuinfo"):
     """Return the set of the processor's feature flags; empty if they are unknown, as on systems other than Linux."""
-    match = re.search(r"^flags\s*:(.*)$", _read(path), re.MULTILINE)
+    match = re.search(r"^flags\s*:(.*)$", limits.read(path), re.MULTILINE)
     return set(match.group(1).split()) if match else set()
-
-
-def _read(path):
-    """Return the text of a system file, or '' if it cannot be read."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def choose_precision(wanted):
@@ -106,21 +98,20 @@ def keep_bfloat16_unfused(config):
         options.remapping = options.OFF
 
 
-def available_memory(meminfo="/proc/meminfo", limit="/sys/fs/cgroup/memory.max"):
+def available_memory(root="/"):
     """Return the memory limit of this process in bytes, including memory in use; None if unknown.
 
-    limit: the path of the file with a container's limit. Both files exist on Linux only; on macOS, the result is the
-    physical memory, and on Windows, None.
+    A container's limit counts. root: the folder that contains proc and sys, which exist on Linux only; on macOS, the
+    result is the physical memory, and on Windows, None.
     """
     if not hasattr(os, "sysconf"):  # Windows
         return None
     page = os.sysconf("SC_PAGE_SIZE")
     total = page * os.sysconf("SC_PHYS_PAGES")
-    available = re.search(r"^MemAvailable:\s*(\d+) kB", _read(meminfo), re.MULTILINE)
+    available = re.search(r"^MemAvailable:\s*(\d+) kB", limits.read(os.path.join(root, "proc/meminfo")), re.MULTILINE)
     if available:
-        total = 1024 * int(available.group(1)) + page * int(_read("/proc/self/statm").split()[1])
-    limit = _read(limit).strip()
-    return min(total, int(limit)) if limit.isdecimal() else total  # without a limit the file contains "max"
+        total = 1024 * int(available.group(1)) + page * int(limits.read("/proc/self/statm").split()[1])
+    return min([total, *limits.memory_limits(root)])
 
 
 @contextlib.contextmanager

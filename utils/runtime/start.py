@@ -3,12 +3,20 @@
 import contextlib
 import importlib
 import os
+import subprocess
 import sys
 
 from utils.errors import UserError, reason_of
+from utils.runtime.limits import check_limits, cores, visible_cores
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _CURE = "`pip install -r requirements.txt` installs it"
+# Reads a text until all its writers have closed it or exited, and then prints its first argument and the text.
+_READER = 'text=$(cat) && printf "%s\\n" "$1" ${text:+"$text"} >&2'
+_ENDED = (
+    "main.py: the import of TensorFlow ended the process; if no reason follows, this build of TensorFlow probably "
+    "needs instructions that the processor lacks: install a different build"
+)
 
 
 def import_tensorflow():
@@ -17,9 +25,13 @@ def import_tensorflow():
     That variable alone is not enough, because some messages are printed before TensorFlow 2 reads it
     (github.com/tensorflow/tensorflow/issues/100442), so nothing reaches standard error during the import.
     """
+    check_limits()
     # By default TensorFlow 2 uses oneDNN's kernels only on processors with AVX-512. With AVX2 alone a step of the
     # default network took 4.5 s without oneDNN and 3.0 s with it (batch_size = 64, two Zen 3 cores, TensorFlow 2.21).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if cores() < visible_cores():  # TensorFlow ignores the quota of a container
+        for kind in ("INTRA", "INTER"):
+            os.environ.setdefault(f"TF_NUM_{kind}OP_THREADS", str(cores()))
     if _LEVEL in os.environ:
         _import()
         return
@@ -37,21 +49,31 @@ def _import():
 
 @contextlib.contextmanager
 def _silent_stderr():
-    """Discard what Python or C++ code writes to file descriptor 2."""
-    try:
-        terminal = os.dup(2)
-    except OSError:  # the process was started without a standard error (pythonw.exe, 2>&-): nothing to silence
+    """Discard what Python or C++ code writes to file descriptor 2, but print it if the process ends in this context.
+
+    TensorFlow prints why it aborts, such as instructions that the processor lacks. A shell that outlives this process
+    reads the text. Nothing is discarded on Windows and wherever else a shell is missing, or in the first process of a
+    container, because all others end with it.
+    """
+    with contextlib.ExitStack() as restoration:
+        with contextlib.suppress(OSError):  # standard error (pythonw.exe, 2>&-) or the shell is missing
+            terminal = os.dup(2)
+            restoration.callback(os.close, terminal)
+            if os.getpid() != 1:
+                reader = subprocess.Popen(["/bin/sh", "-c", _READER, "sh", _ENDED], stdin=subprocess.PIPE)
+                restoration.callback(_end, reader)
+                _flush()
+                os.dup2(reader.stdin.fileno(), 2)
+                restoration.callback(os.dup2, terminal, 2)
+                restoration.callback(_flush)
         yield
-        return
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            _flush()
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        _flush()
-        os.dup2(terminal, 2)
-        os.close(terminal)
+
+
+def _end(reader):
+    """End the reader before its input closes, so that it prints nothing."""
+    reader.kill()
+    reader.wait()
+    reader.stdin.close()
 
 
 def _flush():

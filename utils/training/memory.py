@@ -9,9 +9,9 @@ maps in its own memory.
 import tensorflow.compat.v1 as tf
 
 from model import shapes
-from utils.errors import warn
+from utils.errors import UserError, warn
 from utils.metrics import features
-from utils.runtime import devices
+from utils.runtime import devices, limits
 from utils.sampling.generator import bn_batch_size
 
 _FLOAT = 4  # bytes
@@ -25,11 +25,20 @@ _COMPARED_SETS = 6  # copies of the compared images, one byte per value
 
 
 def announce(settings, n):
-    """Print how much memory the run needs; warn if less is available. On a GPU, do nothing. n: the number of images."""
+    """Print how much memory the run needs; warn if less is available. On a GPU, do nothing. n: the number of images.
+
+    Raise UserError if the address space is limited (`ulimit -v`) to less, because the process would abort.
+    """
     if devices.gpus():
         return
     needed, available = estimate(settings, n), devices.available_memory()
     print(f"The run needs about {needed / 1e9:.1f} GB of memory.", flush=True)
+    addressable = _PROGRAM + limits.check_address_space()
+    if needed > addressable:
+        problem = (
+            f"the run needs about {needed / 1e9:.2f} GB of memory, but `ulimit -v` leaves {addressable / 1e9:.2f} GB"
+        )
+        raise UserError(f"{problem}; run `ulimit -v unlimited`; {advice(settings, n, addressable)}")
     if available is not None and needed > available:
         problem = f"the run needs about {needed / 1e9:.1f} GB of memory, but only {available / 1e9:.1f} GB is available"
         warn(f"{problem}; {advice(settings, n, available)}")
