@@ -23,7 +23,7 @@ from utils.sampling.generator import CheckpointGenerator
 
 FILES = {
     "saved_model": ["saved_model"], "frozen": ["generator.pb"], "onnx": ["generator.onnx", "generator_float16.onnx"],
-    "tflite": ["generator.tflite", "generator_float16.tflite"], "page": ["generator.html"],
+    "tflite": ["generator.tflite", "generator_float16.tflite", "generator_1.tflite"], "page": ["generator.html"],
 }  # fmt: skip
 
 
@@ -121,6 +121,15 @@ def test_a_batch_of_one_and_of_many(exported, tmp_path):  # noqa: F811
         assert [images.shape for images in batches] == [(count, *exported.shape) for count in (1, 70)]
         for images, expected in zip(batches, drawn["generator.pb"]):
             assert np.abs(images - expected).max() <= (4 if "float16" in file else 2), file
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("tflite" not in HERE, reason="needs TensorFlow 2")
+def test_generator_1_has_no_tensor_of_variable_shape(exported):  # noqa: F811
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    for file, sizes in (("generator.tflite", {-1}), ("generator_1.tflite", set())):
+        tensors = interpreter.Interpreter(model_path=str(exported.exported / file)).get_tensor_details()
+        assert {size for tensor in tensors for size in tensor["shape_signature"] if size < 0} == sizes
 
 
 @pytest.mark.slow
