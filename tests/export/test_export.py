@@ -217,6 +217,26 @@ def test_a_broken_converter_does_not_stop_the_other_formats(network, monkeypatch
         assert [os.path.basename(line.split(": ")[0]) for line in lines] == files
 
 
+def test_a_file_without_a_checker_is_published_unchecked(network, tmp_path, monkeypatch):
+    """The example is the page, whose checker nothing else needs; other formats in the same command are checked."""
+    generator, run, _ = network
+
+    def write(_, folder):
+        (folder / "generator.html").write_text("a page")
+        return {"generator.html": 2}
+
+    monkeypatch.setattr(formats.FORMATS["page"], "write", write)
+    monkeypatch.setattr(formats, "CHECKERS", {"page": {"no_such_racer": "no-such-racer"}})
+    lines = list(export.export(generator, run._replace(export="page,frozen")))
+    folder = tmp_path / "s" / "export_00000012_run012345"
+    reason = "not checked; to check it, run 'pip install no-such-racer' and export again"
+    assert lines[0] == f"{folder / 'generator.html'}: 0.0 MB, {reason}"
+    assert lines[1].endswith("16 images differ by at most 0 of 255")
+    described = json.loads((folder / "model.json").read_text())["files"]
+    differences = {name: facts["largest_difference"] for name, facts in described.items()}
+    assert differences == {"generator.html": None, "generator.pb": 0}
+
+
 def test_formats_are_added_and_other_weights_refused(network, tmp_path):
     generator, run, _ = network
     for name in ("frozen", "saved_model"):
@@ -231,6 +251,7 @@ def test_formats_are_added_and_other_weights_refused(network, tmp_path):
 
 def test_what_a_format_needs_is_checked_first(monkeypatch):
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
+    assert list(formats.parse("page")) == ["page"]  # only the check of a page needs a package
     with pytest.raises(UserError) as caught:
         formats.parse("frozen, onnx")
     assert str(caught.value) == "export = 'onnx' needs additional packages: pip install tf2onnx onnx onnxruntime"
