@@ -22,8 +22,12 @@ class Sampler(NamedTuple):
 
 
 def build_exportable_sampler(network, averaged, n_classes=0):
-    """Build a sampler (see `build_sampler`) with the outputs of exported files (see `name_outputs`)."""
-    sampler = build_sampler(network, averaged, n_classes)
+    """Build a sampler (see `build_sampler`) with the outputs of exported files (see `name_outputs`).
+
+    Labels are clamped, because runtimes differ in how they treat a label out of range: a sample without a class, a
+    different class or an error.
+    """
+    sampler = build_sampler(network, averaged, n_classes, clamp_labels=True)
     name_outputs(sampler)
     return sampler
 
@@ -46,17 +50,19 @@ def _unpremultiply(images):
     return tf.concat([tf.minimum(colors, alpha) * 255.0 / tf.maximum(alpha, 1.0) + 0.5, alpha], axis=3)
 
 
-def build_sampler(network, averaged, n_classes=0):
+def build_sampler(network, averaged, n_classes=0, clamp_labels=False):
     """Build G in inference mode: each image depends only on its own z and label, not on the rest of the batch.
 
     averaged: use the averaged weights of a run with ema_decay above 0. `update_bn` computes their batch-norm
-    statistics; G's own statistics are moving averages from training.
+    statistics; G's own statistics are moving averages from training. clamp_labels: a label below 0 means the first
+    class, and one above n_classes - 1 the last.
     """
     name = AVERAGE if averaged else GENERATOR
     z = tf.placeholder(tf.float32, [None, network.z_dim], name="z")
     labels = tf.placeholder(tf.int32, [None], name="labels")
     momentum = tf.placeholder(tf.float32, [], name="bn_momentum")
-    classes = tf.one_hot(labels, n_classes) if network.conditional else None
+    indices = tf.clip_by_value(labels, 0, n_classes - 1) if clamp_labels else labels
+    classes = tf.one_hot(indices, n_classes) if network.conditional else None
     images = generator(z, network, classes, name=name)
     update_bn = None
     if averaged:

@@ -1,7 +1,5 @@
 """Programs that were trained for two steps and exported, shared by the test modules in this folder."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -14,7 +12,8 @@ IS_OLD = tf.__version__.startswith("1.")
 HERE = [
     name
     for name in formats.FORMATS
-    if not (IS_OLD and name == "tflite") and all(map(importlib.util.find_spec, formats.PACKAGES.get(name, ())))
+    if not (IS_OLD and name == "tflite")
+    and not any(formats.missing(packages, name) for packages in (formats.PACKAGES, formats.CHECKERS))
 ]
 CLASSES = ("<img src=x onerror=alert(1)>", "b & c")
 VARIANTS = {

@@ -7,6 +7,7 @@ from graphs import EVERYTHING, started
 
 from model.discriminator import discriminator
 from model.graph_mode import tf
+from model.sample_graph import build_exportable_sampler
 from utils.sampling import latents
 
 
@@ -27,6 +28,13 @@ def test_the_sampler_generates_images_of_the_labels(tiny):
         z, sampler = np.repeat(latents.noise(0, 0, range(1), 6), 3, axis=0), training.sampler
         a, b, c = training.session.run(sampler.images, {sampler.z: z, sampler.labels: [0, 1, 0]})
         assert np.array_equal(a, c) and not np.array_equal(a, b)
+
+
+def test_the_exportable_sampler_clamps_labels(graph, tiny):
+    sampler = build_exportable_sampler(tiny.network._replace(conditional=1), averaged=False, n_classes=3)
+    with tf.Session() as session:
+        rows = session.run(sampler.classes, {sampler.labels: [0, 2, 3, -1, 2**31 - 1, -(2**31)]})
+    assert np.array_equal(rows, np.eye(3)[[0, 2, 2, 0, 2, 0]])
 
 
 def test_projection_by_hand(graph, tiny):

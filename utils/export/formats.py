@@ -19,22 +19,30 @@ from utils.errors import UserError
 from utils.export import frozen, onnx, page, saved_model, tflite
 
 FORMATS = {"saved_model": saved_model, "frozen": frozen, "tflite": tflite, "onnx": onnx, "page": page}
-PACKAGES = {  # {format: {name to import: name for pip}}
-    "onnx": {"tf2onnx": "tf2onnx", "onnx": "onnx", "onnxruntime": "onnxruntime"},
-    "page": {"py_mini_racer": "py-mini-racer==0.6.0" if sys.version_info < (3, 8) else "mini-racer"},
-}
+# Additional packages that write a format, and those that only check it: {format: {name to import: name for pip}}.
+PACKAGES = {"onnx": {"tf2onnx": "tf2onnx", "onnx": "onnx", "onnxruntime": "onnxruntime"}}
+CHECKERS = {"page": {"py_mini_racer": "py-mini-racer==0.6.0" if sys.version_info < (3, 8) else "mini-racer"}}
 
 
 def parse(text):
     """Return {name: module} for the setting `export`; raise UserError if a format is not available here."""
     chosen = {name.strip(): FORMATS[name.strip()] for name in text.split(",") if name.strip()}
     for name in chosen:
-        packages = PACKAGES.get(name, {}).items()
-        missing = [package for module, package in packages if not importlib.util.find_spec(module)]
-        if missing:
-            raise UserError(f"export = {name!r} needs additional packages: pip install {' '.join(missing)}")
+        command = missing(PACKAGES, name)
+        if command:
+            raise UserError(f"export = {name!r} needs additional packages: {command}")
         if name == "tflite" and tf.__version__.startswith("1."):
             raise UserError(
                 f"export = {name!r} needs TensorFlow 2, whose converter supports this network; this is {tf.__version__}"
             )
     return chosen
+
+
+def missing(packages, name):
+    """Return the command that installs the missing packages of a format, '' if none is missing.
+
+    packages: PACKAGES or CHECKERS.
+    """
+    needed = packages.get(name, {}).items()
+    names = [package for module, package in needed if not importlib.util.find_spec(module)]
+    return f"pip install {' '.join(names)}" if names else ""

@@ -79,6 +79,7 @@ def _content(generator):
     inputs = {"z": {"shape": [None, generator.z_dim], "dtype": "float32", "law": "uniform in [-1, 1), independent"}}
     if generator.classes:
         inputs["labels"] = {"shape": [None], "dtype": "int32", "classes": list(generator.classes)}
+        inputs["labels"].update(range=[0, len(generator.classes) - 1], out_of_range="clamped")
     shape = [None, *generator.image_shape]
     images = {"shape": shape, "dtype": "uint8", "range": [0, 255]}
     floats = {"shape": shape, "dtype": "float32", "range": [-1, 1]}

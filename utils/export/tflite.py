@@ -1,4 +1,7 @@
-"""TensorFlow Lite (now LiteRT) files with 32-bit and 16-bit weights, for phones and small devices."""
+"""TensorFlow Lite (now LiteRT) files with 32-bit and 16-bit weights, for phones and small devices.
+
+GPU and NNAPI delegates refuse tensors of variable shape: generator_1.tflite generates one image at a time.
+"""
 
 import tensorflow.compat.v1 as tf
 
@@ -13,24 +16,35 @@ except ImportError:
 
 def read(path, inputs):
     interpreter = Interpreter(model_path=path)
-    details = {each["name"]: each["index"] for each in interpreter.get_input_details()}
+    details = {each["name"]: each for each in interpreter.get_input_details()}
+    count = len(inputs["z"])
+    size = count if details["z"]["shape_signature"][0] == -1 else 1
     for name, value in inputs.items():
-        interpreter.resize_tensor_input(details[name], value.shape)
+        interpreter.resize_tensor_input(details[name]["index"], (size, *value.shape[1:]))
     interpreter.allocate_tensors()
-    for name, value in inputs.items():
-        interpreter.set_tensor(details[name], value)
-    interpreter.invoke()
-    return {each["name"]: interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()}
+    outputs = {each["name"]: [] for each in interpreter.get_output_details()}
+    for start in range(0, count, size):
+        for name, value in inputs.items():
+            interpreter.set_tensor(details[name]["index"], value[start : start + size])
+        interpreter.invoke()
+        for each in interpreter.get_output_details():
+            outputs[each["name"]].append(interpreter.get_tensor(each["index"]))
+    return {name: np.concatenate(parts) for name, parts in outputs.items()}
 """
 
 
 def write(frozen, folder):
-    """Write generator.tflite and generator_float16.tflite; see formats."""
+    """Write generator.tflite, generator_float16.tflite and generator_1.tflite; see formats."""
     (source,) = write_frozen(frozen, folder)
-    shapes = {name: list(shape) for name, shape in frozen.inputs.items()}
-    converter = tf.lite.TFLiteConverter.from_frozen_graph(str(folder / source), list(shapes), OUTPUTS, shapes)
-    (folder / "generator.tflite").write_bytes(converter.convert())
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-    (folder / "generator_float16.tflite").write_bytes(converter.convert())
-    return {"generator.tflite": 1, "generator_float16.tflite": 3}
+
+    def converter(batch):
+        shapes = {name: [batch, *shape[1:]] for name, shape in frozen.inputs.items()}
+        return tf.lite.TFLiteConverter.from_frozen_graph(str(folder / source), list(shapes), OUTPUTS, shapes)
+
+    (folder / "generator.tflite").write_bytes(converter(None).convert())
+    (folder / "generator_1.tflite").write_bytes(converter(1).convert())
+    half = converter(None)
+    half.optimizations = [tf.lite.Optimize.DEFAULT]
+    half.target_spec.supported_types = [tf.float16]
+    (folder / "generator_float16.tflite").write_bytes(half.convert())
+    return {"generator.tflite": 1, "generator_float16.tflite": 3, "generator_1.tflite": 1}
