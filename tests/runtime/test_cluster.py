@@ -379,6 +379,18 @@ def test_workers_with_different_settings_refuse_to_start(pair):
 
 @NEEDS_TF2
 @slow
+def test_the_time_limit_of_the_chief_stops_two_workers_at_the_same_step(program, pair):
+    """The other worker's limit, of one step, has no effect."""
+    two = pair(*SMALL, "--max_steps", "100000", "--max_minutes", "0.1", of_second=("--max_minutes", "0.000001"))
+    assert two.codes() == [0, 0], two.out(0) + two.out(1)
+    step = int(assert_alike(two)["step"])
+    end = f"Stopped by max_minutes at step {step}"
+    assert step > 1 and f"{end}, saved in " in two.out(0) and f"{end}; worker 0 (127.0.0.1:" in two.out(1)
+    assert (program.checkpoints / f"dcgan-{step}.json").exists()
+
+
+@NEEDS_TF2
+@slow
 def test_two_workers_roll_back_together(pair):
     two = pair(*SMALL, "--optimizer", "sgd", "--learning_rate", "1000000", "--max_steps", "40")
     assert two.codes() == [1, 1], two.out(0) + two.out(1)
