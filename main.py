@@ -105,13 +105,13 @@ def train(settings, worker):
 
 
 def run_steps(run):
-    """Run the remaining steps, if any, until the run ends or a signal stops it; return the exit code."""
+    """Run the remaining steps, if any, until a signal or max_minutes stop it; return the exit code."""
     session, graph, state, workers = run.session, run.graph, run.state, run.workers
     if run.is_finished():
         return 0
     if not run.begin():
         return 1
-    stop = 0  # the signal that asked a worker to stop; 0: none
+    stop = 0  # the signal that asked a worker to stop, or TIME_UP; 0: none
     while state.step < state.total and not stop:
         for i in range(run.k):  # Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661: k updates of D,
             d = session.run(graph.d_update(state.step * run.k + i))
@@ -120,7 +120,7 @@ def run_steps(run):
         state.advance(d, g)
         run.progress.show(state)
 
-        stop = workers.all_reduce_max(run.signals.received)
+        stop = workers.all_reduce_max(run.stop_reason())
         due = state.due(run.settings, stop)
         if workers.all_reduce_max(not run.health.is_finite(state, due)):  # weights are checked before every save
             run.roll_back()

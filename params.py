@@ -69,6 +69,10 @@ epochs = 300
 # Stop at this step and ignore epochs. One step is k updates of D, then one of G. 0: stop after `epochs`.
 max_steps = 0
 
+# Time limit of a command in minutes, such as 90 or 0.5, which includes reading the images. When it is reached, the run
+# is saved and stops; the same command resumes it, with the same limit. 0: no limit.
+max_minutes = 0.0
+
 # --- Algorithm ------------------------------------------------------------------------------------
 
 # Images per update, on each GPU or machine. Larger batches make training steadier but steps slower. Lower it if

@@ -35,6 +35,7 @@ EXAMPLES = {
     "max_bad": (0, 1.01, "a number, from 0 to 1"),
     "epochs": WHOLE_1,
     "max_steps": WHOLE_0,
+    "max_minutes": (0.5, 1000001.0, "a number, from 0 to 1000000"),
     "batch_size": (2**20, 2**20 + 1, "a whole number, from 1 to 1048576"),
     "k": WHOLE_1,
     "loss": ("hinge", "Hinge", "non_saturating, hinge, least_squares or wasserstein"),
@@ -226,7 +227,7 @@ def test_what_a_resumed_run_may_change():
     free = [name for name, rule in schema.ALL.items() if rule.on_resume == "free"]
     sampling = [name for name, rule in schema.ALL.items() if rule.sampling]
     folders = ["isTrain", "pics_dir", "samples_dir", "checkpoints_dir", "cache_dir", "init_from"]
-    assert free == [*folders, "max_bad", "worker_timeout", "inception_graph", *sampling]
+    assert free == [*folders, "max_bad", "max_minutes", "worker_timeout", "inception_graph", *sampling]
     assert {name for name, rule in schema.NETWORK.items() if rule.on_resume != "keep"} == {"sync_batch_norm"}
     assert {rule.on_resume for rule in schema.ALL.values()} == {"free", "change", "keep"}
 

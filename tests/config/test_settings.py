@@ -1,6 +1,7 @@
 """The command line overrides the params files; mistakes in it are rejected. Does not import TensorFlow."""
 
 import difflib
+import math
 import ntpath
 import os
 import re
@@ -28,8 +29,15 @@ from utils.config.command_line import CommandLine, read_command_line
 def test_the_command_line_overrides_the_files(untouched, argv):
     result, default = untouched.resolve(*argv), untouched.resolve()
     assert result.run.batch_size == 32 and type(result.run.batch_size) is int
-    assert result == (default.run._replace(batch_size=32), default.network, {"batch_size"}, (("batch_size", 32),))
+    run = default.run._replace(batch_size=32)
+    assert result == (run, default.network, {"batch_size"}, (("batch_size", 32),), math.inf)
     assert default.explicit == frozenset()
+
+
+@pytest.mark.parametrize("minutes, deadline", (("0", math.inf), ("0.5", 5030), ("1000000", 60005000)))
+def test_max_minutes_start_with_the_command(untouched, monkeypatch, minutes, deadline):
+    monkeypatch.setattr(settings.time, "perf_counter", lambda: 5000.0)
+    assert untouched.resolve("--max_minutes", minutes).deadline == deadline
 
 
 def test_edited_and_given_settings_are_explicit(copy):
@@ -151,6 +159,10 @@ MISTAKES = (
     (["--k", "9" * 5000], "k = '999"),
     (["--learning_rate", "nan"], "learning_rate = nan is invalid; expected a number, above 0, at most 1000000"),
     (["--learning_rate", "-1e-4"], "learning_rate = -0.0001 is invalid"),
+    *(
+        (["--max_minutes", text], f"max_minutes = {shown} is invalid; expected a number, from 0 to 1000000")
+        for text, shown in (("-1", -1.0), ("nan", "nan"), ("inf", "inf"), ("x", "'x'"), ("10000000", 10000000.0))
+    ),
     (["--isTrain", "yes"], "isTrain = 'yes' is invalid; expected 0 or 1"),
     (["--pics_dir="], "pics_dir = '' is invalid; expected the name of a folder"),
 )

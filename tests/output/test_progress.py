@@ -22,7 +22,7 @@ ROW = {"epoch": 1.0, "d_loss": 1, "g_loss": 1, "d_real": 1, "d_fake": 0, "pictur
 def new_state(total=100):
     """Return what Progress shows of a RunState."""
     measured = {"measured": "", "measured_at": 0}
-    return SimpleNamespace(total=total, step=0, first_step=0, row=ROW, seconds_left=3725.0, **measured)
+    return SimpleNamespace(total=total, step=0, first_step=0, row=ROW, seconds_to_stop=3725.0, **measured)
 
 
 def steps_in(text):

@@ -1,6 +1,7 @@
 """Inspect the files that a run leaves, and wait for output and files."""
 
 import csv
+import itertools
 import json
 import shutil
 import time
@@ -22,6 +23,14 @@ def script_metric(monkeypatch, values):
     values = iter(values)
     scripted = registry.Metric("scripted", lambda *_: next(values), registry.LOWER, 0.25, needs=(features.NONE,))
     monkeypatch.setattr(registry, "METRICS", (scripted, *registry.METRICS))
+
+
+def limit_time(monkeypatch, steps):
+    """Let max_minutes be over, in this process, after this number of steps, and from then on."""
+    from utils.training.state import RunState
+
+    trained = itertools.count(1)  # the program checks the time once per step
+    monkeypatch.setattr(RunState, "is_time_up", property(lambda _: next(trained) >= steps))
 
 
 def copy_until(program, source, target, step):

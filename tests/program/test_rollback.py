@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from conftest import hold
-from runs import assert_same_run, copy_until, folders, rows, variables
+from runs import assert_same_run, copy_until, folders, limit_time, rows, variables
 
 from model import losses
 from utils.checkpoints import select
@@ -77,6 +77,17 @@ def test_after_a_rollback_the_run_continues_and_resumes_exactly(called, monkeypa
     assert (done.returncode, done.stderr) == (0, "")
     assert "It diverged at step 8; learning rates are now scaled by 0.5." in done.stdout
     assert_same_run(called, "whole", "parts", 24)
+
+
+def test_time_that_is_up_when_the_run_diverges(called, monkeypatch):
+    """The run trains one step after the rollback, so that repeated commands progress."""
+    nan_at_step_8(monkeypatch)
+    limit_time(monkeypatch, 8)
+    options = ["--max_steps", "8", "--checkpoint_every", "6"]
+    done = called.run(*options)
+    assert done.returncode == 0 and "step 8: losses or weights are NaN or infinite; back to step 6" in done.stderr
+    assert "Stopped by max_minutes at step 7, saved in " in done.stdout
+    assert "Finished at step 8." in called.train(*options)
 
 
 def test_a_run_that_diverges_while_another_program_holds_history_csv_keeps_its_rows(called, monkeypatch):

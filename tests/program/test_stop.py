@@ -1,5 +1,6 @@
-"""Signals, second signals, a closed terminal, and a process that exits while it reads the output."""
+"""Signals, a closed terminal, a process that exits while it reads the output, and a time limit (max_minutes)."""
 
+import os
 import re
 import signal
 import subprocess
@@ -8,9 +9,19 @@ import time
 import pytest
 from conftest import in_this_process
 from hanging import HANGING, hang_in_a_step
-from runs import last_step, read_until, rows, steps_of, wait_for
+from runs import (
+    assert_same_run,
+    folders,
+    last_step,
+    limit_time,
+    read_until,
+    rows,
+    script_metric,
+    steps_of,
+    wait_for,
+)
 
-from utils.checkpoints import select
+from utils.checkpoints import select, store
 
 pytestmark = pytest.mark.slow
 
@@ -130,3 +141,88 @@ def test_a_closed_terminal_does_not_end_training(program):
     finally:
         process.kill()
     assert process.returncode == 143
+
+
+# --- max_minutes ----------------------------------------------------------------------------------------------------
+
+STOPPED = "Stopped by max_minutes at step "
+
+
+def test_max_minutes_stops_by_the_clock_and_the_resumed_run_is_exact(program):
+    """Stop a process after 3 s; the uninterrupted run is a different process."""
+    started = time.time()
+    output = program.train("--max_steps", "100000", "--max_minutes", "0.05", "--log_every", "1", *folders("parts"))
+    assert time.time() - started > 3
+    text = re.escape(str(program.folder / "parts" / "c"))
+    (step,) = re.findall(f"^{STOPPED}(\\d+), saved in {text}; the same command resumes it.$", output, re.MULTILINE)
+    step = int(step)
+    assert steps_of(program.folder / "parts" / "c")[-1] == step and "Time-lapse" not in output
+    options = ["--max_steps", str(step + 5), "--log_every", "1"]
+    resumed = program.train(*options, "--max_minutes", "1000000", *folders("parts"))
+    assert f"Resuming from step {step}, " in resumed and "max_minutes changed" not in resumed
+    program.train(*options, *folders("whole"))
+    assert_same_run(program, "whole", "parts", step + 5)
+
+
+def test_time_that_is_over_before_the_first_step(called):
+    """Reading the images may take longer. Each command trains one step, until the run is finished."""
+    options = ["--max_steps", "3", "--max_minutes", "0.000001", "--log_every", "1"]
+    for step in (1, 2):
+        assert f"{STOPPED}{step}, saved in " in called.train(*options)
+    assert "Finished at step 3." in called.train(*options)
+    assert "This run is finished: step 3" in called.train(*options)
+    assert [row["step"] for row in rows(called.checkpoints)] == ["1", "2", "3"]
+
+
+def test_the_last_step_of_max_minutes_is_measured(called, monkeypatch):
+    """As after Ctrl-C, there is no grid; the report shows the time left of the whole run."""
+    script_metric(monkeypatch, [9.0, 8.0])
+    limit_time(monkeypatch, 3)
+    options = ["--metrics_every", "100", "--metrics_samples", "8", "--max_steps", "100"]
+    assert f"{STOPPED}3 (scripted 9), saved in " in called.train(*options)
+    (row,) = rows(called.checkpoints)
+    assert (row["step"], row["scripted"]) == ("3", "9")
+    assert sorted(path.name for path in called.samples.iterdir()) == ["reals.png", "train_00000000.png"]
+    report = (called.checkpoints / "report.html").read_text("utf-8")
+    assert "<dd>3 of 100</dd>" in report and "none (finished)" not in report
+    limit_time(monkeypatch, 2)
+    assert f"{STOPPED}5 (scripted 8), saved in " in called.train(*options)
+
+
+@pytest.mark.parametrize(
+    "options, values, step",
+    ((["--max_steps", "2"], [9.0], 2), (["--metrics_every", "2", "--stop_when_stale", "1"], [9.0, 9.0], 4)),
+)
+def test_a_run_that_ends_when_the_time_is_up_is_finished(called, monkeypatch, options, values, step):
+    script_metric(monkeypatch, values)
+    limit_time(monkeypatch, step)
+    output = called.train("--max_steps", "100", "--metrics_every", "100", "--metrics_samples", "8", *options)
+    assert f"Finished at step {step} (scripted 9). The grids are in " in output and "Time-lapse of training: " in output
+    assert (called.samples / ("train_%08d.png" % step)).exists()
+
+
+def test_a_signal_while_the_last_step_of_max_minutes_is_saved(called, monkeypatch):
+    save = store.save
+
+    def interrupted(session, saver, checkpoint, *arguments):
+        if checkpoint.step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        save(session, saver, checkpoint, *arguments)
+
+    monkeypatch.setattr(store, "save", interrupted)
+    output = called.train("--max_steps", "100", "--max_minutes", "0.000001")
+    assert f"{STOPPED}1, saved in " in output and steps_of(called.checkpoints) == [0, 1]
+
+
+def test_max_minutes_without_a_place_to_save(called, monkeypatch):
+    save = store.save
+
+    def full(session, saver, checkpoint, *arguments):
+        if checkpoint.step:
+            raise OSError("No space left on device")
+        save(session, saver, checkpoint, *arguments)
+
+    monkeypatch.setattr(store, "save", full)
+    done = called.run("--max_steps", "100", "--max_minutes", "0.000001")
+    assert done.returncode == 1 and "steps after 0 were not saved; last good checkpoint: step 0" in done.stderr
+    assert "Stopped" not in done.stdout

@@ -379,6 +379,21 @@ def test_workers_with_different_settings_refuse_to_start(pair):
 
 @NEEDS_TF2
 @slow
+def test_the_time_limit_of_the_chief_stops_all_workers_at_the_same_step(program, pair):
+    """The other worker's limit has no effect. Workers need more time to start than these limits."""
+    soon, options = ("--max_minutes", "0.000001"), (*SMALL, "--max_steps", "3")
+    two = pair(*options, *soon, of_second=("--max_minutes", "0"))
+    assert two.codes() == [0, 0], two.out(0) + two.out(1)
+    assert assert_alike(two)["step"] == 1 and (program.checkpoints / "dcgan-1.json").exists()
+    end = "Stopped by max_minutes at step 1"
+    assert f"{end}, saved in " in two.out(0) and f"{end}; worker 0 (127.0.0.1:" in two.out(1)
+    two = pair(*options, of_second=soon)
+    assert two.codes() == [0, 0], two.out(0) + two.out(1)
+    assert assert_alike(two)["step"] == 3 and all("Finished at step 3" in two.out(index) for index in range(2))
+
+
+@NEEDS_TF2
+@slow
 def test_two_workers_roll_back_together(pair):
     two = pair(*SMALL, "--optimizer", "sgd", "--learning_rate", "1000000", "--max_steps", "40")
     assert two.codes() == [1, 1], two.out(0) + two.out(1)

@@ -1,11 +1,14 @@
 """The state of a run, and what is due at a step."""
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
 from utils.checkpoints.manifest import SavedState
+from utils.runtime.signals import TIME_UP, StopSignals
 from utils.training import state as states
+from utils.training.run import Run
 from utils.training.state import Due, Pace, RunState
 
 
@@ -125,6 +128,32 @@ def test_a_restarted_clock(state, clock):
     state.restart_clock()
     assert state.first_step == 6
     assert times(run_steps(state, clock, 1, 2)) == (4, 2, 0) and state.seconds_left == 93 * 2
+
+
+def test_the_time_to_stop_is_the_time_left_or_the_rest_of_max_minutes(state, clock):
+    run_steps(state, clock, 10, 0.5)
+    assert state.seconds_to_stop == state.seconds_left == 80 * 0.5 and not state.is_time_up
+    state.deadline = clock.now + 7
+    state.restart_clock()  # a rollback does not restart the time limit
+    run_steps(state, clock, 13, 0.5)
+    assert state.seconds_to_stop == 0.5 and state.seconds_left == 67 * 0.5 and not state.is_time_up
+    run_steps(state, clock, 1, 0.5)
+    assert state.seconds_to_stop == 0 and state.is_time_up
+    run_steps(state, clock, 1, 0.5)
+    assert state.seconds_to_stop == 0 and state.seconds_left == 65 * 0.5 and state.is_time_up
+
+
+@pytest.mark.parametrize(
+    "received, is_chief, is_time_up, expected",
+    ((0, True, False, 0), (0, True, True, TIME_UP), (0, False, True, 0), (15, True, True, 15), (15, False, False, 15)),
+)
+def test_a_signal_takes_precedence_over_the_time_limit_which_the_chief_decides(
+    received, is_chief, is_time_up, expected
+):
+    """The workers stop for the largest of their reasons."""
+    signals, workers = SimpleNamespace(received=received), SimpleNamespace(is_chief=is_chief)
+    run = SimpleNamespace(signals=signals, workers=workers, state=SimpleNamespace(is_time_up=is_time_up))
+    assert Run.stop_reason(run) == expected and 0 < TIME_UP < min(StopSignals.SIGNALS)
 
 
 def test_equal_times_are_no_error(state, clock):

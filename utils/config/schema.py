@@ -30,6 +30,7 @@ RUN = {
     # Length of training
     "epochs": changeable_on_resume(rules.integer(300, lowest=1)),
     "max_steps": changeable_on_resume(rules.integer(0, lowest=0)),
+    "max_minutes": rules.number(0.0, lowest=0, highest=10**6),
     # Algorithm
     "batch_size": changeable_on_resume(rules.integer(8, lowest=1, highest=2**20)),
     "k": fixed_on_resume(rules.integer(1, lowest=1)),

@@ -1,6 +1,8 @@
 """The settings of a run: the values in both params files, with the overrides from the command line, checked."""
 
+import math
 import os
+import time
 from collections import namedtuple
 from typing import Any, FrozenSet, NamedTuple, Tuple
 
@@ -37,6 +39,7 @@ class Settings(NamedTuple):
     network: Network
     explicit: FrozenSet[str] = frozenset()  # names given on the command line, or edited in a params file
     given: Tuple[Tuple[str, Any], ...] = ()  # (name, value) on the command line; paths as given
+    deadline: float = math.inf  # the time.perf_counter() at which max_minutes are over
 
 
 def resolve(argv, root=ROOT):
@@ -61,7 +64,8 @@ def resolve(argv, root=ROOT):
         if unused:
             raise UserError(f"command line: with isTrain = 1 this command trains; add --isTrain 0 to use {unused}")
         checks.check_together(run, network)
-    return Settings(run, network, frozenset({*edited, *given}), tuple(given.items()))
+    deadline = time.perf_counter() + 60 * run.max_minutes if run.max_minutes else math.inf
+    return Settings(run, network, frozenset({*edited, *given}), tuple(given.items()), deadline)
 
 
 def absolute(path, root):

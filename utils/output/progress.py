@@ -69,7 +69,7 @@ class Progress:
         The state's row has the columns of history.STEP_COLUMNS.
         """
         epoch, numbers = f"epoch {math.ceil(state.row['epoch'])}", _numbers(state)
-        left = tqdm.format_interval(state.seconds_left)
+        left = tqdm.format_interval(state.seconds_to_stop)
         if not self._bar.disable:
             wide = shutil.get_terminal_size().columns >= _WIDE
             self._bar.set_description_str(left, refresh=False)

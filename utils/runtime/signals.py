@@ -8,6 +8,8 @@ import threading
 
 from utils.runtime.process_state import can_handle_signals
 
+TIME_UP = 1  # stops a run as a signal does: max_minutes are over; less than any signal here, which takes precedence
+
 
 def ignore_hangup():
     """Keep training when the terminal is closed; do nothing on Windows (no SIGHUP) or outside the main thread."""

@@ -7,6 +7,7 @@ import numpy as np
 from utils.checkpoints import select
 from utils.errors import RunError, recorded_warnings, warn
 from utils.output.progress import Progress
+from utils.runtime.signals import TIME_UP
 from utils.training.health import MAX_ROLLBACKS, Health, format_rates
 from utils.training.live_generator import LiveGenerator
 from utils.training.outputs import Outputs
@@ -45,7 +46,9 @@ class Run:
         saved = saved._replace(rollbacks=saved.rollbacks or (0,) * rollbacks)  # only the chief knows their steps
         pace = Pace(n, run.k * self._parts.batches.size)
         total = run.max_steps or step + math.ceil((run.epochs * n - seen) / pace.images_per_step)
-        return RunState(step, seen, total, saved, pace)
+        state = RunState(step, seen, total, saved, pace)
+        state.deadline = self._parts.settings.deadline
+        return state
 
     def _counters(self):
         """Return the numbers of steps, images seen and rollbacks from the graph's counters."""
@@ -64,10 +67,14 @@ class Run:
         print(f"This run is finished: step {state.step}, {goal}. {cure}", flush=True)
         return True
 
+    def stop_reason(self):
+        """Return the signal that this process has received; else TIME_UP if this is the chief and it is; else 0."""
+        return self.signals.received or (TIME_UP if self.workers.is_chief and self.state.is_time_up else 0)
+
     def end_if_stale(self, due, stop):
         """Make this step the last one if stop_when_stale ends the run; return what is Due now.
 
-        due: what was Due so far; stop: the signal that ends the run at this step, or 0.
+        due: what was Due so far; stop: the signal that ends the run at this step, TIME_UP, or 0.
         """
         state = self.state
         if due.measure and state.step < state.total and self._is_stale():
@@ -153,12 +160,13 @@ class Run:
     def end(self, stop):
         """Close the run after its last step and print how it ended; return the exit code.
 
-        stop: the signal that ended the run, or 0. The exit code is 1 if the last steps were not saved, 0 if the run is
-        finished, else 128 plus the number of the signal, as usual.
+        stop: the signal that ended the run, TIME_UP, or 0. The exit code is 1 if the last steps were not saved, 0 if
+        the run is finished or its time is up, else 128 plus the number of the signal, as usual.
         """
         run, state, workers, saved_step = self.settings, self.state, self.workers, self.outputs.saved_step
+        is_finished = state.step == state.total
         self.progress.close()
-        if not stop:
+        if is_finished and stop in (0, TIME_UP):
             self.outputs.write_timelapse(state)
         self.outputs.close(state)
         if saved_step != state.step:
@@ -168,7 +176,6 @@ class Run:
         workers.barrier()  # an early exit would look like a crash to the other workers
         if saved_step != state.step:
             return 1
-        is_finished = state.step == state.total
         if not workers.is_chief:
             end = f"; {workers.task.name(0)} has written all files."
         elif is_finished:
@@ -176,5 +183,6 @@ class Run:
         else:
             end = f", saved in {run.checkpoints_dir}; the same command resumes it."
         measured = f" ({state.measured})" if state.measured else ""
-        print(f"{'Finished' if is_finished else 'Stopped'} at step {state.step}{measured}{end}", flush=True)
-        return 0 if is_finished else 128 + stop
+        how = "Finished" if is_finished else "Stopped by max_minutes" if stop == TIME_UP else "Stopped"
+        print(f"{how} at step {state.step}{measured}{end}", flush=True)
+        return 0 if is_finished or stop == TIME_UP else 128 + stop

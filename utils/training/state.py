@@ -1,6 +1,7 @@
 """The state of a run outside its graph, and the schedule of the actions that are due at each step."""
 
 import collections
+import math
 import statistics
 import time
 from typing import NamedTuple
@@ -35,6 +36,7 @@ class RunState:
         self.row = {}  # the values at the last step, keyed by the columns of history.csv
         self.measured, self.measured_at = "", step  # the last measurement as text, "" if it failed; its step
         self.saved, self._pace = saved, pace  # saved: `state` in the next checkpoint's manifest
+        self.deadline = math.inf  # the time.perf_counter() at which max_minutes are over
         self.restart_clock()
 
     def restart_clock(self):
@@ -98,8 +100,18 @@ class RunState:
         average = actions / (self.step - self.first_step)
         return (self.total - self.step) * (self._step_seconds()[0] + average)
 
+    @property
+    def seconds_to_stop(self):
+        """Seconds until max_minutes are over, or expected seconds until the last step, if less; 0 or more."""
+        return max(0.0, min(self.seconds_left, self.deadline - time.perf_counter()))
+
+    @property
+    def is_time_up(self):
+        """Whether max_minutes are over."""
+        return time.perf_counter() >= self.deadline
+
     def due(self, run, stop):
-        """Return what is Due at this step under the run settings; stop: the signal that ends the run there, or 0."""
+        """Return what is Due at this step under the run settings; stop: see Run.stop_reason."""
 
         def is_multiple(every):  # 0 means never
             return every > 0 and self.step % every == 0
