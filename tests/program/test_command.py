@@ -126,7 +126,7 @@ def test_too_little_memory_names_batch_size(program):
     import resource
 
     def limit():
-        resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
+        resource.setrlimit(resource.RLIMIT_DATA, (6 * 2**30, 6 * 2**30))  # unlike RLIMIT_AS, not checked at startup
 
     arguments = ("--max_steps", "1", "--batch_size", "50000", "--image_size", "256")
     done = program.run(*arguments, preexec_fn=limit)

@@ -35,7 +35,7 @@ def test_training_resuming_and_sampling(program, lacking):
     options = ["--checkpoint_every", "1", "--keep_checkpoints", "2", "--sample_every", "0"]
     calls = [["--max_steps", "3", *options], ["--max_steps", "6", *options], ["--isTrain", "0", "--num_samples", "2"]]
     trained, resumed, sampled = program.run_in_turn(*calls, env=lacking)
-    assert sorted(warnings_of(trained)) == ["locks", "syncing folders"]
-    assert warnings_of(resumed) == warnings_of(sampled) == []  # all three calls share a process, which warns once
+    assert sorted(warnings_of(trained)) == sorted(warnings_of(resumed)) == ["locks", "syncing folders"]
+    assert warnings_of(sampled) == []
     assert "Finished at step 3" in trained.stdout and "Finished at step 6" in resumed.stdout
     assert steps_of(program.checkpoints) == [5, 6] and "Sampling from step 6" in sampled.stdout
