@@ -173,19 +173,6 @@ def test_a_changed_byte_is_noticed(tmp_path, settings):
             assert manifest.read(str(path)) == recorded  # only spaces have changed to another kind of whitespace
 
 
-def test_the_fingerprint_compares_settings_and_images(settings):
-    """The fingerprint covers every setting that a resumed run must keep or may change with a notice."""
-    fingerprint = manifest.fingerprint(settings, "images")
-    assert 0 <= fingerprint < 2**63
-    for name, rule in schema.RUN.items():
-        value = "elsewhere" if str in rule.types else getattr(settings.run, name) + 1
-        changed = manifest.fingerprint(settings._replace(run=settings.run._replace(**{name: value})), "images")
-        assert (changed == fingerprint) == (rule.on_resume == "free"), name
-    network = settings.network._replace(filters=33)
-    assert manifest.fingerprint(settings._replace(network=network), "images") != fingerprint
-    assert manifest.fingerprint(settings, "other images") != fingerprint
-
-
 def test_a_run_keeps_its_identity_if_it_is_moved(settings, tmp_path):
     """Versions up to 0.8 recorded no run id; it is then a hash of the fixed settings and the original folder."""
     path = tmp_path / "dcgan-7.json"

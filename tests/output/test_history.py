@@ -305,12 +305,12 @@ def test_rows_that_are_pending_at_the_end_are_kept_for_the_next_start(tmp_path, 
         written.close()
     assert capsys.readouterr().err == (
         f"\nmain.py: {tmp_path / 'history.csv'} cannot be written ([Errno 13] Permission denied: "
-        f"'{tmp_path / 'history.csv'}'); 2 rows are kept in history.csv.pending, and added at the next start\n"
+        f"'{tmp_path / 'history.csv'}') and lacks 2 rows, kept in history.csv.pending until it can be written\n"
     )
     lock("history.csv", "history.csv.pending")
     with pytest.raises(PermissionError):
         written.close()
-    assert "; 2 rows are lost\n" in capsys.readouterr().err
+    assert " and lacks 2 rows, now lost\n" in capsys.readouterr().err
     lock()
     history(tmp_path, 30, columns=("kid", "fid")).close()  # a version with different metrics
     assert [(r["step"], r["fid"], r["kid"]) for r in rows(tmp_path)] == [

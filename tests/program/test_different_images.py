@@ -64,9 +64,24 @@ def test_a_conditional_run_on_different_images_in_the_same_folder(called):
     called.train(*options, "1")
     shutil.rmtree(str(called.folder / "pics"))
     save_noise(called.folder / "pics")
-    line = called.refuse(*options, "2")
-    assert REFUSED % (called.folder / "pics") in line
+    done = called.run(*options, "2")
+    line = done.stderr
+    assert done.returncode == 2 and REFUSED % (called.folder / "pics") in line and line.count("\n") == 1
     assert f" --checkpoints_dir '{called.checkpoints}_pics' --samples_dir '{called.samples}_pics' " in line
+
+
+def test_different_classes_are_refused_without_announcing_that_the_run_resumes(called):
+    options = ["--conditional", "1", "--max_steps"]
+    called.train(*options, "1")
+    shutil.move(str(called.folder / "pics" / "blue"), str(called.folder / "pics" / "green"))
+    (called.folder / "pics" / "green" / "0.jpg").unlink()
+    done = called.run(*options, "2")
+    assert (
+        done.returncode == 2
+        and done.stderr.startswith("main.py: the classes in pics_dir")
+        and done.stderr.count("\n") == 1
+    )
+    assert "resuming, but not bit-exactly" not in done.stdout
 
 
 def remove(path):

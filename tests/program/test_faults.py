@@ -164,9 +164,9 @@ def test_history_csv_that_another_program_holds(called, monkeypatch):
     held.add("history.csv")
     free_at = None
     done = called.run("--max_steps", "12", *every, *folders("held"))
-    assert done.returncode == 0 and "4 rows are kept in history.csv.pending, and added at the next start" in done.stderr
+    assert done.returncode == 0 and "lacks 4 rows, kept in history.csv.pending until it can be written" in done.stderr
     assert len(rows(path.parent)) == 8
-    assert "4 rows are kept in history.csv.pending" in (path.parent / "report.html").read_text("utf-8")
+    assert "4 rows, kept in history.csv.pending" in (path.parent / "report.html").read_text("utf-8")
     held.clear()
     done = called.run("--max_steps", "12", *every, *folders("held"))
     assert "This run is finished: step 12" in succeeded(done)

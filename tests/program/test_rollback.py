@@ -95,7 +95,7 @@ def test_a_run_that_diverges_while_another_program_holds_history_csv_keeps_its_r
     held = {"history.csv"}
     hold(monkeypatch, held)
     done = called.run("--max_steps", "9", "--log_every", "1", "--sample_every", "0", "--on_nan", "stop")
-    assert done.returncode == 1 and "7 rows are kept in history.csv.pending, and added at the next start" in done.stderr
+    assert done.returncode == 1 and "lacks 7 rows, kept in history.csv.pending until it can be written" in done.stderr
     lines = (called.checkpoints / "history.csv.pending").read_text().split("\n")
     assert [line.split(",")[0] for line in lines] == ["step", *map(str, range(1, 8)), ""]
 

@@ -97,7 +97,13 @@ def check_same_images(tiny, tmp_path):
     fingerprints.write(str(folder), "1f", dataset(4), run)
     settings = tiny._replace(run=run._replace(pics_dir="/mine"), given=(("pics_dir", "mine"),))
     trained = SavedState(fingerprint="9 4", run_id="1f")
-    return lambda first, saved=trained: folders.check_same_images(settings, saved, dataset(first))
+
+    def check(first, saved=trained, **changes):
+        changed = settings._replace(run=settings.run._replace(**changes))
+        is_checked = folders.check_same_data_set(changed, saved, dataset(first))
+        folders.announce_changes(changed, saved, dataset(first), is_checked)
+
+    return check
 
 
 CHANGED = "The training images have changed (9 before, 9 now); resuming, but not bit-exactly."
@@ -129,4 +135,7 @@ def test_a_different_data_set_is_refused(check_same_images, tmp_path, capsys):
         f"in /pics: a 9); {COMMAND.format(tmp_path)} (add --init_from {tmp_path}/c to start from the weights of this "
         "run)"
     )
+    with pytest.raises(UserError) as raised:
+        check_same_images(20, init_from="elsewhere")
+    assert str(raised.value).endswith(COMMAND.format(tmp_path))
     assert tuple(capsys.readouterr()) == ("", "")

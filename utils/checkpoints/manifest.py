@@ -148,14 +148,6 @@ def _read_state(data, path):
         raise UserError(f"{path}: this version ({VERSION}) cannot read its state")
 
 
-def fingerprint(settings, images):
-    """Return a 63-bit integer, equal on all workers of a run; images: the fingerprint of the training images."""
-    run, network = settings.run, settings.network
-    relevant = {name: value for name, value in run._asdict().items() if schema.RUN[name].on_resume != "free"}
-    text = json.dumps([VERSION, images, relevant, network], sort_keys=True)
-    return int(hashlib.sha256(text.encode()).hexdigest(), 16) >> (256 - 63)
-
-
 def keep_defaults(manifest, settings):
     """Return (settings, kept): where a default has changed since the run began, the settings get its former value.
 

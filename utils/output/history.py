@@ -121,12 +121,12 @@ class History:
         try:
             self._flush()
         except OSError as error:
-            fate = "lost"
+            fate = "now lost"
             with contextlib.suppress(OSError):
                 self.sync()
-                fate = f"kept in {PENDING}, and added at the next start"
+                fate = f"kept in {PENDING} until it can be written"
             rows = counted(len(self._pending), "row")
-            warn(f"{self._path} cannot be written ({reason_of(error)}); {rows} are {fate}", fresh_line=True)
+            warn(f"{self._path} cannot be written ({reason_of(error)}) and lacks {rows}, {fate}", fresh_line=True)
             raise
 
 

@@ -46,26 +46,35 @@ def check_grids_owner(recorded, run):
             )
 
 
-def check_same_images(settings, saved, dataset):
-    """Print that the images have changed, if so; raise UserError if they are a different data set.
+def check_same_data_set(settings, saved, dataset):
+    """Raise UserError if the images are a different data set; return whether that could be checked.
 
     saved: the SavedState to resume from; dataset: the ImageDataset.
     """
+    if saved.fingerprint in ("", dataset.fingerprint):
+        return True
+    run = settings.run
+    recorded = fingerprints.read(run.checkpoints_dir, saved.run_id)
+    difference = recorded and recorded.describe_difference(dataset, run)
+    if difference:
+        weights = shell_words("--init_from", short_path(run.checkpoints_dir))
+        hint = "" if run.init_from else f" (add {weights} to start from the weights of this run)"
+        raise UserError(f"{difference}; start a new run: {new_run_command(settings)}{hint}")
+    return recorded is not None
+
+
+def announce_changes(settings, saved, dataset, is_checked):
+    """Print that the images have changed, if so. is_checked: the result of check_same_data_set."""
     if saved.fingerprint in ("", dataset.fingerprint):
         return
     before = f"{saved.fingerprint.split()[0]} before, {dataset.n} now"
     reason = dataset.why_changed(saved.data_version)
     change = f"The training images have changed ({before}{reason}); resuming, but not bit-exactly."
-    run, new_run = settings.run, f"start a new run: {new_run_command(settings)}"
-    recorded = fingerprints.read(run.checkpoints_dir, saved.run_id)
-    difference = recorded and recorded.describe_difference(dataset, run)
-    if difference:
-        weights = shell_words("--init_from", short_path(run.checkpoints_dir))
-        raise UserError(f"{difference}; {new_run} (add {weights} to start from the weights of this run)")
-    if recorded:
+    if is_checked:
         print(change, flush=True)
     else:  # a run from an earlier version, or a damaged file
-        warn(f"{change} If they are a different data set, stop this run, and {new_run}")
+        cure = f"stop this run, and start a new run: {new_run_command(settings)}"
+        warn(f"{change} If they are a different data set, {cure}")
 
 
 def _find(folder, pattern):

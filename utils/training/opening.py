@@ -4,11 +4,13 @@ All workers of a run have the same objects and make the same calls. Only the chi
 """
 
 import contextlib
+import hashlib
+import json
 from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from utils.checkpoints import manifest
+from utils.config import VERSION, schema
 from utils.data.batches import reraise_input_errors
 from utils.runtime import devices
 from utils.runtime.signals import StopSignals
@@ -45,7 +47,7 @@ def open_run(parts):
     opening = workers.session(devices.session_config(run.precision))
     signals = StopSignals(is_waiting=workers.num_workers > 1)
     with workers.translate_worker_errors(), reraise_input_errors(parts.batches), signals, opening as session:
-        workers.check_same_config(manifest.fingerprint(parts.settings, parts.dataset.fingerprint))
+        workers.check_same_config(config_fingerprint(parts.settings, parts.dataset.fingerprint))
         session.run(initializer)
         parts.start.start(session)
         workers.broadcast()
@@ -53,3 +55,11 @@ def open_run(parts):
         signals.is_waiting = False
         with contextlib.closing(opened.progress):
             yield opened
+
+
+def config_fingerprint(settings, images):
+    """Return a 63-bit integer, equal on all workers of a run; images: the fingerprint of the training images."""
+    run, network = settings.run, settings.network
+    relevant = {name: value for name, value in run._asdict().items() if schema.RUN[name].on_resume != "free"}
+    text = json.dumps([VERSION, images, relevant, network], sort_keys=True)
+    return int(hashlib.sha256(text.encode()).hexdigest(), 16) >> (256 - 63)

@@ -189,13 +189,8 @@ class Outputs:
 
     @_writes(POST_MORTEM)
     def write_post_mortem(self, state, lines):
-        """Write post-mortem.txt to checkpoints_dir: `lines`, and the paths of the last step's images."""
-        batches, dataset = self._parts.batches, self._parts.dataset
-        count = self._run.k * batches.size
-        last = batches.order.take(max(0, state.pictures_seen - count), count)
-        paths = [" or ".join(dataset.find_paths(index)) or "(no longer in the cache)" for index in last]
-        text = "\n".join([*lines, "", "the images of the last step:", *paths, ""])
-        files.write(self.post_mortem, to_bytes(text), sync=True)
+        """Write these lines to post-mortem.txt in checkpoints_dir."""
+        files.write(self.post_mortem, to_bytes("\n".join([*lines, ""])), sync=True)
 
     def close(self, state):
         """Close the TensorBoard logs; write the pending rows of history.csv, also from an earlier process."""

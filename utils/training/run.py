@@ -111,6 +111,13 @@ class Run:
         rounds = math.ceil(count / int(images.shape[0]))
         return np.concatenate([self.session.run(images) for _ in range(rounds)])[:count]
 
+    def _last_images(self):
+        """Return the paths of the images of the last step, one text for each image."""
+        batches, dataset = self._parts.batches, self._parts.dataset
+        count = self.settings.k * batches.size
+        last = batches.order.take(max(0, self.state.pictures_seen - count), count)
+        return [" or ".join(dataset.find_paths(index)) or "(no longer in the cache)" for index in last]
+
     def _restart_batches(self, pictures_seen):
         """Restart the stream of batches after the first `pictures_seen` images."""
         self.session.run(self._parts.batches.initializer, {self._parts.batches.start: pictures_seen})
@@ -147,7 +154,8 @@ class Run:
     def _end_diverged(self, problem):
         """Write a post-mortem and the report; return the line for the user."""
         state, outputs, past = self.state, self.outputs, len(self.state.saved.rollbacks)
-        outputs.write_post_mortem(state, self.health.post_mortem(state))
+        images = ["", "the images of the last step:", *self._last_images()]
+        outputs.write_post_mortem(state, [*self.health.post_mortem(state), *images])
         after = f", after {past} rollbacks" if past else ""
         place = outputs.post_mortem if self.workers.is_chief else f"post-mortem.txt of {self.workers.task.name(0)}"
         cure = f"See {place}; lower {format_rates(self.settings)} in params.py"

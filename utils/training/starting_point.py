@@ -106,14 +106,11 @@ class StartingPoint:
         Raise UserError for a different data set, or if the classes do not fit.
         """
         before, classes = self.saved, ()
+        is_checked = folders.check_same_data_set(self.settings, before, dataset)
         if self.settings.network.conditional:
-            try:
-                dataset = require_classes(dataset, self.settings.run, before.classes or None)
-            except UserError:
-                folders.check_same_images(self.settings, before, dataset)  # a different data set is the better reason
-                raise
+            dataset = require_classes(dataset, self.settings.run, before.classes or None)
             classes = tuple(dataset.classes)
-        folders.check_same_images(self.settings, before, dataset)
+        folders.announce_changes(self.settings, before, dataset, is_checked)
         self.saved = before._replace(fingerprint=dataset.fingerprint, classes=classes, data_version=index.VERSION)
         return dataset
 
