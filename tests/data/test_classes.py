@@ -82,4 +82,4 @@ def test_a_single_class(tiny):
 def test_classes_that_the_network_was_not_trained_on(tiny, trained):
     line = refused(images_of([0, 1], ["a", "b"]), tiny.run, trained)
     assert f"the classes in pics_dir = {tiny.run.pics_dir} are a, b, but this run was trained on " in line
-    assert ", ".join(trained) + "; restore the folders, or start a new run with different --checkpoints_dir" in line
+    assert line.endswith(", ".join(trained) + "; restore the folders")

@@ -26,11 +26,11 @@ def label_images(paths):
     return np.array([labels[folder] for folder in folders], np.int32), classes
 
 
-def require_classes(dataset, run, trained=None):
+def require_classes(dataset, run, trained=None, cure=""):
     """Return the images with the network's classes and labels; raise UserError if they do not fit.
 
     dataset: prepare.ImageDataset. trained: the names of the network's classes; None if it is not trained yet, and the
-    images only need to have classes to learn.
+    images only need to have classes to learn. cure: the end of the message about different classes.
     """
     outside = int((dataset.labels == NONE).sum())
     if outside:
@@ -52,8 +52,7 @@ def require_classes(dataset, run, trained=None):
     if rows is None:
         raise UserError(
             f"the classes in pics_dir = {run.pics_dir} are {', '.join(dataset.classes)}, but this run was trained on "
-            f"{', '.join(trained)}; restore the folders, or start a new run with different --checkpoints_dir and "
-            "--samples_dir"
+            f"{', '.join(trained)}; restore the folders{cure}"
         )
     labels, fingerprint = np.array(rows, np.int32)[dataset.labels], dataset.fingerprint
     if rows != sorted(rows):  # workers without the checkpoint keep the sorted order: fingerprints must differ

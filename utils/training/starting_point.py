@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 from utils.checkpoints import manifest, select, store
 from utils.checkpoints.run_id import get_run_id, new_run_id
 from utils.config import checks, schema
+from utils.config.command_line import new_run_command
 from utils.data import index, require_classes
 from utils.data.scan import Scan
 from utils.errors import UserError, warn
@@ -108,7 +109,8 @@ class StartingPoint:
         before, classes = self.saved, ()
         is_checked = folders.check_same_data_set(self.settings, before, dataset)
         if self.settings.network.conditional:
-            dataset = require_classes(dataset, self.settings.run, before.classes or None)
+            cure = f", or start a new run: {new_run_command(self.settings)}"
+            dataset = require_classes(dataset, self.settings.run, before.classes or None, cure)
             classes = tuple(dataset.classes)
         folders.announce_changes(self.settings, before, dataset, is_checked)
         self.saved = before._replace(fingerprint=dataset.fingerprint, classes=classes, data_version=index.VERSION)
