@@ -81,7 +81,7 @@ def test_different_classes_are_refused_without_announcing_that_the_run_resumes(c
         and done.stderr.startswith("main.py: the classes in pics_dir")
         and done.stderr.count("\n") == 1
     )
-    assert "; restore the folders, or start a new run: python main.py --conditional 1 " in done.stderr
+    assert "; restore the folders, or start a new run: python main.py --" in done.stderr
     assert "resuming, but not bit-exactly" not in done.stdout
 
 
