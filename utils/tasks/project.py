@@ -11,15 +11,17 @@ from utils.output.alpha import composite
 from utils.output.images import blank, place, png, to_uint8
 from utils.output.progress import bar
 from utils.projection import given
-from utils.sampling import naming, projected
+from utils.sampling import naming, picks, projected
 from utils.tasks.task import Task
 from utils.tasks.walk import film_look
 
 _REFERENCES = 3  # training images that are also projected, to show how near the generator comes to any image
 _FRAME, _LAST_FRAME = 80, 2000  # milliseconds
+_UNUSED = {"truncation": 1.0, "precision": "auto"}  # have no effect, but would be part of file names and metadata
 
 
 def _describe(run):
+    run = run._replace(**_UNUSED)
     return [
         f"Projecting {counted(len(given.list_paths(run.project)), 'image')} with {naming.checkpoint_name(run)}",
         entry("Figure", naming.announced(run, "project_<images>").path(".png")),
@@ -36,6 +38,7 @@ def write_projections(generator, run):
     """
     from utils.metrics.evaluate import training_settings
 
+    run = run._replace(**_UNUSED)
     settings = training_settings(generator, run)
     images = given.prepare(given.list_paths(run.project), settings)
     references = given.training_images(settings, _REFERENCES, run.sample_seed)
@@ -94,12 +97,13 @@ def _difference(image, sample):
 
 def _figure(images, samples, background):
     """Return a sheet: each Given image, its sample, and the absolute difference of the two."""
-    cells = []
-    for each, sample in zip(images, samples):
+    named = [projected.Projected(each.name, (), ()) for each in images]
+    cells, fonts = [], picks.caption_fonts(named, ())
+    for each, pick, sample in zip(images, named, samples):
         pair = composite(np.stack([each.image, sample]), background)
         apart = np.uint8(np.abs(np.int16(pair[0]) - pair[1]))
-        texts = each.name, f"RMS {_difference(each.image, sample):.0f}", ""
-        parts = [animation.with_text(part, text) for part, text in zip([*pair, apart], texts)]
+        texts = pick.caption((), fonts), (f"RMS {_difference(each.image, sample):.0f}",), ("",)
+        parts = [animation.with_text(part, *text) for part, text in zip([*pair, apart], texts)]
         cells.append(np.concatenate(parts, axis=1))
     sheet, columns = blank(len(cells), cells[0].shape)
     for i, cell in enumerate(cells):
