@@ -263,7 +263,7 @@ walk = 0
 # 1: let a walk slow down at each pick. 0: constant speed.
 walk_ease = 0
 
-# Seconds for which a walk stands still at each pick.
+# Seconds for which a walk stands still at each pick, or at both ends of a direction.
 walk_hold = 0.0
 
 # Let the walk move samples along the direction with this number in the figure of `directions`, and back. 0: from pick

@@ -48,8 +48,8 @@ class Search:
         self.uses_features = bool(efficientnet.path())
         self._z = latents.noise(seed, latents.PROJECTION, range(_CANDIDATES), generator.z_dim)
         self._labels = np.arange(_CANDIDATES, dtype=np.int32) % max(1, n_classes)
-        candidates = generator.batches(self._z, self._labels)
-        self._candidates = np.concatenate([_thumbnails(images) for images in candidates])
+        candidates = generator.stream(self._z, self._labels)
+        self._candidates = np.concatenate([_thumbnails(image[None]) for image in candidates])
         with tf.Graph().as_default() as graph:
             self._build(generator, n_classes)
         self._session = tf.Session(graph=graph, config=devices.session_config("float32"))
