@@ -249,7 +249,7 @@ evaluate_samples = 2048
 # --- Films, picks and arithmetic (isTrain = 0) ----------------------------------------------------
 
 # Generate only the samples with these numbers, such as '3,17,40-43'; with conditional = 1, such as 'role:3,person:0-9'.
-# '@file.txt' reads them from a file. Names are those of projected images. '': the first num_samples.
+# '@file.txt' reads them from a file. Names select projected images. '': the first num_samples.
 picks = ""
 
 # 1: write the number of each sample into the grid, for use in `picks`.

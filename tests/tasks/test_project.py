@@ -117,7 +117,7 @@ def test_figure_shows_names_with_any_letters(monkeypatch):
     monkeypatch.setattr("utils.output.fonts._all_fonts", lambda: [])
     array = np.zeros((8, 8, 3), np.uint8)
     project._figure([given.Given("猫.jpg", "", array)], [array], "white")
-    assert shown == [("?.jpg",), ("RMS 0",), ("",)]
+    assert shown == [("?.jpg",), ("0 RMS",), ("",)]
 
 
 def test_settings_without_effect_do_not_change_file_names(graph, tiny, run, tmp_path):
@@ -153,7 +153,7 @@ def test_wrong_paths(tmp_path, run, graph, tiny):
         (f"{tmp_path}/me.jpg", "me.jpg does not exist; give the paths of images or folders, separated by commas"),
         (f"{tmp_path}/empty", "empty contains no images; give the paths"),
         (f"{tmp_path}/x,{tmp_path}/y", "have the same name; project them one at a time, or rename one"),
-        (" ", "does not exist; give"),
+        (f"{tmp_path}/x,", "^project: '' does not exist; give the paths"),
     ):
         with pytest.raises(UserError, match=message):
             find_task(run._replace(project=text)).describe(run._replace(project=text))

@@ -103,7 +103,7 @@ def _figure(images, samples, background):
     for each, pick, sample in zip(images, named, samples):
         pair = composite(np.stack([each.image, sample]), background)
         apart = np.uint8(np.abs(np.int16(pair[0]) - pair[1]))
-        texts = pick.caption((), fonts), (f"RMS {_difference(each.image, sample):.0f}",), ("",)
+        texts = pick.caption((), fonts), (f"{_difference(each.image, sample):.0f} RMS",), ("",)
         parts = [animation.with_text(part, *text) for part, text in zip([*pair, apart], texts)]
         cells.append(np.concatenate(parts, axis=1))
     sheet, columns = blank(len(cells), cells[0].shape)
