@@ -253,7 +253,7 @@ evaluate_samples = 2048
 # --- Films, picks and arithmetic (isTrain = 0) ----------------------------------------------------
 
 # Generate only the samples with these numbers, such as '3,17,40-43'; with conditional = 1, such as 'role:3,person:0-9'.
-# '@file.txt' reads them from a file. Names are those of projected images. '': the first num_samples.
+# '@file.txt' reads them from a file. Names select projected images. '': the first num_samples.
 picks = ""
 
 # 1: write the number of each sample into the grid, for use in `picks`.
@@ -267,7 +267,7 @@ walk = 0
 # 1: let a walk slow down at each pick. 0: constant speed.
 walk_ease = 0
 
-# Seconds for which a walk stands still at each pick.
+# Seconds for which a walk stands still at each pick, or at both ends of a direction.
 walk_hold = 0.0
 
 # Let the walk move samples along the direction with this number in the figure of `directions`, and back. 0: from pick

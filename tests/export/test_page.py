@@ -100,6 +100,9 @@ def test_every_control_changes_the_image(exported, page, tmp_path):  # noqa: F81
     changes("new 1", set_value, "#truncation", 0.3)
     changes("new 1", set_value, "#truncation", 1)
     changes("new 1, changed", set_value, "#directions label:nth-child(3) input", 1)
+    number = page.run("return [document.querySelector('#numbers input').value, large.z[0]].map(Number)")
+    assert number[0] == pytest.approx(number[1], abs=0.006)  # the step of the sliders is 0.01
+    changes("new 1, changed", set_value, "#numbers input", 0.5)
     changes("new 1", press, "#reset")
     changes("walk at 1.50", set_value, "#position", 1.5)
     changes(r"plane at 0.\d\d, 0.\d\d", lambda page: page.find("#map").click())

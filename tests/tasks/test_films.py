@@ -146,7 +146,8 @@ def test_walk_length_in_seconds_ease_and_hold(graph, run, tmp_path, without_mp4)
     assert lines[0].startswith("A walk with 51 frames (2.04 s)") and f"{STEM}_walk2s_7+2+5.gif" in names
     times = walk._times(run._replace(walk=4, walk_hold=0.08, walk_ease=1), 3)
     assert times == pytest.approx([0, 0, 0, 0.15625, 0.5, 0.84375])
-    assert len(walk._times(run._replace(walk="0.1s", walk_hold=1.0), 3)) == 26  # at least one frame that moves
+    assert walk._times(run._replace(walk=2, walk_hold=0.04, along=1), 1) == pytest.approx([0, *np.arange(6) / 6])
+    assert len(walk._times(run._replace(walk="2s", walk_hold=0.2, along=1), 9)) == 25  # there; and the same back
     with pytest.raises(UserError, match=r"^walk = 25 needs at least two picks; add one to picks$"):
         walk._times(run._replace(walk=25), 1)
     walk._times(run._replace(walk=1000), 10)
@@ -155,6 +156,9 @@ def test_walk_length_in_seconds_ease_and_hold(graph, run, tmp_path, without_mp4)
         ({"walk": 1000}, r"^walk = 1000 through 11 images has 11000 frames, more than 10000; lower walk, or"),
         ({"walk": 100, "film_scale": 4}, r"has 1100 frames at film_scale = 4, more than 625"),
         ({"walk": 1, "walk_hold": 60}, r"has 16511 frames, more than 10000"),
+        ({"walk": 1000, "along": 1}, r"^walk = 1000 through 11 images has 66000 frames, more than 10000"),
+        ({"walk": "1s", "walk_hold": 1.0}, r"^walk = 1s is too short for 11 images with walk_hold = 1; raise walk, or"),
+        ({"walk": "0.1s"}, r"^walk = 0.1s is too short for 11 images with walk_hold = 0; raise walk, or lower"),
     ):
         with pytest.raises(UserError, match=message):
             walk._times(run._replace(**changes), 11)
@@ -174,7 +178,11 @@ def test_picks_from_a_file(graph, run, tmp_path, without_mp4, text):
     (tmp_path / "picks.txt").write_text(text, encoding="utf-8")
     _, names = drawn(run._replace(walk=2, picks=f"@{tmp_path}/picks.txt"))
     assert f"{STEM}_walk2_7+2+5.gif" in names
-    for content, message in ((b"7\nx", "picks: 'x'"), (b"\xff", "cannot be read"), (b"", "picks: ''")):
+    for content, message in (
+        (b"7\nx", r"picks\.txt: picks: 'x'"),
+        (b"\xff", "cannot be read"),
+        (b"\n", r"picks = @.*picks\.txt contains no picks; list"),
+    ):
         (tmp_path / "picks.txt").write_bytes(content)
         with pytest.raises(UserError, match=message):
             find_task(run._replace(picks=f"@{tmp_path}/picks.txt"))

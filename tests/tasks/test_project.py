@@ -110,11 +110,33 @@ def test_training_images_are_projected_for_comparison(graph, tiny, run, tmp_path
     assert sheet.shape == (2 * (16 + 12), 2 * 3 * 16, 3)
 
 
+def test_figure_shows_names_with_any_letters(monkeypatch):
+    """Before version 10.1, Pillow's own font has Latin-1 only."""
+    shown = []
+    monkeypatch.setattr(project.animation, "with_text", lambda image, *text: shown.append(text) or image)
+    monkeypatch.setattr("utils.output.fonts._all_fonts", lambda: [])
+    array = np.zeros((8, 8, 3), np.uint8)
+    project._figure([given.Given("猫.jpg", "", array)], [array], "white")
+    assert shown == [("?.jpg",), ("0 RMS",), ("",)]
+
+
+def test_settings_without_effect_do_not_change_file_names(graph, tiny, run, tmp_path):
+    run = run._replace(project=write(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8)), truncation=0.5)
+    run = run._replace(precision="float16")
+    with opened(tiny.network, (), tmp_path) as generator:
+        path = list(project.write_projections(generator, run))[-2].rsplit(" in ", 1)[1]
+    assert os.path.basename(path) == "sample_00000012_seed3_run012345_project_a.png.png"
+    assert "precision" not in Image.open(path).info["DCGAN"]
+    assert "truncation" not in "".join(find_task(run).describe(run))
+
+
 def test_names_of_given_images(tmp_path):
-    for name in ("a/1.jpg", "a/b/2.png", "a/.hidden.png", "a/notes.txt", "3.png", "17", "café 1.png"):
+    long = "é" * 120 + ".png"
+    names = "3.png", "17", "café 1.png", "@me.png", long
+    for name in ("a/1.jpg", "a/b/2.png", "a/.hidden.png", "a/notes.txt", *names):
         write_bytes(tmp_path / name)
-    paths = given.list_paths(f"{tmp_path}/a, {tmp_path}/3.png,{tmp_path}/17,{tmp_path}/café 1.png")
-    assert list(paths) == ["1.jpg", "b_2.png", "3.png", "17_", "café_1.png"]
+    paths = given.list_paths(f"{tmp_path}/a, " + ",".join(f"{tmp_path}/{name}" for name in names))
+    assert list(paths) == ["1.jpg", "b_2.png", "3.png", "17_", "café_1.png", "_me.png", long[-50:]]
     assert paths["b_2.png"] == str(tmp_path / "a/b/2.png")
 
 
@@ -131,7 +153,7 @@ def test_wrong_paths(tmp_path, run, graph, tiny):
         (f"{tmp_path}/me.jpg", "me.jpg does not exist; give the paths of images or folders, separated by commas"),
         (f"{tmp_path}/empty", "empty contains no images; give the paths"),
         (f"{tmp_path}/x,{tmp_path}/y", "have the same name; project them one at a time, or rename one"),
-        (" ", "does not exist; give"),
+        (f"{tmp_path}/x,", "^project: '' does not exist; give the paths"),
     ):
         with pytest.raises(UserError, match=message):
             find_task(run._replace(project=text)).describe(run._replace(project=text))

@@ -21,6 +21,9 @@ def run(tiny, tmp_path):
     (
         ({"evaluate": 1, "export": "onnx"}, "evaluate and export are mutually exclusive; set only one of them"),
         ({"walk": 5, "timelapse": 1}, "timelapse and walk are mutually exclusive; set only one of them"),
+        ({"project": "a.jpg", "directions": 3}, "directions and project are mutually exclusive; set only one of them"),
+        ({"project": "a.jpg", "picks": "3"}, "picks has no effect with project; leave one of them out"),
+        ({"directions": 3, "classes": "a"}, "classes has no effect with directions; leave one of them out"),
         ({"walk": 5, "single": 1}, "single has no effect with walk; leave one of them out"),
         ({"export": "frozen", "label_grid": 1}, "label_grid has no effect with export; leave one of them out"),
         ({"evaluate": 1, "picks": "3"}, "picks has no effect with evaluate; leave one of them out"),
@@ -48,9 +51,11 @@ def test_contradictory_settings(run, changes, message):
 
 def test_task_of_the_settings(run):
     assert find_task(run).setting == "" and find_task(run._replace(picks="3")).setting == ""
-    for changes in ({"evaluate": 1}, {"export": "page"}, {"timelapse": 1}, {"arithmetic": "1 - 2"}, {"walk": 5}):
+    for changes in ({"evaluate": 1}, {"export": "page"}, {"timelapse": 1}, {"arithmetic": "1 - 2"}, {"walk": "5s"}):
         (setting,) = changes
         assert find_task(run._replace(**changes)).setting == setting
+    assert find_task(run._replace(project="a.jpg")).setting == "project"
+    assert find_task(run._replace(directions=3, picks="3")).setting == "directions"
     find_task(run._replace(export="page", picks="3"))
 
 
@@ -79,6 +84,7 @@ def test_memory_setting_of_each_task(run):
         {"picks": "red:3,blue:1", "label_grid": 1, "truncation": 0.5},
         {"walk": 2, "picks": "red:3,blue:1"},
         {"walk": 2, "classes": "red,blue"},
+        {"walk": "1s", "walk_ease": 1, "walk_hold": 0.04, "film_scale": 2, "film_filter": "nearest"},
         {"arithmetic": "red:3 - blue:1"},
     ),
 )

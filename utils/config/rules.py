@@ -92,14 +92,13 @@ def frames_or_seconds(highest):
     """A number of frames from 0, the default, to `highest`; or a length in seconds, such as '10s'."""
 
     def kind(value):
-        text = str(value)
-        return f"{float(text[:-1]):g}s" if text.endswith("s") else int(text)
+        return f"{float(value[:-1]):g}s" if str(value).endswith("s") else int(value)
 
     def is_valid(value):
         return 0 < float(value[:-1]) <= highest if isinstance(value, str) else 0 <= value <= highest
 
-    words = f"a whole number of frames, from 0 to {highest}, or seconds, such as '10s'"
-    return Rule(0, kind, (int, str), is_valid, words)
+    condition = f"from 0 to {highest}, or seconds, such as '10s'"
+    return Rule(0, kind, (int, str), is_valid, f"a whole number of frames, {condition}")
 
 
 def switch(default):

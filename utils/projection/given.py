@@ -47,7 +47,8 @@ def _files(path):
     """Return (name, path) of the image at a path, or of all images in this folder."""
     if not os.path.isdir(path):
         if not os.path.isfile(path):
-            raise UserError(f"project: {path} does not exist; give the paths of images or folders, separated by commas")
+            cure = "give the paths of images or folders, separated by commas"
+            raise UserError(f"project: {path or repr('')} does not exist; {cure}")
         return [(os.path.basename(path), path)]
     names = sorted(os.fsdecode(name) for name, *_ in Scan(path))
     files = [(name, os.path.join(path, name)) for name in names if formats.has_image_extension(name)]

@@ -48,7 +48,8 @@ class Search:
         self.uses_features = bool(efficientnet.path())
         self._z = latents.noise(seed, latents.PROJECTION, range(_CANDIDATES), generator.z_dim)
         self._labels = np.arange(_CANDIDATES, dtype=np.int32) % max(1, n_classes)
-        self._candidates = np.concatenate(list(generator.batches(self._z, self._labels)))
+        candidates = generator.stream(self._z, self._labels)
+        self._candidates = np.concatenate([_thumbnails(image[None]) for image in candidates])
         with tf.Graph().as_default() as graph:
             self._build(generator, n_classes)
         self._session = tf.Session(graph=graph, config=devices.session_config("float32"))
@@ -95,7 +96,7 @@ class Search:
 
     def _initial_values(self, image):
         """Return the values of the variables at the candidates nearest to an image."""
-        squares = np.square(_thumbnails(self._candidates) - _thumbnails(image[None])).mean(axis=(1, 2, 3))
+        squares = np.square(self._candidates - _thumbnails(image[None])).mean(axis=(1, 2, 3))
         nearest = np.argsort(squares, kind="stable")[: self.starts]
         values, n_classes = [latents.to_gaussian(self._z[nearest])], len(self._generator.classes)
         if n_classes:

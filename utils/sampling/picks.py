@@ -70,8 +70,15 @@ def chosen(run, generator=None):
 
     generator: a CheckpointGenerator; None before it is open: labels and points are then placeholders.
     """
-    text = _read(run.picks[1:]) if run.picks.startswith("@") else run.picks
-    return parse(text, generator and generator.classes, find=_finder(run, generator))
+    classes, find = generator and generator.classes, _finder(run, generator)
+    if not run.picks.startswith("@"):
+        return parse(run.picks, classes, find=find)
+    path = absolute(run.picks[1:], ROOT)
+    text = _read(path)
+    try:
+        return parse(text, classes, find=find)
+    except UserError as error:
+        raise UserError(f"{path}: {error}")
 
 
 def terms(run, generator=None):
@@ -81,12 +88,14 @@ def terms(run, generator=None):
 
 def _read(path):
     """Return the picks in a text file, which has them on separate lines or separated by commas."""
-    path = absolute(path, ROOT)
     try:
         with open(path, encoding="utf-8-sig") as file:
-            return ",".join(line.strip().rstrip(",") for line in file if line.strip())
+            text = ",".join(line.strip().rstrip(",") for line in file if line.strip())
     except (OSError, ValueError) as error:
         raise UserError(f"picks = @{path} cannot be read ({reason_of(error)}); correct the path after @")
+    if not text:
+        raise UserError(f"picks = @{path} contains no picks; list numbers or names in it")
+    return text
 
 
 def _finder(run, generator):

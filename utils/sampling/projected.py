@@ -12,6 +12,7 @@ from utils.config.names import normal_form
 from utils.errors import UserError
 
 _PREFIX = "projected_"  # of the folders, one for each checkpoint
+_MAX_NAME = 50  # characters
 
 
 class Projected(NamedTuple):
@@ -34,8 +35,11 @@ class Projected(NamedTuple):
 
 
 def valid_name(path):
-    """Return the name of the image at a path: without characters that have a meaning in picks, and not a number."""
-    name = re.sub(r'[\s,:"/\\]+', "_", path)
+    """Return the name of the image at a path: without characters that have a meaning in picks, and not a number.
+
+    Only the end of a long path is kept: its bytes and an extension must fit into a file name.
+    """
+    name = re.sub(r'[\s,:"/\\@]+', "_", path)[-_MAX_NAME:]
     return name + "_" * bool(re.fullmatch(r"[0-9]+(-[0-9]+)?", name))
 
 

@@ -11,15 +11,17 @@ from utils.output.alpha import composite
 from utils.output.images import blank, place, png, to_uint8
 from utils.output.progress import bar
 from utils.projection import given
-from utils.sampling import naming, projected
+from utils.sampling import naming, picks, projected
 from utils.tasks.task import Task
 from utils.tasks.walk import film_look
 
 _REFERENCES = 3  # training images that are also projected, to show how near the generator comes to any image
 _FRAME, _LAST_FRAME = 80, 2000  # milliseconds
+_UNUSED = {"truncation": 1.0, "precision": "auto"}  # have no effect, but would be part of file names and metadata
 
 
 def _describe(run):
+    run = run._replace(**_UNUSED)
     return [
         f"Projecting {counted(len(given.list_paths(run.project)), 'image')} with {naming.checkpoint_name(run)}",
         entry("Figure", naming.announced(run, "project_<images>").path(".png")),
@@ -36,6 +38,7 @@ def write_projections(generator, run):
     """
     from utils.metrics.evaluate import training_settings
 
+    run = run._replace(**_UNUSED)
     settings = training_settings(generator, run)
     images = given.prepare(given.list_paths(run.project), settings)
     references = given.training_images(settings, _REFERENCES, run.sample_seed)
@@ -46,37 +49,38 @@ def write_projections(generator, run):
     os.makedirs(folder, exist_ok=True)
 
     samples = []
-    for i, (result, sample) in enumerate(_search(generator, run, [each.image for each in images + references])):
+    found = _search(generator, run, [each.image for each in images + references])
+    for each, stem, (result, sample) in zip(images, stems, found):
         samples.append(sample)
-        if i < len(images):
-            facts = {"image": images[i].path, "difference": _difference(images[i].image, sample)}
-            _write_point(stems[i], projected.Projected(images[i].name, *result[:2]), generator, facts)
-            files.write(stems[i] + ".png", png(sample, request.metadata))
-        if i < len(images) and run.project_film:
-            frames = [np.concatenate([images[i].image, to_uint8(frame)], axis=1) for frame in result.frames]
+        difference = _difference(each.image, sample)
+        point = projected.Projected(each.name, *result[:2])
+        _write_point(stem, point, generator, {"image": each.path, "difference": difference})
+        files.write(stem + ".png", png(sample, request.metadata))
+        if run.project_film:
+            frames = [np.concatenate([each.image, to_uint8(frame)], axis=1) for frame in result.frames]
             look = film_look(run, generator)
-            animation.write_films(stems[i].__add__, frames, (_FRAME, _LAST_FRAME), look=look)
-    figure = _figure(images + references, samples, generator.background)
-    files.write(request.path(".png"), png(figure, request.metadata))
-    differences = [f"{_difference(each.image, sample):.0f}" for each, sample in zip(images + references, samples)]
-    for each, difference in zip(images, differences):
-        yield f"  {each.name}: RMS difference {difference} of 255"
+            animation.write_films(stem.__add__, frames, (_FRAME, _LAST_FRAME), look=look)
+        yield f"  {each.name}: RMS difference {difference:.0f} of 255"
+    compared = [sample for _, sample in found]
     if references:
-        yield f"  Training images, for comparison: {', '.join(differences[len(images) :])}"
+        differences = [f"{_difference(each.image, sample):.0f}" for each, sample in zip(references, compared)]
+        yield f"  Training images, for comparison: {', '.join(differences)}"
+    figure = _figure(images + references, samples + compared, generator.background)
+    files.write(request.path(".png"), png(figure, request.metadata))
     yield f"{counted(len(images), 'image')}, each beside its nearest sample, in {request.path('.png')}"
     yield f"Use the names as picks, such as --picks {images[0].name}; their points are in {folder}"
 
 
 def _search(generator, run, images):
-    """Yield (search.Result, sample) for each image, [H, W, C] uint8, with a progress bar."""
+    """Yield (search.Result, sample) for each image, [H, W, C] uint8, with a progress bar for each."""
     from utils.projection.search import STEPS, Search
 
     search = Search(generator, run.sample_seed)
-    with bar(total=STEPS * len(images), unit=" steps") as progress:
-        for image in images:
+    for i, image in enumerate(images, 1):
+        with bar(total=STEPS, desc=f"Image {i} of {len(images)}", unit=" steps", leave=False) as progress:
             result = search(image, progress.update)
-            fractions = result.fractions[None] if generator.classes else None
-            yield (result, *generator.images(result.z[None], fractions))
+        fractions = result.fractions[None] if generator.classes else None
+        yield (result, *generator.images(result.z[None], fractions))
 
 
 def _write_point(stem, point, generator, facts):
@@ -94,12 +98,13 @@ def _difference(image, sample):
 
 def _figure(images, samples, background):
     """Return a sheet: each Given image, its sample, and the absolute difference of the two."""
-    cells = []
-    for each, sample in zip(images, samples):
+    named = [projected.Projected(each.name, (), ()) for each in images]
+    cells, fonts = [], picks.caption_fonts(named, ())
+    for each, pick, sample in zip(images, named, samples):
         pair = composite(np.stack([each.image, sample]), background)
         apart = np.uint8(np.abs(np.int16(pair[0]) - pair[1]))
-        texts = each.name, f"RMS {_difference(each.image, sample):.0f}", ""
-        parts = [animation.with_text(part, text) for part, text in zip([*pair, apart], texts)]
+        texts = pick.caption((), fonts), (f"{_difference(each.image, sample):.0f} RMS",), ("",)
+        parts = [animation.with_text(part, *text) for part, text in zip([*pair, apart], texts)]
         cells.append(np.concatenate(parts, axis=1))
     sheet, columns = blank(len(cells), cells[0].shape)
     for i, cell in enumerate(cells):

@@ -21,7 +21,7 @@ from utils.tasks.task import Task
 
 _KEY_POINTS = 6  # number of key points without picks
 _FRAME = 40  # milliseconds
-_STAGES_ALONG = 6  # a walk along a direction and back has this number of times `walk` frames
+_STAGES_ALONG = 3  # a walk from one end of a direction to the other has this number of times `walk` frames
 _MAX_FRAMES = 10000  # at scale 1: a 400-second walk; all frames are held in memory
 
 
@@ -99,21 +99,26 @@ def slerp(a, b, t):
 def _times(run, n):
     """Return the times, from 0 to less than 1, of the frames from one key point to the next, or along a direction.
 
-    n: the number of key points. Raise UserError if there are too few of them or too many frames.
+    n: the number of key points. Raise UserError if there are too few of them, or too few or too many frames.
     """
-    stages = 1 if run.along else n  # the times are used for each of these stages
+    stages = 2 if run.along else n  # the times are used for each of these stages; along a direction: there and back
     if n < 2 and not run.along:
         raise UserError(f"walk = {run.walk} needs at least two picks; add one to picks")
     hold = round(1000 * run.walk_hold / _FRAME)
     if isinstance(run.walk, str):  # the length of the whole animation in seconds
-        frames = max(1, round(1000 * float(run.walk[:-1]) / _FRAME / stages) - hold)
+        frames = round(1000 * float(run.walk[:-1]) / _FRAME / stages) - hold
+        if frames < 1:
+            raise UserError(
+                f"walk = {run.walk} is too short for {n} images with walk_hold = {run.walk_hold:g}; raise walk, or "
+                "lower walk_hold"
+            )
     else:
         frames = run.walk * (_STAGES_ALONG if run.along else 1)
-    total = (frames + hold) * n * run.film_scale**2
-    if total > _MAX_FRAMES:
+    total = (frames + hold) * stages * (n if run.along else 1)
+    if total * run.film_scale**2 > _MAX_FRAMES:
         size = f" at film_scale = {run.film_scale}" if run.film_scale > 1 else ""
         raise UserError(
-            f"walk = {run.walk} through {n} images has {(frames + hold) * n} frames{size}, more than "
+            f"walk = {run.walk} through {n} images has {total} frames{size}, more than "
             f"{_MAX_FRAMES // run.film_scale**2}; lower walk, or choose fewer picks or classes"
         )
     times = np.arange(frames) / frames
@@ -138,14 +143,15 @@ def closed_path(z, fractions, times):
 
 
 def path_along(z, fractions, direction, times):
-    """Return (z, classes) of key points that move along a direction and back: [T * K, z_dim] and [T * K, n_classes].
+    """Return (z, classes) of key points that move along a direction and back: [2TK, z_dim] and [2TK, n_classes].
 
     z: [K, z_dim] float32; fractions: [K, n_classes] float32. times: [T], from 0, one end of the direction, to 1, the
-    same end. The K points of a time are consecutive.
+    other end. The K points of a time are consecutive.
     """
-    positions = -LIMIT * np.cos(2 * np.pi * times)
+    positions = -LIMIT * np.cos(np.pi * times)
+    positions = np.concatenate([positions, -positions])
     paths = [moved(each, direction, positions) for each in z]
-    return np.stack(paths, axis=1).reshape(-1, z.shape[1]), np.tile(fractions, (len(times), 1))
+    return np.stack(paths, axis=1).reshape(-1, z.shape[1]), np.tile(fractions, (len(positions), 1))
 
 
 TASK = Task(

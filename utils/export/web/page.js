@@ -179,7 +179,7 @@ function addSliders(parent, count, first, limit, change) {
         const slider = document.createElement("input");
         name.textContent = first + i;
         Object.assign(slider, { type: "range", min: -limit, max: limit, step: 0.01 });
-        slider.addEventListener("input", () => moveSlider(change, i, Number(slider.value)));
+        slider.addEventListener("input", () => moveSlider(change, i, slider));
         label.append(name, slider);
         parent.append(label);
     }
@@ -192,17 +192,25 @@ function makeSliders() {
 
 function setSliders() {
     unchanged = large;
-    const gaussian = large.z.map(toGaussian);
-    document.querySelectorAll("#directions input").forEach((slider, i) => (slider.value = dot(gaussian, directions[i])));
-    document.querySelectorAll("#numbers input").forEach((slider, i) => (slider.value = large.z[i]));
+    placeSliders();
 }
 
-function moveSlider(change, i, value) {
+// Shows the point of the large image; moved: the slider that the user is moving.
+function placeSliders(moved) {
+    const gaussian = large.z.map(toGaussian), values = [...directions.map((each) => dot(gaussian, each)), ...large.z];
+    document.querySelectorAll(".sliders input").forEach((slider, i) => {
+        if (slider !== moved) slider.value = values[i];
+    });
+}
+
+function moveSlider(change, i, slider) {
+    const value = Number(slider.value);
     if (lastFrame !== null) {
         stop();
         setSliders();
     }
     show({ z: change(large.z, i, value), classes: large.classes, name: `${unchanged.name}, changed` });
+    placeSliders(slider);
 }
 
 function dot(a, b) {
