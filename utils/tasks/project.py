@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from utils.config.command_line import shell_words
 from utils.config.startup import counted, entry
 from utils.output import animation, files
 from utils.output.alpha import composite
@@ -68,7 +69,7 @@ def write_projections(generator, run):
     figure = _figure(images + references, samples + compared, generator.background)
     files.write(request.path(".png"), png(figure, request.metadata))
     yield f"{counted(len(images), 'image')}, each beside its nearest sample, in {request.path('.png')}"
-    yield f"Use the names as picks, such as --picks {images[0].name}; their points are in {folder}"
+    yield f"Use the names as picks, such as --picks {shell_words(images[0].name)}; their points are in {folder}"
 
 
 def _search(generator, run, images):
