@@ -179,7 +179,7 @@ def test_waiting_is_measured(session, choose):
     dataset, array = some_images()
     batches = build_batches(dataset._replace(records=Slow(array)), choose(), 4)
     session.run(batches.initializer, {batches.start: 0})
-    assert 0.1 < session.run(batches.wait_seconds) < 2
+    assert 0.1 < session.run(batches.wait_seconds) < 60
     time.sleep(0.7)
     assert session.run(batches.wait_seconds) == 0  # the batch was ready before it was requested
 

@@ -93,7 +93,7 @@ def test_epochs_decide_and_can_be_raised(called):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
 @pytest.mark.parametrize("columns, epoch", ((80, ""), (120, "epoch 10 ")))
-def test_a_bar_on_a_terminal(program, columns, epoch):
+def test_a_bar_on_a_terminal(program, monkeypatch, columns, epoch):
     import fcntl
     import pty
     import struct
@@ -101,6 +101,7 @@ def test_a_bar_on_a_terminal(program, columns, epoch):
 
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    monkeypatch.setenv("COLUMNS", "90")  # pytest-xdist also sets it; only the terminal's own width counts
     process = program.start("--max_steps", "30", terminal=slave)
     os.close(slave)
     text, started = b"", time.time()

@@ -113,7 +113,7 @@ def test_a_lock_is_waited_for_and_announced_once(tmp_path, start):
         threading.Timer(0.1, process.stdin.close).start()
 
     with lock.locked(path, on_wait):
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     assert calls == [None]
     with lock.locked(path, lambda: pytest.fail("nobody holds it")):
         pass

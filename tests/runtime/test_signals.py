@@ -54,7 +54,7 @@ def test_one_signal_is_a_flag_and_handlers_are_restored(monkeypatch, capfd, brok
         os.kill(os.getpid(), number)
         began = time.time()
         while not stop.received:
-            assert time.time() - began < 10
+            assert time.time() - began < 60
             time.sleep(0.001)
         if broken:  # then a second signal takes effect between two Python instructions
             with pytest.raises(SystemExit, match=str(128 + number)):
@@ -76,7 +76,7 @@ def test_the_first_signal_ends_a_process_that_waits(monkeypatch, capfd, is_waiti
         os.kill(os.getpid(), signal.SIGTERM)
         began = time.time()
         while not stop.received:
-            assert time.time() - began < 10
+            assert time.time() - began < 60
             time.sleep(0.001)
     assert codes == ([128 + signal.SIGTERM] if is_waiting else [])
     assert capfd.readouterr().err.startswith("\nmain.py: stopped before the first step\n") == is_waiting
@@ -96,7 +96,7 @@ def test_what_was_ignored_stays_ignored_except_for_sigterm(monkeypatch, capfd, n
                 os.kill(os.getpid(), signal.SIGTERM)
             began = time.monotonic()
             while not stop.received:
-                assert time.monotonic() - began < 10
+                assert time.monotonic() - began < 60
                 time.sleep(0.001)
         assert stop.received == signal.SIGTERM and signal.getsignal(number) is signal.SIG_IGN
     finally:

@@ -43,8 +43,8 @@ def test_notices_are_silenced_during_the_import_only(noisy, more, printed):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", printed)
 
 
-ENDED = b"main.py: the import of TensorFlow ended the process; if no reason follows, this build of TensorFlow probably "
-ENDED += b"needs instructions that the processor lacks: install a different build\n"
+ENDED = b"main.py: the process ended during the import of TensorFlow; if it was not killed and no reason follows, this "
+ENDED += b"build of TensorFlow probably needs instructions that the processor lacks: install a different build\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no shell to read the text")

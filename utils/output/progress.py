@@ -3,7 +3,6 @@
 import contextlib
 import math
 import os
-import shutil
 import sys
 import time
 
@@ -71,7 +70,7 @@ class Progress:
         epoch, numbers = f"epoch {math.ceil(state.row['epoch'])}", _numbers(state)
         left = tqdm.format_interval(state.seconds_to_stop)
         if not self._bar.disable:
-            wide = shutil.get_terminal_size().columns >= _WIDE
+            wide = (self._bar.format_dict["ncols"] or 0) >= _WIDE  # the terminal's width, even if COLUMNS differs
             self._bar.set_description_str(left, refresh=False)
             self._bar.set_postfix_str(f"{epoch} {numbers} {state.measured}" if wide else numbers, refresh=False)
             self._bar.update()

@@ -1,4 +1,4 @@
-"""Output streams that never raise, despite odd file names, limited encodings and closed pipes; and warnings."""
+"""Output streams that never raise, despite odd file names, limited encodings and closed pipes; messages above a bar."""
 
 import contextlib
 import os

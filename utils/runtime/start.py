@@ -14,8 +14,8 @@ _CURE = "`pip install -r requirements.txt` installs it"
 # Reads a text until all its writers have closed it or exited, and then prints its first argument and the text.
 _READER = 'text=$(cat) && printf "%s\\n" "$1" ${text:+"$text"} >&2'
 _ENDED = (
-    "main.py: the import of TensorFlow ended the process; if no reason follows, this build of TensorFlow probably "
-    "needs instructions that the processor lacks: install a different build"
+    "main.py: the process ended during the import of TensorFlow; if it was not killed and no reason follows, this "
+    "build of TensorFlow probably needs instructions that the processor lacks: install a different build"
 )
 
 
