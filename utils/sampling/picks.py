@@ -33,7 +33,7 @@ class Pick(NamedTuple):
         return f"{classes[self.label]}:{self.number}" if classes else str(self.number)
 
     def shown_name(self, classes):
-        """Return the name in the caption: the class's, "" if there are no classes."""
+        """Return the name in the caption: the class's, or "" without classes."""
         return classes[self.label] if classes else ""
 
     def caption(self, classes, fonts):

@@ -49,7 +49,7 @@ def write_directions(generator, run):
 
 
 def check_direction(setting, number, generator):
-    """Raise UserError if there is no direction with this number, counted from 1."""
+    """Raise UserError if z does not have a direction with this number, counted from 1."""
     if number > generator.z_dim:
         raise UserError(f"{setting} = {number} is too high: z has {generator.z_dim} directions")
 
