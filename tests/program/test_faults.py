@@ -76,7 +76,8 @@ def test_a_full_disk_while_training(program):
     consequences = (
         "; training continues",
         "; earlier checkpoints are intact",
-        "are lost",
+        "lost",
+        "until it can be written",
         "possible",
         "again",
         "all rows",
