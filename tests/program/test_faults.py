@@ -60,6 +60,9 @@ def test_a_full_disk_while_training(program):
         saved = steps_of(program.checkpoints)[-1]
         limit(resource.RLIM_INFINITY)
         wait_for(process, lambda: steps_of(program.checkpoints)[-1] > saved)
+        while "history.csv is written again" not in lines[-1]:
+            lines.append(process.stderr.readline())
+            assert lines[-1], "".join(lines)  # it has exited
         limit(100)
         while "the checkpoint at step" not in lines[-1] or len(lines) <= 8:
             lines.append(process.stderr.readline())

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import in_this_process
+from conftest import ENVIRONMENT, in_this_process
 from hanging import HANGING, hang_in_a_step
 from runs import (
     assert_same_run,
@@ -113,7 +113,8 @@ def test_what_a_script_ignores_does_not_end_training(program):
     """Start as `(trap '' INT; exec nohup python main.py) &` does. SIGTERM still saves and stops."""
     command = ["sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", *program.command("--max_steps", "100000")]
     command += ["--log_every", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, universal_newlines=True, env=ENVIRONMENT)
     try:
         read_until(process.stdout, f"To stop:       kill {process.pid} saves and stops; the same command resumes")
         for number in (signal.SIGINT, signal.SIGHUP) * 2:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from conftest import without_optimizations
 from overflows import overflow_if
 
 from model import replicas
@@ -32,7 +33,7 @@ def train(count, tiny, checkpoint, changes):
             initializer = tf.global_variables_initializer()
         variables = tf.global_variables()
         saver = tf.train.Saver(variables)
-        with workers.session(tf.ConfigProto(device_count={"CPU": count})) as session:
+        with workers.session(without_optimizations(tf.ConfigProto(device_count={"CPU": count}))) as session:
             session.run(initializer)
             if count == 1:
                 saver.save(session, checkpoint)

@@ -17,7 +17,7 @@ _MB = 2**20
 _IS_OLD = sys.version_info < (3, 8)  # TensorFlow 1.15; the version must be known before TensorFlow is imported
 # Measured with 1 to 64 cores: the address space in MB that TensorFlow takes without its threads, and the number of
 # threads per core. Each thread has a stack and reserves an arena of malloc; glibc makes at most 8 arenas per core.
-_PROGRAM, _THREADS = (750, 4) if _IS_OLD else (1500, 6)
+_PROGRAM, _THREADS = (950, 4) if _IS_OLD else (1850, 6)
 _FEW_THREADS = 10  # regardless of the number of cores
 _ARENA, _BLAS_BUFFER, _STACK = 64 * _MB, 32 * _MB, 8 * _MB
 

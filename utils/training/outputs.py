@@ -193,7 +193,7 @@ class Outputs:
         files.write(self.post_mortem, to_bytes("\n".join([*lines, ""])), sync=True)
 
     def close(self, state):
-        """Close the TensorBoard logs; write the pending rows of history.csv, also from an earlier process."""
+        """Close the TensorBoard logs; make history.csv complete: see history.History."""
         self._close_events(state)
-        if self._history or os.path.exists(os.path.join(self._run.checkpoints_dir, history.PENDING)):
+        if self.saved_step is not None:
             self._write_history(state, lambda: self._open_history().close())
