@@ -68,10 +68,9 @@ class Progress:
         The state's row has the columns of history.STEP_COLUMNS.
         """
         epoch, numbers = f"epoch {math.ceil(state.row['epoch'])}", _numbers(state)
-        left = tqdm.format_interval(state.seconds_to_stop)
         if not self._bar.disable:
             wide = (self._bar.format_dict["ncols"] or 0) >= _WIDE  # the terminal's width, even if COLUMNS differs
-            self._bar.set_description_str(left, refresh=False)
+            self._bar.set_description_str(tqdm.format_interval(state.seconds_to_stop), refresh=False)
             self._bar.set_postfix_str(f"{epoch} {numbers} {state.measured}" if wide else numbers, refresh=False)
             self._bar.update()
         elif self._shown:
@@ -82,7 +81,7 @@ class Progress:
             is_due = state.step in (state.first_step + _FIRST_LINE, state.total)
             if is_due or now - self._printed >= _LINE_SECONDS:
                 self._printed = now
-                print(f"{epoch} {numbers} {left} left", flush=True)
+                print(f"{epoch} {numbers} {tqdm.format_interval(state.seconds_to_stop)} left", flush=True)
 
     def roll_back(self, state):
         """Move the bar, if there is one, back to the earlier step from which the run continues."""

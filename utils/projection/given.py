@@ -45,15 +45,15 @@ def list_paths(text):
 
 def _files(path):
     """Return (name, path) of the image at a path, or of all images in this folder."""
+    cure = "give the paths of images or folders, separated by commas"
     if not os.path.isdir(path):
         if not os.path.isfile(path):
-            cure = "give the paths of images or folders, separated by commas"
             raise UserError(f"project: {path or repr('')} does not exist; {cure}")
         return [(os.path.basename(path), path)]
     names = sorted(os.fsdecode(name) for name, *_ in Scan(path))
     files = [(name, os.path.join(path, name)) for name in names if formats.has_image_extension(name)]
     if not files:
-        raise UserError(f"project: {path} contains no images; give the paths of images or folders, separated by commas")
+        raise UserError(f"project: {path} contains no images; {cure}")
     return files
 
 

@@ -34,7 +34,7 @@ class Result(NamedTuple):
 
     z: Any  # [z_dim] float32
     fractions: Any  # [n_classes] float32
-    frames: Any  # a list of [H, W, C] float32 in [-1, 1]: the image every _FILM_EVERY steps; the last one is the result
+    frames: Any  # a list of [H, W, C] float32 in [-1, 1]: with film, the image every _FILM_EVERY steps; then the result
 
 
 class Search:
@@ -76,14 +76,14 @@ class Search:
         self._initial = [tf.placeholder(tf.float32, variable.shape) for variable in self._variables]
         self._assignments = [tf.assign(*pair) for pair in zip(self._variables, self._initial)]
 
-    def __call__(self, image, show_step=lambda: None):
-        """Return the Result for an image, [H, W, C] uint8; call show_step after each of the STEPS."""
+    def __call__(self, image, show_step=lambda: None, film=False):
+        """Return the Result for an image, [H, W, C] uint8; call show_step after each of the STEPS. film: see Result."""
         target = np.float32(image[None]) / 127.5 - 1.0
         self._session.run(self._initializer)
         self._session.run(self._assignments, dict(zip(self._initial, self._initial_values(image))))
         frames = []
         for step in range(STEPS):
-            if step % _FILM_EVERY == 0:
+            if film and step % _FILM_EVERY == 0:
                 frames.append(self._session.run(self._images))
             done = step / STEPS
             rate = _RATE * min(1.0, (done + 1.0 / STEPS) / _WARM_UP, (1.0 - done) / _COOL_DOWN)

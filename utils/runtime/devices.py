@@ -11,7 +11,7 @@ import re
 
 import tensorflow.compat.v1 as tf
 
-from utils.errors import UserError
+from utils.errors import UserError, warn
 from utils.runtime import limits
 
 GPU_FILES = ("/proc/driver/nvidia", "/dev/nvidia0")  # one of them exists if an NVIDIA driver is loaded (Linux)
@@ -30,6 +30,13 @@ def describe_unused_gpu():
     package = "'tensorflow[and-cuda]'" if tf.__version__[0] != "1" else f"tensorflow-gpu=={tf.__version__}"
     cure = f"`pip install {package}` adds GPU support, CUDA_VISIBLE_DEVICES=-1 hides this line"
     return f"{found} exists, but TensorFlow finds no GPU and computes on the CPU; {cure}"
+
+
+def warn_unused_gpu():
+    """Print the warning of `describe_unused_gpu`, if any."""
+    text = describe_unused_gpu()
+    if text:
+        warn(text)
 
 
 def processor_flags(path="/proc/cpuinfo"):

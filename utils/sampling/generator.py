@@ -92,11 +92,11 @@ class Generator:
     def batches(self, z, labels=None):
         """Yield the samples that `images` returns, in arrays [n, H, W, C] uint8, without checks.
 
-        labels: integers or fractions. Every session run has the same number of rows; the last batch is padded. Each
-        sample is therefore bit-for-bit independent of N.
+        labels: integers, or fractions, without columns if the network is unconditional. Every session run has the same
+        number of rows; the last batch is padded. Each sample is therefore bit-for-bit independent of N.
         """
         size = _batch_size(*self.image_shape[:2])
-        labels = np.zeros(len(z), np.int32) if labels is None else labels
+        labels = np.zeros(len(z), np.int32) if labels is None or not labels.size else labels
         classes = self.sampler.labels if labels.ndim == 1 else self.sampler.classes
         for start in range(0, len(z), size):
             rows, row_labels = z[start : start + size], labels[start : start + size]

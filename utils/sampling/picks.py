@@ -132,7 +132,7 @@ def parse(text, classes, setting="picks", start=0, find=None):
         place = f"{setting}: {part.strip()!r} (character {start + position + len(part) - len(part.lstrip()) + 1})"
         name, colon, numbers = part.strip().rpartition(":")
         match = re.fullmatch(_RANGES[setting], numbers.strip())
-        if find and not match and not colon and name == "":
+        if find and not match and not colon:
             picks.append(find(numbers, place))
             continue
         if classes and not colon:

@@ -45,7 +45,7 @@ def write_arithmetic(generator, run):
     columns = [np.concatenate([operand, mean[None]]) for operand, mean in zip(operands, means)]
     rows = np.concatenate([*columns, block])
     z, fractions = np.float32(rows[:, :z_dim] * run.truncation), np.float32(rows[:, z_dim:])
-    images = list(generator.stream(z, fractions if classes else None))
+    images = list(generator.stream(z, fractions))
     shown = [composite(image, generator.background) for image in images]
     fonts = picks.caption_fonts([pick for _, term_picks in terms for pick in term_picks], classes)
     files.write(figure_path, png(_figure(shown, terms, classes, fonts), request.metadata))

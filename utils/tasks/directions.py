@@ -39,7 +39,7 @@ def write_directions(generator, run):
     rows, n = np.concatenate(rows) * np.float32(run.truncation), len(_POSITIONS)
     fractions = np.tile(np.repeat(fractions, n, axis=0), (run.directions, 1))
     cells = []
-    for i, image in enumerate(generator.stream(rows, fractions if generator.classes else None)):
+    for i, image in enumerate(generator.stream(rows, fractions)):
         is_first, position = i % (n * len(z)) == 0, _POSITIONS[i % n]
         text = f"{i // (n * len(z)) + 1}: {position:+.0f}" if is_first else f"{position:+.0f}"
         cells.append(with_text(composite(image, generator.background), text))

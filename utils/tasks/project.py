@@ -9,7 +9,7 @@ from utils.config.command_line import shell_words
 from utils.config.startup import counted, entry
 from utils.output import animation, files
 from utils.output.alpha import composite
-from utils.output.images import blank, place, png, to_uint8
+from utils.output.images import grid, png, to_uint8
 from utils.output.progress import bar
 from utils.projection import given
 from utils.sampling import naming, picks, projected
@@ -79,7 +79,7 @@ def _search(generator, run, images):
     search = Search(generator, run.sample_seed)
     for i, image in enumerate(images, 1):
         with bar(total=STEPS, desc=f"Image {i} of {len(images)}", unit=" steps", leave=False) as progress:
-            result = search(image, progress.update)
+            result = search(image, progress.update, film=run.project_film)
         fractions = result.fractions[None] if generator.classes else None
         yield (result, *generator.images(result.z[None], fractions))
 
@@ -107,10 +107,7 @@ def _figure(images, samples, background):
         texts = pick.caption((), fonts), (f"{_difference(each.image, sample):.0f} RMS",), ("",)
         parts = [animation.with_text(part, *text) for part, text in zip([*pair, apart], texts)]
         cells.append(np.concatenate(parts, axis=1))
-    sheet, columns = blank(len(cells), cells[0].shape)
-    for i, cell in enumerate(cells):
-        place(sheet, columns, i, cell)
-    return sheet
+    return grid(np.stack(cells))
 
 
 TASK = Task(

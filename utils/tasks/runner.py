@@ -13,8 +13,8 @@ def run_task(task, run, build_sampler):
     """
     precision = run.precision if "precision" in task.uses and run.precision != "auto" else "float32"
     precision = devices.choose_precision(precision)
-    if "precision" in task.uses and devices.describe_unused_gpu():
-        warn(devices.describe_unused_gpu())
+    if "precision" in task.uses:
+        devices.warn_unused_gpu()
     opening = open_generator(build_sampler, run.checkpoints_dir, run.checkpoint, precision)
     with devices.translate_oom(*task.size_setting(run)), opening as generator:
         files.make_writable("samples_dir", run.samples_dir)

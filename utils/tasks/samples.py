@@ -84,7 +84,7 @@ def _images(generator, run, chosen):
     """Yield the samples of these Picks, [H, W, C] uint8."""
     if run.picks:
         z, fractions = picks.rows(chosen, generator, run.sample_seed)
-        return generator.stream(z * np.float32(run.truncation), fractions if generator.classes else None)
+        return generator.stream(z * np.float32(run.truncation), fractions)
     labels, numbers = np.int32(chosen).T
     return generator.stream(generator.noise(numbers, run.sample_seed, run.truncation), labels)
 

@@ -61,7 +61,7 @@ def write_walk(generator, run):
         z, fractions = path_along(z, fractions, directions(generator, run.along)[-1], times)
     else:
         z, fractions = closed_path(z, fractions, times)
-    frames = list(generator.stream(z * np.float32(run.truncation), fractions if generator.classes else None))
+    frames = list(generator.stream(z * np.float32(run.truncation), fractions))
     if run.along:  # the samples move side by side
         frames = [np.concatenate(row, axis=1) for row in zip(*[iter(frames)] * len(key_points))]
     look = film_look(run, generator)

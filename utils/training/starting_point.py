@@ -16,7 +16,7 @@ from utils.config import checks, schema
 from utils.config.command_line import new_run_command
 from utils.data import index, require_classes
 from utils.data.scan import Scan
-from utils.errors import UserError, warn
+from utils.errors import UserError
 from utils.metrics import features, registry
 from utils.output import files
 from utils.runtime import devices, signals
@@ -33,8 +33,7 @@ def open_starting_point(settings, is_chief):
     running out of memory raises UserError.
     """
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
-    if devices.describe_unused_gpu():
-        warn(devices.describe_unused_gpu())
+    devices.warn_unused_gpu()
     registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
     signals.ignore_hangup()
     with devices.translate_oom("batch_size", run.batch_size), _locked(settings._replace(run=run), is_chief) as start:
