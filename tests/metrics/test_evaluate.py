@@ -1,5 +1,6 @@
 """What `evaluate` prints and writes. See also tests/program/test_best.py."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -86,6 +87,20 @@ def test_with_a_network(tiny, tmp_path, monkeypatch):
     assert lines[-1].startswith("Feature distance from the nearest image: ") and lines[-1].endswith("1 means memorized")
 
 
+def test_a_conditional_network(tiny, tmp_path):
+    """The images are blue or red, and so is the compared number of samples; these are noise."""
+    trained = tiny._replace(network=tiny.network._replace(conditional=1))
+    lines = evaluated(tiny, tmp_path, trained, classes=("blue", "red"))
+    assert "frechet_distance, kernel_distance, distinct, class_accuracy (`pip install" in "".join(lines)
+    patches = tiny._replace(run=tiny.run._replace(metrics_network="patches"))
+    lines = evaluated(patches, tmp_path, trained, classes=("blue", "red"))
+    (line,) = [line for line in lines if line.startswith("  class_accuracy ")]
+    assert re.fullmatch(
+        r"  class_accuracy       0\.\d{4}   \(higher is better; chance: 0\.\d{4}; real images: [01]\.\d{4}\)", line
+    )
+    assert [line for line in lines if "class_accuracy" in line] == [line]
+
+
 @pytest.mark.parametrize("known", (0, 5, 6))
 def test_a_different_data_set_is_a_warning(tiny, tmp_path, capsys, known):
     (tmp_path / "cache_dir").mkdir()
@@ -102,5 +117,5 @@ def test_a_different_data_set_is_a_warning(tiny, tmp_path, capsys, known):
 
 
 def test_metrics_of_inception_are_missing_with_efficientnet():
-    (line,) = evaluate_module._missing_metrics(features.EFFICIENTNET)
+    (line,) = evaluate_module._missing_metrics(features.EFFICIENTNET, conditional=0)
     assert line.startswith("Not measured: fid, kid (inception_graph must name")

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from small import FakeGenerator, blocky, image_dataset, write_inception
 
-from utils.metrics import measure, ms_ssim, registry
+from utils.metrics import diversity, measure, ms_ssim, registry
 from utils.metrics.features import open_network
 from utils.sampling import latents
+
+METRICS = {metric.name: metric for metric in registry.METRICS}
 
 
 @pytest.fixture
@@ -142,3 +144,27 @@ def test_class_fractions(tiny, tmp_path, without_ms_ssim):
     assert {name: fake for name, (fake, _) in fractions.items()} == pytest.approx(expected)
     assert [real for _, real in fractions.values()] == pytest.approx([1 / 3] * 3)
     assert measure.Measurer(dataset, tiny, 60)(FakeGenerator(reals)).class_fractions == {}  # without a network
+
+
+@pytest.mark.parametrize("kind", ("inception", "patches", "none"))
+def test_class_accuracy(tiny, tmp_path, without_ms_ssim, monkeypatch, kind):
+    """The images are red or green. Samples are measured with their classes, in a random order."""
+    reals = np.uint8(180 * np.repeat(np.eye(3)[:2], (45, 15), axis=0)[:, None, None] + blocky(60) // 8)
+    dataset = image_dataset(reals)._replace(labels=np.repeat(np.int32([0, 1]), (45, 15)), classes=["red", "green"])
+    settings = with_run(tiny, **{**with_inception(tmp_path), "metrics_network": kind})
+    conditional = settings._replace(network=settings.network._replace(conditional=1))
+    measurer = measure.Measurer(dataset, conditional, 60, open_network(settings.run))
+    if kind == "none":
+        assert set(measurer(FakeGenerator(reals)).values) == {"ms_ssim", "copies"}
+        return
+    calls, classify = [], diversity.classify
+    monkeypatch.setattr(diversity, "classify", lambda *sets: calls.append(sets) or classify(*sets))
+    right = measurer(FakeGenerator(measurer.reals().images))
+    assert len(calls) == 1 and right.values["class_accuracy"] == right.reals.accuracy.value == 1
+    assert right.fakes.accuracy.chance == 0.75**2 + 0.25**2
+    reference = METRICS["class_accuracy"].reference
+    assert reference(right) == "chance: 0.6250; real images: 1.0000"
+    ignored = measurer(FakeGenerator(reals[:1].repeat(60, axis=0)))
+    assert ignored.values["class_accuracy"] == 0.75 and reference(ignored) == "chance: 0.7500; real images: 1.0000"
+    unconditional = measure.Measurer(dataset, settings, 60, open_network(settings.run))(FakeGenerator(reals))
+    assert set(right.values) - set(unconditional.values) == {"class_accuracy"}

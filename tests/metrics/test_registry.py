@@ -50,9 +50,18 @@ def test_a_metric_is_measured_only_with_a_network_it_needs():
     assert names(features.EFFICIENTNET) == ["ms_ssim", *others]
 
 
+@pytest.mark.parametrize("network", (features.NONE, features.PATCHES, features.EFFICIENTNET, features.INCEPTION))
+def test_the_class_accuracy_is_measured_only_for_conditional_networks(network):
+    added = [METRICS["class_accuracy"]] if network != features.NONE else []
+    assert registry.available(network, conditional=True) == registry.available(network) + added
+
+
 def test_columns_of_history_are_those_of_earlier_versions():
     names = [metric.name for metric in registry.METRICS]
     assert names[:5] == ["ms_ssim", "fid", "kid", "precision", "recall"]
+    assert names[5:] == [
+        "frechet_distance", "kernel_distance", "patch_distance", "distinct", "copies", "class_accuracy",
+    ]  # fmt: skip
 
 
 def test_the_metric_that_ranks(tiny):
@@ -74,7 +83,7 @@ def test_without_a_network_no_metric_ranks(tiny):
     assert registry.resolve_metric(tiny.run._replace(stop_when_stale=3), features.PATCHES).name == "patch_distance"
 
 
-@pytest.mark.parametrize("name", ("recall", "ms_ssim", "psnr"))
+@pytest.mark.parametrize("name", ("recall", "ms_ssim", "class_accuracy", "psnr"))
 def test_a_metric_that_cannot_rank_is_refused(tiny, name):
     line = rf"best_metric = '{name}' is invalid; expected one of auto, fid, kid, frechet_distance, kernel_distance, pat"
     with pytest.raises(UserError, match=line):

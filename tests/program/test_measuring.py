@@ -3,7 +3,9 @@
 import csv
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 from runs import copy_until, folders, script_metric, steps_of
 
 from utils.metrics import efficientnet
@@ -76,6 +78,41 @@ def test_training_goes_on_without_a_network_that_is_damaged(called, tmp_path, mo
     assert "best_metric = 'kernel_distance' needs metrics_network = 'efficientnet', but 'patches' is used" in line
     line = called.refuse("--isTrain", "0", "--evaluate", "1", "--metrics_network", "auto")
     assert f"{path} is damaged" in line
+
+
+def test_classes_that_are_ignored_are_a_warning(called, monkeypatch):
+    """An untrained generator ignores its class. The run is resumed with a history.csv from an earlier version."""
+    from utils.training import health
+
+    for name, color in (("blue", (0, 0, 150)), ("red", (150, 0, 0))):
+        for i in range(50):
+            noise = np.random.RandomState(i).randint(0, 100, (16, 16, 3))
+            Image.fromarray(np.uint8(noise + color)).save(str(called.folder / "pics" / name / f"{i}.png"))
+    monkeypatch.setattr(health, "UNLEARNED_FROM", 0)
+    measured = ["--metrics_every", "1", "--metrics_samples", "112", "--metrics_network", "patches", "--log_every", "1"]
+    measured += ["--learning_rate", "1e-9", "--checkpoint_every", "2"]
+    conditional, line = [*measured, "--conditional", "1", *folders("classes")], "Samples look the same in every class: "
+    output = called.train(*conditional, "--max_steps", "4")
+    assert output.count(line) == 1 and "real images 1.00. Start a new run with d_features" in output
+    assert f"step 3: {line}" in (called.folder / "classes" / "c" / "report.html").read_text("utf-8")
+    rows = history(called, "classes")
+    assert all(0 <= float(rows[step]["class_accuracy"]) <= 1 for step in (1, 2, 3, 4))
+
+    path = called.folder / "classes" / "c" / "history.csv"
+    lines = [row.rpartition(",")[0] for row in path.read_text().splitlines()]
+    assert list(rows[1])[-1] == "class_accuracy" and lines[0].endswith(",copies")
+    path.write_text("\n".join([*lines, ""]))
+    assert called.train(*conditional, "--max_steps", "8").count(line) == 1  # once in each process
+    resumed = history(called, "classes")
+    assert [resumed[step]["class_accuracy"] == "" for step in (4, 5)] == [True, False]
+    assert resumed[4]["copies"] == rows[4]["copies"] and 0 <= float(resumed[8]["class_accuracy"]) <= 1
+
+    evaluate = ["--isTrain", "0", "--evaluate", "1", "--metrics_network", "patches"]
+    output = called.train(*evaluate, *folders("classes"))
+    assert "  class_accuracy " in output and "(higher is better; chance: 0.5" in output
+    output = called.train(*measured, *folders("none"), "--max_steps", "4") + called.train(*evaluate, *folders("none"))
+    assert line not in output and "class_accuracy" not in output
+    assert {row["class_accuracy"] for row in history(called, "none").values()} == {""}
 
 
 def test_a_graph_that_is_not_inception_is_done_without(called):

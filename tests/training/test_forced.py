@@ -57,7 +57,7 @@ class CachedMeasurer:
 
     def __init__(self, measurer):
         self._measurer, self._cache = measurer, {}
-        self.kind, self.comparison = measurer.kind, measurer.comparison
+        self.kind, self.comparison, self.labels = measurer.kind, measurer.comparison, measurer.labels
 
     def __call__(self, samples):
         key = samples.images.tobytes()
@@ -73,14 +73,15 @@ def measurers(halves):
     made = {}
 
     def measurer(kind, settings):
-        if kind not in made:
+        key = kind, settings.network.conditional
+        if key not in made:
             run = settings.run._replace(metrics_network=kind, cache_dir="")
             records = ImageDataset(InMemory(images), labels, CLASSES, "", None)
             measurer = Measurer(records, Settings(run, settings.network), N, features.open_network(run))
             slow = ("precision", "recall", "kernel_distance")
             measurer.metrics = [metric for metric in measurer.metrics if metric.name not in slow]
-            made[kind] = CachedMeasurer(measurer)
-        return made[kind]
+            made[key] = CachedMeasurer(measurer)
+        return made[key]
 
     return measurer
 
@@ -89,7 +90,7 @@ def warnings_of(course, measurer, settings, monkeypatch, capsys):
     """Measure a sequence of samples, one every 1000 steps; return the printed lines."""
     samples, run = Samples(), settings.run
     monkeypatch.setattr("utils.metrics.measure.MS_SSIM_IMAGES", 16)  # fewer images are faster
-    settings = SimpleNamespace(run=run)
+    settings = SimpleNamespace(run=run, network=settings.network)
     health = Health(samples, SimpleNamespace(graph=None, settings=settings, workers=SimpleNamespace(is_chief=True)))
     quality, state = Quality(measurer, samples, health, run), RunState(0, 0, 10**6, SavedState(), Pace(435, 8))
     capsys.readouterr()
@@ -140,6 +141,20 @@ def test_each_problem_is_one_warning(halves, measurers, settings, monkeypatch, c
     forced = make(reals, others, labels)
     lines = warnings_of([others[-N:], forced, forced], measurers(kind, settings), settings, monkeypatch, capsys)
     assert len(lines) == bool(expected) and (not lines or re.match(expected, lines[0])), lines
+
+
+@pytest.mark.parametrize("kind", ("efficientnet", "patches"))
+def test_ignored_classes_are_one_warning(halves, measurers, settings, monkeypatch, capsys, kind):
+    if kind == "efficientnet" and not efficientnet.path():
+        pytest.skip(f"needs {efficientnet.PACKAGE}")
+    others, labels = halves[1]
+    settings = settings._replace(network=settings.network._replace(conditional=1))
+    measurer = measurers(kind, settings)
+    unused = {label: iter(others[labels == label].repeat(2, axis=0)) for label in range(len(CLASSES))}
+    learned = np.stack([next(unused[label]) for label in measurer.labels])
+    assert warnings_of([learned] * 5, measurer, settings, monkeypatch, capsys) == []
+    (line,) = warnings_of([others[:N]] * 7, measurer, settings, monkeypatch, capsys)
+    assert line.startswith("Samples look the same in every class: class_accuracy is 0.") and "conditional = 0" in line
 
 
 def test_a_plateau_is_one_warning(halves, measurers, settings, monkeypatch, capsys):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from utils.checkpoints.manifest import Best, SavedState
+from utils.metrics.diversity import ClassAccuracy
 from utils.metrics.measure import ImageSet, Measured
 from utils.training import health as health_module
-from utils.training.health import COLLAPSE_FROM, STALE, WINDOW, Health, format_rates, saturation
+from utils.training.health import COLLAPSE_FROM, STALE, UNLEARNED_FROM, WINDOW, Health, format_rates, saturation
 from utils.training.state import Due, Pace, RunState
 
 NOTHING = Due(row=False, grid=False, measure=False, save=False)
@@ -39,10 +40,11 @@ def warnings(monkeypatch):
     return printed
 
 
-def health_of(run, fake=None, is_chief=True):
+def health_of(run, fake=None, is_chief=True, **network):
+    network = SimpleNamespace(**{"conditional": 0, "d_features": "none", **network})
     parts = SimpleNamespace(
         graph=SimpleNamespace(is_finite="weights"),
-        settings=SimpleNamespace(run=run),
+        settings=SimpleNamespace(run=run, network=network),
         workers=SimpleNamespace(is_chief=is_chief),
     )
     return Health(fake, parts)
@@ -126,10 +128,11 @@ class FakeCopies:
 
 def measure(health, step, ms_ssim=0.3, real=0.25, samples=GRAY, reals=GRAY, best=None, shares=(), **values):
     """Check a measurement in which `values` and the arguments differ from a healthy one."""
+    ours, theirs = values.pop("accuracies", (ClassAccuracy(), ClassAccuracy()))
     measured = Measured(
         {"fid": 12.0, "ms_ssim": ms_ssim, "copies": 0.0, **values},
-        ImageSet(reals, real, None, FakeCopies()),
-        ImageSet(samples, ms_ssim),
+        ImageSet(reals, real, None, FakeCopies(), theirs),
+        ImageSet(samples, ms_ssim, accuracy=ours),
         dict(shares),
     )
     state = state_at(step)
@@ -255,8 +258,53 @@ def test_a_class_is_missing(settings, warnings):
     healthy, gone = {"cat": (0.02, 0.1), "dog": (0.9, 0.8)}, {"cat": (0.0, 0.1), "dog": (0.95, 0.8)}
     course = [{"shares": shares} for shares in (healthy, gone, healthy, gone, gone, gone)]
     assert measure_each(health_of(settings.run), warnings, LATE, course) == [0, 0, 0, 0, 1, 0]
-    assert warnings[0].startswith("Hardly any samples show these classes: cat. ")
+    line = "Hardly any samples show these classes: cat. Train longer, or add images of them"
+    assert warnings == [f"{line}, or start a new run with conditional = 1 in model/params.py."]
+    measure_each(health_of(settings.run, conditional=1), warnings, LATE, course)
+    assert warnings[1:] == [f"{line}."]
     assert measure_each(health_of(settings.run), warnings, (1, 2, 3), [{"shares": gone}] * 3) == [0] * 3  # too early
+
+
+IGNORED, LEARNED, REAL = (ClassAccuracy(value, 0.1, lead) for value, lead in ((0.12, 1.0), (0.2, 5.3), (0.6, 26.0)))
+MEASUREMENTS = range(UNLEARNED_FROM, 10**6, 500)
+
+
+def accuracies(course, real=REAL):
+    return [{"accuracies": (ours, real), "class_accuracy": ours.value} for ours in course]
+
+
+def test_samples_ignore_their_classes(settings, warnings):
+    course = accuracies([IGNORED, IGNORED, LEARNED, *[IGNORED] * 6])
+    assert measure_each(health_of(settings.run), warnings, MEASUREMENTS, course) == [0] * 5 + [1, 0, 0, 0]
+    assert warnings == [
+        "Samples look the same in every class: class_accuracy is 0.12, chance 0.10, real images 0.60. Start a new run "
+        "with d_features = 'efficientnet' or conditional = 0 in model/params.py (docs/results.md#classes), or with "
+        "class folders that differ more."
+    ]
+    measure_each(health_of(settings.run, d_features="efficientnet"), warnings, MEASUREMENTS, course)
+    assert "Start a new run with conditional = 0 in model/params.py" in warnings[1]
+
+
+def test_ignored_classes_are_reported_again_only_after_the_samples_recovered(settings, warnings):
+    almost = ClassAccuracy(0.15, 0.1, 2.7)  # significant, but not twice as much
+    course = accuracies([*[IGNORED, almost] * 3, *[IGNORED] * 3, *[almost, IGNORED] * 9, LEARNED, *[IGNORED] * 4])
+    counts = measure_each(health_of(settings.run), warnings, MEASUREMENTS, course)
+    assert [i for i, count in enumerate(counts) if count] == [8, 30] and sum(counts) == 2
+
+
+@pytest.mark.parametrize(
+    "steps, course",
+    (
+        (range(0, UNLEARNED_FROM, 100), accuracies([IGNORED] * 30)),  # too early
+        (MEASUREMENTS, accuracies([ClassAccuracy(0.14, 0.1, 2.4)] * 9)),  # significant
+        (MEASUREMENTS, accuracies([IGNORED] * 9, real=ClassAccuracy(0.25, 0.1, 9.0))),  # hard to recognize
+        (MEASUREMENTS, accuracies([ClassAccuracy()] * 9, real=ClassAccuracy())),  # not defined
+        (MEASUREMENTS, [{"accuracies": (IGNORED, REAL)}] * 9),  # unconditional: not a value of the measurement
+    ),
+)
+def test_classes_that_are_not_ignored_or_cannot_be_recognized(settings, warnings, steps, course):
+    measure_each(health_of(settings.run), warnings, steps, course)
+    assert warnings == []
 
 
 def test_samples_are_training_images(settings, warnings):

@@ -1,9 +1,13 @@
-"""Sample diversity, measured with features [N, D] of samples and real images.
+"""Sample diversity and classes, measured with features [N, D] of samples and real images.
 
 The number of distinct samples is the Vendi score, Friedman & Dieng 2022, arXiv 2210.02410. Missing classes are detected
 as in "number of statistically different bins", Richardson & Weiss 2018, arXiv 1805.12462. Here, the bins are the
-classes of the real images, and a linear classifier assigns the samples to them.
+classes of the real images, and a linear classifier assigns the samples to them. It also shows whether the samples of a
+conditional generator belong to their classes.
 """
+
+import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,24 +44,57 @@ def vendi_score(features, width):
     return float(np.exp(-(values * np.log(values)).sum()))
 
 
-def class_fractions(reals, labels, fakes):
-    """Return {label: (fraction of the samples, fraction of the real images)} for the classes that can be recognized.
+def classify(reals, labels, fakes):
+    """Return the labels that a classifier predicts for the real images (leave-one-out) and for the samples.
 
     reals, fakes: features, [N, D] and [M, D]. labels: [N] int32, the classes of the real images, -1 for an image
-    without one. A class is left out if it has fewer than MIN_CLASS_IMAGES real images, or if a classifier does not
-    recognize them; all classes are left out if there is only one, or if the features are not finite or all the same.
+    without one. Only the first MAX_ROWS real images are used: [min(N, MAX_ROWS)] and [M] int32. Both results are empty
+    if there is only one class, or if the features are not finite or all the same.
     """
     reals, labels = reals[:MAX_ROWS], labels[:MAX_ROWS]
     classes, rows = np.unique(labels, return_inverse=True)
     if len(classes) < 2 or not (np.isfinite(reals).all() and np.isfinite(fakes).all() and np.ptp(reals, axis=0).any()):
-        return {}
+        return labels[:0], labels[:0]
     predicted_reals, predicted_fakes = _classify(reals.astype(np.float64), rows, fakes.astype(np.float64))
-    is_right = predicted_reals == rows
+    return classes[predicted_reals], classes[predicted_fakes]
+
+
+def class_fractions(labels, predicted_reals, predicted_fakes):
+    """Return {label: (fraction of the samples, fraction of the real images)} for the classes that can be recognized.
+
+    labels: [N] int32, see `classify`, which returns the other two. A class is left out if it has fewer than
+    MIN_CLASS_IMAGES real images, or if the classifier does not recognize them.
+    """
+    labels = labels[: len(predicted_reals)]
+    members = {int(label): labels == label for label in np.unique(labels[labels >= 0])}
     return {
-        int(label): (float(np.mean(predicted_fakes == i)), float(np.mean(rows == i)))
-        for i, label in enumerate(classes)
-        if label >= 0 and np.sum(rows == i) >= MIN_CLASS_IMAGES and np.mean(is_right[rows == i]) >= _MIN_RECALL
+        label: (float(np.mean(predicted_fakes == label)), float(np.mean(of_class)))
+        for label, of_class in members.items()
+        if of_class.sum() >= MIN_CLASS_IMAGES and np.mean(predicted_reals[of_class] == label) >= _MIN_RECALL
     }
+
+
+class ClassAccuracy(NamedTuple):
+    """How well images are recognized as their classes."""
+
+    value: float = math.nan  # fraction of images whose predicted class is their class
+    chance: float = math.nan  # the value expected if predictions are as frequent, but do not depend on the classes
+    lead: float = math.nan  # value - chance, in standard deviations of a binomial distribution
+
+
+def class_accuracy(labels, predicted):
+    """Return the ClassAccuracy of images; all NaN if no image has a class, or if `predicted` is empty.
+
+    labels: [N] int32; images with -1 have no class and are left out. predicted: [M] int32, M <= N, from `classify`.
+    """
+    labels = labels[: len(predicted)]
+    predicted, labels = predicted[labels >= 0], labels[labels >= 0]
+    if not len(labels):
+        return ClassAccuracy()
+    value = float(np.mean(predicted == labels))
+    chance = float(sum(np.mean(labels == label) * np.mean(predicted == label) for label in np.unique(labels)))
+    deviation = math.sqrt(chance * (1.0 - chance) / len(labels))
+    return ClassAccuracy(value, chance, (value - chance) / deviation if deviation else 0.0)
 
 
 def _classify(reals, rows, fakes):

@@ -47,7 +47,7 @@ def evaluate(generator, run):
     measured = measurer(generator)
     yield measurer.protocol()
     yield from _values(measured)
-    yield from _missing_metrics(measurer.kind)
+    yield from _missing_metrics(measurer.kind, settings.network.conditional)
     path = os.path.join(run.samples_dir, f"nearest_{generator.step:08d}_run{short_run_id(generator.run_id)}.png")
     yield from _nearest(measured.fakes.images[: nearest.SAMPLES], dataset.records, measurer, path)
 
@@ -71,11 +71,12 @@ def _values(measured):
         yield f"  Samples that look like each class, and images in it: {listed}"
 
 
-def _missing_metrics(kind):
+def _missing_metrics(kind, conditional):
     """Yield lines that name the metrics a pretrained network would add; Inception's metrics replace EfficientNet's."""
     cures = {features.EFFICIENTNET: f"{features.INSTALL} adds their network", features.INCEPTION: inception.WHERE}
     for network in PRETRAINED[PRETRAINED.index(kind) + 1 :] if kind in PRETRAINED else PRETRAINED:
-        names = [m.name for m in registry.METRICS if m.needs[:1] == (network,) and m not in registry.available(kind)]
+        added = [m for m in registry.available(network, conditional) if m not in registry.available(kind, conditional)]
+        names = [m.name for m in added if m.needs[:1] == (network,)]
         yield f"Not measured: {', '.join(names)} ({cures[network]})."
 
 

@@ -21,6 +21,7 @@ class ImageSet(NamedTuple):
     ms_ssim: float  # how similar neighboring images are
     features: Any = None  # [N, D] float32; None without a network
     copies: Any = None  # the nearest.CopyDetector of the real images; None for samples
+    accuracy: diversity.ClassAccuracy = diversity.ClassAccuracy()  # NaN without a network
 
 
 class Measured(NamedTuple):
@@ -50,7 +51,7 @@ class Measurer:
         self._z = latents.noise(run.seed, latents.MEASURING, range(self.count), shape.z_dim)
         self._ms_ssim = ms_ssim.MsSsim((*self._size, self._dataset.records.shape[3]))
         self.network, self.kind = network, network.kind if network else features.NONE
-        self.metrics = registry.available(self.kind)
+        self.metrics = registry.available(self.kind, shape.conditional)
         self._reals = None
         recipe = (self.count, run.crop, run.load_size, run.background, network and network.identity)
         # Checkpoints store this text, and are ranked only by values from the same comparison.
@@ -79,9 +80,13 @@ class Measurer:
         labels = np.maximum(self.labels, 0)  # classes of the real images; an unconditional network ignores them
         batches = generator.batches(self._z, labels)
         samples = np.concatenate([composite(batch, self._run.background) for batch in batches])
-        reals, fakes = self.reals(), self._image_set(samples, self.network)
+        reals, fakes, fractions = self.reals(), self._image_set(samples, self.network), {}
+        if self.network:
+            predicted = diversity.classify(reals.features, self.labels, fakes.features)
+            fractions = diversity.class_fractions(self.labels, *predicted)
+            accuracies = (diversity.class_accuracy(self.labels, classes) for classes in predicted)
+            reals, fakes = (s._replace(accuracy=accuracy) for s, accuracy in zip((reals, fakes), accuracies))
         values = {metric.name: metric.compute(reals, fakes) for metric in self.metrics}
-        fractions = diversity.class_fractions(reals.features, self.labels, fakes.features) if self.network else {}
         names = self._dataset.classes
         return Measured(values, reals, fakes, {names[label]: fraction for label, fraction in fractions.items()})
 

@@ -27,6 +27,7 @@ class Metric(NamedTuple):
     tolerance: Optional[float] = None
     needs: Tuple[str, ...] = ()  # kinds of network that it can use; (): it needs none
     reference: Optional[Callable] = None  # (measure.Measured) -> str: values to compare the value with
+    conditional: bool = False  # whether only conditional networks are measured by it
 
     def improves(self, value, best):
         """Return whether a value is better than `best`."""
@@ -92,6 +93,16 @@ def copies(reals, fakes):
     return reals.copies.fraction(fakes.images[:COPY_SAMPLES])
 
 
+def class_accuracy(reals, fakes):
+    """Fraction of samples that are recognized as their class, by features: are the classes learned?"""
+    return fakes.accuracy.value
+
+
+def class_accuracy_reference(measured):
+    """Return the accuracy of samples that ignore their class, and of real images, as text."""
+    return f"chance: {measured.fakes.accuracy.chance:.4f}; real images: {measured.reals.accuracy.value:.4f}"
+
+
 # With a tolerance of 2%, samples of the selected checkpoints were at most 5% farther from the images than the best
 # samples of the run, according to a different network and on three data sets (see docs/results.md).
 # best_metric = 'auto' selects the first measured row with both `needs` and a tolerance.
@@ -107,12 +118,24 @@ METRICS = (
     Metric("patch_distance", frechet_distance, LOWER, 0.02, (PATCHES,), frechet_distance_reference),
     Metric("distinct", distinct, HIGHER, needs=(EFFICIENTNET, INCEPTION, PATCHES)),
     Metric("copies", copies, LOWER),
+    Metric(
+        "class_accuracy",
+        class_accuracy,
+        HIGHER,
+        needs=(EFFICIENTNET, INCEPTION, PATCHES),
+        reference=class_accuracy_reference,
+        conditional=True,
+    ),
 )
 
 
-def available(network):
-    """Return the metrics that can be measured with a kind of network: INCEPTION, EFFICIENTNET, PATCHES or NONE."""
-    return [metric for metric in METRICS if not metric.needs or network in metric.needs]
+def available(network, conditional=False):
+    """Return the metrics that can be measured with a kind of network: INCEPTION, EFFICIENTNET, PATCHES or NONE.
+
+    conditional: whether the measured generator is conditional.
+    """
+    metrics = [metric for metric in METRICS if conditional or not metric.conditional]
+    return [metric for metric in metrics if not metric.needs or network in metric.needs]
 
 
 def resolve_metric(run, network):

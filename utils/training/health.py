@@ -21,6 +21,9 @@ COLLAPSE_FROM = 1000  # first step at which collapse is reported; earlier, all s
 STALE = 10  # measurements without an improvement before a warning
 LESS_DIVERSE = 0.8  # diversity below this fraction of its highest value so far causes a warning
 MISSING = 0.1  # a class is missing below this fraction of its frequency among real images
+UNLEARNED_FROM = 3000  # first step at which it counts that samples ignore their classes
+UNLEARNED = 3  # measurements in a row at which samples ignore their classes before a warning
+SIGNIFICANT = 2.33  # standard deviations above chance; p = 0.01 (one-sided)
 COPIED = 0.25  # more than this fraction of near-copies of training images among the samples causes a warning
 
 _CURE = "Start a new run with a larger batch_size in params.py or d_norm = 'spectral' in model/params.py."
@@ -33,6 +36,7 @@ class Health:
         """generator: the LiveGenerator; parts: the opening.Parts; diversity: the highest so far."""
         self._graph, self._generator = parts.graph, generator
         self._run, self._is_chief = parts.settings.run, parts.workers.is_chief
+        self._network = parts.settings.network
         self._rows = collections.deque(maxlen=WINDOW)  # rows of the last steps, see history.STEP_COLUMNS
         self._has_won = False
         self._found = collections.Counter()  # {problem: how many times in a row it was found}
@@ -102,6 +106,7 @@ class Health:
         found = dict(self._problems(state.step, measured))
         for name in ("collapse", "saturation", "diversity", "classes", "copies"):
             self._warn(state.step, name, found.get(name, ""), in_a_row=2)
+        self._warn(state.step, "unlearned", self._unlearned(state.step, measured), in_a_row=UNLEARNED)
         self._warn(state.step, "stale", self._stale(state, measured.values) if state.saved.best else "")
 
     def _problems(self, step, measured):
@@ -122,12 +127,29 @@ class Health:
             yield "diversity", f"{line} {_CURE}"
         missing = [name for name, (ours, real) in measured.class_fractions.items() if ours < MISSING * real]
         if step >= COLLAPSE_FROM and missing:
-            line = f"Hardly any samples show these classes: {', '.join(missing)}. Train longer, add images of them, or"
-            yield "classes", f"{line} start a new run with conditional = 1 in model/params.py."
+            line = f"Hardly any samples show these classes: {', '.join(missing)}. Train longer, or add images of them"
+            other = "" if self._network.conditional else ", or start a new run with conditional = 1 in model/params.py"
+            yield "classes", f"{line}{other}."
         if values["copies"] > COPIED * reals.copies.searched:
             augment = ", set augment = 'adaptive' in params.py" if self._run.augment == "none" else ""
             line = f"Memorization: {values['copies']:.0%} of the samples nearly copy a training image. Add images"
             yield "copies", f"{line}{augment}, or sample from an earlier checkpoint."
+
+    def _unlearned(self, step, measured):
+        """Return the warning that samples ignore their classes, or ''."""
+        ours, real = measured.fakes.accuracy, measured.reals.accuracy
+        # Real images show whether the classes can be recognized: a quarter of their lead would be significant.
+        if "class_accuracy" not in measured.values or step < UNLEARNED_FROM or not real.lead >= 4 * SIGNIFICANT:
+            return ""
+        has_warned = self._found["unlearned"] >= UNLEARNED
+        if not ours.lead < SIGNIFICANT * (2 if has_warned else 1):  # a lead near the limit does not warn repeatedly
+            return ""
+        cures = [] if getattr(self._network, "d_features", "none") != "none" else ["d_features = 'efficientnet'"]
+        return (
+            f"Samples look the same in every class: class_accuracy is {ours.value:.2f}, chance {ours.chance:.2f}, real "
+            f"images {real.value:.2f}. Start a new run with {' or '.join([*cures, 'conditional = 0'])} in "
+            "model/params.py (docs/results.md#classes), or with class folders that differ more."
+        )
 
     def _stale(self, state, values):
         """Return the warning that the metric has not improved for a long time, or ''."""
