@@ -94,7 +94,7 @@ def copies(reals, fakes):
 
 
 def class_accuracy(reals, fakes):
-    """Fraction of samples that are recognized as their class, by features: are the classes learned?"""
+    """Fraction of samples recognized as their class, by features. Compare it with chance, see `evaluate = 1`."""
     return fakes.accuracy.value
 
 
