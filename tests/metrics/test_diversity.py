@@ -100,6 +100,7 @@ def test_images_without_a_class_are_left_out_of_the_accuracy():
     fakes = np.concatenate([reals[:40], reals[:20]])  # samples without a class look like the first one
     real, fake = accuracies(reals, np.int32([0, 1, -1])[labels], fakes)
     assert real[:2] == fake[:2] == (1.0, 0.5)
+    assert diversity.class_accuracy(np.int32([0, -1, 0]), np.int32([0, -1, 0])) == (1, 1, 0)  # only one class is left
 
 
 def test_an_accuracy_that_is_not_defined():
