@@ -74,7 +74,7 @@ EXAMPLES = {
     "worker_timeout": (10**6, 0, "a whole number, from 1 to 1000000"),
     "metrics_every": (2**31 - 1, 2**31, "a whole number, 0 or more"),
     "metrics_samples": (2, 1, "a whole number, from 2 to 1000000"),
-    "metrics_network": ("efficientnet", "vgg", "auto, inception, efficientnet, patches or none"),
+    "metrics_network": ("efficientnet", "vgg", "auto, inception, efficientnet, efficientnet-lite2, patches or none"),
     "inception_graph": PATH,
     "best_metric": ("kid", "", "auto, or the name of a metric"),
     "stop_when_stale": WHOLE_0,

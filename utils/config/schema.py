@@ -79,7 +79,7 @@ RUN = {
     "metrics_every": changeable_on_resume(rules.integer(1000, lowest=0)),
     "metrics_samples": changeable_on_resume(rules.integer(256, lowest=2, highest=10**6)),
     "metrics_network": changeable_on_resume(
-        rules.one_of("auto", "inception", "efficientnet", "patches", "none"), legacy_value="auto"
+        rules.one_of("auto", "inception", "efficientnet", "efficientnet-lite2", "patches", "none"), legacy_value="auto"
     ),
     "inception_graph": rules.path_or_none(),
     "best_metric": changeable_on_resume(rules.string("auto", "auto, or the name of a metric", bool)),

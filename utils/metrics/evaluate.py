@@ -12,7 +12,7 @@ from utils.metrics.measure import Measurer
 from utils.output import files
 from utils.output.images import png
 
-PRETRAINED = (features.EFFICIENTNET, features.INCEPTION)
+PRETRAINED = (*features.VARIANTS, features.INCEPTION)
 # These settings come from the checkpoint, so that the images are prepared as for training.
 _IMAGE_SETTINGS = ("crop", "load_size", "background", "white_level", "mirror", "max_megapixels")
 
@@ -32,8 +32,12 @@ def evaluate(generator, run):
     # The list of unusable files is written next to the samples: the one in checkpoints_dir belongs to the training run.
     # batch_size = 1 avoids advice about too few images for a batch.
     settings = training_settings(generator, run._replace(checkpoints_dir=run.samples_dir, batch_size=1))
-    run = settings.run
+    run, d_features = settings.run, settings.network.d_features
     files.make_writable("cache_dir", run.cache_dir)
+    network = features.open_network(run, d_features)
+    line = network and features.explain_choice(run, network.kind, d_features)
+    if line and d_features == features.EFFICIENTNET:  # otherwise, the lines on missing metrics suffice
+        yield line
     dataset = data.load(settings, manifest.saved.classes).composite_on(run.background)
     if manifest.saved.classes:
         dataset = data.require_classes(dataset, run, manifest.saved.classes)
@@ -43,11 +47,11 @@ def evaluate(generator, run):
         difference = recorded and recorded.describe_difference(dataset, run)
         if difference:
             warn(f"{difference}; the metrics compare samples with pics_dir")
-    measurer = Measurer(dataset, settings, run.evaluate_samples, features.open_network(run))
+    measurer = Measurer(dataset, settings, run.evaluate_samples, network)
     measured = measurer(generator)
     yield measurer.protocol()
     yield from _values(measured)
-    yield from _missing_metrics(measurer.kind)
+    yield from _missing_metrics(measurer.kind, d_features)
     path = os.path.join(run.samples_dir, f"nearest_{generator.step:08d}_run{short_run_id(generator.run_id)}.png")
     yield from _nearest(measured.fakes.images[: nearest.SAMPLES], dataset.records, measurer, path)
 
@@ -71,12 +75,16 @@ def _values(measured):
         yield f"  Samples that look like each class, and images in it: {listed}"
 
 
-def _missing_metrics(kind):
+def _missing_metrics(kind, d_features):
     """Yield lines that name the metrics a pretrained network would add; Inception's metrics replace EfficientNet's."""
-    cures = {features.EFFICIENTNET: f"{features.INSTALL} adds their network", features.INCEPTION: inception.WHERE}
-    for network in PRETRAINED[PRETRAINED.index(kind) + 1 :] if kind in PRETRAINED else PRETRAINED:
+    if kind == features.INCEPTION:
+        return
+    install = features.install(features.choose_efficientnet(d_features))
+    cures = {features.EFFICIENTNET: f"{install} adds their network", features.INCEPTION: inception.WHERE}
+    for network, cure in cures.items():
         names = [m.name for m in registry.METRICS if m.needs[:1] == (network,) and m not in registry.available(kind)]
-        yield f"Not measured: {', '.join(names)} ({cures[network]})."
+        if names:
+            yield f"Not measured: {', '.join(names)} ({cure})."
 
 
 def _nearest(samples, records, measurer, path):

@@ -34,7 +34,9 @@ def open_starting_point(settings, is_chief):
     """
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
     devices.warn_unused_gpu()
-    registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
+    d_features = settings.network.d_features
+    # Raises UserError if this network may not measure the run, or if best_metric cannot be measured with it.
+    registry.resolve_metric(run, features.choose_network(run, d_features), d_features)
     signals.ignore_hangup()
     with devices.translate_oom("batch_size", run.batch_size), _locked(settings._replace(run=run), is_chief) as start:
         yield start
