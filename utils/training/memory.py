@@ -21,7 +21,7 @@ _IS_OLD = tf.__version__.startswith("1.")
 _PROGRAM, _COPIES, _MAPS = (4.4e8, 9.5, 1.5) if _IS_OLD else (7.2e8, 11.5, 1.75)
 _PENALTY_PASSES = {"none": 0, "r1": 4, "wgan-gp": 4}  # additional passes through D
 _EVALUATION = {features.NONE: 1.0e8, features.PATCHES: 1.5e8, features.EFFICIENTNET: 2.7e8, features.INCEPTION: 6e8}
-_EVALUATION[features.LITE2] = 2.9e8
+_EVALUATION[features.LITE2] = 3.5e8
 _COMPARED_SETS = 6  # copies of the compared images, one byte per value
 
 
