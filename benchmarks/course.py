@@ -6,7 +6,8 @@
 
 quality.py describes the scores. The last row is the best checkpoint, which sampling uses by default. A second table
 shows how well each metric in history.csv ranks these checkpoints: Spearman's rank correlation between the metric and
-the distance, and the distance at the lowest value of the metric, as a multiple of the lowest distance.
+the distance, and the distance at the lowest value of the metric, as a multiple of the lowest distance. With
+metrics_network = 'efficientnet-lite2', both come from the same network, so the correlation says little.
 """
 
 import argparse
