@@ -217,9 +217,9 @@ metrics_network = "auto"
 # TensorFlow graph, classify_image_graph_def.pb, also called inception-2015-12-05.pb. '': none.
 inception_graph = ""
 
-# Metric that selects the best checkpoint. 'fid' or 'kid' ('inception'), 'frechet_distance' or 'kernel_distance'
-# (both EfficientNets), 'patch_distance' ('patches'), or 'auto': the first of fid, frechet_distance and patch_distance
-# that is measured. If checkpoints are equally good within its tolerance, the latest is selected.
+# Metric that selects the best checkpoint. 'fid' or 'kid' ('inception'), 'frechet_distance' or 'kernel_distance' (both
+# EfficientNets), 'patch_distance' ('patches'), or 'auto': the first of fid, frechet_distance and patch_distance that is
+# measured. If checkpoints are equally good within its tolerance, the latest is selected.
 best_metric = "auto"
 
 # Save and end the run after this many measurements in a row without an improvement of best_metric. 0: never.
