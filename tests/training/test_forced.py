@@ -77,7 +77,7 @@ def measurers(halves):
         if key not in made:
             run = settings.run._replace(metrics_network=kind, cache_dir="")
             records = ImageDataset(InMemory(images), labels, CLASSES, "", None)
-            measurer = Measurer(records, Settings(run, settings.network), N, features.open_network(run))
+            measurer = Measurer(records, Settings(run, settings.network), N, features.open_network(run, "none"))
             slow = ("precision", "recall", "kernel_distance")
             measurer.metrics = [metric for metric in measurer.metrics if metric.name not in slow]
             made[key] = CachedMeasurer(measurer)
@@ -92,7 +92,7 @@ def warnings_of(course, measurer, settings, monkeypatch, capsys):
     monkeypatch.setattr("utils.metrics.measure.MS_SSIM_IMAGES", 16)  # fewer images are faster
     settings = SimpleNamespace(run=run, network=settings.network)
     health = Health(samples, SimpleNamespace(graph=None, settings=settings, workers=SimpleNamespace(is_chief=True)))
-    quality, state = Quality(measurer, samples, health, run), RunState(0, 0, 10**6, SavedState(), Pace(435, 8))
+    quality, state = Quality(measurer, samples, health, settings), RunState(0, 0, 10**6, SavedState(), Pace(435, 8))
     capsys.readouterr()
     for i, samples.images in enumerate(course):
         state.step, state.row = 1000 * (i + 1), {}
@@ -135,7 +135,7 @@ CASES = {
 )
 def test_each_problem_is_one_warning(halves, measurers, settings, monkeypatch, capsys, kind, case):
     if kind == "efficientnet" and not efficientnet.path():
-        pytest.skip(f"needs {efficientnet.PACKAGE}")
+        pytest.skip(f"needs {efficientnet.LITE0.package}")
     (reals, _), (others, labels) = halves
     make, expected, _ = CASES[case]
     forced = make(reals, others, labels)

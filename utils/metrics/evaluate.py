@@ -12,7 +12,7 @@ from utils.metrics.measure import Measurer
 from utils.output import files
 from utils.output.images import png
 
-PRETRAINED = (features.EFFICIENTNET, features.INCEPTION)
+PRETRAINED = (*features.VARIANTS, features.INCEPTION)
 # These settings come from the checkpoint, so that the images are prepared as for training.
 _IMAGE_SETTINGS = ("crop", "load_size", "background", "white_level", "mirror", "max_megapixels")
 
@@ -32,8 +32,12 @@ def evaluate(generator, run):
     # The list of unusable files is written next to the samples: the one in checkpoints_dir belongs to the training run.
     # batch_size = 1 avoids advice about too few images for a batch.
     settings = training_settings(generator, run._replace(checkpoints_dir=run.samples_dir, batch_size=1))
-    run = settings.run
+    run, d_features = settings.run, settings.network.d_features
     files.make_writable("cache_dir", run.cache_dir)
+    network = features.open_network(run, d_features)
+    line = features.explain_choice(run, features.choose_network(run, d_features), d_features)
+    if line and d_features == features.EFFICIENTNET:  # otherwise, the lines on missing metrics suffice
+        yield line
     dataset = data.load(settings, manifest.saved.classes).composite_on(run.background)
     if manifest.saved.classes:
         dataset = data.require_classes(dataset, run, manifest.saved.classes)
@@ -43,11 +47,11 @@ def evaluate(generator, run):
         difference = recorded and recorded.describe_difference(dataset, run)
         if difference:
             warn(f"{difference}; the metrics compare samples with pics_dir")
-    measurer = Measurer(dataset, settings, run.evaluate_samples, features.open_network(run))
+    measurer = Measurer(dataset, settings, run.evaluate_samples, network)
     measured = measurer(generator)
     yield measurer.protocol()
     yield from _values(measured)
-    yield from _missing_metrics(measurer.kind, settings.network.conditional)
+    yield from _missing_metrics(measurer.kind, settings.network)
     path = os.path.join(run.samples_dir, f"nearest_{generator.step:08d}_run{short_run_id(generator.run_id)}.png")
     yield from _nearest(measured.fakes.images[: nearest.SAMPLES], dataset.records, measurer, path)
 
@@ -71,13 +75,21 @@ def _values(measured):
         yield f"  Samples that look like each class, and images in it: {listed}"
 
 
-def _missing_metrics(kind, conditional):
-    """Yield lines that name the metrics a pretrained network would add; Inception's metrics replace EfficientNet's."""
-    cures = {features.EFFICIENTNET: f"{features.INSTALL} adds their network", features.INCEPTION: inception.WHERE}
-    for network in PRETRAINED[PRETRAINED.index(kind) + 1 :] if kind in PRETRAINED else PRETRAINED:
-        added = [m for m in registry.available(network, conditional) if m not in registry.available(kind, conditional)]
-        names = [m.name for m in added if m.needs[:1] == (network,)]
-        yield f"Not measured: {', '.join(names)} ({cures[network]})."
+def _missing_metrics(kind, network):
+    """Yield lines that name the metrics a pretrained network would add; Inception's metrics replace EfficientNet's.
+
+    kind: the kind of network that is used; network: the network settings.
+    """
+    if kind == features.INCEPTION:
+        return
+    install = features.install(features.choose_efficientnet(network.d_features))
+    cures = {features.EFFICIENTNET: f"{install} adds their network", features.INCEPTION: inception.WHERE}
+    measured = registry.available(kind, network.conditional)
+    for other, cure in cures.items():
+        added = [m for m in registry.available(other, network.conditional) if m not in measured]
+        names = [m.name for m in added if m.needs[:1] == (other,)]
+        if names:
+            yield f"Not measured: {', '.join(names)} ({cure})."
 
 
 def _nearest(samples, records, measurer, path):

