@@ -16,8 +16,7 @@ image_size = 64
 # `background` (params.py). The images in pics_dir are converted.
 channels = 3
 
-# 1: learn the classes, the folders in pics_dir, so that you can sample each class; the metric class_accuracy shows
-# whether they are learned. 0: unconditional.
+# 1: learn the classes, the folders in pics_dir, so that you can sample each class. 0: unconditional.
 conditional = 0
 
 # Length of the noise vector z, the input of G. Its elements are uniform in [-1, 1].

@@ -153,7 +153,7 @@ def test_class_accuracy(tiny, tmp_path, without_ms_ssim, monkeypatch, kind):
     dataset = image_dataset(reals)._replace(labels=np.repeat(np.int32([0, 1]), (45, 15)), classes=["red", "green"])
     settings = with_run(tiny, **{**with_inception(tmp_path), "metrics_network": kind})
     conditional = settings._replace(network=settings.network._replace(conditional=1))
-    measurer = measure.Measurer(dataset, conditional, 60, open_network(settings.run))
+    measurer = measure.Measurer(dataset, conditional, 60, open_network(settings.run, "none"))
     if kind == "none":
         assert set(measurer(FakeGenerator(reals)).values) == {"ms_ssim", "copies"}
         return
@@ -166,5 +166,5 @@ def test_class_accuracy(tiny, tmp_path, without_ms_ssim, monkeypatch, kind):
     assert reference(right) == "chance: 0.6250; real images: 1.0000"
     ignored = measurer(FakeGenerator(reals[:1].repeat(60, axis=0)))
     assert ignored.values["class_accuracy"] == 0.75 and reference(ignored) == "chance: 0.7500; real images: 1.0000"
-    unconditional = measure.Measurer(dataset, settings, 60, open_network(settings.run))(FakeGenerator(reals))
+    unconditional = measure.Measurer(dataset, settings, 60, open_network(settings.run, "none"))(FakeGenerator(reals))
     assert set(right.values) - set(unconditional.values) == {"class_accuracy"}
