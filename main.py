@@ -74,7 +74,7 @@ def train(settings, worker):
     from utils import data
     from utils.data.batches import build_batches
     from utils.runtime import cluster
-    from utils.training import memory
+    from utils.training import d_features, memory
     from utils.training.opening import Parts, open_run
     from utils.training.starting_point import open_starting_point
 
@@ -88,6 +88,7 @@ def train(settings, worker):
         dataset = start.use_images(data.load(settings, start.saved.classes, listing=workers.is_chief))
         workers.announce(run)
         memory.announce(settings, dataset.n)
+        features = d_features.open_features(settings, dataset)
 
         # The static graph: G and D (model/generator.py, model/discriminator.py), their losses and their updates.
         tf.set_random_seed(run.seed)
@@ -95,7 +96,7 @@ def train(settings, worker):
         batches = build_batches(dataset, settings, run.batch_size * workers.replicas, workers.rows(run.batch_size))
         with workers.scope():
             counts = dataset.class_counts() if network.conditional else ()
-            reals = Reals(batches.images, dataset.n, batches.labels, counts)
+            reals = Reals(batches.images, dataset.n, batches.labels, counts, features)
             graph = build_train_graph(reals, network, run)
             sampler = build_sampler(network, run.ema_decay > 0, len(counts))
 

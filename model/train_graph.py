@@ -6,7 +6,7 @@ One step is Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661: k updates of
 
 from typing import Any, Dict, List, NamedTuple, Tuple
 
-from model import adaptive_augment, augment, losses, norms, optimizers, replicas
+from model import adaptive_augment, augment, feature_critic, losses, norms, optimizers, replicas
 from model.discriminator import discriminator, first_layer_scopes
 from model.ema import build_ema, ema_updates
 from model.generator import generator
@@ -26,6 +26,7 @@ class Reals(NamedTuple):
     n: int  # the number of images in the data set
     labels: Any = None  # [batch_size] int32: their class indices; None if unconditional
     class_counts: Tuple[int, ...] = ()  # the number of images in each class
+    features: Any = None  # the feature_critic.RealFeatures; None if d_features = 'none'
 
 
 class Counters(NamedTuple):
@@ -101,10 +102,10 @@ def build_train_graph(reals, network, run):
 
 
 def _fake_batch(context, streams, use):
-    """Return augmented images of G, [batch_size, H, W, C] float32, and their one-hot classes or None."""
+    """Return images of G, [batch_size, H, W, C] float32, the same augmented, and their one-hot classes or None."""
     classes = streams.classes(use) if context.network.conditional else None
     images = generator(streams.z(context.network.z_dim, use), context.network, classes, training=True)
-    return streams.augmented(images, use), classes
+    return images, streams.augmented(images, use), classes
 
 
 def _real_batch(context):
@@ -121,7 +122,7 @@ def _build_d_updates(context, optimizer):
     run, streams = context.run, RandomStreams(context.run, context.reals, context.counters, context.ada)
     real_images, real_classes = _real_batch(context)
     with tf.name_scope("d_pass"):
-        fake_images, fake_classes = _fake_batch(context, streams, "D's update")
+        _, fake_images, fake_classes = _fake_batch(context, streams, "D's update")
         real_images = streams.augmented(real_images, "real pictures")
         real_logits = discriminator(real_images, context.network, real_classes)
         fake_logits = discriminator(fake_images, context.network, fake_classes)
@@ -168,14 +169,19 @@ def _build_g_update(context, optimizer, ema_pairs, d_pass_bn_updates):
     run, counters = context.run, context.counters
     streams = RandomStreams(run, context.reals, counters, context.ada)
     with tf.name_scope("g_pass"):
-        fake_images, fake_classes = _fake_batch(context, streams, "G's update")
-        g_loss = losses.LOSSES[run.loss].g(discriminator(fake_images, context.network, fake_classes))
+        samples, fake_images, fake_classes = _fake_batch(context, streams, "G's update")
+        g_loss = objective = losses.LOSSES[run.loss].g(discriminator(fake_images, context.network, fake_classes))
+        critic_updates = []
+        if context.reals.features:
+            critic_loss, critic_updates = feature_critic.build_critic(samples, fake_classes, context.reals.features)
+            objective = feature_critic.add_gradient(g_loss, critic_loss, samples, context.loss_scales[1])
     (mean_g_loss,) = replicas.all_reduce_mean([g_loss])
     bn_updates = [u for u in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if u not in d_pass_bn_updates]
     # An update that overflows is skipped. Batch-norm averages need no such care: they depend on the forward pass alone.
-    train, is_applied = optimizers.minimize(optimizer, g_loss, trainables()[0], context.loss_scales[1])
+    train, is_applied = optimizers.minimize(optimizer, objective, trainables()[0], context.loss_scales[1])
     updates = [train, *bn_updates, *ema_updates(ema_pairs, run.ema_decay, counters.step, train, is_applied)]
     with tf.control_dependencies(updates):
         draw_index = counters.draw_index.assign_add(1)
         step = counters.step.assign_add(1)
+        updates += [update() for update in critic_updates]
     return {"train": tf.group(draw_index, *updates), "g_loss": mean_g_loss, "step": step}

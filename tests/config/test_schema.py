@@ -112,7 +112,7 @@ EXAMPLES = {
     "max_filters": (2**12, 0, "a whole number, from 1 to 4096"),
     "d_width": (4, 4.5, "a number, above 0, at most 4"),
     "output_filters": (0, -1, "a whole number, from 0 to 4096"),
-    "d_features": ("auto", "inception", "none, efficientnet or auto"),
+    "d_features": ("auto", "inception", "auto, efficientnet or none"),
     "kernel": (15, 1, "a whole number, from 2 to 15"),
     "upsample": ("transposed", "nearest", "smooth or transposed"),
     "downsample": ("stride", "max", "average or stride"),

@@ -123,7 +123,8 @@ NETWORK = {
     "max_filters": fixed_on_resume(rules.integer(1024, lowest=1, highest=2**12)),
     "d_width": fixed_on_resume(rules.above_zero(0.5, highest=4), legacy_value=1.0),
     "output_filters": fixed_on_resume(rules.integer(16, lowest=0, highest=2**12), legacy_value=0),
-    "d_features": fixed_on_resume(rules.one_of("none", "efficientnet", "auto"), legacy_value="none"),
+    # A resumed run keeps its value with 'auto'; a run that starts from its weights need not keep its 'none'.
+    "d_features": fixed_on_resume(rules.one_of("auto", "efficientnet", "none"), "none")._replace(old_defaults=()),
     # Layers
     "kernel": fixed_on_resume(rules.integer(4, lowest=2, highest=15)),
     "upsample": fixed_on_resume(rules.one_of("smooth", "transposed"), legacy_value="transposed"),

