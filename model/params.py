@@ -37,8 +37,8 @@ d_width = 0.5
 # 0: no such layer; the last layer doubles the size and outputs the image, as in the DCGAN paper.
 output_filters = 16
 
-# Compare samples with the images in the features of a pretrained network as well, besides D: 'efficientnet' or 'none'.
-# 'auto': 'efficientnet' if it is installed. Samples become better and more varied, but steps take a third longer.
+# 'efficientnet': G also learns from the features of a pretrained network: better and more varied samples, but steps
+# take a third longer. 'none': G learns from D alone. 'auto': 'efficientnet' if it is installed.
 d_features = "auto"
 
 # --- Layers ---------------------------------------------------------------------------------------

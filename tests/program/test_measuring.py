@@ -83,12 +83,12 @@ def test_values_of_different_networks_are_not_ranked_together(called):
 def test_what_d_looks_through_does_not_judge_it(called):
     d_features = ["--d_features", "efficientnet"]
     refused = (
-        "metrics_network = 'efficientnet' cannot judge a run with d_features = 'efficientnet', whose D learns from "
+        "metrics_network = 'efficientnet' cannot judge a run with d_features = 'efficientnet', whose G learns from "
     )
     assert refused in called.refuse(*d_features, "--metrics_network", "efficientnet", "--max_steps", "4")
     assert not called.checkpoints.exists() and not called.samples.exists()
     output = called.train(*MEASURED, *d_features, "--metrics_network", "auto", "--max_steps", "4")
-    said = "Samples are compared by EfficientNet-Lite2, because D looks through EfficientNet-Lite0."
+    said = "Samples are compared by EfficientNet-Lite2, because G learns from EfficientNet-Lite0."
     assert output.count(said) == 1 and "Finished at step 4 (frechet_distance " in output
     evaluate = ["--isTrain", "0", "--evaluate", "1", "--evaluate_samples", "8"]
     assert refused in called.refuse(*evaluate, "--metrics_network", "efficientnet")

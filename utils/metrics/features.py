@@ -32,7 +32,7 @@ def choose_network(run, d_features):
     """
     if run.metrics_network == EFFICIENTNET == d_features:
         raise UserError(
-            "metrics_network = 'efficientnet' cannot judge a run with d_features = 'efficientnet', whose D learns from "
+            "metrics_network = 'efficientnet' cannot judge a run with d_features = 'efficientnet', whose G learns from "
             "the same features; set metrics_network = 'auto', 'efficientnet-lite2' or 'patches' in params.py"
         )
     if run.metrics_network != "auto":
@@ -44,7 +44,7 @@ def choose_network(run, d_features):
 
 
 def choose_efficientnet(d_features):
-    """Return the kind of EfficientNet that may measure a run: EFFICIENTNET, or LITE2 if D looks through the former."""
+    """Return the kind of EfficientNet that may measure a run: EFFICIENTNET, or LITE2 if G learns from the former."""
     return LITE2 if d_features == EFFICIENTNET else EFFICIENTNET
 
 
@@ -58,7 +58,7 @@ def explain_choice(run, kind, d_features):
     if run.metrics_network != "auto":
         return ""
     best = choose_efficientnet(d_features)
-    why = ", because D looks through EfficientNet-Lite0" if best == LITE2 else ""
+    why = ", because G learns from EfficientNet-Lite0" if best == LITE2 else ""
     if kind == PATCHES:
         return f"Samples are compared by small patches{why}; {install(best)} adds a metric of image content."
     return f"Samples are compared by {VARIANTS[kind].name}{why}." if kind == LITE2 else ""

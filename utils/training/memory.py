@@ -1,9 +1,9 @@
 """Memory that a training run needs, estimated before its first step, and the batch_size that would fit.
 
-The peak is the sum of four parts: the program with TensorFlow; the weights and everything stored for each of them; the
-feature maps of a training step or of sample generation, whichever are larger; and the images and networks that an
-evaluation needs. The factors were measured; see benchmarks/memory.py and docs/performance.md. A GPU keeps the feature
-maps in its own memory.
+The peak is the sum of five parts: the program with TensorFlow; the weights and everything stored for each of them; the
+feature maps of a training step or of sample generation, whichever are larger; the images and networks that an
+evaluation needs; and the network of d_features. The factors were measured; see benchmarks/memory.py and
+docs/performance.md. A GPU keeps the feature maps in its own memory.
 """
 
 import tensorflow.compat.v1 as tf
@@ -13,6 +13,7 @@ from utils.errors import UserError, warn
 from utils.metrics import features
 from utils.runtime import devices, limits
 from utils.sampling.generator import bn_batch_size
+from utils.training import d_features
 
 _FLOAT = 4  # bytes
 # Bytes for the program with TensorFlow and the graph; copies of each weight (gradient, Adam's two averages, EMA,
@@ -22,6 +23,8 @@ _PROGRAM, _COPIES, _MAPS = (4.4e8, 9.5, 1.5) if _IS_OLD else (7.2e8, 11.5, 1.75)
 _PENALTY_PASSES = {"none": 0, "r1": 4, "wgan-gp": 4}  # additional passes through D
 _EVALUATION = {features.NONE: 1.0e8, features.PATCHES: 1.5e8, features.EFFICIENTNET: 2.7e8, features.INCEPTION: 6e8}
 _EVALUATION[features.LITE2] = 3.5e8
+# With d_features: the network and the moments, and its feature maps per image of a batch and per pixel of its input.
+_CRITIC, _CRITIC_MAPS = 3.0e8, 750
 _COMPARED_SETS = 6  # copies of the compared images, one byte per value
 
 
@@ -68,4 +71,7 @@ def estimate(settings, n):
     evaluation = _EVALUATION[kind] + _COMPARED_SETS * compared if run.metrics_every else 0
     # TensorFlow 2 keeps the memory of the feature maps during an evaluation; 1.15 releases it.
     peak = max(maps, evaluation) if _IS_OLD else maps + evaluation
+    if network.d_features == d_features.EFFICIENTNET:
+        pixels = max(network.height * network.width, d_features.SIZE**2)
+        peak += _CRITIC + run.batch_size * pixels * _CRITIC_MAPS
     return _PROGRAM + _FLOAT * _COPIES * shapes.count_weights(network) + peak

@@ -15,7 +15,7 @@ def open_measurer(dataset, settings):
     run, d_features = settings.run, settings.network.d_features
     if not run.metrics_every:
         return None
-    kind = features.choose_network(run, d_features)  # raises UserError if D looks through it
+    kind = features.choose_network(run, d_features)  # raises UserError if G learns from it
     try:
         network = features.open_network(run, d_features)
     except UserError as error:

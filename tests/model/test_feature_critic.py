@@ -1,0 +1,136 @@
+"""The feature critic: its loss and its moments against NumPy, and the balance of its gradient with D's."""
+
+import numpy as np
+import pytest
+from conftest import without_optimizations
+from graphs import moved
+
+from model import feature_critic
+from model.feature_critic import BOUND, MEMORY, RATIO, RealFeatures
+from model.graph_mode import tf
+from model.train_graph import Reals, build_train_graph
+
+N, F, M = 4, 3, 50
+
+
+def reals(classes=2):
+    """Return RealFeatures whose features of samples are the means of 3 columns of pixels, and their values."""
+    random = np.random.RandomState(0)
+    values = np.float32(random.normal(1.0, 2.0, (M, F)))
+    return RealFeatures(lambda images: tf.reduce_mean(images[..., 0], 1), values, np.int32(np.arange(M) % classes))
+
+
+def images(mean, seed=1):
+    """Return samples, [N, 2, F, 1] float32, whose features have this mean."""
+    return np.float32(np.random.RandomState(seed).normal(mean, 1.0, (N, 2, F, 1)))
+
+
+def standardized(features, real):
+    """Return features as the critic compares them."""
+    return BOUND * np.tanh((features - real.values.mean(0)) / real.values.std(0) / BOUND)
+
+
+def test_the_loss_is_the_witness_of_the_kernel_distance(graph):
+    """It rises with the kernel's mean over the samples and falls with its mean over the real images."""
+    real, samples = reals(), images(3.0)
+    loss, updates = feature_critic.build_critic(tf.constant(samples), None, real)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        value = session.run(loss)
+    x, y = standardized(samples[..., 0].mean(1), real), standardized(real.values, real)
+
+    def kernel(a, b):
+        return (1.0 + a @ b.T / F) ** 2
+
+    # One update counts 1 - MEMORY: the moments started as those of the real images.
+    assert value == pytest.approx((1 - MEMORY) * (kernel(x, x).mean() - kernel(x, y).mean()), rel=1e-4)
+    assert len(updates) == 2
+
+
+def test_moments_that_agree_give_no_gradient(graph):
+    real = reals()
+    samples = np.float32(np.broadcast_to(real.values[:, None, :, None], (M, 2, F, 1)))
+    fakes = tf.constant(samples)
+    loss, updates = feature_critic.build_critic(fakes, tf.constant(np.eye(2, dtype=np.float32)[real.labels]), real)
+    (gradient,) = tf.gradients(loss, fakes)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run([update() for update in updates])
+        assert np.abs(session.run(gradient)).max() < 1e-7
+
+
+def test_descending_the_loss_brings_the_moments_together(graph):
+    real = reals()
+    fakes = tf.get_variable("fakes", initializer=np.concatenate([images(4.0, seed) for seed in range(16)]))
+    loss, updates = feature_critic.build_critic(fakes, None, real)
+    train = tf.train.GradientDescentOptimizer(2.0).minimize(loss)
+    with tf.control_dependencies([train]):
+        step = tf.group(*[update() for update in updates])
+
+    def excess():
+        x, y = (standardized(f, real) for f in (session.run(fakes)[..., 0].mean(1), real.values))
+        return np.abs(x.mean(0) - y.mean(0)).max(), np.abs(x.T @ x / len(x) - y.T @ y / M).max()
+
+    with tf.Session(config=without_optimizations(tf.ConfigProto())) as session:
+        session.run(tf.global_variables_initializer())
+        before = excess()
+        for _ in range(1500):
+            session.run(step)
+        after = excess()
+    assert before[0] > 1.0 and after[0] < 0.3 * before[0] and after[1] < 0.3 * before[1]
+
+
+def test_each_class_is_drawn_to_its_own_images(graph):
+    """Samples with the moments of all images, but of the wrong class, are pushed toward their class."""
+    values = np.float32(np.repeat([[-1.0], [1.0]], M // 2, axis=0) * np.ones(F))
+    real = reals()._replace(values=values, labels=np.int32(np.repeat([0, 1], M // 2)))
+    samples = np.float32(np.broadcast_to(values[::-1][:, None, :, None], (M, 2, F, 1)))
+    fakes = tf.constant(samples)
+    loss, _ = feature_critic.build_critic(fakes, tf.constant(np.eye(2, dtype=np.float32)[real.labels]), real)
+    (gradient,) = tf.gradients(loss, fakes)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        result = session.run(gradient)
+    assert (result[real.labels == 0] > 0).all() and (result[real.labels == 1] < 0).all()  # G descends
+
+
+def test_the_gradients_of_d_and_of_the_critic_have_a_fixed_ratio(graph):
+    fakes = tf.constant(images(0.0))
+    d_loss, critic_loss = 7.0 * tf.reduce_sum(fakes[..., :1, :]), 1e-6 * tf.reduce_sum(fakes[..., 1:, :])
+    (gradient,) = tf.gradients(feature_critic.add_gradient(d_loss, critic_loss, fakes), fakes)
+    with tf.Session() as session:
+        result = session.run(gradient)
+    d, critic = result[..., :1, :], result[..., 1:, :]
+    assert d == pytest.approx(7.0) and np.linalg.norm(critic) == pytest.approx(RATIO * np.linalg.norm(d), rel=1e-5)
+
+
+def test_a_silent_critic_leaves_ds_gradient(graph):
+    fakes = tf.constant(images(0.0))
+    loss = feature_critic.add_gradient(tf.reduce_sum(fakes), 0.0 * tf.reduce_sum(fakes), fakes)
+    with tf.Session() as session:
+        assert (session.run(tf.gradients(loss, fakes)[0]) == 1.0).all()
+
+
+@pytest.mark.parametrize("conditional", (0, 1))
+def test_only_gs_update_uses_the_critic(graph, tiny, conditional):
+    run, network = tiny.run, tiny.network._replace(conditional=conditional)
+    shape = [run.batch_size, network.height, network.width, network.channels]
+    batch = np.float32(np.random.RandomState(0).uniform(-1, 1, shape))
+    real = RealFeatures(
+        lambda x: tf.reduce_mean(x, [1, 2]), np.float32(np.random.RandomState(1).rand(9, 3)), [0, 1, 2] * 3
+    )
+    counts = (3, 3, 3) if conditional else ()
+    given = Reals(tf.constant(batch), 9, tf.constant([0, 1, 2, 2]), counts, real)
+    ends = build_train_graph(given, network, run)
+    moments = {f"feature_critic/{name}" for name in ("mean", "second", *["classes"] * conditional)}
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        variables = {v.op.name: v for v in tf.global_variables()}
+        assert {name for name in variables if name.startswith("feature_critic")} == moments
+        assert not moments & {v.op.name for v in tf.trainable_variables()}
+        before = session.run(variables)
+        session.run(ends.d_updates[0])
+        between = session.run(variables)
+        session.run(ends.g_update)
+        after = session.run(variables)
+    assert not moments & moved(before, between) and moments < moved(between, after)
