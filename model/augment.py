@@ -81,20 +81,23 @@ def color_with_alpha(images, uniform):
     return tf.concat([colors - 1.0 + opacity, alpha], axis=3)
 
 
-def translation(images, uniform, ratio=0.125):
-    """Shift each image by up to `ratio` of its height and width in each direction; fill the gap with 0."""
+def translation(images, uniform, ratio=0.125, repeats_edges=False):
+    """Shift each image by up to `ratio` of its height and width in each direction.
+
+    repeats_edges: fill the gap with the nearest row and column of the image instead of 0.
+    """
     n = tf.shape(images)[0]
     height, width, channels = images.shape.as_list()[1:]
     # Multiplying by a shifted identity matrix is faster than gathering pixels, especially in the backward pass.
-    rows = _shift_matrices(height, ratio, uniform([n, 1, 1], "translation down"))  # [N, H, H]
-    columns = _shift_matrices(width, ratio, uniform([n, 1, 1], "translation right"))  # [N, W, W]
+    rows = _shift_matrices(height, ratio, uniform([n, 1, 1], "translation down"), repeats_edges)  # [N, H, H]
+    columns = _shift_matrices(width, ratio, uniform([n, 1, 1], "translation right"), repeats_edges)  # [N, W, W]
     images = tf.matmul(rows, tf.reshape(images, [n, height, width * channels]))
     images = tf.transpose(tf.reshape(images, [n, height, width, channels]), [0, 2, 1, 3])  # [N, W, H, C]
     images = tf.matmul(columns, tf.reshape(images, [n, width, height * channels]))
     return tf.transpose(tf.reshape(images, [n, width, height, channels]), [0, 2, 1, 3])  # [N, H, W, C]
 
 
-def _shift_matrices(size, ratio, drawn):
+def _shift_matrices(size, ratio, drawn, repeats_edges):
     """Return [N, size, size] float32: matrices that shift by an integer, uniform in -limit..limit.
 
     drawn: [N, 1, 1] float32, uniform in [0, 1).
@@ -102,7 +105,10 @@ def _shift_matrices(size, ratio, drawn):
     limit = int(size * ratio + 0.5)
     offset = tf.floor(drawn * (2 * limit + 1)) - limit
     position = tf.range(size, dtype=tf.float32)
-    return tf.cast(tf.equal(position[None, :, None] - offset, position[None, None, :]), tf.float32)
+    source = position[None, :, None] - offset
+    if repeats_edges:
+        source = tf.clip_by_value(source, 0.0, size - 1.0)
+    return tf.cast(tf.equal(source, position[None, None, :]), tf.float32)
 
 
 def cutout(images, uniform, ratio=0.5):

@@ -28,12 +28,13 @@ class RealFeatures(NamedTuple):
     build: Callable  # adds the network to the graph: [N, H, W, C] float32 in [-1, 1] -> [N, F] float32
     values: Any  # [M, F] float32, a NumPy array
     labels: Any  # [M] int32, a NumPy array: class indices
+    shift: float  # the fraction of their sides by which the images were shifted at random, as samples have to be
 
 
 def build_critic(images, classes, reals):
     """Return the critic's loss of G, a float32 scalar, and the operations that update the moments of the samples.
 
-    images: [N, H, W, C] float32 in [-1, 1], samples without augmentation. classes: [N, K] float32, one-hot, or None:
+    images: [N, H, W, C] float32 in [-1, 1], samples, shifted as the real images were. classes: [N, K] float32, one-hot, or None:
     with classes, the mean features of each class are compared as well. reals: the RealFeatures.
     """
     center, scale = reals.values.mean(axis=0), reals.values.std(axis=0)

@@ -59,6 +59,12 @@ class RandomStreams:
         drawn = self.uniform([self._run.batch_size, 1, 1, 1], f"augmentation of {use}")
         return images + tf.cast(drawn < self.augment_p, tf.float32) * (changed - images)
 
+    def shifted(self, images, ratio):
+        """Shift each of `images` by up to `ratio` of its sides, for the feature critic; repeat rows and columns."""
+        return augment.translation(
+            images, lambda shape, name: self.uniform(shape, f"{name} of the critic"), ratio, repeats_edges=True
+        )
+
     def _augment_p(self, counters, ada):
         if self._run.augment == "adaptive":
             return ada.p.read_value()

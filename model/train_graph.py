@@ -171,9 +171,10 @@ def _build_g_update(context, optimizer, ema_pairs, d_pass_bn_updates):
     with tf.name_scope("g_pass"):
         samples, fake_images, fake_classes = _fake_batch(context, streams, "G's update")
         g_loss = objective = losses.LOSSES[run.loss].g(discriminator(fake_images, context.network, fake_classes))
-        critic_updates = []
-        if context.reals.features:
-            critic_loss, critic_updates = feature_critic.build_critic(samples, fake_classes, context.reals.features)
+        critic_updates, features = [], context.reals.features
+        if features:
+            shifted = streams.shifted(samples, features.shift)
+            critic_loss, critic_updates = feature_critic.build_critic(shifted, fake_classes, features)
             objective = feature_critic.add_gradient(g_loss, critic_loss, samples, context.loss_scales[1])
     (mean_g_loss,) = replicas.all_reduce_mean([g_loss])
     bn_updates = [u for u in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if u not in d_pass_bn_updates]

@@ -47,6 +47,14 @@ def test_translation(graph, images):
     assert np.array_equal(result, expected)
 
 
+def test_translation_that_repeats_edges(graph, images):
+    drawn = constant_draws(translation_down=[0.0, 0.5, 0.99], translation_right=[0.5, 0.5, 0.0])
+    result = run(augment.translation(tf.constant(images), drawn, repeats_edges=True))
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), "edge")
+    expected = [padded[0, 4:, 2:-2], images[1], padded[2, :-4, 4:]]
+    assert np.array_equal(result, np.stack(expected))
+
+
 def test_cutout(graph):
     drawn = constant_draws(cutout_top=[0.0, 0.5, 0.999], cutout_left=[0.5, 0.5, 0.999])
     result = run(augment.cutout(tf.ones([3, 16, 16, 3]), drawn))

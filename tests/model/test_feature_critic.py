@@ -17,7 +17,7 @@ def reals(classes=2):
     """Return RealFeatures whose features of samples are the means of 3 columns of pixels, and their values."""
     random = np.random.RandomState(0)
     values = np.float32(random.normal(1.0, 2.0, (M, F)))
-    return RealFeatures(lambda images: tf.reduce_mean(images[..., 0], 1), values, np.int32(np.arange(M) % classes))
+    return RealFeatures(lambda images: tf.reduce_mean(images[..., 0], 1), values, np.int32(np.arange(M) % classes), 0.0)
 
 
 def images(mean, seed=1):
@@ -116,9 +116,8 @@ def test_only_gs_update_uses_the_critic(graph, tiny, conditional):
     run, network = tiny.run, tiny.network._replace(conditional=conditional)
     shape = [run.batch_size, network.height, network.width, network.channels]
     batch = np.float32(np.random.RandomState(0).uniform(-1, 1, shape))
-    real = RealFeatures(
-        lambda x: tf.reduce_mean(x, [1, 2]), np.float32(np.random.RandomState(1).rand(9, 3)), [0, 1, 2] * 3
-    )
+    values = np.float32(np.random.RandomState(1).rand(9, 3))
+    real = RealFeatures(lambda x: tf.reduce_mean(x, [1, 2]), values, [0, 1, 2] * 3, 0.1)
     counts = (3, 3, 3) if conditional else ()
     given = Reals(tf.constant(batch), 9, tf.constant([0, 1, 2, 2]), counts, real)
     ends = build_train_graph(given, network, run)

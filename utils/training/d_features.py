@@ -21,6 +21,9 @@ SIZE = 64  # images with a smaller shorter side are enlarged to it
 # Stages of the network (the first is 1), and the rows and columns of the grid over which their maps are averaged: the
 # critic sees what is where, but not each pixel. At 64x64, the maps have 16x16, 8x8, 4x4 and 2x2 positions.
 GRIDS = {2: 2, 3: 2, 5: 2, 7: 1}
+# Samples and images are shifted at random by up to this fraction of their sides. Otherwise, G would please the critic with
+# patterns in step with the network's strides.
+SHIFT = 1 / 16
 _BLUR = np.outer((1, 2, 1), (1, 2, 1)) / 16.0
 _GRAY = 128  # transparent images are shown on it
 
@@ -31,6 +34,7 @@ class RealFeatures(NamedTuple):
     build: Callable
     values: Any
     labels: Any
+    shift: float
 
 
 def resolve(network, recorded=None):
@@ -72,9 +76,18 @@ def open_features(settings, dataset):
     records, values = dataset.composite_on(f"rgb({_GRAY}, {_GRAY}, {_GRAY})").records, []
     for chunk in np.array_split(indices, -(-len(indices) // 512)):  # few images in memory at a time
         images = center_crop(records.take(chunk), network.height, network.width)
-        values.append(features.cached(opened, images, run.cache_dir))
+        values.append(features.cached(opened, _shifted(images, int(chunk[0])), run.cache_dir))
     print(f"G also learns from the features of {len(indices)} images in {efficientnet.LITE0.name}.", flush=True)
-    return RealFeatures(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices])
+    return RealFeatures(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
+
+
+def _shifted(images, seed):
+    """Shift each image, [N, H, W, C] uint8, by up to SHIFT of its sides; the gap repeats its last row or column."""
+    height, width = images.shape[1:3]
+    down, right = int(SHIFT * height + 0.5), int(SHIFT * width + 0.5)
+    padded = np.pad(images, ((0, 0), (down, down), (right, right), (0, 0)), "edge")
+    draws = np.random.RandomState(seed).randint(0, (2 * down + 1, 2 * right + 1), (len(images), 2))
+    return np.stack([image[top : top + height, left : left + width] for image, (top, left) in zip(padded, draws)])
 
 
 def _to_rgb(images):
