@@ -34,8 +34,8 @@ class RealFeatures(NamedTuple):
 def build_critic(images, classes, reals):
     """Return the critic's loss of G, a float32 scalar, and the operations that update the moments of the samples.
 
-    images: [N, H, W, C] float32 in [-1, 1], samples, shifted as the real images were. classes: [N, K] float32, one-hot, or None:
-    with classes, the mean features of each class are compared as well. reals: the RealFeatures.
+    images: [N, H, W, C] float32 in [-1, 1], samples, shifted as the real images were. classes: [N, K] float32, one-hot,
+    or None: with classes, the mean features of each class are compared as well. reals: the RealFeatures.
     """
     center, scale = reals.values.mean(axis=0), reals.values.std(axis=0)
     scale = BOUND * np.maximum(scale, 0.1 * scale.mean())  # features that hardly vary stay small

@@ -101,7 +101,7 @@ def test_samples_and_images_have_the_same_features(tiny, tmp_path, monkeypatch, 
         assert built.shape.as_list() == [5, reals.values.shape[1]]
         with tf.Session() as session:
             samples = session.run(built)
-    assert np.abs(samples - reals.values).max() < 0.05 * reals.values.std(axis=0).max()  # alpha is rounded
+    assert np.abs(samples - reals.values).max() < 0.1 * reals.values.std(axis=0).max()  # alpha is rounded
     assert reals.labels.tolist() == [0, 1, 2, 0, 1]
 
 
@@ -109,7 +109,7 @@ def test_samples_and_images_have_the_same_features(tiny, tmp_path, monkeypatch, 
 def test_features_are_cached_and_shifts_are_repeatable(tiny, tmp_path, monkeypatch, capsys):
     images, settings = smooth(6, 16, 16, 3), with_size(tiny, 16, 16, 3, tmp_path)
     first = d_features.open_features(settings, dataset_of(images))
-    assert "G also learns from the features of 6 images in EfficientNet-Lite0.\n" == capsys.readouterr().out
+    assert capsys.readouterr().out == "G also learns from the features of 6 images in EfficientNet-Lite0.\n"
     (file,) = tmp_path.iterdir()
     monkeypatch.setattr(d_features.features.Network, "__call__", lambda *_: pytest.fail("not cached"))
     again = d_features.open_features(settings, dataset_of(images))

@@ -18,11 +18,11 @@ from utils.output.images import center_crop
 NONE, EFFICIENTNET = "none", features.EFFICIENTNET  # values of d_features besides 'auto'
 IMAGES = 4096  # maximum number of real images whose features are compared
 SIZE = 64  # images with a smaller shorter side are enlarged to it
-# Stages of the network (the first is 1), and the rows and columns of the grid over which their maps are averaged: the
-# critic sees what is where, but not each pixel. At 64x64, the maps have 16x16, 8x8, 4x4 and 2x2 positions.
-GRIDS = {2: 2, 3: 2, 5: 2, 7: 1}
-# Samples and images are shifted at random by up to this fraction of their sides. Otherwise, G would please the critic with
-# patterns in step with the network's strides.
+# Stages of the network (0: the image, 1: the first stage), and the rows and columns of the grid over which their maps
+# are averaged: the critic sees what is where, but not each pixel. The image adds colors, to which the network is blind.
+GRIDS = {0: 8, 2: 2, 3: 2, 5: 2, 7: 1}
+# Samples and images are shifted at random by up to this fraction of their sides. Otherwise, G would please the critic
+# with patterns in step with the network's strides.
 SHIFT = 1 / 16
 _BLUR = np.outer((1, 2, 1), (1, 2, 1)) / 16.0
 _GRAY = 128  # transparent images are shown on it
@@ -99,7 +99,7 @@ def _to_rgb(images):
 
 
 def _features(images, sides, weights):
-    """Return the means of stages over GRIDS, [N, 1024] float32; images: [N, *sides, 3] float32 in 0..255."""
+    """Return the means of stages over GRIDS, [N, 1216] float32; images: [N, *sides, 3] float32 in 0..255."""
     images.set_shape([None, *sides, 3])
     # Blurred, because G would otherwise please the critic with patterns that alternate from pixel to pixel.
     images = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
@@ -108,8 +108,8 @@ def _features(images, sides, weights):
     shorter = min(sides)
     if shorter < SIZE:
         images = tf.image.resize_bilinear(images, [side * SIZE // shorter for side in sides], half_pixel_centers=True)
-    outputs = efficientnet.stages(images, weights)
-    return tf.concat([_grid_means(outputs[stage - 1], n) for stage, n in GRIDS.items()], axis=1)
+    maps = [images, *efficientnet.stages(images, weights)]
+    return tf.concat([_grid_means(maps[stage], n) for stage, n in GRIDS.items()], axis=1)
 
 
 def _grid_means(maps, n):
