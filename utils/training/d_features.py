@@ -76,6 +76,8 @@ def open_features(settings, dataset):
     records, values = dataset.composite_on(f"rgb({_GRAY}, {_GRAY}, {_GRAY})").records, []
     for chunk in np.array_split(indices, -(-len(indices) // 512)):  # few images in memory at a time
         images = center_crop(records.take(chunk), network.height, network.width)
+        if run.mirror:
+            images[::2] = images[::2, :, ::-1]
         values.append(features.cached(opened, _shifted(images, int(chunk[0])), run.cache_dir))
     print(f"G also learns from the features of {len(indices)} images in {efficientnet.LITE0.name}.", flush=True)
     return RealFeatures(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
