@@ -8,7 +8,7 @@ Each row of CASES trains from scratch in float32 on the same machine; its last c
 On TensorFlow 2, the initial weights depend only on the order of the seeded operations. On TensorFlow 1.15, every
 operation in the graph changes them; use --start there, which resumes from the step-0 checkpoints in an earlier --out.
 The last two cases need TensorFlow 2. --program must be a checkout with utils/runtime/; older versions
-can be compared without "two devices".
+can be compared without "two devices", and versions before 0.14 with --settings "--d_features none" for the new program.
 """
 
 import argparse
@@ -34,6 +34,7 @@ CASES = {
     "r1, layer norm": "--gradient_penalty r1 --d_norm layer",
     "wasserstein, wgan-gp": "--loss wasserstein --gradient_penalty wgan-gp --d_norm none",
     "hinge, spectral norm": "--d_norm spectral --loss hinge",
+    "without d_features": "--d_features none",
     "two devices": "",
     "two workers": "",
 }
@@ -65,7 +66,7 @@ def command(case, folder, arguments):
     options += ["--keep_every", "1000000"]  # keeps the step-0 checkpoint
     for name in ("samples", "checkpoints", "cache"):
         options += ["--%s_dir" % name, os.path.join(folder, name)]
-    return [*start, *options, *CASES[case].split()]
+    return [*start, *options, *CASES[case].split(), *arguments.settings.split()]
 
 
 def train(case, folder, arguments):
@@ -104,6 +105,7 @@ def main():
     parser.add_argument("--out", required=True, help="folder for the runs; existing cases in it are replaced")
     parser.add_argument("--start", help="an earlier --out; resume from its step-0 checkpoints")
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--settings", default="", help="settings for all cases, such as '--d_features none'")
     parser.add_argument("--program", default=ROOT, help="folder of main.py")
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--images", default=os.path.join(ROOT, "pics"))
