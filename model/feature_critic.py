@@ -18,6 +18,7 @@ from model import replicas
 from model.graph_mode import tf
 
 RATIO = 3.0  # norm of the critic's gradient at the samples, relative to the norm of D's gradient
+CLASS_WEIGHT = 5.0  # of the mean features of a class, relative to those of all images
 MEMORY = 0.99  # decay of the samples' moments, per update of G
 BOUND = 4.0  # smooth bound of standardized features, so that no single image dominates the moments
 
@@ -51,7 +52,7 @@ def build_critic(images, classes, reals):
             weights = classes * np.float32(1.0 / np.maximum(members.mean(axis=0), 1.0 / len(members)))  # [N, K]
             by_class = np.float32(members.T @ real / np.maximum(members.sum(axis=0), 1.0)[:, None])
             class_means, class_update = _excess("classes", tf.matmul(weights, x, transpose_a=True) / n, by_class)
-            mean = mean + tf.matmul(classes, class_means)  # [N, F]
+            mean = mean + CLASS_WEIGHT * tf.matmul(classes, class_means)  # [N, F]
             updates.append(class_update)
         witness = tf.reduce_sum(x * (2.0 * mean / size + tf.matmul(x, second) / size**2), axis=1)  # [N]
     return tf.reduce_mean(witness), updates
