@@ -2,8 +2,8 @@
 
 The critic is the witness function of the kernel distance (MMD) with the kernel (1 + x y / F)^2 of F features x, y:
 E[k(x, fake)] - E[k(x, real)], high for features that are more frequent among samples than among real images. G lowers
-it, which brings the means and correlations of its samples' features to those of the images. The critic has no weights:
-it does not overfit, cannot win as D can, and grows quiet as the moments agree.
+it, so that the features of samples get the means and correlations that they have in the images. The critic has no
+weights: it can neither overfit nor win, as D can.
 
 Kernel distance as G's loss: Li et al. 2015, arXiv 1502.02761. Moments of pretrained features: Santos et al. 2019, arXiv
 1904.02762. A pretrained network beside D: Kumari et al. 2022, arXiv 2112.09130. Unlike these, the critic neither

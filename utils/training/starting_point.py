@@ -17,7 +17,6 @@ from utils.config.command_line import new_run_command
 from utils.data import index, require_classes
 from utils.data.scan import Scan
 from utils.errors import UserError
-from utils.metrics import features, registry
 from utils.output import files
 from utils.runtime import devices, signals
 from utils.runtime.lock import WriterLock
@@ -45,11 +44,11 @@ def _locked(settings, is_chief):
     Scan(run.pics_dir)  # raises UserError if the folder does not exist
     if not is_chief:
         files.make_writable("cache_dir", run.cache_dir)
-        yield StartingPoint(_resolve_features(settings))
+        yield StartingPoint(d_features.resolve(settings))
         return
     if not os.path.isdir(run.checkpoints_dir):  # a new run: if it is rejected, no folder is created
         folders.check_no_foreign_files(run)
-        _resolve_features(settings)
+        d_features.resolve(settings)
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         files.make_writable(name, getattr(run, name))
     files.fsync_folder(run.checkpoints_dir)  # warns now if fsync is unsupported
@@ -59,20 +58,8 @@ def _locked(settings, is_chief):
             yield _resume(settings, lock, newest)
         else:
             folders.check_no_foreign_files(run)
-            settings = _resolve_features(settings)
+            settings = d_features.resolve(settings)
             yield FromPretrained(settings, lock) if run.init_from else StartingPoint(settings, lock)
-
-
-def _resolve_features(settings, recorded=None):
-    """Return the settings with the d_features of the run; recorded: its value if the run is resumed.
-
-    Raise UserError if a package is not installed, if the network that measures samples may not judge them, or if
-    best_metric cannot be measured.
-    """
-    network = d_features.resolve(settings.network, recorded)
-    judge = features.choose_network(settings.run, network.d_features)
-    registry.resolve_metric(settings.run, judge, network.d_features)
-    return settings._replace(network=network)
 
 
 def _resume(settings, lock, newest):
@@ -80,7 +67,7 @@ def _resume(settings, lock, newest):
     recorded = newest.manifest
     if recorded.run["precision"] == "float16" and not devices.gpus():  # the run began on another machine
         recorded = recorded._replace(run=dict(recorded.run, precision=settings.run.precision))
-    settings = _keep_defaults(recorded, _resolve_features(settings, recorded.network.d_features))
+    settings = _keep_defaults(recorded, d_features.resolve(settings, recorded.network.d_features))
     run = settings.run
     checks.check_together(run, settings.network)
     print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
