@@ -20,6 +20,7 @@ from model.graph_mode import tf
 RATIO = 3.0  # norm of the critic's gradient at the samples, relative to the norm of D's gradient
 CLASS_WEIGHT = 5.0  # of the mean features of a class, relative to those of all images
 MEMORY = 0.99  # decay of the samples' moments, per update of G
+MIN_SCALE = 0.1  # the least unit of features: those of a single image do not vary at all
 BOUND = 4.0  # smooth bound of standardized features, so that no single image dominates the moments
 
 
@@ -39,7 +40,7 @@ def build_critic(images, classes, reals):
     or None: with classes, the mean features of each class are compared as well. reals: the RealFeatures.
     """
     center, scale = reals.values.mean(axis=0), reals.values.std(axis=0)
-    scale = BOUND * np.maximum(scale, 0.1 * scale.mean())  # features that hardly vary stay small
+    scale = BOUND * np.maximum(scale, max(0.1 * scale.mean(), MIN_SCALE))  # features that hardly vary stay small
     x = BOUND * tf.tanh((reals.build(images) - center) / scale)  # [N, F]
     real = BOUND * np.tanh((reals.values - center) / scale)  # [M, F]
     n, size = tf.cast(tf.shape(x)[0], tf.float32), real.shape[1]
@@ -48,10 +49,12 @@ def build_critic(images, classes, reals):
         second, second_update = _excess("second", tf.matmul(x, x, transpose_a=True) / n, real.T @ real / len(real))
         updates = [mean_update, second_update]
         if classes is not None:
-            members = np.eye(classes.shape[1])[reals.labels]  # [M, K]
-            weights = classes * np.float32(1.0 / np.maximum(members.mean(axis=0), 1.0 / len(members)))  # [N, K]
-            by_class = np.float32(members.T @ real / np.maximum(members.sum(axis=0), 1.0)[:, None])
-            class_means, class_update = _excess("classes", tf.matmul(weights, x, transpose_a=True) / n, by_class)
+            members = np.float32(np.equal.outer(reals.labels, np.arange(int(classes.shape[1]))))  # [M, K]
+            # Rare classes count less: their means would consist of the last sample.
+            weights = np.float32(1.0 / np.maximum(members.mean(axis=0), 1.0 - MEMORY))  # [K]
+            by_class = weights[:, None] * (members.T @ real) / len(real)
+            moment = tf.matmul(classes * weights, x, transpose_a=True) / n
+            class_means, class_update = _excess("classes", moment, by_class)
             mean = mean + CLASS_WEIGHT * tf.matmul(classes, class_means)  # [N, F]
             updates.append(class_update)
         witness = tf.reduce_sum(x * (2.0 * mean / size + tf.matmul(x, second) / size**2), axis=1)  # [N]
@@ -74,5 +77,5 @@ def add_gradient(g_loss, critic_loss, images, loss_scale=None):
     factor = loss_scale.read() if loss_scale else 1.0
     gradients = [tf.gradients(loss * factor, images)[0] / factor for loss in (g_loss, critic_loss)]
     d_square, critic_square = replicas.all_reduce_mean([tf.reduce_sum(tf.square(gradient)) for gradient in gradients])
-    weight = RATIO * tf.sqrt(tf.math.divide_no_nan(d_square, critic_square))
+    weight = RATIO * tf.math.divide_no_nan(tf.sqrt(d_square), tf.sqrt(critic_square))  # a ratio of squares may overflow
     return tf.reduce_sum(images * tf.stop_gradient(gradients[0] + weight * gradients[1]))

@@ -111,6 +111,43 @@ def test_a_silent_critic_leaves_ds_gradient(graph):
         assert (session.run(tf.gradients(loss, fakes)[0]) == 1.0).all()
 
 
+@pytest.mark.parametrize("rows", (1, M))
+def test_features_that_do_not_vary(graph, rows):
+    """Those of a single image, or of images that are all the same: G learns from D alone where the critic is silent."""
+    real = reals()._replace(values=np.ones((rows, F), np.float32), labels=np.zeros(rows, np.int32))
+    fakes = tf.constant(np.concatenate([images(1.0), images(1e4), images(1.0) * 0.0 + 1.0]))
+    loss, _ = feature_critic.build_critic(fakes, None, real)
+    combined = feature_critic.add_gradient(tf.reduce_sum(fakes), loss, fakes)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        assert np.isfinite(session.run([loss, tf.gradients(combined, fakes)[0]])[1]).all()
+
+
+def test_gradients_whose_squares_underflow(graph):
+    fakes = tf.constant(images(0.0))
+    d_loss, critic_loss = 1e3 * tf.reduce_sum(fakes), 1e-21 * tf.reduce_sum(fakes)
+    with tf.Session() as session:
+        assert np.isfinite(
+            session.run(tf.gradients(feature_critic.add_gradient(d_loss, critic_loss, fakes), fakes))
+        ).all()
+
+
+def test_many_classes(graph):
+    """The moments of a class with few images grow with one sample by no more than the overall means."""
+    classes = 3000
+    real = reals()._replace(labels=np.int32(np.arange(M) * 7))
+    drawn = np.eye(classes, dtype=np.float32)[[7, 14, 2999, 2999]]  # 2999 has no image
+    loss, updates = feature_critic.build_critic(tf.constant(images(1.0)), tf.constant(drawn), real)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run([update() for update in updates])
+        moments = {v.op.name: session.run(v) for v in tf.global_variables()}
+        assert np.isfinite(session.run(loss))
+    x = standardized(images(1.0)[..., 0].mean(1), real)
+    assert moments["feature_critic/classes"].shape == (classes, F)
+    assert moments["feature_critic/classes"][2999] == pytest.approx(2 * x[2:].mean(0) / N, rel=1e-4)
+
+
 @pytest.mark.parametrize("conditional", (0, 1))
 def test_only_gs_update_uses_the_critic(graph, tiny, conditional):
     run, network = tiny.run, tiny.network._replace(conditional=conditional)

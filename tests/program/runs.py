@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
+from model import losses
+
 
 def folders(name):
     """Return arguments that give a run its own folders inside the program's folder."""
@@ -31,6 +33,18 @@ def limit_time(monkeypatch, steps):
 
     trained = itertools.count(1)  # the program checks the time once per step
     monkeypatch.setattr(RunState, "is_time_up", property(lambda _: next(trained) >= steps))
+
+
+def nan_at_step_8(monkeypatch):
+    """Make the loss NaN at step 8 until the first rollback."""
+    loss = losses.LOSSES["non_saturating"]
+
+    def d(*arguments):
+        counters = {variable.op.name: variable for variable in tf.global_variables()}
+        fault = tf.equal(counters["rollbacks"], 0) & tf.equal(counters["step"], 7)
+        return loss.d(*arguments) + tf.where(fault, float("nan"), 0.0)
+
+    monkeypatch.setitem(losses.LOSSES, "non_saturating", loss._replace(d=d))
 
 
 def copy_until(program, source, target, step):

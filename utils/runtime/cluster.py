@@ -132,14 +132,14 @@ class Workers:
         if self.num_workers > 1:
             self._session.run(self._broadcast)
 
-    def check_same_config(self, fingerprint):
-        """Raise UserError on all workers if their fingerprints, integers below 2^63, differ."""
+    def check_same_config(self, fingerprint, what="different settings or images"):
+        """Raise UserError on all workers if their fingerprints, integers below 2^63, differ; what: says the error."""
         fingerprints = self.gather(fingerprint)
         different = [index for index, other in enumerate(fingerprints) if other != fingerprints[0]]
         if different:
             self.barrier()  # an early exit would look like a crash to the other workers
             name, chief = self.task.name(different[0]), self.task.name(0)
-            raise UserError(f"{name} has different settings or images from {chief}; they must match")
+            raise UserError(f"{name} has {what} from {chief}; they must match")
 
     @contextlib.contextmanager
     def translate_worker_errors(self):

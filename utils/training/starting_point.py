@@ -59,6 +59,7 @@ def _locked(settings, is_chief):
         else:
             folders.check_no_foreign_files(run)
             settings = d_features.resolve(settings)
+            d_features.suggest_package(settings)
             yield FromPretrained(settings, lock) if run.init_from else StartingPoint(settings, lock)
 
 
