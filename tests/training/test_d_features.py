@@ -120,13 +120,15 @@ def test_features_are_cached_and_shifts_are_repeatable(tiny, tmp_path, monkeypat
 def test_only_some_of_many_images_are_compared(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(d_features, "IMAGES", 700)
     monkeypatch.setattr(efficientnet, "read", lambda: ({}, "digest"))
-    monkeypatch.setattr(d_features.features, "Network", lambda *_: None)
-    taken = []
+    networks, taken = [], []
+    monkeypatch.setattr(d_features.features, "Network", lambda *arguments: networks.append(arguments))
     monkeypatch.setattr(
         d_features.features, "cached", lambda _, images, folder: taken.append(images) or images[:, 0, 0]
     )
     images = np.arange(1000, dtype=np.uint16).view(np.uint8).reshape(1000, 1, 1, 2).repeat(8, 1).repeat(8, 2)
     reals = d_features.open_features(with_size(tiny, 8, 8, 3, tmp_path), dataset_of(images))
+    ((*_, identity, _, _, precision),) = networks  # real images are rounded as samples are
+    assert precision == tiny.run.precision == identity.split()[-1]
     assert [len(chunk) for chunk in taken] == [350, 350] and len(np.unique(reals.values, axis=0)) == 700
     indices = reals.values.astype(int) @ [1, 256]
     assert reals.labels.tolist() == (indices % 3).tolist()

@@ -16,6 +16,7 @@ from utils.errors import UserError, reason_of
 from utils.metrics import efficientnet, inception
 from utils.metrics.patches import Patches
 from utils.output import files
+from utils.runtime import devices
 
 # The values of metrics_network besides 'auto'.
 INCEPTION, EFFICIENTNET, LITE2, PATCHES, NONE = "inception", "efficientnet", "efficientnet-lite2", Patches.kind, "none"
@@ -92,19 +93,19 @@ def open_network(run, d_features):
 class Network:
     """A pretrained network whose features the metrics compare."""
 
-    def __init__(self, kind, name, identity, description, build):
+    def __init__(self, kind, name, identity, description, build, precision="float32"):
         """Build the network, and open a session for it.
 
         kind: INCEPTION, EFFICIENTNET or LITE2. name: the name in errors. identity: text that changes if the features
         change. description: text about the features for Measurer.protocol. build: a function that adds the network to
-        the graph, [N, H, W, 3] float32 in 0..255 -> [N, D] float32.
+        the graph, [N, H, W, 3] float32 in 0..255 -> [N, D] float32. precision: of its convolutions.
         """
         self.kind, self.identity, self.description = kind, identity, description
         self.cache_key, self._name = identity, name
         with tf.Graph().as_default() as graph:
             self._images = tf.placeholder(tf.float32, [None, None, None, 3])
             self._features = build(self._images)
-        self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
+        self._session = tf.Session(graph=graph, config=devices.session_config(precision))
 
     def __call__(self, images):
         """Return the features of [N, H, W, C] uint8, C 1 or 3: [N, D] float32. Raise UserError if the graph fails."""

@@ -76,7 +76,8 @@ def open_features(settings, dataset):
         return None
     weights, digest = efficientnet.read()
     build = functools.partial(_features, sides=(network.height, network.width), weights=weights)
-    opened = features.Network(EFFICIENTNET, efficientnet.LITE0.package, f"{digest} {GRIDS} {SIZE}", "", build)
+    identity = f"{digest} {GRIDS} {SIZE} {run.precision}"  # rounding to bfloat16 would shift the samples' means
+    opened = features.Network(EFFICIENTNET, efficientnet.LITE0.package, identity, "", build, run.precision)
     indices = np.sort(EpochShuffle(dataset.n, run.seed).take(0, min(dataset.n, IMAGES)))
     records, values = dataset.composite_on(f"rgb({_GRAY}, {_GRAY}, {_GRAY})").records, []
     for chunk in np.array_split(indices, -(-len(indices) // 512)):  # few images in memory at a time
