@@ -57,21 +57,21 @@ def moments(program, name, step):
 
 def test_a_killed_run_without_its_cache_ends_as_if_never_killed(program):
     """The whole network, in processes of their own."""
-    options = [*WITH, "--max_steps", "30", "--log_every", "1", "--checkpoint_every", "4", "--conditional", "1"]
+    options = [*WITH, "--max_steps", "16", "--log_every", "1", "--checkpoint_every", "4", "--conditional", "1"]
     options += ["--crop", "random", "--mirror", "1", "--k", "2"]
     output = program.train(*options, *folders("whole"))
     assert output.count(f"{LEARNS} 12 images in EfficientNet-Lite0.") == 1
-    assert set(moments(program, "whole", 30)) == {f"feature_critic/{name}" for name in ("mean", "second", "classes")}
+    assert set(moments(program, "whole", 16)) == {f"feature_critic/{name}" for name in ("mean", "second", "classes")}
     process = program.start(*options, *folders("killed"))
     try:
-        wait_for(process, lambda: last_step(program.folder / "killed" / "c") >= 9)
+        wait_for(process, lambda: last_step(program.folder / "killed" / "c") >= 5)
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
     finally:
         process.kill()
     shutil.rmtree(str(program.checkpoints / "cache"))
     program.train(*options, *folders("killed"))
-    assert_same_run(program, "whole", "killed", 30)
+    assert_same_run(program, "whole", "killed", 16)
 
 
 def test_a_rollback_restores_the_moments(shallow, monkeypatch):
