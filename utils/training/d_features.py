@@ -42,7 +42,8 @@ def resolve(settings, recorded=None):
     """Return the settings with the d_features of the run; recorded: its value if the run is resumed, else None.
 
     'auto' keeps a recorded value; in a new run it depends on whether the package is installed. Raise UserError if the
-    package is missing or damaged, if G would learn from the network that measures samples, or if best_metric cannot be measured.
+    package is missing or damaged, if G would learn from the network that measures samples, or if best_metric cannot be
+    measured.
     """
     chosen, is_installed = settings.network.d_features, bool(efficientnet.path())
     if chosen == "auto":
