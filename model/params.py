@@ -37,8 +37,8 @@ d_width = 0.5
 # 0: no such layer; the last layer doubles the size and outputs the image, as in the DCGAN paper.
 output_filters = 16
 
-# 'efficientnet': G also learns from the features of a pretrained network: better and more varied samples, but steps
-# take a third longer. 'none': G learns from D alone. 'auto': 'efficientnet' if it is installed.
+# 'efficientnet': G also learns from a pretrained network: better and more varied samples, steps take a third longer.
+# 'none': from D alone. 'auto': 'efficientnet' if it is installed.
 d_features = "auto"
 
 # --- Layers ---------------------------------------------------------------------------------------
