@@ -46,7 +46,7 @@ COLUMNS = f"{'':28} {'distance':>8} {'KID*1000':>8} {'precision':>9} {'recall':>
 
 # The original DCGAN with the layer sizes of pytorch/examples/dcgan, and this program's additions to it.
 PLAIN = "--ema_decay 0 --augment none --upsample transposed --output_filters 0 --filters 64 --d_width 1"
-PLAIN += " --batch_size 64 --learning_rate 0.0002"
+PLAIN += " --batch_size 64 --learning_rate 0.0002 --d_features none"
 ADDITIONS = {
     "average": "--ema_decay 0.999",
     "augment": "--augment adaptive",
@@ -55,6 +55,7 @@ ADDITIONS = {
     "small_batches": "--batch_size 8 --learning_rate 0.0003",
     "narrow": "--filters 32",
     "narrow_d": "--d_width 0.5",
+    "features": "--d_features efficientnet",
 }
 NAMED = {"pytorch": "", "defaults": "", "plain": PLAIN}
 NAMED.update(

@@ -26,9 +26,9 @@ from utils.data.scan import Scan
 
 SIZE = 64
 LINKS = 50000  # hard links to each file; file systems limit their number
-# Metrics are off, because they need more memory than everything else here.
+# Metrics and d_features are off, because they need more memory than everything else here.
 OPTIONS = ["--filters", "4", "--max_steps", "150", "--sample_every", "0", "--checkpoint_every", "0"]
-OPTIONS += ["--metrics_every", "0"]
+OPTIONS += ["--metrics_every", "0", "--d_features", "none"]
 
 
 def make_images(folder, count):

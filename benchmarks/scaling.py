@@ -77,6 +77,7 @@ def start(number, addresses, cache, folder, arguments):
         "samples_dir": os.path.join(folder, "samples"),
         "filters": 64,  # as in pytorch/examples/dcgan
         "d_width": 1,
+        "d_features": "none",
         "batch_size": arguments.batch_size,
         "max_steps": arguments.steps,
         "log_every": 1,
