@@ -6,8 +6,8 @@
 The first command writes sheets of 64 numbered pairs, pairs/sheet_1.png and so on: uncurated samples of the two runs
 side by side, with the sides chosen at random for each pair. The sides are in pairs/key.csv: do not look at it before
 answering. answers.txt has one word for each pair, in order: left or right, the side that looks better. The second
-command prints how often each run was preferred, and the probability that equal runs give a difference at least as
-large (two-sided binomial test).
+command prints how often each run was preferred, and the probability that equal runs give this difference or a larger
+one (two-sided binomial test).
 """
 
 import argparse

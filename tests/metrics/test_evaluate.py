@@ -123,8 +123,8 @@ def test_metrics_of_inception_are_missing_with_efficientnet(tiny, kind):
     assert line.startswith("Not measured: fid, kid (inception_graph must name")
 
 
-def test_what_d_looks_through_does_not_judge_it(tiny, tmp_path, monkeypatch):
-    """The checkpoint says through which network D looks; params.py has no say in it."""
+def test_the_network_that_g_learns_from_is_rejected_as_metrics_network(tiny, tmp_path, monkeypatch):
+    """The checkpoint records from which network G learns; params.py does not change it."""
     monkeypatch.setattr(efficientnet, "path", lambda variant: "w" if variant == efficientnet.LITE0 else "")
     trained = tiny._replace(network=tiny.network._replace(d_features="efficientnet"))
     lines = evaluated(tiny._replace(run=tiny.run._replace(metrics_network="auto")), tmp_path, trained)

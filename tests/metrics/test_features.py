@@ -104,7 +104,7 @@ def test_choose_network(run, installed, setting, graph, packages, d_features, ex
     assert features.choose_network(run, d_features) == expected
 
 
-def test_what_d_looks_through_does_not_judge_it(run):
+def test_the_network_that_g_learns_from_is_rejected_as_metrics_network(run):
     with pytest.raises(UserError) as raised:
         features.choose_network(run._replace(metrics_network="efficientnet"), "efficientnet")
     assert str(raised.value) == (

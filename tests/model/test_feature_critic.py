@@ -42,7 +42,7 @@ def test_the_loss_is_the_witness_of_the_kernel_distance(graph):
     def kernel(a, b):
         return (1.0 + a @ b.T / F) ** 2
 
-    # One update counts 1 - MEMORY: the moments started as those of the real images.
+    # One update has the weight 1 - MEMORY: at first, the moments equal the moments of the real images.
     assert value == pytest.approx((1 - MEMORY) * (kernel(x, x).mean() - kernel(x, y).mean()), rel=1e-4)
     assert len(updates) == 2
 
@@ -113,7 +113,7 @@ def test_a_silent_critic_leaves_ds_gradient(graph):
 
 @pytest.mark.parametrize("rows", (1, M))
 def test_features_that_do_not_vary(graph, rows):
-    """Those of a single image, or of images that are all the same: G learns from D alone where the critic is silent."""
+    """The features of a single image, or of equal images. If the critic has no gradient, G learns from D alone."""
     real = reals()._replace(values=np.ones((rows, F), np.float32), labels=np.zeros(rows, np.int32))
     fakes = tf.constant(np.concatenate([images(1.0), images(1e4), images(1.0) * 0.0 + 1.0]))
     loss, _ = feature_critic.build_critic(fakes, None, real)
@@ -132,7 +132,7 @@ def test_a_faint_critic_is_raised_to_ds_gradient(graph):
 
 
 def test_many_classes(graph):
-    """The moments of a class with few images grow with one sample by no more than the overall means."""
+    """One sample changes the moments of a class with few images by no more than its features divided by N."""
     classes = 3000
     real = reals()._replace(labels=np.int32(np.arange(M) * 7))
     drawn = np.eye(classes, dtype=np.float32)[[7, 14, 2999, 2999]]  # 2999 has no image

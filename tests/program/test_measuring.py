@@ -80,7 +80,7 @@ def test_values_of_different_networks_are_not_ranked_together(called):
 
 
 @both_installed
-def test_what_d_looks_through_does_not_judge_it(called):
+def test_the_network_that_g_learns_from_is_rejected_as_metrics_network(called):
     d_features = ["--d_features", "efficientnet"]
     refused = (
         "metrics_network = 'efficientnet' cannot judge a run with d_features = 'efficientnet', whose G learns from "

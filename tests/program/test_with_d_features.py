@@ -113,7 +113,7 @@ def test_images_without_variety(shallow, images):
 
 
 def test_float16_with_overflows(shallow, monkeypatch):
-    """An overflow skips G's update, imitated on a CPU; the moments, which are statistics, go on."""
+    """An overflow skips G's update, imitated on a CPU; the moments, which are statistics, are updated."""
     monkeypatch.setattr(devices, "gpus", lambda: ["/gpu:0"])
     monkeypatch.setattr(devices, "choose_precision", lambda wanted: wanted)
 
@@ -138,7 +138,7 @@ def test_bfloat16(program):
     assert all(np.isfinite(value).all() for value in moments(program, "run", 2).values())
 
 
-def test_runs_from_before_go_on_without(shallow):
+def test_runs_of_earlier_versions_resume_without_d_features(shallow):
     """Their checkpoints do not record d_features."""
     options = [*EVERY, "--max_steps", "4"]
     shallow.train(*options, *WITHOUT, *folders("whole"))

