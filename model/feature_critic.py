@@ -18,9 +18,9 @@ from model import replicas
 from model.graph_mode import tf
 
 RATIO = 3.0  # norm of the critic's gradient at the samples, relative to the norm of D's gradient
-CLASS_WEIGHT = 5.0  # of the mean features of a class, relative to those of all images
+CLASS_WEIGHT = 5.0  # weight of the mean features of each class, relative to the mean features of all images
 MEMORY = 0.99  # decay of the samples' moments, per update of G
-MIN_SCALE = 0.1  # the least unit of features: those of a single image do not vary at all
+MIN_SCALE = 0.1  # minimum unit of features, because the features of a single image do not vary
 BOUND = 4.0  # smooth bound of standardized features, so that no single image dominates the moments
 
 
@@ -34,7 +34,7 @@ class RealFeatures(NamedTuple):
 
 
 def build_critic(images, classes, reals):
-    """Return the critic's loss of G, a float32 scalar, and the operations that update the moments of the samples.
+    """Return the critic's loss for G, a float32 scalar, and functions that build the updates of the samples' moments.
 
     images: [N, H, W, C] float32 in [-1, 1], samples, shifted as the real images were. classes: [N, K] float32, one-hot,
     or None: with classes, the mean features of each class are compared as well. reals: the RealFeatures.
@@ -62,7 +62,10 @@ def build_critic(images, classes, reals):
 
 
 def _excess(name, moment, real_moment):
-    """Return the excess of the samples' moment over the real one, averaged over recent updates, and its update."""
+    """Return the excess of the samples' moment over the real moment, averaged over recent updates, and a function.
+
+    The function builds the update of the average; call it where all operations that read the average have run.
+    """
     variable = replicas.synced_variable(name, real_moment.shape, tf.zeros_initializer())
     (moment,) = replicas.all_reduce_mean([tf.stop_gradient(moment)])
     excess = MEMORY * variable.read_value() + (1.0 - MEMORY) * (moment - np.float32(real_moment))
@@ -70,9 +73,10 @@ def _excess(name, moment, real_moment):
 
 
 def add_gradient(g_loss, critic_loss, images, loss_scale=None):
-    """Return a loss of G whose gradient at `images` is the gradient of g_loss plus the critic's, at RATIO to it.
+    """Return a loss whose gradient at `images` is g_loss's gradient plus critic_loss's, RATIO times as long.
 
-    loss_scale: the LossScale of float16, or None. The value of the loss means nothing.
+    images: samples, which both losses depend on. loss_scale: the LossScale of float16, or None. The value of the loss
+    has no meaning.
     """
     factor = loss_scale.read() if loss_scale else 1.0
     gradients = [tf.gradients(loss * factor, images)[0] / factor for loss in (g_loss, critic_loss)]

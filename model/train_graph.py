@@ -72,7 +72,7 @@ class _Context(NamedTuple):
 def build_train_graph(reals, network, run):
     """Build the updates of D and of G; return the TrainGraph.
 
-    reals: the Reals; only D's updates evaluate them. network, run: the settings; with
+    reals: the Reals; only D's updates take batches. network, run: the settings; with
     precision = 'float16', losses are scaled (loss_scale.py). Under the scope of a `tf.distribute` strategy, each update
     is built on every replica, and batch_size is the number of rows per replica.
     """
@@ -102,7 +102,7 @@ def build_train_graph(reals, network, run):
 
 
 def _fake_batch(context, streams, use):
-    """Return images of G, [batch_size, H, W, C] float32, the same augmented, and their one-hot classes or None."""
+    """Return samples of G, [batch_size, H, W, C] float32, the augmented samples, and their one-hot classes or None."""
     classes = streams.classes(use) if context.network.conditional else None
     images = generator(streams.z(context.network.z_dim, use), context.network, classes, training=True)
     return images, streams.augmented(images, use), classes

@@ -28,8 +28,8 @@ _FID_BIAS = "with N < 2048 FID is biased high: compare it only at the same N"
 def choose_network(run, d_features):
     """Return the kind of network that the settings select: INCEPTION, EFFICIENTNET, LITE2, PATCHES or NONE.
 
-    d_features: the network through which D looks, 'none' or EFFICIENTNET. The same network would call samples better
-    that only please D (Kynkaanniemi et al. 2022, arXiv 2203.06026): raise UserError if metrics_network selects it.
+    d_features: the network from which G learns, 'none' or EFFICIENTNET. Its distances can fall although samples do not
+    look better (Kynkaanniemi et al. 2022, arXiv 2203.06026): raise UserError if metrics_network selects it.
     """
     if run.metrics_network == EFFICIENTNET == d_features:
         raise UserError(
@@ -91,7 +91,7 @@ def open_network(run, d_features):
 
 
 class Network:
-    """A pretrained network whose features the metrics compare."""
+    """A pretrained network whose features are compared, by metrics or by the feature critic."""
 
     def __init__(self, kind, name, identity, description, build, precision="float32"):
         """Build the network, and open a session for it.

