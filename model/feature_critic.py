@@ -43,17 +43,19 @@ def build_critic(images, classes, reals):
     scale = BOUND * np.maximum(scale, max(0.1 * scale.mean(), MIN_SCALE))  # features that hardly vary stay small
     x = BOUND * tf.tanh((reals.build(images) - center) / scale)  # [N, F]
     real = BOUND * np.tanh((reals.values - center) / scale)  # [M, F]
-    n, size = tf.cast(tf.shape(x)[0], tf.float32), real.shape[1]
+    samples, size = tf.stop_gradient(replicas.all_gather(x)), real.shape[1]
+    n = tf.cast(tf.shape(samples)[0], tf.float32)
     with tf.variable_scope("feature_critic"):
-        mean, mean_update = _excess("mean", tf.reduce_mean(x, 0), real.mean(axis=0))
-        second, second_update = _excess("second", tf.matmul(x, x, transpose_a=True) / n, real.T @ real / len(real))
+        mean, mean_update = _excess("mean", tf.reduce_mean(samples, 0), real.mean(axis=0))
+        moment = tf.matmul(samples, samples, transpose_a=True) / n
+        second, second_update = _excess("second", moment, real.T @ real / len(real))
         updates = [mean_update, second_update]
         if classes is not None:
             members = np.float32(np.equal.outer(reals.labels, np.arange(int(classes.shape[1]))))  # [M, K]
             # Rare classes count less: their means would consist of the last sample.
             weights = np.float32(1.0 / np.maximum(members.mean(axis=0), 1.0 - MEMORY))  # [K]
             by_class = weights[:, None] * (members.T @ real) / len(real)
-            moment = tf.matmul(classes * weights, x, transpose_a=True) / n
+            moment = tf.matmul(replicas.all_gather(classes) * weights, samples, transpose_a=True) / n
             class_means, class_update = _excess("classes", moment, by_class)
             mean = mean + CLASS_WEIGHT * tf.matmul(classes, class_means)  # [N, F]
             updates.append(class_update)
@@ -67,7 +69,6 @@ def _excess(name, moment, real_moment):
     The function builds the update of the average; call it where all operations that read the average have run.
     """
     variable = replicas.synced_variable(name, real_moment.shape, tf.zeros_initializer())
-    (moment,) = replicas.all_reduce_mean([tf.stop_gradient(moment)])
     excess = MEMORY * variable.read_value() + (1.0 - MEMORY) * (moment - np.float32(real_moment))
     return excess, lambda: variable.assign(excess)
 

@@ -17,6 +17,7 @@ from utils.metrics import efficientnet, features, registry
 from utils.output.images import center_crop
 
 NONE, EFFICIENTNET = "none", features.EFFICIENTNET  # values of d_features besides 'auto'
+VERSION = 1  # raise it when the features change, so that old ones in the cache are not used
 IMAGES = 4096  # maximum number of real images whose features are compared
 SIZE = 64  # images with a smaller shorter side are enlarged to it
 # Stages of the network (0: the image, 1: the first stage), and the rows and columns of the grid over which their maps
@@ -78,7 +79,9 @@ def open_features(settings, dataset):
         return None
     weights, digest = efficientnet.read()
     build = functools.partial(_features, sides=(network.height, network.width), weights=weights)
-    identity = f"{digest} {GRIDS} {SIZE} {run.precision}"  # rounding to bfloat16 would shift the samples' means
+    identity = (
+        f"{VERSION} {digest} {GRIDS} {SIZE} {run.precision}"  # rounding to bfloat16 would shift the samples' means
+    )
     opened = features.Network(EFFICIENTNET, efficientnet.LITE0.package, identity, "", build, run.precision)
     indices = np.sort(EpochShuffle(dataset.n, run.seed).take(0, min(dataset.n, IMAGES)))
     records, values = dataset.composite_on(f"rgb({_GRAY}, {_GRAY}, {_GRAY})").records, []
