@@ -79,9 +79,8 @@ def open_features(settings, dataset):
         return None
     weights, digest = efficientnet.read()
     build = functools.partial(_features, sides=(network.height, network.width), weights=weights)
-    identity = (
-        f"{VERSION} {digest} {GRIDS} {SIZE} {run.precision}"  # rounding to bfloat16 would shift the samples' means
-    )
+    # In the precision of the run: otherwise, rounding to bfloat16 would shift the means of the samples.
+    identity = f"{VERSION} {digest} {GRIDS} {SIZE} {run.precision}"
     opened = features.Network(EFFICIENTNET, efficientnet.LITE0.package, identity, "", build, run.precision)
     indices = np.sort(EpochShuffle(dataset.n, run.seed).take(0, min(dataset.n, IMAGES)))
     records, values = dataset.composite_on(f"rgb({_GRAY}, {_GRAY}, {_GRAY})").records, []

@@ -48,7 +48,7 @@ def _locked(settings, is_chief):
         return
     if not os.path.isdir(run.checkpoints_dir):  # a new run: if it is rejected, no folder is created
         folders.check_no_foreign_files(run)
-        d_features.resolve(settings)
+        d_features.resolve(settings)  # raises the errors of a new run
     for name in ("samples_dir", "checkpoints_dir", "cache_dir"):
         files.make_writable(name, getattr(run, name))
     files.fsync_folder(run.checkpoints_dir)  # warns now if fsync is unsupported
