@@ -70,7 +70,7 @@ def train(settings, worker):
     """
     from model.graph_mode import tf  # first: a tf.distribute strategy needs graph mode
     from model.sample_graph import build_sampler
-    from model.train_graph import Reals, build_train_graph
+    from model.train_graph import RealFeatures, Reals, build_train_graph
     from utils import data
     from utils.data.batches import build_batches
     from utils.runtime import cluster
@@ -88,7 +88,7 @@ def train(settings, worker):
         dataset = start.use_images(data.load(settings, start.saved.classes, listing=workers.is_chief))
         workers.announce(run)
         memory.announce(settings, dataset.n)
-        features = d_features.open_features(settings, dataset)
+        features = d_features.open_features(settings, dataset, RealFeatures)
 
         # The static graph: G and D (model/generator.py, model/discriminator.py), their losses and their updates.
         tf.set_random_seed(run.seed)

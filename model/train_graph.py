@@ -4,11 +4,12 @@ One step is Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661: k updates of
 *draw* with its own noise, keyed by the draw index (random_streams.py), so that a step depends only on the checkpoint.
 """
 
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from model import adaptive_augment, augment, feature_critic, losses, norms, optimizers, replicas
 from model.discriminator import discriminator, first_layer_scopes
 from model.ema import build_ema, ema_updates
+from model.feature_critic import RealFeatures
 from model.generator import generator
 from model.graph_mode import tf
 from model.loss_scale import LossScale
@@ -26,7 +27,7 @@ class Reals(NamedTuple):
     n: int  # the number of images in the data set
     labels: Any = None  # [batch_size] int32: their class indices; None if unconditional
     class_counts: Tuple[int, ...] = ()  # the number of images in each class
-    features: Any = None  # the feature_critic.RealFeatures; None if d_features = 'none'
+    features: Optional[RealFeatures] = None  # None if d_features = 'none'
 
 
 class Counters(NamedTuple):

