@@ -15,6 +15,7 @@ from PIL import ImageColor
 
 from model import shapes
 from utils.config.checks import outputs
+from utils.config.startup import counted
 from utils.data import decode, decoder, depths, formats, pool, report
 from utils.data.cache import use_cache
 from utils.data.classes import label_images
@@ -134,7 +135,7 @@ def _decode(cache, job, files, count):
         return
     tasks, processes = pool.plan(cache.tasks(files))
     if not terminal.can_show_bar():
-        print(f"Preparing {report.counted(count, 'file')} on {report.counted(processes, 'core')}.", flush=True)
+        print(f"Preparing {counted(count, 'file')} on {counted(processes, 'core')}.", flush=True)
     results, committed = pool.decode_all(tasks, job, processes), time.monotonic()
     line = "Preparing {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}, {rate_fmt}"
     shown = bar(total=count, bar_format=line, unit=" files", leave=False)

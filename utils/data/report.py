@@ -9,6 +9,7 @@ from typing import Dict, List, NamedTuple, Tuple
 import numpy as np
 
 from utils.config.names import to_bytes
+from utils.config.startup import counted
 from utils.data import profiles
 from utils.data.scan import LAYOUT, REPEATED
 from utils.errors import UserError, warn
@@ -38,11 +39,6 @@ class Summary(NamedTuple):
     seconds: float  # duration of decoding
     high_bit_depth: collections.Counter  # images with more than 8 bits per channel, by kind and (black, white)
     profiles: Dict[str, int]  # number of images by the fate of their color profile; see profiles.py
-
-
-def counted(number, noun):
-    """Return a number and its noun, in the plural unless the number is 1."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _listed(texts, limit, more="..."):

@@ -9,8 +9,8 @@ import functools
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from utils.config.startup import counted
 from utils.data.batches import EpochShuffle
-from utils.data.report import counted
 from utils.errors import UserError
 from utils.metrics import efficientnet, features, registry
 from utils.output.images import center_crop
