@@ -1,6 +1,6 @@
 """The generator G: noise to images (Radford et al. 2015, arXiv 1511.06434, section 3 and Figure 1)."""
 
-from model import layers, norms, shapes
+from model import clusters, layers, norms, shapes
 from model.graph_mode import tf
 from model.layers import KernelSpec
 from model.upsampling import BILINEAR, NEAREST, conv2d_transpose
@@ -28,9 +28,13 @@ def generator(z, network, classes=None, training=False, name="generator"):
         return layers.activation(norms.batch_norm(x, network, network.bn_momentum, training, classes), network)
 
     maps, (height, width) = shapes.feature_maps(network), shapes.base_resolution(network)
+    units, spec = height * width * maps[0], KernelSpec(init, use_bias=False)
     with tf.variable_scope(name, reuse=tf.AUTO_REUSE):
         with tf.variable_scope(f"{height}x{width}"):
-            x = layers.dense(z, height * width * maps[0], KernelSpec(init, use_bias=False))
+            x = layers.dense(z, units, spec)
+        if network.clusters:  # the factor 2 makes each cluster's row learn faster; it is used in one sample of K
+            x += layers.dense(2.0 * clusters.memberships(z, network), units, spec, "clusters")
+        with tf.variable_scope(f"{height}x{width}"):
             # [N, 4, 4, 256] if image_size is 64 and filters is 32
             x = normalize_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))
         for filters in [*maps[1:], network.output_filters] if network.output_filters else maps[1:]:

@@ -16,10 +16,10 @@ image_size = 64
 # `background` (params.py). The images in pics_dir are converted.
 channels = 3
 
-# 1: learn the classes, the folders in pics_dir, so that you can sample each class. 0: unconditional.
+# 1: learn the classes, the folders in pics_dir. 0: unconditional.
 conditional = 0
 
-# Length of the noise vector z, the input of G. Its elements are uniform in [-1, 1].
+# Length of the noise vector z, the input of G, uniform in [-1, 1].
 z_dim = 100
 
 # Feature maps at the largest resolution. Each halving of height and width doubles them. More feature maps can represent
@@ -29,16 +29,19 @@ filters = 32
 # Maximum number of feature maps at low resolutions. It only matters for image_size = 512 and above, or larger filters.
 max_filters = 1024
 
-# Feature maps of D as a fraction of G's at the same resolution. A narrow D makes steps faster and wins less often. 1:
-# the same number, as in the DCGAN paper.
+# Feature maps of D as a fraction of G's at the same resolution. A narrow D makes steps faster and wins less often. The
+# DCGAN paper has 1.
 d_width = 0.5
 
 # Feature maps of an additional layer of G, at image_size, before the final 3x3 convolution. G needs it for sharp edges.
-# 0: no such layer; the last layer doubles the size and outputs the image, as in the DCGAN paper.
+# 0: none; the last layer doubles the size and outputs the image, as in the paper.
 output_filters = 16
 
 # 'efficientnet': G also learns from a pretrained network; steps take 1.4 times as long. 'none'. 'auto': if installed.
 d_features = "auto"
+
+# Clusters of similar images, found by d_features, that G learns to keep apart. 0: none, as with conditional = 1.
+clusters = 32
 
 # --- Layers ---------------------------------------------------------------------------------------
 

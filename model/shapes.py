@@ -49,6 +49,11 @@ def feature_maps(network, width=1.0):
     return [max(1, round(width * min(network.filters << n, network.max_filters))) for n in doublings]
 
 
+def num_clusters(network):
+    """Return the number of clusters: each needs an element of z."""
+    return min(network.clusters, network.z_dim)
+
+
 def count_activations(network):
     """Return the number of values in all feature maps of G, and in all feature maps of D, for one image."""
     height, width = base_resolution(network)
@@ -67,7 +72,7 @@ def count_weights(network):
     g_size = 3 if network.upsample == "smooth" else network.kernel
     d_size = 3 if network.downsample == "average" else network.kernel
     height, width = base_resolution(network)
-    dense = height * width * (network.z_dim * g_maps[0] + d_maps[0])
+    dense = height * width * ((network.z_dim + num_clusters(network)) * g_maps[0] + d_maps[0])
     g_kernels = g_size**2 * _count_kernels([*g_maps, network.output_filters or network.channels])
     d_kernels = d_size**2 * _count_kernels([*d_maps, network.channels])
     return dense + g_kernels + d_kernels + 9 * network.output_filters * network.channels

@@ -6,7 +6,7 @@ One step is Algorithm 1 of Goodfellow et al. 2014, arXiv 1406.2661: k updates of
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from model import adaptive_augment, augment, feature_critic, losses, norms, optimizers, replicas
+from model import adaptive_augment, augment, clusters, feature_critic, losses, norms, optimizers, replicas
 from model.discriminator import discriminator, first_layer_scopes
 from model.ema import build_ema, ema_updates
 from model.feature_critic import RealFeatures
@@ -103,10 +103,11 @@ def build_train_graph(reals, network, run):
 
 
 def _fake_batch(context, streams, use):
-    """Return samples of G, [batch_size, H, W, C] float32, the augmented samples, and their one-hot classes or None."""
+    """Return z, samples of G, [batch_size, H, W, C] float32, the augmented samples, and their classes or None."""
+    z = streams.z(context.network.z_dim, use)
     classes = streams.classes(use) if context.network.conditional else None
-    images = generator(streams.z(context.network.z_dim, use), context.network, classes, training=True)
-    return images, streams.augmented(images, use), classes
+    images = generator(z, context.network, classes, training=True)
+    return z, images, streams.augmented(images, use), classes
 
 
 def _real_batch(context):
@@ -123,7 +124,7 @@ def _build_d_updates(context, optimizer):
     run, streams = context.run, RandomStreams(context.run, context.reals, context.counters, context.ada)
     real_images, real_classes = _real_batch(context)
     with tf.name_scope("d_pass"):
-        _, fake_images, fake_classes = _fake_batch(context, streams, "D's update")
+        _, _, fake_images, fake_classes = _fake_batch(context, streams, "D's update")
         real_images = streams.augmented(real_images, "real pictures")
         real_logits = discriminator(real_images, context.network, real_classes)
         fake_logits = discriminator(fake_images, context.network, fake_classes)
@@ -170,12 +171,13 @@ def _build_g_update(context, optimizer, ema_pairs, d_pass_bn_updates):
     run, counters = context.run, context.counters
     streams = RandomStreams(run, context.reals, counters, context.ada)
     with tf.name_scope("g_pass"):
-        samples, fake_images, fake_classes = _fake_batch(context, streams, "G's update")
+        z, samples, fake_images, fake_classes = _fake_batch(context, streams, "G's update")
         g_loss = objective = losses.LOSSES[run.loss].g(discriminator(fake_images, context.network, fake_classes))
         critic_updates, features = [], context.reals.features
         if features:
             shifted = streams.shifted(samples, features.shift)
-            critic_loss, critic_updates = feature_critic.build_critic(shifted, fake_classes, features)
+            cluster_of = clusters.one_hot(z, context.network) if context.network.clusters else None
+            critic_loss, critic_updates = feature_critic.build_critic(shifted, features, fake_classes, cluster_of)
             objective = feature_critic.add_gradient(g_loss, critic_loss, samples, context.loss_scales[1])
     (mean_g_loss,) = replicas.all_reduce_mean([g_loss])
     bn_updates = [u for u in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if u not in d_pass_bn_updates]

@@ -39,7 +39,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_
 # Command-line arguments for a network that trains in milliseconds.
 TINY = ["--image_size", "16", "--filters", "4", "--z_dim", "6", "--batch_size", "4", "--train_samples", "4"]
 # Building a pretrained network takes seconds; see tests/program/test_measuring.py and test_with_d_features.py.
-TINY += ["--metrics_network", "none", "--d_features", "none"]
+TINY += ["--metrics_network", "none", "--d_features", "none", "--clusters", "0"]
 
 
 def pytest_collection_finish():

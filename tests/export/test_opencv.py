@@ -17,7 +17,7 @@ for name in ("tf2onnx", "onnxruntime"):
 @pytest.mark.parametrize(
     "changes",
     (
-        {"filters": 16},
+        {"filters": 16, "clusters": 4},
         {"conditional": 1, "activation": "elu"},
         {"channels": 4, "image_size": "16x24"},
         {"upsample": "transposed", "kernel": 5, "filters": 16, "output_filters": 0, "activation": "relu"},

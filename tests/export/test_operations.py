@@ -39,7 +39,7 @@ def frozen(session, output):
         {"conditional": 1, "activation": "elu"},
         {"upsample": "transposed", "kernel": 5, "output_filters": 0, "activation": "relu"},
         {"upsample": "transposed", "kernel": 4, "channels": 1},
-        {"output_filters": 0, "activation": "tanh", "filters": 16},
+        {"output_filters": 0, "activation": "tanh", "filters": 16, "clusters": 4},
     ),
     ids=str,
 )

@@ -5,7 +5,7 @@ import pytest
 from conftest import without_optimizations
 from graphs import moved
 
-from model import feature_critic
+from model import clusters, feature_critic
 from model.feature_critic import BOUND, MEMORY, RATIO, RealFeatures
 from model.graph_mode import tf
 from model.train_graph import Reals, build_train_graph
@@ -33,7 +33,7 @@ def standardized(features, real):
 def test_the_loss_is_the_witness_of_the_kernel_distance(graph):
     """It rises with the kernel's mean over the samples and falls with its mean over the real images."""
     real, samples = reals(), images(3.0)
-    loss, updates = feature_critic.build_critic(tf.constant(samples), None, real)
+    loss, updates = feature_critic.build_critic(tf.constant(samples), real)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         value = session.run(loss)
@@ -51,7 +51,7 @@ def test_moments_that_agree_give_no_gradient(graph):
     real = reals()
     samples = np.float32(np.broadcast_to(real.values[:, None, :, None], (M, 2, F, 1)))
     fakes = tf.constant(samples)
-    loss, updates = feature_critic.build_critic(fakes, tf.constant(np.eye(2, dtype=np.float32)[real.labels]), real)
+    loss, updates = feature_critic.build_critic(fakes, real, tf.constant(np.eye(2, dtype=np.float32)[real.labels]))
     (gradient,) = tf.gradients(loss, fakes)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -62,7 +62,7 @@ def test_moments_that_agree_give_no_gradient(graph):
 def test_descending_the_loss_brings_the_moments_together(graph):
     real = reals()
     fakes = tf.get_variable("fakes", initializer=np.concatenate([images(4.0, seed) for seed in range(16)]))
-    loss, updates = feature_critic.build_critic(fakes, None, real)
+    loss, updates = feature_critic.build_critic(fakes, real)
     train = tf.train.GradientDescentOptimizer(2.0).minimize(loss)
     with tf.control_dependencies([train]):
         step = tf.group(*[update() for update in updates])
@@ -80,13 +80,17 @@ def test_descending_the_loss_brings_the_moments_together(graph):
     assert before[0] > 1.0 and after[0] < 0.3 * before[0] and after[1] < 0.3 * before[1]
 
 
-def test_each_class_is_drawn_to_its_own_images(graph):
-    """Samples with the moments of all images, but of the wrong class, are pushed toward their class."""
+@pytest.mark.parametrize("argument", ("classes", "cluster_of"))
+def test_each_class_and_cluster_is_drawn_to_its_own_images(graph, argument):
+    """Samples with the moments of all images, but of the wrong class or cluster, are pushed toward their own."""
     values = np.float32(np.repeat([[-1.0], [1.0]], M // 2, axis=0) * np.ones(F))
     real = reals()._replace(values=values, labels=np.int32(np.repeat([0, 1], M // 2)))
     samples = np.float32(np.broadcast_to(values[::-1][:, None, :, None], (M, 2, F, 1)))
     fakes = tf.constant(samples)
-    loss, _ = feature_critic.build_critic(fakes, tf.constant(np.eye(2, dtype=np.float32)[real.labels]), real)
+    groups = np.eye(2, dtype=np.float32)[real.labels]
+    if argument == "cluster_of":  # the order of the clusters is arbitrary
+        groups = clusters.group(values, 2)
+    loss, _ = feature_critic.build_critic(fakes, real, **{argument: tf.constant(groups)})
     (gradient,) = tf.gradients(loss, fakes)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -116,7 +120,7 @@ def test_features_that_do_not_vary(graph, rows):
     """The features of a single image, or of equal images. If the critic has no gradient, G learns from D alone."""
     real = reals()._replace(values=np.ones((rows, F), np.float32), labels=np.zeros(rows, np.int32))
     fakes = tf.constant(np.concatenate([images(1.0), images(1e4), images(1.0) * 0.0 + 1.0]))
-    loss, _ = feature_critic.build_critic(fakes, None, real)
+    loss, _ = feature_critic.build_critic(fakes, real)
     combined = feature_critic.add_gradient(tf.reduce_sum(fakes), loss, fakes)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -136,7 +140,7 @@ def test_many_classes(graph):
     classes = 3000
     real = reals()._replace(labels=np.int32(np.arange(M) * 7))
     drawn = np.eye(classes, dtype=np.float32)[[7, 14, 2999, 2999]]  # 2999 has no image
-    loss, updates = feature_critic.build_critic(tf.constant(images(1.0)), tf.constant(drawn), real)
+    loss, updates = feature_critic.build_critic(tf.constant(images(1.0)), real, tf.constant(drawn))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         session.run([update() for update in updates])
@@ -147,9 +151,9 @@ def test_many_classes(graph):
     assert moments["feature_critic/classes"][2999] == pytest.approx(2 * x[2:].mean(0) / N, rel=1e-4)
 
 
-@pytest.mark.parametrize("conditional", (0, 1))
-def test_only_gs_update_uses_the_critic(graph, tiny, conditional):
-    run, network = tiny.run, tiny.network._replace(conditional=conditional)
+@pytest.mark.parametrize(("conditional", "count"), ((0, 0), (1, 0), (0, 3)))
+def test_only_gs_update_uses_the_critic(graph, tiny, conditional, count):
+    run, network = tiny.run, tiny.network._replace(conditional=conditional, clusters=count)
     shape = [run.batch_size, network.height, network.width, network.channels]
     batch = np.float32(np.random.RandomState(0).uniform(-1, 1, shape))
     values = np.float32(np.random.RandomState(1).rand(9, 3))
@@ -157,7 +161,7 @@ def test_only_gs_update_uses_the_critic(graph, tiny, conditional):
     counts = (3, 3, 3) if conditional else ()
     given = Reals(tf.constant(batch), 9, tf.constant([0, 1, 2, 2]), counts, real)
     ends = build_train_graph(given, network, run)
-    moments = {f"feature_critic/{name}" for name in ("mean", "second", *["classes"] * conditional)}
+    moments = {f"feature_critic/{name}" for name in ("mean", "second", *["classes"] * (conditional or count > 0))}
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         variables = {v.op.name: v for v in tf.global_variables()}

@@ -24,7 +24,7 @@ STRIDED = {"upsample": "transposed", "downsample": "stride", "output_filters": 0
     ),
 )
 def test_shapes_and_names(graph, settings, size, resolutions, changes):
-    network = settings.network._replace(image_size=size, filters=2, d_norm="none", **changes)
+    network = settings.network._replace(image_size=size, filters=2, d_norm="none", clusters=0, **changes)
     height, width = (int(side) for side in resolutions[-1].split("x"))
     classes = tf.one_hot([0, 1, 0], 2)
     images = generator(tf.zeros([3, 100]), network, classes, training=True)

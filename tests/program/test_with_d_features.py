@@ -18,6 +18,7 @@ from runs import assert_same_run, copy_until, folders, last_step, nan_at_step_8,
 
 import main
 from utils.checkpoints import manifest
+from utils.export import formats
 from utils.metrics import efficientnet
 from utils.runtime import devices
 from utils.training import d_features
@@ -28,6 +29,9 @@ pytestmark = [
     pytest.mark.skipif(not IS_INSTALLED, reason=f"needs {efficientnet.LITE0.package}"),
 ]
 
+HERE = [
+    name for name in formats.FORMATS if not any(formats.missing(p, name) for p in (formats.PACKAGES, formats.CHECKERS))
+]
 WITH, WITHOUT = ["--d_features", "efficientnet"], ["--d_features", "none"]
 EVERY = ["--log_every", "1", "--checkpoint_every", "1", "--keep_checkpoints", "99"]
 LEARNS = "G also learns from the features of"
@@ -222,3 +226,41 @@ def test_a_generator_is_used_without_the_package(shallow, uninstall, monkeypatch
     monkeypatch.setattr(devices, "session_config", unoptimized(devices.session_config))
     with main.generator(str(shallow.folder / "with" / "c")) as generator:
         assert generator.images(generator.noise(range(2))).shape == (2, 16, 16, 3)
+
+
+def test_a_run_with_clusters(shallow, uninstall):
+    """Resumed; then sampled and exported without the package: z alone determines the cluster of a sample."""
+    options = [*WITH, *EVERY, "--max_steps", "4", "--clusters", "3"]
+    assert f"{LEARNS} 12 images in EfficientNet-Lite0, in 3 clusters." in shallow.train(*options, *folders("whole"))
+    assert moments(shallow, "whole", 4)["feature_critic/classes"].shape[0] == 3
+    copy_until(shallow, "whole", "parts", 2)
+    shallow.train(*options, *folders("parts"))
+    assert_same_run(shallow, "whole", "parts", 4)
+    line = shallow.refuse(*options, "--clusters", "2", *folders("whole"))
+    assert "different settings: clusters changed from 3 to 2. Restore" in line
+
+    uninstall()
+    shallow.train("--isTrain", "0", "--walk", "4", "--picks", "0,1", *folders("whole"))
+    shallow.train("--isTrain", "0", "--export", ",".join(HERE), *folders("whole"))  # verifies the exported files
+    (exported,) = (shallow.folder / "whole" / "s").glob("export*")
+    model = json.loads((exported / "model.json").read_text())
+    assert list(model["inputs"]) == ["z"] and model["inputs"]["z"]["shape"] == [None, 6]
+
+
+def test_weights_with_and_without_clusters(shallow):
+    counts = {"none": "0", "three": "3"}
+    for name, count in counts.items():
+        shallow.train(*WITH, *EVERY, "--max_steps", "1", "--clusters", count, *folders(name))
+    for name, count, line in (
+        ("none", "3", "Initialized (missing or different shape): G clusters."),
+        ("three", "0", ""),
+    ):
+        options = ["--max_steps", "1", "--clusters", count, "--init_from", f"{name}/c", *folders(f"from {name}")]
+        output = shallow.train(*WITH, *EVERY, *options)
+        assert line in output and ("Initialized" in output) == bool(line)
+
+
+def test_where_clusters_have_no_effect(shallow):
+    for cause, options in (("conditional = 1", [*WITH, "--conditional", "1"]), ("d_features = 'none'", WITHOUT)):
+        line = shallow.refuse(*options, "--clusters", "3", "--max_steps", "1")
+        assert line == f"main.py: clusters = 3 has no effect with {cause}; set clusters = 0 in model/params.py"

@@ -35,7 +35,7 @@ def plan_between(ours, theirs, classes=(), their_classes=()):
 
 @pytest.fixture
 def network(settings):
-    return settings.network._replace(image_size=16)
+    return settings.network._replace(image_size=16, clusters=0)
 
 
 def test_the_same_network_is_copied_whole(network):

@@ -14,7 +14,7 @@ from utils.errors import RunError
 
 # Operations without attributes: {name in TensorFlow: name in network.js}.
 _ARITHMETIC = {"Add": "add", "AddV2": "add", "BiasAdd": "add", "Sub": "subtract", "Mul": "multiply"}
-_SIMPLE = {**_ARITHMETIC, "Relu": "relu", "Elu": "elu", "Tanh": "tanh"}
+_SIMPLE = {**_ARITHMETIC, "Relu": "relu", "Elu": "elu", "Tanh": "tanh", "Softmax": "softmax"}
 
 
 class Operations:
@@ -62,7 +62,9 @@ class Operations:
         if node.op == "OneHot":
             return "classes"
         if node.op == "Identity" or (node.op == "StridedSlice" and node.attr["new_axis_mask"].i):
-            return self._reference(inputs[0])  # a slice turns [N, C] into [N, 1, 1, C]
+            return self._reference(inputs[0])  # this slice turns [N, C] into [N, 1, 1, C]
+        if node.op == "StridedSlice":  # of the first channels
+            return self._add("first", self._reference(inputs[0]), channels=int(self._constants[inputs[2]][1]))
         if node.op in _SIMPLE:
             return self._add(_SIMPLE[node.op], *map(self._reference, inputs))
         if node.op == "LeakyRelu":

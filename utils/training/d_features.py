@@ -9,6 +9,7 @@ import functools
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from model.shapes import num_clusters
 from utils.config.startup import counted
 from utils.data.batches import EpochShuffle
 from utils.errors import UserError
@@ -31,11 +32,11 @@ _GRAY = 128  # background of transparent images
 
 
 def resolve(settings, recorded=None):
-    """Return the settings with the d_features of the run; recorded: its value if the run is resumed, else None.
+    """Return the settings with the d_features of the run, and without clusters if it has no use for them.
 
-    'auto' keeps a recorded value; in a new run it depends on whether the package is installed. Raise UserError if the
-    package is missing or damaged, if G would learn from the network that measures samples, or if best_metric cannot be
-    measured.
+    recorded: the d_features of a resumed run, which 'auto' keeps; None in a new run, where 'auto' depends on whether
+    the package is installed. Raise UserError if the package is missing or damaged, if G would learn from the network
+    that measures samples, if best_metric cannot be measured, or if the user has set clusters and there can be none.
     """
     chosen, is_installed = settings.network.d_features, bool(efficientnet.path())
     if chosen == "auto":
@@ -50,7 +51,19 @@ def resolve(settings, recorded=None):
     if chosen == EFFICIENTNET:
         efficientnet.read()  # now, because a new run that is refused creates no folders
     registry.resolve_metric(settings.run, features.choose_network(settings.run, chosen), chosen)
-    return settings._replace(network=settings.network._replace(d_features=chosen))
+    network = settings.network._replace(d_features=chosen, clusters=_clusters(settings, chosen))
+    return settings._replace(network=network)
+
+
+def _clusters(settings, chosen):
+    """Return the number of clusters with these d_features."""
+    network = settings.network
+    cause = "conditional = 1" if network.conditional else f"d_features = {NONE!r}" if chosen == NONE else ""
+    if cause and network.clusters and "clusters" in settings.explicit:
+        raise UserError(
+            f"clusters = {network.clusters} has no effect with {cause}; set clusters = 0 in model/params.py"
+        )
+    return 0 if cause else network.clusters
 
 
 def suggest_package(settings):
@@ -81,7 +94,8 @@ def open_features(settings, dataset, real_features):
             images[::2] = images[::2, :, ::-1]
         values.append(features.cached(opened, _shifted(images, int(chunk[0])), run.cache_dir))
     images = counted(len(indices), "image")
-    print(f"G also learns from the features of {images} in {efficientnet.LITE0.name}.", flush=True)
+    groups = f", in {counted(num_clusters(network), 'cluster')}" if network.clusters else ""
+    print(f"G also learns from the features of {images} in {efficientnet.LITE0.name}{groups}.", flush=True)
     return real_features(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
 
 

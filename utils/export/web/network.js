@@ -145,6 +145,13 @@ function elementwise(compute) {
     return ([x], step) => ({ ...x, data: x.data.map((value) => compute(value, step)) });
 }
 
+// x is a vector.
+function softmax([x]) {
+    const largest = Math.max(...x.data), powers = x.data.map((value) => Math.exp(value - largest));
+    const sum = powers.reduce((a, b) => a + b);
+    return vector(powers.map((power) => power / sum));
+}
+
 const OPERATIONS = {
     dense, reshape, convolution, affine,
     depth_to_space: depthToSpace,
@@ -155,6 +162,8 @@ const OPERATIONS = {
     leaky_relu: elementwise((x, { leak }) => (x > 0 ? x : leak * x)),
     elu: elementwise((x) => (x > 0 ? x : Math.expm1(x))),
     tanh: elementwise(Math.tanh),
+    first: ([x], { channels }) => vector(x.data.subarray(0, channels)),
+    softmax,
 };
 
 function vector(data) {

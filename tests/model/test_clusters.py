@@ -1,0 +1,72 @@
+"""Clusters: which z belong to which, that images are grouped by similarity, and that G gets them from z."""
+
+import numpy as np
+import pytest
+
+from model import clusters
+from model.generator import generator
+from model.graph_mode import tf
+
+
+def with_clusters(tiny, count, z_dim=6):
+    return tiny.network._replace(clusters=count, z_dim=z_dim)
+
+
+def noise(n, z_dim=6):
+    return np.float32(np.random.RandomState(0).uniform(-1, 1, (n, z_dim)))
+
+
+@pytest.mark.parametrize(("count", "used"), ((1, 1), (4, 4), (6, 6), (32, 6)))
+def test_all_clusters_are_equally_frequent(graph, tiny, count, used):
+    """z has 6 elements, so that there are at most 6 clusters."""
+    z, network = tf.constant(noise(6000)), with_clusters(tiny, count)
+    with tf.Session() as session:
+        soft, hard = session.run([clusters.memberships(z, network), clusters.one_hot(z, network)])
+    assert soft.shape == hard.shape == (6000, used) and soft.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert (soft.argmax(axis=1) == hard.argmax(axis=1)).all() and (hard.sum(axis=1) == 1).all()
+    assert hard.mean(axis=0) == pytest.approx(1 / used, abs=0.02)
+    assert used == 1 or 0.75 < soft.max(axis=1).mean() < 0.99  # nearly one-hot, but not a jump
+
+
+def test_similar_images_are_in_one_cluster():
+    """Four kinds of images, in random order: each cluster is one kind."""
+    random = np.random.RandomState(0)
+    centers = np.array([[0, 0, 0], [9, 0, 1], [0, 5, 0], [9, 5, 1]])
+    kinds = random.permutation(np.repeat(np.arange(4), 30))
+    features = centers[kinds] + random.normal(0, 0.3, (120, 3))
+    members = clusters.group(features, 4)
+    assert members.dtype == np.float32 and (members.sum(axis=0) == 30).all() and (members.max(axis=1) == 1).all()
+    assert all(len(set(kinds[members[:, i] == 1])) == 1 for i in range(4))
+
+
+@pytest.mark.parametrize("count", (1, 3, 5, 32))
+def test_clusters_have_equally_many_images(count):
+    members = clusters.group(noise(32 * clusters.MIN_IMAGES), count)
+    assert (members.sum(axis=1) == 1).all() and members.sum(axis=0) == pytest.approx(len(members) / count, abs=2)
+
+
+def test_small_groups_are_shared():
+    """40 images for 8 clusters: two groups of 20 images, because 10 are too few; four clusters share each."""
+    members = clusters.group(noise(40), 8)
+    assert set(members.ravel()) == {0, 0.25} and (members.sum(axis=0) == 5).all()
+    assert (members[:, :4] == members[:, :1]).all() and (members[:, 4:] == members[:, 4:5]).all()
+    assert clusters.group(noise(3), 4).tolist() == [[0.25] * 4] * 3
+
+
+def test_equal_images_can_be_grouped():
+    members = clusters.group(np.ones((64, 3), np.float32), 2)
+    assert (members.sum(axis=0) == 32).all()
+
+
+def test_g_adds_a_row_per_cluster_to_its_first_layer(graph, tiny):
+    network = with_clusters(tiny, 4)
+    images = generator(tf.constant(noise(2)), network)
+    kernels = {v.op.name: v.shape.as_list() for v in tf.trainable_variables() if v.op.name.endswith("kernel")}
+    units = kernels["generator/4x4/dense/kernel"][1]
+    assert kernels["generator/clusters/kernel"] == [4, units]
+    assert tf.gradients(images, graph.get_tensor_by_name("generator/clusters/kernel:0"))[0] is not None
+
+
+def test_without_clusters_g_has_no_such_layer(graph, tiny):
+    generator(tf.constant(noise(2)), with_clusters(tiny, 0))
+    assert not tf.trainable_variables("generator/clusters")
