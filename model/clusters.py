@@ -1,8 +1,9 @@
-"""Clusters: groups of similar images that an unconditional G learns to keep apart, although nobody has labeled them.
+"""Clusters: groups of similar images that G learns to keep apart, although nobody has labeled them.
 
-Images are grouped by their features, into equally many. z determines the cluster of a sample, so that G has no other
-input: cluster i if the i-th element of z is the largest of the first K. The feature critic then compares samples of a
-cluster with its images. Without clusters, G tends to learn a few kinds of images that together have the right mean.
+Images, or the images of each class, are grouped by their features into equally many. z determines the cluster of a
+sample, so that G has no other input: cluster i if the i-th element of z is the largest of the first K. The feature
+critic compares the samples of each cluster with its images. Without clusters, G tends to learn a few kinds of images
+whose features have the right mean.
 
 Clusters as classes of a conditional GAN: Sage et al. 2018, arXiv 1712.04407; Liu et al. 2020, arXiv 2006.10728. Here
 they belong to z, and D does not see them.
@@ -13,51 +14,69 @@ import numpy as np
 from model import shapes
 from model.graph_mode import tf
 
-MIN_IMAGES = 16  # smaller groups are not divided, because G would memorize them
-SHARPNESS = 5.0  # in `memberships`; near the border of two clusters, G interpolates between them
+MIN_IMAGES = 16  # smaller groups are not formed, because G would memorize them
+SHARPNESS = 5.0  # in `memberships`: G interpolates between two clusters only near their border
 _ITERATIONS = 30  # of the power iteration
 
 
-def memberships(z, network):
-    """Return how much each z belongs to each cluster, [N, K] float32: nearly one-hot; rows sum to 1.
+def memberships(z, network, classes=None):
+    """Return how much each z belongs to each cluster, [N, C * K] float32: nearly one-hot; rows sum to 1.
 
-    z: [N, z_dim] float32, uniform in [-1, 1]; K clusters, at most z_dim.
+    z: [N, z_dim] float32, uniform in [-1, 1]. classes: [N, C] float32, fractions of classes, or None (C is 1). The K
+    clusters of a class are adjacent.
     """
-    count = shapes.num_clusters(network)
-    return tf.nn.softmax(z[:, :count] * (SHARPNESS * count))  # the two largest differ by 2 / (K + 1) on average
+    first = _first(z, network, classes)
+    # The two largest of K elements differ by 2 / (K + 1) on average.
+    return _within_classes(tf.nn.softmax(first * (SHARPNESS * int(first.shape[1]))), classes)
 
 
-def one_hot(z, network):
-    """Return the cluster of each z, [N, K] float32."""
-    count = shapes.num_clusters(network)
-    return tf.one_hot(tf.argmax(z[:, :count], axis=1), count)
+def one_hot(z, network, classes=None):
+    """Return the cluster of each z, [N, C * K] float32; arguments: see `memberships`."""
+    first = _first(z, network, classes)
+    return _within_classes(tf.one_hot(tf.argmax(first, axis=1), int(first.shape[1])), classes)
 
 
-def group(features, count):
-    """Divide images into clusters of similar features: [M, count] float32, how much each image belongs to each cluster.
+def _first(z, network, classes):
+    return z[:, : shapes.clusters_per_class(network, 0 if classes is None else int(classes.shape[1]))]
 
-    features: [M, F], a NumPy array. Each group is halved at the median of its first principal component (Boley 1998,
-    "Principal direction divisive partitioning"), so that all clusters have the same number of images. Clusters share
-    the images of a group that is too small to be halved: rows sum to 1.
+
+def _within_classes(of_z, classes):
+    """Return the products of classes and clusters, [N, C * K], of [N, K] and [N, C]."""
+    if classes is None:
+        return of_z
+    n_classes, count = int(classes.shape[1]), int(of_z.shape[1])
+    repeated, tiled = np.repeat(np.eye(n_classes), count, axis=1), np.tile(np.eye(count), n_classes)
+    # Matrix products, because every exported format has them.
+    return tf.matmul(classes, np.float32(repeated)) * tf.matmul(of_z, np.float32(tiled))
+
+
+def group(features, count, labels, n_classes):
+    """Divide images, or the images of each class, into `count` clusters of similar features.
+
+    Return how much each image belongs to each cluster, [M, n_classes * count] float32; rows sum to 1. features: [M, F],
+    labels: [M], class indices, both NumPy arrays. Each group is halved at the median of its first principal component
+    (Boley 1998, "Principal direction divisive partitioning"), so that all clusters have the same number of images. If a
+    group is too small to be halved, its clusters share its images.
     """
-    members = np.zeros((len(features), count), np.float32)
+    members = np.zeros((len(features), n_classes * count), np.float32)
 
     def divide(rows, first, last):
         middle = (first + last) // 2
         cut = len(rows) * (middle - first) // (last - first)
-        if middle == first or cut < MIN_IMAGES:
+        if cut < MIN_IMAGES:  # also if there is a single cluster
             members[rows, first:last] = 1.0 / (last - first)
             return
         order = rows[np.argsort(_principal_component(features[rows]), kind="stable")]
         divide(order[:cut], first, middle)
         divide(order[cut:], middle, last)
 
-    divide(np.arange(len(features)), 0, count)
+    for i in range(n_classes):
+        divide(np.arange(len(features)) if labels is None else np.flatnonzero(labels == i), i * count, (i + 1) * count)
     return members
 
 
 def _principal_component(features):
-    """Return the first principal component of features, [M, F]: [M]; its sign is that of the most unusual row."""
+    """Return the first principal component of features, [M, F]: [M]; the most unusual row determines its sign."""
     centered = features - features.mean(axis=0)
     direction = centered[np.argmax(np.square(centered).sum(axis=1))]
     for _ in range(_ITERATIONS):

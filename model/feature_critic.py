@@ -18,7 +18,7 @@ from model import clusters, replicas
 from model.graph_mode import tf
 
 RATIO = 3.0  # norm of the critic's gradient at the samples, relative to the norm of D's gradient
-GROUP_WEIGHT = 5.0  # weight of the mean features of each class or cluster, relative to those of all images
+GROUP_WEIGHT = 5.0  # weight of the mean features of each group, relative to those of all images
 MEMORY = 0.99  # decay of the samples' moments, per update of G
 MIN_SCALE = 0.1  # minimum unit of features, because the features of a single image do not vary
 BOUND = 4.0  # smooth bound of standardized features, so that no single image dominates the moments
@@ -33,12 +33,12 @@ class RealFeatures(NamedTuple):
     shift: float  # the fraction of their sides by which the images were shifted at random, as samples have to be
 
 
-def build_critic(images, reals, classes=None, cluster_of=None):
+def build_critic(images, reals, groups=None, n_classes=0):
     """Return the critic's loss for G, a float32 scalar, and functions that build the updates of the samples' moments.
 
-    images: [N, H, W, C] float32 in [-1, 1], samples, shifted as the real images were. reals: the RealFeatures. classes,
-    cluster_of: [N, K] float32, one-hot, the class or the cluster of each sample, or None: with one of them, the mean
-    features of each class or cluster are compared as well.
+    images: [N, H, W, C] float32 in [-1, 1], samples, shifted as the real images were. reals: the RealFeatures. groups:
+    [N, K] float32, one-hot, or None: the mean features of each group are compared as well. Groups are the classes, or
+    clusters of all images or of each class (see clusters.py). n_classes: 0 without classes.
     """
     center, scale = reals.values.mean(axis=0), reals.values.std(axis=0)
     scale = BOUND * np.maximum(scale, max(0.1 * scale.mean(), MIN_SCALE))  # features that hardly vary stay small
@@ -51,12 +51,11 @@ def build_critic(images, reals, classes=None, cluster_of=None):
         moment = tf.matmul(samples, samples, transpose_a=True) / n
         second, second_update = _excess("second", moment, real.T @ real / len(real))
         updates = [mean_update, second_update]
-        groups = cluster_of if classes is None else classes
         if groups is not None:
-            count = int(groups.shape[1])
-            of_classes = np.equal.outer(reals.labels, np.arange(count))
-            members = clusters.group(real, count) if classes is None else np.float32(of_classes)  # [M, K]
-            # Rare classes count less: their means would consist of the last sample.
+            count = int(groups.shape[1]) // max(1, n_classes)
+            labels = reals.labels if n_classes else np.zeros(len(real), np.int32)
+            members = clusters.group(real, count, labels, max(1, n_classes))  # [M, K]
+            # Rare groups count less: their means would consist of the last sample.
             weights = np.float32(1.0 / np.maximum(members.mean(axis=0), 1.0 - MEMORY))  # [K]
             real_means = weights[:, None] * (members.T @ real) / len(real)
             moment = tf.matmul(replicas.all_gather(groups) * weights, samples, transpose_a=True) / n

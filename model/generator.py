@@ -33,7 +33,7 @@ def generator(z, network, classes=None, training=False, name="generator"):
         with tf.variable_scope(f"{height}x{width}"):
             x = layers.dense(z, units, spec)
         if network.clusters:  # the factor 2 makes each cluster's row learn faster; it is used in one sample of K
-            x += layers.dense(2.0 * clusters.memberships(z, network), units, spec, "clusters")
+            x += layers.dense(2.0 * clusters.memberships(z, network, classes), units, spec, "clusters")
         with tf.variable_scope(f"{height}x{width}"):
             # [N, 4, 4, 256] if image_size is 64 and filters is 32
             x = normalize_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))

@@ -40,7 +40,7 @@ output_filters = 16
 # 'efficientnet': G also learns from a pretrained network; steps take 1.4 times as long. 'none'. 'auto': if installed.
 d_features = "auto"
 
-# Clusters of similar images, found by d_features, that G learns to keep apart. 0: none, as with conditional = 1.
+# Clusters of similar images, found by d_features, that G learns to keep apart. 0: none.
 clusters = 32
 
 # --- Layers ---------------------------------------------------------------------------------------

@@ -49,9 +49,12 @@ def feature_maps(network, width=1.0):
     return [max(1, round(width * min(network.filters << n, network.max_filters))) for n in doublings]
 
 
-def num_clusters(network):
-    """Return the number of clusters: each needs an element of z."""
-    return min(network.clusters, network.z_dim)
+def clusters_per_class(network, n_classes=0):
+    """Return the number of clusters in each class, or in all images without classes: at least 1; see model/clusters.py.
+
+    Each cluster of a class needs an element of z.
+    """
+    return min(max(1, network.clusters // max(1, n_classes)), network.z_dim)
 
 
 def count_activations(network):
@@ -72,7 +75,7 @@ def count_weights(network):
     g_size = 3 if network.upsample == "smooth" else network.kernel
     d_size = 3 if network.downsample == "average" else network.kernel
     height, width = base_resolution(network)
-    dense = height * width * ((network.z_dim + num_clusters(network)) * g_maps[0] + d_maps[0])
+    dense = height * width * ((network.z_dim + network.clusters) * g_maps[0] + d_maps[0])
     g_kernels = g_size**2 * _count_kernels([*g_maps, network.output_filters or network.channels])
     d_kernels = d_size**2 * _count_kernels([*d_maps, network.channels])
     return dense + g_kernels + d_kernels + 9 * network.output_filters * network.channels

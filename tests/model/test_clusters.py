@@ -16,6 +16,10 @@ def noise(n, z_dim=6):
     return np.float32(np.random.RandomState(0).uniform(-1, 1, (n, z_dim)))
 
 
+def grouped(features, count):
+    return clusters.group(features, count, np.zeros(len(features), np.int32), 1)
+
+
 @pytest.mark.parametrize(("count", "used"), ((1, 1), (4, 4), (6, 6), (32, 6)))
 def test_all_clusters_are_equally_frequent(graph, tiny, count, used):
     """z has 6 elements, so that there are at most 6 clusters."""
@@ -28,33 +32,53 @@ def test_all_clusters_are_equally_frequent(graph, tiny, count, used):
     assert used == 1 or 0.75 < soft.max(axis=1).mean() < 0.99  # nearly one-hot, but not a jump
 
 
+@pytest.mark.parametrize(("count", "used"), ((2, 1), (3, 1), (9, 3), (200, 6)))
+def test_clusters_within_classes(graph, tiny, count, used):
+    """Three classes share `count` clusters; a class has at most as many as z has elements."""
+    z, labels = noise(900), np.arange(900) % 3
+    rows, network = tf.one_hot(labels, 3), with_clusters(tiny, count)
+    with tf.Session() as session:
+        soft, hard = session.run([clusters.memberships(z, network, rows), clusters.one_hot(z, network, rows)])
+    assert soft.shape == hard.shape == (900, 3 * used) and soft.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert (hard.argmax(axis=1) == labels * used + z[:, :used].argmax(axis=1)).all() and (hard.sum(axis=1) == 1).all()
+    assert (soft.argmax(axis=1) == hard.argmax(axis=1)).all()
+
+
+def test_the_images_of_each_class_are_grouped():
+    labels = np.arange(4 * clusters.MIN_IMAGES) % 3 // 2  # two thirds in class 0; class 2 has no images
+    members = clusters.group(noise(len(labels)), 2, labels, 3)
+    assert (members[labels == 0, 2:] == 0).all() and (members[labels == 1, 2:4] == 0.5).all()  # too few to be divided
+    assert members[:, :2].sum(axis=0) == pytest.approx((labels == 0).sum() / 2, abs=1)
+    assert (members.sum(axis=1) == 1).all() and (members[:, 4:] == 0).all()
+
+
 def test_similar_images_are_in_one_cluster():
     """Four kinds of images, in random order: each cluster is one kind."""
     random = np.random.RandomState(0)
     centers = np.array([[0, 0, 0], [9, 0, 1], [0, 5, 0], [9, 5, 1]])
     kinds = random.permutation(np.repeat(np.arange(4), 30))
     features = centers[kinds] + random.normal(0, 0.3, (120, 3))
-    members = clusters.group(features, 4)
+    members = grouped(features, 4)
     assert members.dtype == np.float32 and (members.sum(axis=0) == 30).all() and (members.max(axis=1) == 1).all()
     assert all(len(set(kinds[members[:, i] == 1])) == 1 for i in range(4))
 
 
 @pytest.mark.parametrize("count", (1, 3, 5, 32))
 def test_clusters_have_equally_many_images(count):
-    members = clusters.group(noise(32 * clusters.MIN_IMAGES), count)
+    members = grouped(noise(32 * clusters.MIN_IMAGES), count)
     assert (members.sum(axis=1) == 1).all() and members.sum(axis=0) == pytest.approx(len(members) / count, abs=2)
 
 
 def test_small_groups_are_shared():
     """40 images for 8 clusters: two groups of 20 images, because 10 are too few; four clusters share each."""
-    members = clusters.group(noise(40), 8)
+    members = grouped(noise(40), 8)
     assert set(members.ravel()) == {0, 0.25} and (members.sum(axis=0) == 5).all()
     assert (members[:, :4] == members[:, :1]).all() and (members[:, 4:] == members[:, 4:5]).all()
-    assert clusters.group(noise(3), 4).tolist() == [[0.25] * 4] * 3
+    assert grouped(noise(3), 4).tolist() == [[0.25] * 4] * 3
 
 
 def test_equal_images_can_be_grouped():
-    members = clusters.group(np.ones((64, 3), np.float32), 2)
+    members = grouped(np.ones((64, 3), np.float32), 2)
     assert (members.sum(axis=0) == 32).all()
 
 

@@ -51,7 +51,7 @@ def test_moments_that_agree_give_no_gradient(graph):
     real = reals()
     samples = np.float32(np.broadcast_to(real.values[:, None, :, None], (M, 2, F, 1)))
     fakes = tf.constant(samples)
-    loss, updates = feature_critic.build_critic(fakes, real, tf.constant(np.eye(2, dtype=np.float32)[real.labels]))
+    loss, updates = feature_critic.build_critic(fakes, real, tf.constant(np.eye(2, dtype=np.float32)[real.labels]), 2)
     (gradient,) = tf.gradients(loss, fakes)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -80,17 +80,17 @@ def test_descending_the_loss_brings_the_moments_together(graph):
     assert before[0] > 1.0 and after[0] < 0.3 * before[0] and after[1] < 0.3 * before[1]
 
 
-@pytest.mark.parametrize("argument", ("classes", "cluster_of"))
-def test_each_class_and_cluster_is_drawn_to_its_own_images(graph, argument):
+@pytest.mark.parametrize("n_classes", (0, 2))
+def test_each_class_and_cluster_is_drawn_to_its_own_images(graph, n_classes):
     """Samples with the moments of all images, but of the wrong class or cluster, are pushed toward their own."""
     values = np.float32(np.repeat([[-1.0], [1.0]], M // 2, axis=0) * np.ones(F))
     real = reals()._replace(values=values, labels=np.int32(np.repeat([0, 1], M // 2)))
     samples = np.float32(np.broadcast_to(values[::-1][:, None, :, None], (M, 2, F, 1)))
     fakes = tf.constant(samples)
     groups = np.eye(2, dtype=np.float32)[real.labels]
-    if argument == "cluster_of":  # the order of the clusters is arbitrary
-        groups = clusters.group(values, 2)
-    loss, _ = feature_critic.build_critic(fakes, real, **{argument: tf.constant(groups)})
+    if not n_classes:  # the order of the clusters is arbitrary
+        groups = clusters.group(values, 2, 0 * real.labels, 1)
+    loss, _ = feature_critic.build_critic(fakes, real, tf.constant(groups), n_classes)
     (gradient,) = tf.gradients(loss, fakes)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -140,7 +140,7 @@ def test_many_classes(graph):
     classes = 3000
     real = reals()._replace(labels=np.int32(np.arange(M) * 7))
     drawn = np.eye(classes, dtype=np.float32)[[7, 14, 2999, 2999]]  # 2999 has no image
-    loss, updates = feature_critic.build_critic(tf.constant(images(1.0)), real, tf.constant(drawn))
+    loss, updates = feature_critic.build_critic(tf.constant(images(1.0)), real, tf.constant(drawn), classes)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         session.run([update() for update in updates])
@@ -151,13 +151,13 @@ def test_many_classes(graph):
     assert moments["feature_critic/classes"][2999] == pytest.approx(2 * x[2:].mean(0) / N, rel=1e-4)
 
 
-@pytest.mark.parametrize(("conditional", "count"), ((0, 0), (1, 0), (0, 3)))
+@pytest.mark.parametrize(("conditional", "count"), ((0, 0), (1, 0), (0, 3), (1, 6)))
 def test_only_gs_update_uses_the_critic(graph, tiny, conditional, count):
     run, network = tiny.run, tiny.network._replace(conditional=conditional, clusters=count)
     shape = [run.batch_size, network.height, network.width, network.channels]
     batch = np.float32(np.random.RandomState(0).uniform(-1, 1, shape))
     values = np.float32(np.random.RandomState(1).rand(9, 3))
-    real = RealFeatures(lambda x: tf.reduce_mean(x, [1, 2]), values, [0, 1, 2] * 3, 0.1)
+    real = RealFeatures(lambda x: tf.reduce_mean(x, [1, 2]), values, np.int32([0, 1, 2] * 3), 0.1)
     counts = (3, 3, 3) if conditional else ()
     given = Reals(tf.constant(batch), 9, tf.constant([0, 1, 2, 2]), counts, real)
     ends = build_train_graph(given, network, run)

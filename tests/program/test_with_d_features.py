@@ -260,7 +260,19 @@ def test_weights_with_and_without_clusters(shallow):
         assert line in output and ("Initialized" in output) == bool(line)
 
 
-def test_where_clusters_have_no_effect(shallow):
-    for cause, options in (("conditional = 1", [*WITH, "--conditional", "1"]), ("d_features = 'none'", WITHOUT)):
-        line = shallow.refuse(*options, "--clusters", "3", "--max_steps", "1")
-        assert line == f"main.py: clusters = 3 has no effect with {cause}; set clusters = 0 in model/params.py"
+def test_clusters_need_d_features(shallow):
+    line = shallow.refuse(*WITHOUT, "--clusters", "3", "--max_steps", "1")
+    assert line == "main.py: clusters = 3 has no effect with d_features = 'none'; set clusters = 0 in model/params.py"
+
+
+def test_clusters_of_each_class(shallow):
+    """The fixture has two classes of 6 images: too few to be divided, so that a class's clusters share its images."""
+    options = [*WITH, *EVERY, "--max_steps", "4", "--clusters", "5", "--conditional", "1"]
+    assert f"{LEARNS} 12 images in EfficientNet-Lite0, in 2 clusters per class." in shallow.train(
+        *options, *folders("whole")
+    )
+    copy_until(shallow, "whole", "parts", 2)
+    shallow.train(*options, *folders("parts"))
+    assert_same_run(shallow, "whole", "parts", 4)
+    assert moments(shallow, "whole", 4)["feature_critic/classes"].shape[0] == 4
+    shallow.train("--isTrain", "0", "--export", "frozen,page", *folders("whole"))

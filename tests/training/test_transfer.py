@@ -97,6 +97,15 @@ def test_classes_are_matched_by_name(network, classes, theirs, rows, fresh):
     assert (result.rows, result.fresh) == (rows, fresh)
 
 
+def test_the_clusters_of_other_classes_are_not_copied(network):
+    """Their rows belong to classes by position."""
+    network = network._replace(clusters=6)
+    assert not plan_between(network, network).fresh
+    assert not plan_between(network, network, ("blue", "red"), ("blue", "red")).fresh
+    result = plan_between(network, network, ("red", "blue"), ("blue", "red"))
+    assert result.fresh == ["G clusters"] and "generator/clusters/kernel" not in result.whole
+
+
 def test_nothing_fits_twice_as_many_filters(network):
     assert not plan_between(network._replace(filters=48, output_filters=24), network).copied
 

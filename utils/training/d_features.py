@@ -9,7 +9,7 @@ import functools
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from model.shapes import num_clusters
+from model.shapes import clusters_per_class
 from utils.config.startup import counted
 from utils.data.batches import EpochShuffle
 from utils.errors import UserError
@@ -57,13 +57,11 @@ def resolve(settings, recorded=None):
 
 def _clusters(settings, chosen):
     """Return the number of clusters with these d_features."""
-    network = settings.network
-    cause = "conditional = 1" if network.conditional else f"d_features = {NONE!r}" if chosen == NONE else ""
-    if cause and network.clusters and "clusters" in settings.explicit:
-        raise UserError(
-            f"clusters = {network.clusters} has no effect with {cause}; set clusters = 0 in model/params.py"
-        )
-    return 0 if cause else network.clusters
+    count = settings.network.clusters
+    if chosen == NONE and count and "clusters" in settings.explicit:
+        cure = "set clusters = 0 in model/params.py"
+        raise UserError(f"clusters = {count} has no effect with d_features = {NONE!r}; {cure}")
+    return 0 if chosen == NONE else count
 
 
 def suggest_package(settings):
@@ -94,7 +92,8 @@ def open_features(settings, dataset, real_features):
             images[::2] = images[::2, :, ::-1]
         values.append(features.cached(opened, _shifted(images, int(chunk[0])), run.cache_dir))
     images = counted(len(indices), "image")
-    groups = f", in {counted(num_clusters(network), 'cluster')}" if network.clusters else ""
+    count = clusters_per_class(network, len(dataset.classes) if network.conditional else 0)
+    groups = f", in {counted(count, 'cluster')}{' per class' * network.conditional}" if network.clusters else ""
     print(f"G also learns from the features of {images} in {efficientnet.LITE0.name}{groups}.", flush=True)
     return real_features(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
 

@@ -43,6 +43,8 @@ def plan(shapes, stored, classes, their_classes):
     # D's logit layer has a weight per position at the lowest resolution, and 4x6 and 6x4 have different positions.
     if _lowest(shapes) != _lowest(stored):
         unfit.add("D logit")
+    if classes != their_classes:  # with classes, each cluster belongs to a class
+        unfit.add(_layer("generator/clusters/"))
     layers = dict.fromkeys(map(_layer, shapes))
     if len(classes) == len(their_classes) and not set(classes) & set(their_classes):
         rows = [(i, i) for i in range(len(classes))]  # all classes were renamed: match them by order
