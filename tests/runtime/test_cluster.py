@@ -381,14 +381,19 @@ def test_workers_with_different_settings_refuse_to_start(pair):
 @NEEDS_TF2
 @slow
 @pytest.mark.skipif(not efficientnet.path(), reason=f"needs {efficientnet.LITE0.package}")
-def test_workers_whose_d_features_differ_refuse_to_start(pair):
-    """As if d_features = 'auto' had found the package on one worker alone, or resumed a run without it."""
-    two = pair(*SMALL, "--max_steps", "10", "--d_features", "none", of_second=("--d_features", "efficientnet"))
+@pytest.mark.parametrize(
+    ("setting", "values", "options"),
+    (("d_features", ("none", "efficientnet"), ()), ("clusters", (2, 3), ("--d_features", "efficientnet"))),
+)
+def test_workers_whose_d_features_or_clusters_differ_refuse_to_start(pair, setting, values, options):
+    """As if d_features = 'auto' had found the package on one worker alone, or the chief resumed an earlier run."""
+    chosen = [(f"--{setting}", str(value)) for value in values]
+    two = pair(*SMALL, "--max_steps", "10", *options, *chosen[0], of_second=chosen[1])
     assert two.codes() == [2, 2], two.out(0) + two.out(1)
-    for number, chosen in enumerate(("none", "efficientnet")):
+    for number, value in enumerate(values):
         last = two.out(number).strip().split("\n")[-1]
         assert last.startswith("main.py: worker 1 (127.0.0.1:")
-        assert f" has a different d_features (here '{chosen}'; set it on all workers) from worker 0 (127.0.0.1:" in last
+        assert f" has a different {setting} (here {value!r}; set it on all workers) from worker 0 (127.0.0.1:" in last
 
 
 @NEEDS_TF2

@@ -48,10 +48,11 @@ def open_run(parts):
     opening = workers.session(devices.session_config(run.precision))
     signals = StopSignals(is_waiting=workers.num_workers > 1)
     with workers.translate_worker_errors(), reraise_input_errors(parts.batches), signals, opening as session:
-        chosen = parts.settings.network.d_features  # 'auto' may have chosen differently on each worker
-        workers.check_same_config(
-            chosen != d_features.NONE, f"a different d_features (here {chosen!r}; set it on all workers)"
-        )
+        network = parts.settings.network
+        # They depend on the installed packages, and on the run that the chief resumes.
+        for name, value in (("d_features", network.d_features != d_features.NONE), ("clusters", network.clusters)):
+            here = f"here {getattr(network, name)!r}; set it on all workers"
+            workers.check_same_config(int(value), f"a different {name} ({here})")
         workers.check_same_config(config_fingerprint(parts.settings, parts.dataset.fingerprint))
         session.run(initializer)
         parts.start.start(session)
