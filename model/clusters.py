@@ -1,9 +1,9 @@
 """Clusters: groups of similar images that G learns to keep apart, although nobody has labeled them.
 
-Images, or the images of each class, are grouped by their features into equally many. z determines the cluster of a
-sample, so that G has no other input: cluster i if the i-th element of z is the largest of the first K. The feature
-critic compares the samples of each cluster with its images. Without clusters, G tends to learn a few kinds of images
-whose features have the right mean.
+Images, or the images of each class, are halved by their features, again and again, into 2, 4, 8, ... clusters. The
+signs of the first elements of z select the half at each level, so that z alone determines the cluster of a sample. The
+feature critic compares the samples of each cluster with its images. Without clusters, G tends to learn a few kinds of
+images whose features have the right mean.
 
 Clusters as classes of a conditional GAN: Sage et al. 2018, arXiv 1712.04407; Liu et al. 2020, arXiv 2006.10728. Here
 they belong to z, and D does not see them.
@@ -15,7 +15,7 @@ from model import shapes
 from model.graph_mode import tf
 
 MIN_IMAGES = 16  # smaller groups are not formed, because G would memorize them
-SHARPNESS = 5.0  # in `memberships`: G interpolates between two clusters only near their border
+SHARPNESS = 30.0  # of the border between two halves, in `memberships`; the sharper, the faster a walk crosses it
 _ITERATIONS = 30  # of the power iteration
 
 
@@ -25,19 +25,22 @@ def memberships(z, network, classes=None):
     z: [N, z_dim] float32, uniform in [-1, 1]. classes: [N, C] float32, fractions of classes, or None (C is 1). The K
     clusters of a class are adjacent.
     """
-    first = _first(z, network, classes)
-    # The two largest of K elements differ by 2 / (K + 1) on average.
-    return _within_classes(tf.nn.softmax(first * (SHARPNESS * int(first.shape[1]))), classes)
+    # The softmax is the product, over the levels, of the logistic functions of +-SHARPNESS z.
+    return _within_classes(tf.nn.softmax(_logits(z, network, classes)), classes)
 
 
 def one_hot(z, network, classes=None):
     """Return the cluster of each z, [N, C * K] float32; arguments: see `memberships`."""
-    first = _first(z, network, classes)
-    return _within_classes(tf.one_hot(tf.argmax(first, axis=1), int(first.shape[1])), classes)
+    logits = _logits(z, network, classes)
+    return _within_classes(tf.one_hot(tf.argmax(logits, axis=1), int(logits.shape[1])), classes)
 
 
-def _first(z, network, classes):
-    return z[:, : shapes.clusters_per_class(network, 0 if classes is None else int(classes.shape[1]))]
+def _logits(z, network, classes):
+    levels = shapes.cluster_levels(network, 0 if classes is None else int(classes.shape[1]))
+    halves = np.arange(2**levels) >> np.arange(levels - 1, -1, -1)[:, None] & 1  # [levels, K]: 0 or 1 at each level
+    signs = np.zeros((network.z_dim, 2**levels), np.float32)
+    signs[:levels] = 2 * halves - 1
+    return tf.matmul(z, SHARPNESS / 2.0 * signs)  # a matrix product, because every exported format has it
 
 
 def _within_classes(of_z, classes):
@@ -46,12 +49,11 @@ def _within_classes(of_z, classes):
         return of_z
     n_classes, count = int(classes.shape[1]), int(of_z.shape[1])
     repeated, tiled = np.repeat(np.eye(n_classes), count, axis=1), np.tile(np.eye(count), n_classes)
-    # Matrix products, because every exported format has them.
     return tf.matmul(classes, np.float32(repeated)) * tf.matmul(of_z, np.float32(tiled))
 
 
 def group(features, count, labels, n_classes):
-    """Divide images, or the images of each class, into `count` clusters of similar features.
+    """Divide the images of each class into `count` clusters of similar features, a power of two.
 
     Return how much each image belongs to each cluster, [M, n_classes * count] float32; rows sum to 1. features: [M, F],
     labels: [M], class indices, both NumPy arrays. Each group is halved at the median of its first principal component
@@ -61,9 +63,8 @@ def group(features, count, labels, n_classes):
     members = np.zeros((len(features), n_classes * count), np.float32)
 
     def divide(rows, first, last):
-        middle = (first + last) // 2
-        cut = len(rows) * (middle - first) // (last - first)
-        if cut < MIN_IMAGES:  # also if there is a single cluster
+        middle, cut = (first + last) // 2, len(rows) // 2
+        if last - first == 1 or cut < MIN_IMAGES:
             members[rows, first:last] = 1.0 / (last - first)
             return
         order = rows[np.argsort(_principal_component(features[rows]), kind="stable")]
@@ -71,7 +72,7 @@ def group(features, count, labels, n_classes):
         divide(order[cut:], middle, last)
 
     for i in range(n_classes):
-        divide(np.arange(len(features)) if labels is None else np.flatnonzero(labels == i), i * count, (i + 1) * count)
+        divide(np.flatnonzero(labels == i), i * count, (i + 1) * count)
     return members
 
 

@@ -49,12 +49,12 @@ def feature_maps(network, width=1.0):
     return [max(1, round(width * min(network.filters << n, network.max_filters))) for n in doublings]
 
 
-def clusters_per_class(network, n_classes=0):
-    """Return the number of clusters in each class, or in all images without classes: at least 1; see model/clusters.py.
+def cluster_levels(network, n_classes=0):
+    """Return how often the images, or the images of each class, are halved into clusters; see model/clusters.py.
 
-    Each cluster of a class needs an element of z.
+    There are `clusters` in all, or at least one per class. Each level needs an element of z.
     """
-    return min(max(1, network.clusters // max(1, n_classes)), network.z_dim)
+    return min(max(1, network.clusters // max(1, n_classes)).bit_length() - 1, network.z_dim)
 
 
 def count_activations(network):

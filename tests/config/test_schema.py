@@ -113,7 +113,7 @@ EXAMPLES = {
     "d_width": (4, 4.5, "a number, above 0, at most 4"),
     "output_filters": (0, -1, "a whole number, from 0 to 4096"),
     "d_features": ("auto", "inception", "auto, efficientnet or none"),
-    "clusters": (256, 257, "a whole number, from 0 to 256"),
+    "clusters": (256, 20, "32, 0, 2, 4, 8, 16, 64, 128 or 256"),
     "kernel": (15, 1, "a whole number, from 2 to 15"),
     "upsample": ("transposed", "nearest", "smooth or transposed"),
     "downsample": ("stride", "max", "average or stride"),

@@ -20,27 +20,32 @@ def grouped(features, count):
     return clusters.group(features, count, np.zeros(len(features), np.int32), 1)
 
 
-@pytest.mark.parametrize(("count", "used"), ((1, 1), (4, 4), (6, 6), (32, 6)))
+@pytest.mark.parametrize(("count", "used"), ((2, 2), (4, 4), (32, 32), (256, 64)))
 def test_all_clusters_are_equally_frequent(graph, tiny, count, used):
-    """z has 6 elements, so that there are at most 6 clusters."""
-    z, network = tf.constant(noise(6000)), with_clusters(tiny, count)
+    """z has 6 elements, enough for 64 clusters."""
+    z, network = noise(64000), with_clusters(tiny, count)
     with tf.Session() as session:
-        soft, hard = session.run([clusters.memberships(z, network), clusters.one_hot(z, network)])
-    assert soft.shape == hard.shape == (6000, used) and soft.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
-    assert (soft.argmax(axis=1) == hard.argmax(axis=1)).all() and (hard.sum(axis=1) == 1).all()
-    assert hard.mean(axis=0) == pytest.approx(1 / used, abs=0.02)
-    assert used == 1 or 0.75 < soft.max(axis=1).mean() < 0.99  # nearly one-hot, but not a jump
+        soft, hard = session.run([clusters.memberships(tf.constant(z), network), clusters.one_hot(z, network)])
+    levels = used.bit_length() - 1
+    halves = 1 / (1 + np.exp(-clusters.SHARPNESS * z[:, :levels]))  # of the upper half at each level
+    numbers = np.arange(used)[:, None] >> np.arange(levels - 1, -1, -1) & 1
+    expected = np.stack([np.where(bits, halves, 1 - halves).prod(axis=1) for bits in numbers], axis=1)
+    assert soft == pytest.approx(expected, abs=1e-5) and soft.dtype == np.float32
+    assert (hard.argmax(axis=1) == soft.argmax(axis=1)).all() and (hard.sum(axis=1) == 1).all()
+    assert hard.mean(axis=0) == pytest.approx(1 / used, rel=0.2)
+    assert 0.8 < soft.max(axis=1).mean() < 0.99  # nearly one-hot, but not a jump
 
 
-@pytest.mark.parametrize(("count", "used"), ((2, 1), (3, 1), (9, 3), (200, 6)))
+@pytest.mark.parametrize(("count", "used"), ((2, 1), (4, 1), (8, 2), (256, 64)))
 def test_clusters_within_classes(graph, tiny, count, used):
-    """Three classes share `count` clusters; a class has at most as many as z has elements."""
+    """Three classes share `count` clusters: a power of two per class."""
     z, labels = noise(900), np.arange(900) % 3
     rows, network = tf.one_hot(labels, 3), with_clusters(tiny, count)
     with tf.Session() as session:
         soft, hard = session.run([clusters.memberships(z, network, rows), clusters.one_hot(z, network, rows)])
+        of_z = session.run(clusters.one_hot(z, network._replace(clusters=used)))
     assert soft.shape == hard.shape == (900, 3 * used) and soft.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
-    assert (hard.argmax(axis=1) == labels * used + z[:, :used].argmax(axis=1)).all() and (hard.sum(axis=1) == 1).all()
+    assert (hard.argmax(axis=1) == labels * used + of_z.argmax(axis=1)).all() and (hard.sum(axis=1) == 1).all()
     assert (soft.argmax(axis=1) == hard.argmax(axis=1)).all()
 
 
@@ -63,10 +68,10 @@ def test_similar_images_are_in_one_cluster():
     assert all(len(set(kinds[members[:, i] == 1])) == 1 for i in range(4))
 
 
-@pytest.mark.parametrize("count", (1, 3, 5, 32))
+@pytest.mark.parametrize("count", (1, 2, 32))
 def test_clusters_have_equally_many_images(count):
-    members = grouped(noise(32 * clusters.MIN_IMAGES), count)
-    assert (members.sum(axis=1) == 1).all() and members.sum(axis=0) == pytest.approx(len(members) / count, abs=2)
+    members = grouped(noise(35 * clusters.MIN_IMAGES), count)
+    assert (members.sum(axis=1) == 1).all() and members.sum(axis=0) == pytest.approx(len(members) / count, abs=1)
 
 
 def test_small_groups_are_shared():

@@ -151,7 +151,7 @@ def test_many_classes(graph):
     assert moments["feature_critic/classes"][2999] == pytest.approx(2 * x[2:].mean(0) / N, rel=1e-4)
 
 
-@pytest.mark.parametrize(("conditional", "count"), ((0, 0), (1, 0), (0, 3), (1, 6)))
+@pytest.mark.parametrize(("conditional", "count"), ((0, 0), (1, 0), (0, 4), (1, 8)))
 def test_only_gs_update_uses_the_critic(graph, tiny, conditional, count):
     run, network = tiny.run, tiny.network._replace(conditional=conditional, clusters=count)
     shape = [run.batch_size, network.height, network.width, network.channels]

@@ -230,14 +230,14 @@ def test_a_generator_is_used_without_the_package(shallow, uninstall, monkeypatch
 
 def test_a_run_with_clusters(shallow, uninstall):
     """Resumed; then sampled and exported without the package: z alone determines the cluster of a sample."""
-    options = [*WITH, *EVERY, "--max_steps", "4", "--clusters", "3"]
-    assert f"{LEARNS} 12 images in EfficientNet-Lite0, in 3 clusters." in shallow.train(*options, *folders("whole"))
-    assert moments(shallow, "whole", 4)["feature_critic/classes"].shape[0] == 3
+    options = [*WITH, *EVERY, "--max_steps", "4", "--clusters", "4"]
+    assert f"{LEARNS} 12 images in EfficientNet-Lite0, in 4 clusters." in shallow.train(*options, *folders("whole"))
+    assert moments(shallow, "whole", 4)["feature_critic/classes"].shape[0] == 4
     copy_until(shallow, "whole", "parts", 2)
     shallow.train(*options, *folders("parts"))
     assert_same_run(shallow, "whole", "parts", 4)
     line = shallow.refuse(*options, "--clusters", "2", *folders("whole"))
-    assert "different settings: clusters changed from 3 to 2. Restore" in line
+    assert "different settings: clusters changed from 4 to 2. Restore" in line
 
     uninstall()
     shallow.train("--isTrain", "0", "--walk", "4", "--picks", "0,1", *folders("whole"))
@@ -248,12 +248,12 @@ def test_a_run_with_clusters(shallow, uninstall):
 
 
 def test_weights_with_and_without_clusters(shallow):
-    counts = {"none": "0", "three": "3"}
+    counts = {"none": "0", "four": "4"}
     for name, count in counts.items():
         shallow.train(*WITH, *EVERY, "--max_steps", "1", "--clusters", count, *folders(name))
     for name, count, line in (
         ("none", "3", "Initialized (missing or different shape): G clusters."),
-        ("three", "0", ""),
+        ("four", "0", ""),
     ):
         options = ["--max_steps", "1", "--clusters", count, "--init_from", f"{name}/c", *folders(f"from {name}")]
         output = shallow.train(*WITH, *EVERY, *options)
@@ -261,13 +261,13 @@ def test_weights_with_and_without_clusters(shallow):
 
 
 def test_clusters_need_d_features(shallow):
-    line = shallow.refuse(*WITHOUT, "--clusters", "3", "--max_steps", "1")
-    assert line == "main.py: clusters = 3 has no effect with d_features = 'none'; set clusters = 0 in model/params.py"
+    line = shallow.refuse(*WITHOUT, "--clusters", "4", "--max_steps", "1")
+    assert line == "main.py: clusters = 4 has no effect with d_features = 'none'; set clusters = 0 in model/params.py"
 
 
 def test_clusters_of_each_class(shallow):
     """The fixture has two classes of 6 images: too few to be divided, so that a class's clusters share its images."""
-    options = [*WITH, *EVERY, "--max_steps", "4", "--clusters", "5", "--conditional", "1"]
+    options = [*WITH, *EVERY, "--max_steps", "4", "--clusters", "4", "--conditional", "1"]
     assert f"{LEARNS} 12 images in EfficientNet-Lite0, in 2 clusters per class." in shallow.train(
         *options, *folders("whole")
     )

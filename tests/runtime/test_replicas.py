@@ -64,7 +64,7 @@ def train(count, tiny, checkpoint, changes):
             "d_norm": "spectral",
             "loss": "hinge",
             "d_features": "efficientnet",
-            "clusters": 6,
+            "clusters": 8,
         },
         {
             "d_norm": "layer",

@@ -99,7 +99,7 @@ def test_classes_are_matched_by_name(network, classes, theirs, rows, fresh):
 
 def test_the_clusters_of_other_classes_are_not_copied(network):
     """Their rows belong to classes by position."""
-    network = network._replace(clusters=6)
+    network = network._replace(clusters=8)
     assert not plan_between(network, network).fresh
     assert not plan_between(network, network, ("blue", "red"), ("blue", "red")).fresh
     result = plan_between(network, network, ("red", "blue"), ("blue", "red"))

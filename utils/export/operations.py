@@ -62,9 +62,7 @@ class Operations:
         if node.op == "OneHot":
             return "classes"
         if node.op == "Identity" or (node.op == "StridedSlice" and node.attr["new_axis_mask"].i):
-            return self._reference(inputs[0])  # this slice turns [N, C] into [N, 1, 1, C]
-        if node.op == "StridedSlice":  # of the first channels
-            return self._add("first", self._reference(inputs[0]), channels=int(self._constants[inputs[2]][1]))
+            return self._reference(inputs[0])  # a slice turns [N, C] into [N, 1, 1, C]
         if node.op in _SIMPLE:
             return self._add(_SIMPLE[node.op], *map(self._reference, inputs))
         if node.op == "LeakyRelu":

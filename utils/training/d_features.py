@@ -9,7 +9,7 @@ import functools
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from model.shapes import clusters_per_class
+from model.shapes import cluster_levels
 from utils.config.startup import counted
 from utils.data.batches import EpochShuffle
 from utils.errors import UserError
@@ -92,7 +92,7 @@ def open_features(settings, dataset, real_features):
             images[::2] = images[::2, :, ::-1]
         values.append(features.cached(opened, _shifted(images, int(chunk[0])), run.cache_dir))
     images = counted(len(indices), "image")
-    count = clusters_per_class(network, len(dataset.classes) if network.conditional else 0)
+    count = 2 ** cluster_levels(network, len(dataset.classes) if network.conditional else 0)
     groups = f", in {counted(count, 'cluster')}{' per class' * network.conditional}" if network.clusters else ""
     print(f"G also learns from the features of {images} in {efficientnet.LITE0.name}{groups}.", flush=True)
     return real_features(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)

@@ -162,7 +162,6 @@ const OPERATIONS = {
     leaky_relu: elementwise((x, { leak }) => (x > 0 ? x : leak * x)),
     elu: elementwise((x) => (x > 0 ? x : Math.expm1(x))),
     tanh: elementwise(Math.tanh),
-    first: ([x], { channels }) => vector(x.data.subarray(0, channels)),
     softmax,
 };
 
