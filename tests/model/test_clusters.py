@@ -36,6 +36,16 @@ def test_all_clusters_are_equally_frequent(graph, tiny, count, used):
     assert 0.8 < soft.max(axis=1).mean() < 0.99  # nearly one-hot, but not a jump
 
 
+def test_walks_do_not_jump_between_clusters(graph, tiny):
+    """With 60 frames from one z to the next, no frame changes to another cluster altogether."""
+    ends, times = noise(40), np.linspace(0, 1, 60)[None, :, None]
+    z = np.float32(ends[:-1, None] * (1 - times) + ends[1:, None] * times)  # [39, 60, z_dim]
+    with tf.Session() as session:
+        soft = session.run(clusters.memberships(z.reshape(-1, z.shape[2]), with_clusters(tiny, 32)))
+    changes = np.abs(np.diff(soft.reshape(39, 60, 32), axis=1)).max(axis=2)
+    assert 0.1 < changes.max() < 0.4 and changes.sum(axis=1).mean() > 1  # but walks do cross borders
+
+
 @pytest.mark.parametrize(("count", "used"), ((2, 1), (4, 1), (8, 2), (256, 64)))
 def test_clusters_within_classes(graph, tiny, count, used):
     """Three classes share `count` clusters: a power of two per class."""
