@@ -33,7 +33,7 @@ def test_all_clusters_are_equally_frequent(graph, tiny, count, used):
     assert soft == pytest.approx(expected, abs=1e-5) and soft.dtype == np.float32
     assert (hard.argmax(axis=1) == soft.argmax(axis=1)).all() and (hard.sum(axis=1) == 1).all()
     assert hard.mean(axis=0) == pytest.approx(1 / used, rel=0.2)
-    assert 0.8 < soft.max(axis=1).mean() < 0.99  # nearly one-hot, but not a jump
+    assert 0.75 < soft.max(axis=1).mean() < 0.99  # nearly one-hot, but not a jump
 
 
 def test_walks_do_not_jump_between_clusters(graph, tiny):
@@ -43,7 +43,7 @@ def test_walks_do_not_jump_between_clusters(graph, tiny):
     with tf.Session() as session:
         soft = session.run(clusters.memberships(z.reshape(-1, z.shape[2]), with_clusters(tiny, 32)))
     changes = np.abs(np.diff(soft.reshape(39, 60, 32), axis=1)).max(axis=2)
-    assert 0.1 < changes.max() < 0.4 and changes.sum(axis=1).mean() > 1  # but walks do cross borders
+    assert 0.1 < changes.max() < 0.3 and changes.sum(axis=1).mean() > 1  # but walks do cross borders
 
 
 @pytest.mark.parametrize(("count", "used"), ((2, 1), (4, 1), (8, 2), (256, 64)))
