@@ -97,13 +97,24 @@ def test_classes_are_matched_by_name(network, classes, theirs, rows, fresh):
     assert (result.rows, result.fresh) == (rows, fresh)
 
 
-def test_the_clusters_of_other_classes_are_not_copied(network):
-    """Their rows belong to classes by position."""
+@pytest.mark.parametrize(
+    ("classes", "theirs", "is_copied"),
+    [
+        ((), (), True),
+        (("blue", "red"), ("blue", "red"), True),
+        (("cats", "dogs"), ("blue", "red"), True),  # renamed
+        (("blue", "red"), ("red", "blue"), False),
+        (("blue", "cats"), ("blue", "red"), False),
+        (("blue", "red"), (), False),
+        ((), ("blue", "red"), False),
+    ],
+)
+def test_clusters_are_copied_if_their_classes_are_the_same(network, classes, theirs, is_copied):
+    """Their rows belong to classes by position; 8 clusters have 8 rows with and without classes."""
     network = network._replace(clusters=8)
-    assert not plan_between(network, network).fresh
-    assert not plan_between(network, network, ("blue", "red"), ("blue", "red")).fresh
-    result = plan_between(network, network, ("red", "blue"), ("blue", "red"))
-    assert result.fresh == ["G clusters"] and "generator/clusters/kernel" not in result.whole
+    result = plan_between(network, network, classes, theirs)
+    assert ("G clusters" in result.copied) == ("generator/clusters/kernel" in result.whole) == is_copied
+    assert ("G clusters" in result.fresh) != is_copied
 
 
 def test_nothing_fits_twice_as_many_filters(network):

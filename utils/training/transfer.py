@@ -43,13 +43,13 @@ def plan(shapes, stored, classes, their_classes):
     # D's logit layer has a weight per position at the lowest resolution, and 4x6 and 6x4 have different positions.
     if _lowest(shapes) != _lowest(stored):
         unfit.add("D logit")
-    if classes != their_classes:  # with classes, each cluster belongs to a class
-        unfit.add(_layer("generator/clusters/"))
-    layers = dict.fromkeys(map(_layer, shapes))
     if len(classes) == len(their_classes) and not set(classes) & set(their_classes):
         rows = [(i, i) for i in range(len(classes))]  # all classes were renamed: match them by order
     else:
         rows = [(i, their_classes.index(name)) for i, name in enumerate(classes) if name in their_classes]
+    if rows != [(i, i) for i in range(max(len(classes), len(their_classes)))]:  # each cluster belongs to a class
+        unfit.add(_layer("generator/clusters/"))
+    layers = dict.fromkeys(map(_layer, shapes))
     possible = [name for name in shapes if _layer(name) not in unfit]
     by_row = [name for name in possible if _SCALES.match(name) or name == _VECTORS + "kernel"]
     by_row = by_row if classes and their_classes else []
