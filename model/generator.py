@@ -28,12 +28,8 @@ def generator(z, network, classes=None, training=False, name="generator"):
         return layers.activation(norms.batch_norm(x, network, network.bn_momentum, training, classes), network)
 
     maps, (height, width) = shapes.feature_maps(network), shapes.base_resolution(network)
-    units, spec = height * width * maps[0], KernelSpec(init, use_bias=False)
     with tf.variable_scope(name, reuse=tf.AUTO_REUSE):
-        with tf.variable_scope(f"{height}x{width}"):
-            x = layers.dense(z, units, spec)
-        if network.clusters:  # the factor 2 makes each cluster's row learn faster; it is used in one sample of K
-            x += layers.dense(2.0 * clusters.memberships(z, network, classes), units, spec, "clusters")
+        x = _first_layer(z, network, classes, KernelSpec(init, use_bias=False))
         with tf.variable_scope(f"{height}x{width}"):
             # [N, 4, 4, 256] if image_size is 64 and filters is 32
             x = normalize_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))
@@ -50,3 +46,14 @@ def generator(z, network, classes=None, training=False, name="generator"):
                 # BILINEAR is used because, with NEAREST, the pixel grid would be visible in the output.
                 x = double(x, network.channels, use_bias=True, blur_filter=BILINEAR)
         return tf.nn.tanh(x)  # [N, 64, 64, 3]
+
+
+def _first_layer(z, network, classes, spec):
+    """Return the products of z and of its clusters with learned matrices, added: [N, height * width * maps]."""
+    height, width = shapes.base_resolution(network)
+    units = height * width * shapes.feature_maps(network)[0]
+    with tf.variable_scope(f"{height}x{width}"):
+        x = layers.dense(z, units, spec)
+    if network.clusters:  # the factor 2 makes each cluster's row learn faster; it is used in one sample of K
+        x += layers.dense(2.0 * clusters.memberships(z, network, classes), units, spec, "clusters")
+    return x
