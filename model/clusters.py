@@ -5,8 +5,8 @@ signs of the first elements of z select the half at each level, so that z alone 
 feature critic compares the samples of each cluster with its images. Without clusters, G tends to learn a few kinds of
 images whose features have the right mean.
 
-Clusters as classes of a conditional GAN: Sage et al. 2018, arXiv 1712.04407; Liu et al. 2020, arXiv 2006.10728. Here
-they belong to z, and D does not see them.
+Clusters as classes of a conditional GAN: Sage et al. 2018, arXiv 1712.04407; Liu et al. 2020, arXiv 2006.10728. Here,
+clusters are a function of z, and D does not see them.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from model.graph_mode import tf
 
 MIN_IMAGES = 16  # smaller groups are not formed, because G would memorize them
 SHARPNESS = 20.0  # of the border between two halves, in `memberships`; the sharper, the faster a walk crosses it
-_ITERATIONS = 30  # of the power iteration
+_POWER_ITERATIONS = 30
 
 
 def memberships(z, network, classes=None):
@@ -45,8 +45,8 @@ def _logits(z, network, classes):
 
 def _within_classes(of_z, classes):
     """Return the products of classes and clusters, [N, C * K], of [N, K] and [N, C]."""
-    if classes is None:
-        return of_z
+    if classes is None or of_z.shape[1] == 1:
+        return of_z if classes is None else classes
     n_classes, count = int(classes.shape[1]), int(of_z.shape[1])
     repeated, tiled = np.repeat(np.eye(n_classes), count, axis=1), np.tile(np.eye(count), n_classes)
     return tf.matmul(classes, np.float32(repeated)) * tf.matmul(of_z, np.float32(tiled))
@@ -56,9 +56,9 @@ def group(features, count, labels, n_classes):
     """Divide the images of each class into `count` clusters of similar features, a power of two.
 
     Return how much each image belongs to each cluster, [M, n_classes * count] float32; rows sum to 1. features: [M, F],
-    labels: [M], class indices, both NumPy arrays. Each group is halved at the median of its first principal component
-    (Boley 1998, "Principal direction divisive partitioning"), so that all clusters have the same number of images. If a
-    group is too small to be halved, its clusters share its images.
+    labels: [M], class indices, both NumPy arrays. Each group is halved along its first principal component (Boley 1998,
+    "Principal direction divisive partitioning"), but at the median instead of the mean, so that all clusters of a class
+    have the same number of images. If a group is too small to be halved, its clusters share its images.
     """
     members = np.zeros((len(features), n_classes * count), np.float32)
 
@@ -80,7 +80,7 @@ def _principal_component(features):
     """Return the first principal component of features, [M, F]: [M]; the most unusual row determines its sign."""
     centered = features - features.mean(axis=0)
     direction = centered[np.argmax(np.square(centered).sum(axis=1))]
-    for _ in range(_ITERATIONS):
+    for _ in range(_POWER_ITERATIONS):
         direction = centered.T @ (centered @ direction)
         direction = direction / max(np.linalg.norm(direction), 1e-12)
     return centered @ direction

@@ -70,7 +70,7 @@ def count_activations(network):
 
 
 def count_weights(network):
-    """Return the number of weights in the kernels of G and D together, without class embeddings."""
+    """Return the number of weights in the kernels of G and D together, without the rows of classes."""
     g_maps, d_maps = feature_maps(network), feature_maps(network, network.d_width)
     g_size = 3 if network.upsample == "smooth" else network.kernel
     d_size = 3 if network.downsample == "average" else network.kernel

@@ -393,7 +393,10 @@ def test_workers_whose_d_features_or_clusters_differ_refuse_to_start(pair, setti
     for number, value in enumerate(values):
         last = two.out(number).strip().split("\n")[-1]
         assert last.startswith("main.py: worker 1 (127.0.0.1:")
-        assert f" has a different {setting} (here {value!r}; set it on all workers) from worker 0 (127.0.0.1:" in last
+        assert (
+            f" has a different value of {setting} (here {value!r}; set it on all workers) from worker 0 (127.0.0.1:"
+            in last
+        )
 
 
 @NEEDS_TF2

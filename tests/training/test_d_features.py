@@ -114,7 +114,7 @@ def test_samples_and_images_have_the_same_features(tiny, tmp_path, monkeypatch, 
 def test_features_are_cached_and_shifts_are_repeatable(tiny, tmp_path, monkeypatch, capsys):
     images, settings = smooth(6, 16, 16, 3), with_size(tiny, 16, 16, 3, tmp_path)
     first = d_features.open_features(settings, dataset_of(images), RealFeatures)
-    assert capsys.readouterr().out == "G also learns from the features of 6 images in EfficientNet-Lite0.\n"
+    assert capsys.readouterr().out == "G also learns from EfficientNet-Lite0 features of 6 images.\n"
     (file,) = tmp_path.iterdir()
     monkeypatch.setattr(d_features.features.Network, "__call__", lambda *_: pytest.fail("not cached"))
     again = d_features.open_features(settings, dataset_of(images), RealFeatures)

@@ -148,6 +148,15 @@ def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, capsy
     ) in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("theirs", (0, 8))
+def test_a_run_has_clusters_although_the_other_run_has_none(graph, tiny, tmp_path, capsys, theirs):
+    """Unlike other defaults that the other run began with."""
+    save(tmp_path, tiny._replace(network=tiny.network._replace(clusters=theirs)), ())
+    run, network = tiny.run._replace(init_from=str(tmp_path)), tiny.network._replace(clusters=32)
+    start = FromPretrained(tiny._replace(run=run, network=network, explicit=frozenset()), lock=None)
+    assert start.settings.network.clusters == 32 and capsys.readouterr().out == ""
+
+
 def save(folder, settings, classes):
     """Save a checkpoint of random weights at step 7; return their values by name."""
     with tf.Graph().as_default(), tf.Session() as session:

@@ -1,7 +1,8 @@
 """Directions of z along which images change most.
 
 Shen & Zhou 2021, "Closed-form factorization of latent semantics in GANs", arXiv 2007.06600: the left singular vectors
-of G's first layer, z times a matrix. Its batch norm, whose statistics are fixed, is part of the layer here.
+of G's first layer, z times a matrix. Its batch norm, whose statistics are fixed, is part of the layer here; its
+clusters, which are not linear in z, are not.
 """
 
 import numpy as np

@@ -51,17 +51,13 @@ def resolve(settings, recorded=None):
     if chosen == EFFICIENTNET:
         efficientnet.read()  # now, because a new run that is refused creates no folders
     registry.resolve_metric(settings.run, features.choose_network(settings.run, chosen), chosen)
-    network = settings.network._replace(d_features=chosen, clusters=_clusters(settings, chosen))
-    return settings._replace(network=network)
-
-
-def _clusters(settings, chosen):
-    """Return the number of clusters with these d_features."""
-    count = settings.network.clusters
-    if chosen == NONE and count and "clusters" in settings.explicit:
-        cure = "set clusters = 0 in model/params.py"
-        raise UserError(f"clusters = {count} has no effect with d_features = {NONE!r}; {cure}")
-    return 0 if chosen == NONE else count
+    clusters = settings.network.clusters
+    if chosen == NONE and recorded != EFFICIENTNET:  # otherwise, the run is refused, and not because of its clusters
+        if clusters and "clusters" in settings.explicit:
+            cure = "set clusters = 0 in model/params.py" + f", or {features.install(EFFICIENTNET)}" * (not is_installed)
+            raise UserError(f"clusters = {clusters} needs d_features = 'efficientnet'; {cure}")
+        clusters = 0
+    return settings._replace(network=settings.network._replace(d_features=chosen, clusters=clusters))
 
 
 def suggest_package(settings):
@@ -94,7 +90,7 @@ def open_features(settings, dataset, real_features):
     images = counted(len(indices), "image")
     count = 2 ** cluster_levels(network, len(dataset.classes) if network.conditional else 0)
     groups = f", in {counted(count, 'cluster')}{' per class' * network.conditional}" if network.clusters else ""
-    print(f"G also learns from the features of {images} in {efficientnet.LITE0.name}{groups}.", flush=True)
+    print(f"G also learns from {efficientnet.LITE0.name} features of {images}{groups}.", flush=True)
     return real_features(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
 
 

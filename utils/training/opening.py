@@ -52,7 +52,7 @@ def open_run(parts):
         # They depend on the installed packages, and on the run that the chief resumes.
         for name, value in (("d_features", network.d_features != d_features.NONE), ("clusters", network.clusters)):
             here = f"here {getattr(network, name)!r}; set it on all workers"
-            workers.check_same_config(int(value), f"a different {name} ({here})")
+            workers.check_same_config(int(value), f"a different value of {name} ({here})")
         workers.check_same_config(config_fingerprint(parts.settings, parts.dataset.fingerprint))
         session.run(initializer)
         parts.start.start(session)

@@ -79,10 +79,7 @@ def _resume(settings, lock, newest):
 
 
 def _keep_defaults(recorded, settings):
-    """Return the settings with the defaults that a run began with; print those that have changed since.
-
-    See manifest.keep_defaults.
-    """
+    """Return the settings with the defaults that a run began with (manifest.keep_defaults); print changed ones."""
     settings, kept = manifest.keep_defaults(recorded, settings)
     if kept:
         line = "These defaults have changed since that run began; keeping its values"
@@ -163,7 +160,9 @@ class FromPretrained(StartingPoint):
         except UserError as error:
             raise UserError(f"init_from: {str(error).replace('checkpoints_dir', 'init_from')}")
         theirs = self._source.manifest
-        super().__init__(_keep_defaults(theirs._replace(run={}), settings), lock)
+        # Clusters are not kept: if the other run has none, only G's layer for them is initialized.
+        kept = theirs._replace(run={}, network=theirs.network._replace(clusters=settings.network.clusters))
+        super().__init__(_keep_defaults(kept, settings), lock)
         names = set(theirs.network._fields) - transfer.IRRELEVANT - transfer.SHAPES
         transfer.check_equal(self.settings, theirs.network, names, "has a different network")
 
