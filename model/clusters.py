@@ -15,7 +15,7 @@ from model import shapes
 from model.graph_mode import tf
 
 MIN_IMAGES = 16  # smaller groups are not formed, because G would memorize them
-SHARPNESS = 20.0  # of the border between two halves, in `memberships`; the sharper, the faster a walk crosses it
+SHARPNESS = 20.0  # slope of the border between two halves; the steeper it is, the fewer frames a walk needs to cross it
 _POWER_ITERATIONS = 30
 
 
