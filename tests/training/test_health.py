@@ -184,6 +184,12 @@ def test_d_has_won(settings, warnings, loss, won, evidence):
         assert len(warnings) == 2  # the problem ended and came back
 
 
+def test_d_has_won_with_d_features(settings, warnings):
+    health = health_of(settings.run, d_features="efficientnet")
+    play(health, 2 * WINDOW, 0.97, 0.02)
+    assert "on average, so G learns only from d_features. Add images, or try d_learning_rate" in warnings[0]
+
+
 def test_d_that_wins_again_and_again_is_reported_once(settings, warnings):
     """The average over the last steps crosses its threshold many times."""
     health = health_of(settings.run)

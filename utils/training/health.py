@@ -98,8 +98,8 @@ class Health:
         cures = ["augment = 'adaptive'"] if run.augment != "adaptive" else []
         cures.append(f"d_learning_rate = {(run.d_learning_rate or run.learning_rate) / 2:g}")
         cures += ["label_smoothing = 0.1"] if run.loss == "non_saturating" and not run.label_smoothing else []
-        problem = f"D has won: {evidence}, so G gets no useful gradient."
-        return f"{problem} Add images, or try {' or '.join(cures)} in params.py."
+        effect = "gets no useful gradient" if self._network.d_features == "none" else "learns only from d_features"
+        return f"D has won: {evidence}, so G {effect}. Add images, or try {' or '.join(cures)} in params.py."
 
     def check_metrics(self, state, measured):
         """Warn about the problems that a measure.Measured shows."""
