@@ -52,9 +52,11 @@ def feature_maps(network, width=1.0):
 def cluster_levels(network, n_classes=0):
     """Return how often the images, or the images of each class, are halved into clusters; see model/clusters.py.
 
-    There are `clusters` in all, or at least one per class. Each level needs an element of z.
+    There are `clusters` or, with classes, a few more, because each class has a power of two. Each level needs an
+    element of z.
     """
-    return min(max(1, network.clusters // max(1, n_classes)).bit_length() - 1, network.z_dim)
+    per_class = -(-network.clusters // max(1, n_classes))
+    return min(max(0, per_class - 1).bit_length(), network.z_dim)
 
 
 def count_activations(network):
