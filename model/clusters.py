@@ -25,31 +25,26 @@ def memberships(z, network, classes=None):
     z: [N, z_dim] float32, uniform in [-1, 1]. classes: [N, C] float32, fractions of classes, or None (C is 1). The K
     clusters of a class are adjacent.
     """
-    # The softmax is the product, over the levels, of the logistic functions of +-SHARPNESS z.
-    return _within_classes(tf.nn.softmax(_logits(z, network, classes)), classes)
+    n_classes = 1 if classes is None else int(classes.shape[1])
+    levels = shapes.cluster_levels(network, n_classes)
+    halves = np.arange(2**levels) >> np.arange(levels - 1, -1, -1)[:, None] & 1  # [levels, K]: 0 or 1 at each level
+    signs = np.zeros((network.z_dim, 2**levels), np.float32)
+    signs[:levels] = 2 * halves - 1
+    # Matrix products, because every exported format has them. The softmax is the product, over the levels, of the
+    # logistic functions of +-SHARPNESS z.
+    of_z = tf.nn.softmax(tf.matmul(z, SHARPNESS / 2.0 * signs))  # [N, K]
+    if classes is None:
+        return of_z
+    if levels == 0:  # otherwise, a matrix of C * C constants
+        return classes
+    repeated, tiled = np.repeat(np.eye(n_classes), 2**levels, axis=1), np.tile(np.eye(2**levels), n_classes)
+    return tf.matmul(classes, np.float32(repeated)) * tf.matmul(of_z, np.float32(tiled))
 
 
 def one_hot(z, network, classes=None):
     """Return the cluster of each z, [N, C * K] float32; arguments: see `memberships`."""
-    logits = _logits(z, network, classes)
-    return _within_classes(tf.one_hot(tf.argmax(logits, axis=1), int(logits.shape[1])), classes)
-
-
-def _logits(z, network, classes):
-    levels = shapes.cluster_levels(network, 0 if classes is None else int(classes.shape[1]))
-    halves = np.arange(2**levels) >> np.arange(levels - 1, -1, -1)[:, None] & 1  # [levels, K]: 0 or 1 at each level
-    signs = np.zeros((network.z_dim, 2**levels), np.float32)
-    signs[:levels] = 2 * halves - 1
-    return tf.matmul(z, SHARPNESS / 2.0 * signs)  # a matrix product, because every exported format has it
-
-
-def _within_classes(of_z, classes):
-    """Return the products of classes and clusters, [N, C * K], of [N, K] and [N, C]."""
-    if classes is None or of_z.shape[1] == 1:
-        return of_z if classes is None else classes
-    n_classes, count = int(classes.shape[1]), int(of_z.shape[1])
-    repeated, tiled = np.repeat(np.eye(n_classes), count, axis=1), np.tile(np.eye(count), n_classes)
-    return tf.matmul(classes, np.float32(repeated)) * tf.matmul(of_z, np.float32(tiled))
+    soft = memberships(z, network, classes)
+    return tf.one_hot(tf.argmax(soft, axis=1), int(soft.shape[1]))
 
 
 def group(features, count, labels, n_classes):

@@ -33,12 +33,12 @@ class RealFeatures(NamedTuple):
     shift: float  # the fraction of their sides by which the images were shifted at random, as samples have to be
 
 
-def build_critic(images, reals, groups=None, n_classes=0):
+def build_critic(images, reals, groups=None, n_classes=1):
     """Return the critic's loss for G, a float32 scalar, and functions that build the updates of the samples' moments.
 
     images: [N, H, W, C] float32 in [-1, 1], samples, shifted as the real images were. reals: the RealFeatures. groups:
     [N, K] float32, one-hot, or None: the mean features of each group are compared as well. Groups are the classes, or
-    clusters of all images or of each class (see clusters.py). n_classes: 0 without classes.
+    clusters of all images or of each class (see clusters.py). n_classes: 1 without classes.
     """
     center, scale = reals.values.mean(axis=0), reals.values.std(axis=0)
     scale = BOUND * np.maximum(scale, max(0.1 * scale.mean(), MIN_SCALE))  # features that hardly vary stay small
@@ -52,14 +52,13 @@ def build_critic(images, reals, groups=None, n_classes=0):
         second, second_update = _excess("second", moment, real.T @ real / len(real))
         updates = [mean_update, second_update]
         if groups is not None:
-            count = int(groups.shape[1]) // max(1, n_classes)
-            labels = reals.labels if n_classes else np.zeros(len(real), np.int32)
-            members = clusters.group(real, count, labels, max(1, n_classes))  # [M, K]
+            labels = reals.labels if n_classes > 1 else np.zeros(len(real), np.int32)
+            members = clusters.group(real, int(groups.shape[1]) // n_classes, labels, n_classes)  # [M, K]
             # Rare groups count less: their means would consist of the last sample.
             weights = np.float32(1.0 / np.maximum(members.mean(axis=0), 1.0 - MEMORY))  # [K]
             real_means = weights[:, None] * (members.T @ real) / len(real)
             moment = tf.matmul(replicas.all_gather(groups) * weights, samples, transpose_a=True) / n
-            group_means, group_update = _excess("classes", moment, real_means)
+            group_means, group_update = _excess("classes", moment, real_means)  # as in checkpoints of version 0.14
             mean = mean + GROUP_WEIGHT * tf.matmul(groups, group_means)  # [N, F]
             updates.append(group_update)
         witness = tf.reduce_sum(x * (2.0 * mean / size + tf.matmul(x, second) / size**2), axis=1)  # [N]

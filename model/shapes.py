@@ -49,13 +49,13 @@ def feature_maps(network, width=1.0):
     return [max(1, round(width * min(network.filters << n, network.max_filters))) for n in doublings]
 
 
-def cluster_levels(network, n_classes=0):
-    """Return how often the images, or the images of each class, are halved into clusters; see model/clusters.py.
+def cluster_levels(network, n_classes=1):
+    """Return how often the images of each class are halved into clusters; see model/clusters.py.
 
-    There are `clusters` or, with classes, a few more, because each class has a power of two. Each level needs an
-    element of z.
+    n_classes: 1 without classes. There are `clusters` or, with classes, a few more, because each class has a power of
+    two. Each level needs an element of z.
     """
-    per_class = -(-network.clusters // max(1, n_classes))
+    per_class = -(-network.clusters // n_classes)
     return min(max(0, per_class - 1).bit_length(), network.z_dim)
 
 

@@ -8,12 +8,12 @@ from model.generator import generator
 from model.graph_mode import tf
 
 
-def with_clusters(tiny, count, z_dim=6):
-    return tiny.network._replace(clusters=count, z_dim=z_dim)
+def with_clusters(tiny, count):
+    return tiny.network._replace(clusters=count)
 
 
-def noise(n, z_dim=6):
-    return np.float32(np.random.RandomState(0).uniform(-1, 1, (n, z_dim)))
+def noise(n):
+    return np.float32(np.random.RandomState(0).uniform(-1, 1, (n, 6)))  # z_dim is 6
 
 
 def grouped(features, count):

@@ -88,7 +88,7 @@ def open_features(settings, dataset, real_features):
             images[::2] = images[::2, :, ::-1]
         values.append(features.cached(opened, _shifted(images, int(chunk[0])), run.cache_dir))
     images = counted(len(indices), "image")
-    count = 2 ** cluster_levels(network, len(dataset.classes) if network.conditional else 0)
+    count = 2 ** cluster_levels(network, len(dataset.classes) if network.conditional else 1)
     groups = f", in {counted(count, 'cluster')}{' per class' * network.conditional}" if network.clusters else ""
     print(f"G also learns from {efficientnet.LITE0.name} features of {images}{groups}.", flush=True)
     return real_features(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
