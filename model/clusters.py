@@ -1,9 +1,10 @@
 """Clusters: groups of similar images that G learns to keep apart, although nobody has labeled them.
 
 Images, or the images of each class, are halved by their features, again and again, into 2, 4, 8, ... clusters. The
-signs of the first elements of z select the half at each level, so that z alone determines the cluster of a sample. The
-feature critic compares the samples of each cluster with its images. Without clusters, G tends to learn a few kinds of
-images whose features have the right mean.
+signs of the first elements of z select the half at each level, so that z alone determines the clusters of a sample: one
+at each level. The feature critic compares the samples of each cluster with its images. Without clusters, G tends to
+learn a few kinds of images whose features have the right mean. What the clusters of a larger one have in common is
+learned from all its images, because larger clusters have weights and means of their own.
 
 Clusters as classes of a conditional GAN: Sage et al. 2018, arXiv 1712.04407; Liu et al. 2020, arXiv 2006.10728. Here,
 clusters are a function of z, and D does not see them.
@@ -14,19 +15,30 @@ import numpy as np
 from model import shapes
 from model.graph_mode import tf
 
-MIN_IMAGES = 16  # smaller groups are not formed, because G would memorize them
+MIN_IMAGES = 16  # smaller clusters are not formed, because G would memorize them
 SHARPNESS = 20.0  # slope of the border between two halves; the steeper it is, the fewer frames a walk needs to cross it
 _POWER_ITERATIONS = 30
 
 
 def memberships(z, network, classes=None):
-    """Return how much each z belongs to each cluster, [N, C * K] float32: nearly one-hot; rows sum to 1.
+    """Return how much each z belongs to each cluster, [N, clusters of all levels] float32: nearly 0 or 1.
 
-    z: [N, z_dim] float32, uniform in [-1, 1]. classes: [N, C] float32, fractions of classes, or None (C is 1). The K
-    clusters of a class are adjacent.
+    z: [N, z_dim] float32, uniform in [-1, 1]. classes: [N, C] float32, fractions of classes, or None. The values of
+    each level, from the largest clusters to the smallest, sum to 1. With classes, these are the largest clusters.
     """
+    return _at_each_level(_smallest(z, network, classes), network, classes)
+
+
+def one_hot(z, network, classes=None):
+    """Return the clusters of each z, [N, clusters of all levels] float32, 0 or 1; arguments: see `memberships`."""
+    smallest = _smallest(z, network, classes)
+    return _at_each_level(tf.one_hot(tf.argmax(smallest, axis=1), int(smallest.shape[1])), network, classes)
+
+
+def _smallest(z, network, classes):
+    """Return how much each z belongs to each of the smallest clusters, [N, C * K]; those of a class are adjacent."""
     n_classes = 1 if classes is None else int(classes.shape[1])
-    levels = shapes.cluster_levels(network, n_classes)
+    levels = (shapes.cluster_counts(network, n_classes)[-1] // n_classes).bit_length() - 1
     halves = np.arange(2**levels) >> np.arange(levels - 1, -1, -1)[:, None] & 1  # [levels, K]: 0 or 1 at each level
     signs = np.zeros((network.z_dim, 2**levels), np.float32)
     signs[:levels] = 2 * halves - 1
@@ -41,34 +53,43 @@ def memberships(z, network, classes=None):
     return tf.matmul(classes, np.float32(repeated)) * tf.matmul(of_z, np.float32(tiled))
 
 
-def one_hot(z, network, classes=None):
-    """Return the cluster of each z, [N, C * K] float32; arguments: see `memberships`."""
-    soft = memberships(z, network, classes)
-    return tf.one_hot(tf.argmax(soft, axis=1), int(soft.shape[1]))
+def _at_each_level(smallest, network, classes):
+    """Convert memberships in the smallest clusters to memberships in the clusters of all levels."""
+    count = int(smallest.shape[1])
+    levels = shapes.cluster_counts(network, 1 if classes is None else int(classes.shape[1]))
+    if levels == [count]:
+        return smallest
+    return tf.matmul(smallest, np.concatenate([np.repeat(np.eye(n), count // n, axis=0) for n in levels], axis=1))
 
 
-def group(features, count, labels, n_classes):
-    """Divide the images of each class into `count` clusters of similar features, a power of two.
+def group(features, labels, network, n_classes):
+    """Divide the images of each class into clusters of similar features.
 
-    Return how much each image belongs to each cluster, [M, n_classes * count] float32; rows sum to 1. features: [M, F],
-    labels: [M], class indices, both NumPy arrays. Each group is halved along its first principal component (Boley 1998,
-    "Principal direction divisive partitioning"), but at the median instead of the mean, so that all clusters of a class
-    have the same number of images. If a group is too small to be halved, its clusters share its images.
+    Return whether each image is in each cluster, [M, clusters of all levels] bool. features: [M, F], labels: [M], class
+    indices, both NumPy arrays. n_classes: 1 without classes. Each cluster is halved along its first principal component
+    (Boley 1998, "Principal direction divisive partitioning"), but at the median instead of the mean, so that all
+    clusters of a class have the same number of images at each level. Images whose cluster is too small to be halved are
+    in no smaller one.
     """
-    members = np.zeros((len(features), n_classes * count), np.float32)
+    counts = shapes.cluster_counts(network, n_classes)
+    cluster_of, count, members = labels, n_classes, []
+    while True:
+        if count in counts:
+            members.append(cluster_of[:, None] == np.arange(count))
+        if count == counts[-1]:
+            return np.concatenate(members, axis=1)
+        cluster_of, count = _halve(features, cluster_of, count), 2 * count
 
-    def divide(rows, first, last):
-        middle, cut = (first + last) // 2, len(rows) // 2
-        if last - first == 1 or cut < MIN_IMAGES:
-            members[rows, first:last] = 1.0 / (last - first)
-            return
-        order = rows[np.argsort(_principal_component(features[rows]), kind="stable")]
-        divide(order[:cut], first, middle)
-        divide(order[cut:], middle, last)
 
-    for i in range(n_classes):
-        divide(np.flatnonzero(labels == i), i * count, (i + 1) * count)
-    return members
+def _halve(features, cluster_of, count):
+    """Return the new cluster of each image, after halving each of `count` clusters; -1: none."""
+    halved = np.full_like(cluster_of, -1)
+    for i in range(count):
+        rows = np.flatnonzero(cluster_of == i)
+        if len(rows) >= 2 * MIN_IMAGES:
+            order = rows[np.argsort(_principal_component(features[rows]), kind="stable")]
+            halved[order[: len(rows) // 2]], halved[order[len(rows) // 2 :]] = 2 * i, 2 * i + 1
+    return halved
 
 
 def _principal_component(features):

@@ -14,11 +14,13 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
-from model import clusters, replicas
+from model import clusters, replicas, shapes
 from model.graph_mode import tf
 
 RATIO = 3.0  # norm of the critic's gradient at the samples, relative to the norm of D's gradient
-GROUP_WEIGHT = 5.0  # weight of the mean features of each group, relative to the mean features of all images
+GROUP_WEIGHT = (
+    5.0  # least weight of the mean features of a sample's groups, relative to the mean features of all images
+)
 MEMORY = 0.99  # decay of the samples' moments, per update of G
 MIN_SCALE = 0.1  # minimum unit of features, because the features of a single image do not vary
 BOUND = 4.0  # smooth bound of standardized features, so that no single image dominates the moments
@@ -33,12 +35,12 @@ class RealFeatures(NamedTuple):
     shift: float  # the fraction of their sides by which the images were shifted at random, as samples have to be
 
 
-def build_critic(images, reals, groups=None, n_classes=1):
+def build_critic(images, reals, groups=None, network=None, n_classes=1):
     """Return the critic's loss for G, a float32 scalar, and functions that build the updates of the samples' moments.
 
     images: [N, H, W, C] float32 in [-1, 1], samples, shifted as the real images were. reals: the RealFeatures. groups:
-    [N, K] float32, one-hot, or None: the mean features of each group are compared as well. Groups are the classes, or
-    clusters of all images or of each class (see clusters.py). n_classes: 1 without classes.
+    [N, K] float32, 0 or 1, or None: the mean features of each group are compared as well. Groups are the classes, or
+    the network's clusters of all images or of each class (see clusters.py). n_classes: 1 without classes.
     """
     center, scale = reals.values.mean(axis=0), reals.values.std(axis=0)
     scale = BOUND * np.maximum(scale, max(0.1 * scale.mean(), MIN_SCALE))  # features that hardly vary stay small
@@ -53,13 +55,15 @@ def build_critic(images, reals, groups=None, n_classes=1):
         updates = [mean_update, second_update]
         if groups is not None:
             labels = reals.labels if n_classes > 1 else np.zeros(len(real), np.int32)
-            members = clusters.group(real, int(groups.shape[1]) // n_classes, labels, n_classes)  # [M, K]
-            # Rare groups count less: their means would consist of the last sample.
-            weights = np.float32(1.0 / np.maximum(members.mean(axis=0), 1.0 - MEMORY))  # [K]
+            members = np.float32(clusters.group(real, labels, network, n_classes))  # [M, K]
+            fractions = members.mean(axis=0)
+            # Rare groups count less: their means would consist of the last sample. Groups without images do not count.
+            weights = np.float32((fractions > 0) / np.maximum(fractions, 1.0 - MEMORY))  # [K]
             real_means = weights[:, None] * (members.T @ real) / len(real)
             moment = tf.matmul(replicas.all_gather(groups) * weights, samples, transpose_a=True) / n
             group_means, group_update = _excess("classes", moment, real_means)  # as in checkpoints of version 0.14
-            mean = mean + GROUP_WEIGHT * tf.matmul(groups, group_means)  # [N, F]
+            weight = max(1.0, GROUP_WEIGHT / len(shapes.cluster_counts(network, n_classes)))  # of each level
+            mean = mean + weight * tf.matmul(groups, group_means)  # [N, F]
             updates.append(group_update)
         witness = tf.reduce_sum(x * (2.0 * mean / size + tf.matmul(x, second) / size**2), axis=1)  # [N]
     return tf.reduce_mean(witness), updates

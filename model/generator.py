@@ -54,6 +54,8 @@ def _first_layer(z, network, classes, spec):
     units = height * width * shapes.feature_maps(network)[0]
     with tf.variable_scope(f"{height}x{width}"):
         x = layers.dense(z, units, spec)
-    if network.clusters:  # the factor 2 makes each cluster's row learn faster; it is used in one sample of K
-        x += layers.dense(2.0 * clusters.memberships(z, network, classes), units, spec, "clusters")
+    if network.clusters:
+        # The factor makes the rows of clusters learn faster: each is used in few samples.
+        factor = 2.0 if network.cluster_levels == "last" else 1.0
+        x += layers.dense(factor * clusters.memberships(z, network, classes), units, spec, "clusters")
     return x

@@ -8,8 +8,7 @@ the network from the checkpoint and ignores this file.
 # --- Networks -------------------------------------------------------------------------------------
 
 # Height and width of the images, in pixels. 32, 64, 128 or 256 are usual. Doubling the size takes four times as
-# long. For rectangles, write height x width, such as '64x96': both sides are a small base, here 4x6, times the same
-# power of two, here 16.
+# long. For rectangles, write height x width, such as '64x96'.
 image_size = 64
 
 # Color channels. 3: color. 1: gray. 4: color and transparency; samples are PNGs with alpha, and grids show them on
@@ -22,8 +21,8 @@ conditional = 0
 # Length of the noise vector z, the input of G, uniform in [-1, 1].
 z_dim = 100
 
-# Feature maps at the largest resolution. Each halving of height and width doubles them. More feature maps can represent
-# more detail, but make steps slower. The DCGAN paper (Radford et al. 2015) has 128, with kernel = 5.
+# Feature maps at the largest resolution. Each halving of height and width doubles them. More can represent more
+# detail, but make steps slower. The DCGAN paper (Radford et al. 2015) has 128, with kernel = 5.
 filters = 32
 
 # Maximum number of feature maps at low resolutions. It only matters for image_size = 512 and above, or larger filters.
@@ -40,8 +39,11 @@ output_filters = 16
 # 'efficientnet': G also learns from a pretrained network; steps take 1.4 times as long. 'none'. 'auto': if installed.
 d_features = "auto"
 
-# Clusters of similar images, found by d_features, that G learns to keep apart. 0: none.
-clusters = 32
+# Clusters of images with similar d_features that G keeps apart. 0: none.
+clusters = 128
+
+# 'all': G also learns what clusters share. 'last': not, as in version 0.15.
+cluster_levels = "all"
 
 # --- Layers ---------------------------------------------------------------------------------------
 

@@ -49,14 +49,18 @@ def feature_maps(network, width=1.0):
     return [max(1, round(width * min(network.filters << n, network.max_filters))) for n in doublings]
 
 
-def cluster_levels(network, n_classes=1):
-    """Return how often the images of each class are halved into clusters; see model/clusters.py.
+def cluster_counts(network, n_classes=1):
+    """Return the number of clusters at each level, such as [2, 4, 8]; see model/clusters.py.
 
-    n_classes: 1 without classes. There are `clusters` or, with classes, a few more, because each class has a power of
-    two. Each level needs an element of z.
+    n_classes: 1 without classes, which are the largest clusters. There are `clusters` of the smallest or, with classes,
+    a few more, because each class has a power of two. Each halving needs an element of z.
     """
     per_class = -(-network.clusters // n_classes)
-    return min(max(0, per_class - 1).bit_length(), network.z_dim)
+    halvings = min(max(0, per_class - 1).bit_length(), network.z_dim)
+    counts = [n_classes << level for level in range(halvings + 1)]
+    if network.cluster_levels == "all" and counts[-1] > 1:
+        return [count for count in counts if count > 1]
+    return counts[-1:]
 
 
 def count_activations(network):
@@ -77,7 +81,7 @@ def count_weights(network):
     g_size = 3 if network.upsample == "smooth" else network.kernel
     d_size = 3 if network.downsample == "average" else network.kernel
     height, width = base_resolution(network)
-    dense = height * width * ((network.z_dim + network.clusters) * g_maps[0] + d_maps[0])
+    dense = height * width * ((network.z_dim + sum(cluster_counts(network))) * g_maps[0] + d_maps[0])
     g_kernels = g_size**2 * _count_kernels([*g_maps, network.output_filters or network.channels])
     d_kernels = d_size**2 * _count_kernels([*d_maps, network.channels])
     return dense + g_kernels + d_kernels + 9 * network.output_filters * network.channels

@@ -177,8 +177,9 @@ def _build_g_update(context, optimizer, ema_pairs, d_pass_bn_updates):
         if features:
             shifted = streams.shifted(samples, features.shift)
             groups = clusters.one_hot(z, context.network, fake_classes) if context.network.clusters else fake_classes
-            n_classes = max(1, len(context.reals.class_counts))
-            critic_loss, critic_updates = feature_critic.build_critic(shifted, features, groups, n_classes)
+            critic_loss, critic_updates = feature_critic.build_critic(
+                shifted, features, groups, context.network, n_classes=max(1, len(context.reals.class_counts))
+            )
             objective = feature_critic.add_gradient(g_loss, critic_loss, samples, context.loss_scales[1])
     (mean_g_loss,) = replicas.all_reduce_mean([g_loss])
     bn_updates = [u for u in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if u not in d_pass_bn_updates]

@@ -49,7 +49,7 @@ MODEL = {
     "augment": [],
     "adaptive_augment": ["variables"],
     "random_streams": ["augment", "replicas"],
-    "feature_critic": ["clusters", "replicas"],
+    "feature_critic": ["clusters", "replicas", "shapes"],
     "optimizers": ["replicas"],
     "ema": ["replicas", "variables"],
     "train_graph": [

@@ -3,21 +3,21 @@
 import numpy as np
 import pytest
 
-from model import clusters
+from model import clusters, shapes
 from model.generator import generator
 from model.graph_mode import tf
 
 
-def with_clusters(tiny, count):
-    return tiny.network._replace(clusters=count)
+def with_clusters(tiny, count, levels="last"):
+    return tiny.network._replace(clusters=count, cluster_levels=levels)
 
 
 def noise(n):
     return np.float32(np.random.RandomState(0).uniform(-1, 1, (n, 6)))  # z_dim is 6
 
 
-def grouped(features, count):
-    return clusters.group(features, count, np.zeros(len(features), np.int32), 1)
+def grouped(features, network):
+    return clusters.group(features, np.zeros(len(features), np.int32), network, 1)
 
 
 @pytest.mark.parametrize(("count", "used"), ((2, 2), (4, 4), (32, 32), (256, 64)))
@@ -36,13 +36,32 @@ def test_all_clusters_are_equally_frequent(graph, tiny, count, used):
     assert 0.75 < soft.max(axis=1).mean() < 0.99  # nearly one-hot, but not a jump
 
 
-def test_walks_do_not_jump_between_clusters(graph, tiny):
+@pytest.mark.parametrize("n_classes", (1, 3))
+def test_a_sample_belongs_to_a_cluster_at_each_level(graph, tiny, n_classes):
+    """The cluster at each level contains the smaller ones; with classes, the class is the largest."""
+    z, labels = noise(200), np.arange(200) % n_classes
+    rows, network = (tf.one_hot(labels, 3) if n_classes > 1 else None), with_clusters(tiny, 8 * n_classes, "all")
+    counts = shapes.cluster_counts(network, n_classes)
+    assert counts == ([2, 4, 8] if n_classes == 1 else [3, 6, 12, 24])
+    for build in (clusters.memberships, clusters.one_hot):
+        with tf.Session() as session:
+            all_levels, smallest = session.run(
+                [build(z, network, rows), build(z, network._replace(cluster_levels="last"), rows)]
+            )
+        for count, part in zip(counts, np.split(all_levels, np.cumsum(counts)[:-1], axis=1)):
+            assert part == pytest.approx(smallest.reshape(200, count, -1).sum(axis=2), abs=1e-6)
+    if n_classes == 3:
+        assert (all_levels[:, :3].argmax(axis=1) == labels).all()
+
+
+@pytest.mark.parametrize("levels", ("all", "last"))
+def test_walks_do_not_jump_between_clusters(graph, tiny, levels):
     """With 60 frames from one z to the next, no frame changes to another cluster altogether."""
     ends, times = noise(40), np.linspace(0, 1, 60)[None, :, None]
     z = np.float32(ends[:-1, None] * (1 - times) + ends[1:, None] * times)  # [39, 60, z_dim]
     with tf.Session() as session:
-        soft = session.run(clusters.memberships(z.reshape(-1, z.shape[2]), with_clusters(tiny, 32)))
-    changes = np.abs(np.diff(soft.reshape(39, 60, 32), axis=1)).max(axis=2)
+        soft = session.run(clusters.memberships(z.reshape(-1, z.shape[2]), with_clusters(tiny, 32, levels)))
+    changes = np.abs(np.diff(soft.reshape(39, 60, -1), axis=1)).max(axis=2)
     assert 0.1 < changes.max() < 0.3 and changes.sum(axis=1).mean() > 1  # but walks do cross borders
 
 
@@ -59,50 +78,50 @@ def test_clusters_within_classes(graph, tiny, count, used):
     assert (soft.argmax(axis=1) == hard.argmax(axis=1)).all()
 
 
-def test_the_images_of_each_class_are_grouped():
+def test_the_images_of_each_class_are_grouped(tiny):
     labels = np.arange(4 * clusters.MIN_IMAGES) % 3 // 2  # two thirds in class 0; class 2 has no images
-    members = clusters.group(noise(len(labels)), 2, labels, 3)
-    assert (members[labels == 0, 2:] == 0).all() and (members[labels == 1, 2:4] == 0.5).all()  # too few to be divided
-    assert members[:, :2].sum(axis=0) == pytest.approx((labels == 0).sum() / 2, abs=1)
-    assert (members.sum(axis=1) == 1).all() and (members[:, 4:] == 0).all()
+    members = clusters.group(noise(len(labels)), labels, with_clusters(tiny, 6, "all"), 3)
+    assert (members[:, :3] == (labels[:, None] == np.arange(3))).all()
+    halves = members[:, 3:]
+    assert halves[:, :2].sum(axis=0) == pytest.approx((labels == 0).sum() / 2, abs=1)
+    assert (halves.sum(axis=1) == (labels == 0)).all()  # class 1 has too few to be halved
 
 
-def test_similar_images_are_in_one_cluster():
-    """Four kinds of images, in random order: each cluster is one kind."""
+def test_similar_images_are_in_one_cluster(tiny):
+    """Four kinds of images, in random order: each of the smallest clusters is one kind."""
     random = np.random.RandomState(0)
     centers = np.array([[0, 0, 0], [9, 0, 1], [0, 5, 0], [9, 5, 1]])
-    kinds = random.permutation(np.repeat(np.arange(4), 30))
-    features = centers[kinds] + random.normal(0, 0.3, (120, 3))
-    members = grouped(features, 4)
-    assert members.dtype == np.float32 and (members.sum(axis=0) == 30).all() and (members.max(axis=1) == 1).all()
-    assert all(len(set(kinds[members[:, i] == 1])) == 1 for i in range(4))
+    kinds = random.permutation(np.repeat(np.arange(4), 40))
+    features = centers[kinds] + random.normal(0, 0.3, (160, 3))
+    members = grouped(features, with_clusters(tiny, 4, "all"))
+    assert members.sum(axis=0).tolist() == [80] * 2 + [40] * 4
+    assert all(len(set(kinds[members[:, 2 + i]])) == 1 for i in range(4))
+    assert all(set(kinds[members[:, i]]) == set(kinds[members[:, 2 + 2 * i] | members[:, 3 + 2 * i]]) for i in (0, 1))
 
 
-@pytest.mark.parametrize("count", (1, 2, 32))
-def test_clusters_have_equally_many_images(count):
-    members = grouped(noise(35 * clusters.MIN_IMAGES), count)
+@pytest.mark.parametrize("count", (2, 32))
+def test_clusters_have_equally_many_images(tiny, count):
+    members = grouped(noise(35 * clusters.MIN_IMAGES), with_clusters(tiny, count))
     assert (members.sum(axis=1) == 1).all() and members.sum(axis=0) == pytest.approx(len(members) / count, abs=1)
 
 
-def test_small_groups_are_shared():
-    """40 images for 8 clusters: two groups of 20 images, because 10 are too few; four clusters share each."""
-    members = grouped(noise(40), 8)
-    assert set(members.ravel()) == {0, 0.25} and (members.sum(axis=0) == 5).all()
-    assert (members[:, :4] == members[:, :1]).all() and (members[:, 4:] == members[:, 4:5]).all()
-    assert grouped(noise(3), 4).tolist() == [[0.25] * 4] * 3
+def test_small_clusters_are_not_formed(tiny):
+    """40 images in 8 clusters: two of 20 images, because 10 are too few."""
+    members = grouped(noise(40), with_clusters(tiny, 8, "all"))
+    assert members.sum(axis=0).tolist() == [20] * 2 + [0] * 12
+    assert not grouped(noise(31), with_clusters(tiny, 4)).any()
 
 
-def test_equal_images_can_be_grouped():
-    members = grouped(np.ones((64, 3), np.float32), 2)
-    assert (members.sum(axis=0) == 32).all()
+def test_equal_images_can_be_grouped(tiny):
+    assert grouped(np.ones((64, 3), np.float32), with_clusters(tiny, 2)).sum(axis=0).tolist() == [32, 32]
 
 
-def test_g_adds_a_row_per_cluster_to_its_first_layer(graph, tiny):
-    network = with_clusters(tiny, 4)
-    images = generator(tf.constant(noise(2)), network)
+@pytest.mark.parametrize(("levels", "rows"), (("last", 4), ("all", 6)))
+def test_g_adds_a_row_per_cluster_to_its_first_layer(graph, tiny, levels, rows):
+    images = generator(tf.constant(noise(2)), with_clusters(tiny, 4, levels))
     kernels = {v.op.name: v.shape.as_list() for v in tf.trainable_variables() if v.op.name.endswith("kernel")}
     units = kernels["generator/4x4/dense/kernel"][1]
-    assert kernels["generator/clusters/kernel"] == [4, units]
+    assert kernels["generator/clusters/kernel"] == [rows, units]
     assert tf.gradients(images, graph.get_tensor_by_name("generator/clusters/kernel:0"))[0] is not None
 
 

@@ -9,7 +9,7 @@ import functools
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from model.shapes import cluster_levels
+from model.shapes import cluster_counts
 from utils.config.startup import counted
 from utils.data.batches import EpochShuffle
 from utils.errors import UserError
@@ -88,8 +88,9 @@ def open_features(settings, dataset, real_features):
             images[::2] = images[::2, :, ::-1]
         values.append(features.cached(opened, _shifted(images, int(chunk[0])), run.cache_dir))
     images = counted(len(indices), "image")
-    count = 2 ** cluster_levels(network, len(dataset.classes) if network.conditional else 1)
-    groups = f", in {counted(count, 'cluster')}{' per class' * network.conditional}" if network.clusters else ""
+    n_classes = len(dataset.classes) if network.conditional else 1
+    count = cluster_counts(network, n_classes)[-1] // n_classes
+    groups = f", in up to {count} clusters{' per class' * network.conditional}" * (count > 1)
     print(f"G also learns from {efficientnet.LITE0.name} features of {images}{groups}.", flush=True)
     return real_features(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
 

@@ -161,7 +161,8 @@ class FromPretrained(StartingPoint):
             raise UserError(f"init_from: {str(error).replace('checkpoints_dir', 'init_from')}")
         theirs = self._source.manifest
         # Clusters are not kept: if the other run has none, only G's layer for them is initialized.
-        kept = theirs._replace(run={}, network=theirs.network._replace(clusters=settings.network.clusters))
+        ours = {name: getattr(settings.network, name) for name in ("clusters", "cluster_levels")}
+        kept = theirs._replace(run={}, network=theirs.network._replace(**ours))
         super().__init__(_keep_defaults(kept, settings), lock)
         names = set(theirs.network._fields) - transfer.IRRELEVANT - transfer.SHAPES
         transfer.check_equal(self.settings, theirs.network, names, "has a different network")
