@@ -3,8 +3,8 @@
 Images, or the images of each class, are halved by their features, again and again, into 2, 4, 8, ... clusters. The
 signs of the first elements of z select the half at each level, so that z alone determines the clusters of a sample: one
 at each level. The feature critic compares the samples of each cluster with its images. Without clusters, G tends to
-learn a few kinds of images whose features have the right mean. What the clusters of a larger one have in common is
-learned from all its images, because larger clusters have weights and means of their own.
+learn a few kinds of images whose features have the right mean. The levels that count are those of cluster_levels: with
+'all', larger clusters have weights and means of their own, and classes are the largest clusters.
 
 Clusters as classes of a conditional GAN: Sage et al. 2018, arXiv 1712.04407; Liu et al. 2020, arXiv 2006.10728. Here,
 clusters are a function of z, and D does not see them.
@@ -26,70 +26,74 @@ def memberships(z, network, classes=None):
     z: [N, z_dim] float32, uniform in [-1, 1]. classes: [N, C] float32, fractions of classes, or None. The values of
     each level, from the largest clusters to the smallest, sum to 1. With classes, these are the largest clusters.
     """
-    return _at_each_level(_smallest(z, network, classes), network, classes)
+    return _at_each_level(*_smallest(z, network, classes))
 
 
 def one_hot(z, network, classes=None):
     """Return the clusters of each z, [N, clusters of all levels] float32, 0 or 1; arguments: see `memberships`."""
-    smallest = _smallest(z, network, classes)
-    return _at_each_level(tf.one_hot(tf.argmax(smallest, axis=1), int(smallest.shape[1])), network, classes)
+    smallest, levels = _smallest(z, network, classes)
+    return _at_each_level(tf.one_hot(tf.argmax(smallest, axis=1), levels[-1]), levels)
 
 
 def _smallest(z, network, classes):
-    """Return how much each z belongs to each of the smallest clusters, [N, C * K]; those of a class are adjacent."""
+    """Return how much each z belongs to each of the smallest clusters, [N, C * K], and the counts of all levels.
+
+    The clusters of a class are adjacent.
+    """
     n_classes = 1 if classes is None else int(classes.shape[1])
-    levels = (shapes.cluster_counts(network, n_classes)[-1] // n_classes).bit_length() - 1
-    halves = np.arange(2**levels) >> np.arange(levels - 1, -1, -1)[:, None] & 1  # [levels, K]: 0 or 1 at each level
-    signs = np.zeros((network.z_dim, 2**levels), np.float32)
-    signs[:levels] = 2 * halves - 1
-    # Matrix products, because every exported format has them. The softmax is the product, over the levels, of the
+    levels = shapes.cluster_counts(network, n_classes)
+    count = levels[-1] // n_classes
+    halvings = count.bit_length() - 1
+    halves = np.arange(count) >> np.arange(halvings - 1, -1, -1)[:, None] & 1  # [halvings, K]: 0 or 1
+    signs = np.zeros((network.z_dim, count), np.float32)
+    signs[:halvings] = 2 * halves - 1
+    # Matrix products, because every exported format has them. The softmax is the product, over the halvings, of the
     # logistic functions of +-SHARPNESS z.
     of_z = tf.nn.softmax(tf.matmul(z, SHARPNESS / 2.0 * signs))  # [N, K]
     if classes is None:
-        return of_z
-    if levels == 0:  # otherwise, a matrix of C * C constants
-        return classes
-    repeated, tiled = np.repeat(np.eye(n_classes), 2**levels, axis=1), np.tile(np.eye(2**levels), n_classes)
-    return tf.matmul(classes, np.float32(repeated)) * tf.matmul(of_z, np.float32(tiled))
+        return of_z, levels
+    if count == 1:  # otherwise, a matrix of C * C constants
+        return classes, levels
+    repeated, tiled = np.repeat(np.eye(n_classes), count, axis=1), np.tile(np.eye(count), n_classes)
+    return tf.matmul(classes, np.float32(repeated)) * tf.matmul(of_z, np.float32(tiled)), levels
 
 
-def _at_each_level(smallest, network, classes):
+def _at_each_level(smallest, levels):
     """Convert memberships in the smallest clusters to memberships in the clusters of all levels."""
-    count = int(smallest.shape[1])
-    levels = shapes.cluster_counts(network, 1 if classes is None else int(classes.shape[1]))
-    if levels == [count]:
-        return smallest
-    return tf.matmul(smallest, np.concatenate([np.repeat(np.eye(n), count // n, axis=0) for n in levels], axis=1))
+    return tf.matmul(smallest, _larger(levels)) if len(levels) > 1 else smallest
 
 
 def group(features, labels, network, n_classes):
     """Divide the images of each class into clusters of similar features.
 
-    Return whether each image is in each cluster, [M, clusters of all levels] bool. features: [M, F], labels: [M], class
-    indices, both NumPy arrays. n_classes: 1 without classes. Each cluster is halved along its first principal component
-    (Boley 1998, "Principal direction divisive partitioning"), but at the median instead of the mean, so that all
-    clusters of a class have the same number of images at each level. Images whose cluster is too small to be halved are
-    in no smaller one.
+    Return how much each image belongs to each cluster, [M, clusters of all levels] float32; the values of each level
+    sum to 1. features: [M, F], labels: [M], class indices, both NumPy arrays. n_classes: 1 without classes. Each
+    cluster is halved along its first principal component (Boley 1998, "Principal direction divisive partitioning"), but
+    at the median instead of the mean, so that all clusters of a class have the same number of images at each level. If
+    a cluster is too small to be halved, the smaller ones in it share its images.
     """
-    counts = shapes.cluster_counts(network, n_classes)
-    cluster_of, count, members = labels, n_classes, []
-    while True:
-        if count in counts:
-            members.append(cluster_of[:, None] == np.arange(count))
-        if count == counts[-1]:
-            return np.concatenate(members, axis=1)
-        cluster_of, count = _halve(features, cluster_of, count), 2 * count
+    levels = shapes.cluster_counts(network, n_classes)
+    count = levels[-1] // n_classes
+    smallest = np.zeros((len(features), levels[-1]), np.float32)
+
+    def divide(rows, first, last):
+        middle, cut = (first + last) // 2, len(rows) // 2
+        if last - first == 1 or cut < MIN_IMAGES:
+            smallest[rows, first:last] = 1.0 / (last - first)
+            return
+        order = rows[np.argsort(_principal_component(features[rows]), kind="stable")]
+        divide(order[:cut], first, middle)
+        divide(order[cut:], middle, last)
+
+    for i in range(n_classes):
+        divide(np.flatnonzero(labels == i), i * count, (i + 1) * count)
+    return smallest @ _larger(levels)
 
 
-def _halve(features, cluster_of, count):
-    """Return the new cluster of each image, after halving each of `count` clusters; -1: none."""
-    halved = np.full_like(cluster_of, -1)
-    for i in range(count):
-        rows = np.flatnonzero(cluster_of == i)
-        if len(rows) >= 2 * MIN_IMAGES:
-            order = rows[np.argsort(_principal_component(features[rows]), kind="stable")]
-            halved[order[: len(rows) // 2]], halved[order[len(rows) // 2 :]] = 2 * i, 2 * i + 1
-    return halved
+def _larger(levels):
+    """Return which cluster of each level contains each of the smallest, [smallest, clusters of all levels]: 0 or 1."""
+    parts = [np.repeat(np.eye(count, dtype=np.float32), levels[-1] // count, axis=0) for count in levels]
+    return np.concatenate(parts, axis=1)
 
 
 def _principal_component(features):

@@ -55,10 +55,9 @@ def build_critic(images, reals, groups=None, network=None, n_classes=1):
         updates = [mean_update, second_update]
         if groups is not None:
             labels = reals.labels if n_classes > 1 else np.zeros(len(real), np.int32)
-            members = np.float32(clusters.group(real, labels, network, n_classes))  # [M, K]
-            fractions = members.mean(axis=0)
-            # Rare groups count less: their means would consist of the last sample. Groups without images do not count.
-            weights = np.float32((fractions > 0) / np.maximum(fractions, 1.0 - MEMORY))  # [K]
+            members = clusters.group(real, labels, network, n_classes)  # [M, K]
+            # Rare groups count less: their means would consist of the last sample.
+            weights = np.float32(1.0 / np.maximum(members.mean(axis=0), 1.0 - MEMORY))  # [K]
             real_means = weights[:, None] * (members.T @ real) / len(real)
             moment = tf.matmul(replicas.all_gather(groups) * weights, samples, transpose_a=True) / n
             group_means, group_update = _excess("classes", moment, real_means)  # as in checkpoints of version 0.14

@@ -56,6 +56,6 @@ def _first_layer(z, network, classes, spec):
         x = layers.dense(z, units, spec)
     if network.clusters:
         # The factor makes the rows of clusters learn faster: each is used in few samples.
-        factor = 2.0 if network.cluster_levels == "last" else 1.0
+        factor = 1.0 if network.cluster_levels == "all" else 2.0
         x += layers.dense(factor * clusters.memberships(z, network, classes), units, spec, "clusters")
     return x

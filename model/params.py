@@ -40,10 +40,10 @@ output_filters = 16
 d_features = "auto"
 
 # Clusters of images with similar d_features that G keeps apart. 0: none.
-clusters = 128
+clusters = 32
 
-# 'all': G also learns what clusters share. 'last': not, as in version 0.15.
-cluster_levels = "all"
+# 'all': G also learns what clusters share. 'auto': only with classes.
+cluster_levels = "auto"
 
 # --- Layers ---------------------------------------------------------------------------------------
 

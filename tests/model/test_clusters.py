@@ -83,8 +83,9 @@ def test_the_images_of_each_class_are_grouped(tiny):
     members = clusters.group(noise(len(labels)), labels, with_clusters(tiny, 6, "all"), 3)
     assert (members[:, :3] == (labels[:, None] == np.arange(3))).all()
     halves = members[:, 3:]
+    assert (halves[labels == 0, 2:] == 0).all() and (halves[labels == 1, 2:4] == 0.5).all()  # too few to be halved
     assert halves[:, :2].sum(axis=0) == pytest.approx((labels == 0).sum() / 2, abs=1)
-    assert (halves.sum(axis=1) == (labels == 0)).all()  # class 1 has too few to be halved
+    assert (halves.sum(axis=1) == 1).all() and (halves[:, 4:] == 0).all()
 
 
 def test_similar_images_are_in_one_cluster(tiny):
@@ -94,9 +95,10 @@ def test_similar_images_are_in_one_cluster(tiny):
     kinds = random.permutation(np.repeat(np.arange(4), 40))
     features = centers[kinds] + random.normal(0, 0.3, (160, 3))
     members = grouped(features, with_clusters(tiny, 4, "all"))
-    assert members.sum(axis=0).tolist() == [80] * 2 + [40] * 4
-    assert all(len(set(kinds[members[:, 2 + i]])) == 1 for i in range(4))
-    assert all(set(kinds[members[:, i]]) == set(kinds[members[:, 2 + 2 * i] | members[:, 3 + 2 * i]]) for i in (0, 1))
+    assert members.dtype == np.float32 and members.sum(axis=0).tolist() == [80] * 2 + [40] * 4
+    halves, smallest = np.split(members == 1, [2], axis=1)
+    assert all(len(set(kinds[smallest[:, i]])) == 1 for i in range(4))
+    assert all((halves[:, i] == smallest[:, 2 * i : 2 * i + 2].any(axis=1)).all() for i in range(2))
 
 
 @pytest.mark.parametrize("count", (2, 32))
@@ -105,11 +107,12 @@ def test_clusters_have_equally_many_images(tiny, count):
     assert (members.sum(axis=1) == 1).all() and members.sum(axis=0) == pytest.approx(len(members) / count, abs=1)
 
 
-def test_small_clusters_are_not_formed(tiny):
-    """40 images in 8 clusters: two of 20 images, because 10 are too few."""
-    members = grouped(noise(40), with_clusters(tiny, 8, "all"))
-    assert members.sum(axis=0).tolist() == [20] * 2 + [0] * 12
-    assert not grouped(noise(31), with_clusters(tiny, 4)).any()
+def test_small_clusters_are_shared(tiny):
+    """40 images in 8 clusters: two of 20 images, because 10 are too few; four of the smallest share each."""
+    members = grouped(noise(40), with_clusters(tiny, 8))
+    assert set(members.ravel()) == {0, 0.25} and (members.sum(axis=0) == 5).all()
+    assert (members[:, :4] == members[:, :1]).all() and (members[:, 4:] == members[:, 4:5]).all()
+    assert grouped(noise(3), with_clusters(tiny, 4)).tolist() == [[0.25] * 4] * 3
 
 
 def test_equal_images_can_be_grouped(tiny):

@@ -227,10 +227,10 @@ def test_a_generator_is_used_without_the_package(shallow, uninstall, monkeypatch
 
 def test_a_run_with_clusters(shallow, uninstall, monkeypatch):
     """Resumed; then sampled and exported without the package: z alone determines the cluster of a sample."""
-    monkeypatch.setattr(clusters, "MIN_IMAGES", 3)  # otherwise, 12 images form no cluster
+    monkeypatch.setattr(clusters, "MIN_IMAGES", 3)  # otherwise, the clusters would share all 12 images
     options = [*WITH, *EVERY, "--max_steps", "4", "--clusters", "4"]
-    assert f"{LEARNS} 12 images, in up to 4 clusters." in shallow.train(*options, *folders("whole"))
-    assert moments(shallow, "whole", 4)["feature_critic/classes"].shape[0] == 2 + 4
+    assert f"{LEARNS} 12 images, in 4 clusters." in shallow.train(*options, *folders("whole"))
+    assert moments(shallow, "whole", 4)["feature_critic/classes"].shape[0] == 4
     copy_until(shallow, "whole", "parts", 2)
     shallow.train(*options, *folders("parts"))
     assert_same_run(shallow, "whole", "parts", 4)
@@ -246,15 +246,15 @@ def test_a_run_with_clusters(shallow, uninstall, monkeypatch):
 
 
 def test_runs_of_version_0_15_keep_their_clusters(shallow):
-    """Their checkpoints do not record cluster_levels."""
-    options = [*WITH, *EVERY, "--max_steps", "4", "--clusters", "4"]
+    """Their checkpoints do not record cluster_levels: classes are not larger clusters."""
+    options = [*WITH, *EVERY, "--max_steps", "4", "--clusters", "4", "--conditional", "1"]
     shallow.train(*options, "--cluster_levels", "last", *folders("whole"))
     copy_until(shallow, "whole", "old", 2)
     for path in (shallow.folder / "old" / "c").glob("dcgan-*.json"):
         content = json.loads(path.read_text())
         del content["network"]["cluster_levels"]
         path.write_text(manifest.add_checksum(content))
-    assert "cluster_levels = last" in shallow.train(*options, *folders("old"))
+    assert "changed" not in shallow.train(*options, *folders("old"))
     assert_same_run(shallow, "whole", "old", 4)
 
 
@@ -277,9 +277,9 @@ def test_clusters_need_d_features(shallow):
 
 
 def test_clusters_of_each_class(shallow):
-    """The fixture has two classes of 6 images, too few to be halved: the critic compares the classes alone."""
+    """The fixture has two classes of 6 images, too few to be halved, so that a class's clusters share its images."""
     options = [*WITH, *EVERY, "--max_steps", "4", "--clusters", "4", "--conditional", "1"]
-    assert f"{LEARNS} 12 images, in up to 2 clusters per class." in shallow.train(*options, *folders("whole"))
+    assert f"{LEARNS} 12 images, in 2 clusters per class." in shallow.train(*options, *folders("whole"))
     copy_until(shallow, "whole", "parts", 2)
     shallow.train(*options, *folders("parts"))
     assert_same_run(shallow, "whole", "parts", 4)

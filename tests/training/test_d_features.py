@@ -56,8 +56,26 @@ def smooth(n, height, width, channels):
 def test_resolve(tiny, monkeypatch, wanted, recorded, installed, chosen):
     monkeypatch.setattr(efficientnet, "path", lambda *_: "weights" if installed else "")
     monkeypatch.setattr(efficientnet, "read", lambda: ({}, "digest"))
-    settings = tiny._replace(network=tiny.network._replace(d_features=wanted))
-    assert d_features.resolve(settings, recorded).network == tiny.network._replace(d_features=chosen)
+    network = tiny.network._replace(d_features=wanted, cluster_levels="last")
+    recorded = recorded and network._replace(d_features=recorded)
+    assert d_features.resolve(tiny._replace(network=network), recorded).network == network._replace(d_features=chosen)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "recorded", "conditional", "chosen"),
+    [
+        ("auto", None, 1, "all"),
+        ("auto", None, 0, "last"),
+        ("auto", "last", 1, "last"),
+        ("auto", "all", 0, "all"),
+        ("last", "all", 1, "last"),
+    ],
+)
+def test_resolve_cluster_levels(tiny, wanted, recorded, conditional, chosen):
+    network = tiny.network._replace(d_features="none", conditional=conditional, cluster_levels=wanted)
+    recorded = recorded and network._replace(cluster_levels=recorded)
+    resolved = d_features.resolve(tiny._replace(network=network), recorded).network
+    assert resolved == network._replace(cluster_levels=chosen)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +100,7 @@ def test_resolve(tiny, monkeypatch, wanted, recorded, installed, chosen):
 )
 def test_the_package_is_missing(tiny, monkeypatch, wanted, recorded, message):
     monkeypatch.setattr(efficientnet, "path", lambda *_: "")
+    recorded = recorded and tiny.network._replace(d_features=recorded)
     with pytest.raises(UserError) as caught:
         d_features.resolve(tiny._replace(network=tiny.network._replace(d_features=wanted)), recorded)
     assert str(caught.value) == message

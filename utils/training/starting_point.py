@@ -68,7 +68,7 @@ def _resume(settings, lock, newest):
     recorded = newest.manifest
     if recorded.run["precision"] == "float16" and not devices.gpus():  # the run began on another machine
         recorded = recorded._replace(run=dict(recorded.run, precision=settings.run.precision))
-    settings = _keep_defaults(recorded, d_features.resolve(settings, recorded.network.d_features))
+    settings = _keep_defaults(recorded, d_features.resolve(settings, recorded.network))
     run = settings.run
     checks.check_together(run, settings.network)
     print(manifest.check_same_run(newest.manifest, newest.checkpoint.path, settings), flush=True)
@@ -161,8 +161,7 @@ class FromPretrained(StartingPoint):
             raise UserError(f"init_from: {str(error).replace('checkpoints_dir', 'init_from')}")
         theirs = self._source.manifest
         # Clusters are not kept: if the other run has none, only G's layer for them is initialized.
-        ours = {name: getattr(settings.network, name) for name in ("clusters", "cluster_levels")}
-        kept = theirs._replace(run={}, network=theirs.network._replace(**ours))
+        kept = theirs._replace(run={}, network=theirs.network._replace(clusters=settings.network.clusters))
         super().__init__(_keep_defaults(kept, settings), lock)
         names = set(theirs.network._fields) - transfer.IRRELEVANT - transfer.SHAPES
         transfer.check_equal(self.settings, theirs.network, names, "has a different network")
