@@ -42,7 +42,7 @@ d_features = "auto"
 # Clusters of images with similar d_features that G keeps apart. 0: none.
 clusters = 32
 
-# 'all': G also learns what clusters share. 'auto': only with classes.
+# 'all': also learn what clusters share. 'auto': with classes. 'last': not.
 cluster_levels = "auto"
 
 # --- Layers ---------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ def train(count, tiny, checkpoint, changes):
             "loss": "hinge",
             "d_features": "efficientnet",
             "clusters": 8,
+            "cluster_levels": "all",
         },
         {
             "d_norm": "layer",
