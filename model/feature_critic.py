@@ -18,9 +18,7 @@ from model import clusters, replicas, shapes
 from model.graph_mode import tf
 
 RATIO = 3.0  # norm of the critic's gradient at the samples, relative to the norm of D's gradient
-GROUP_WEIGHT = (
-    5.0  # least weight of the mean features of a sample's groups, relative to the mean features of all images
-)
+GROUP_WEIGHT = 5.0  # least weight of the means of a sample's groups, relative to the mean features of all images
 MEMORY = 0.99  # decay of the samples' moments, per update of G
 MIN_SCALE = 0.1  # minimum unit of features, because the features of a single image do not vary
 BOUND = 4.0  # smooth bound of standardized features, so that no single image dominates the moments

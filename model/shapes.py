@@ -81,7 +81,8 @@ def count_weights(network):
     g_size = 3 if network.upsample == "smooth" else network.kernel
     d_size = 3 if network.downsample == "average" else network.kernel
     height, width = base_resolution(network)
-    dense = height * width * ((network.z_dim + sum(cluster_counts(network))) * g_maps[0] + d_maps[0])
+    rows = network.z_dim + (sum(cluster_counts(network)) if network.clusters else 0)
+    dense = height * width * (rows * g_maps[0] + d_maps[0])
     g_kernels = g_size**2 * _count_kernels([*g_maps, network.output_filters or network.channels])
     d_kernels = d_size**2 * _count_kernels([*d_maps, network.channels])
     return dense + g_kernels + d_kernels + 9 * network.output_filters * network.channels

@@ -31,7 +31,8 @@ def test_max_filters_limits_the_feature_maps(settings):
     "changes",
     (
         {},
-        {"image_size": "32x48", "max_filters": 32, "channels": 1},
+        {"image_size": "32x48", "max_filters": 32, "channels": 1, "clusters": 0},
+        {"clusters": 8, "cluster_levels": "all"},
         {"image_size": 16, "d_width": 0.7, "filters": 3},
         {"image_size": 32, "upsample": "transposed", "downsample": "stride", "kernel": 5, "output_filters": 0},
     ),

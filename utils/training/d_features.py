@@ -40,8 +40,10 @@ def resolve(settings, recorded=None):
     can be none.
     """
     network, is_installed = settings.network, bool(efficientnet.path())
-    defaults = {"d_features": EFFICIENTNET if is_installed else NONE}
-    defaults["cluster_levels"] = "all" if network.conditional else "last"
+    defaults = {
+        "d_features": EFFICIENTNET if is_installed else NONE,
+        "cluster_levels": "all" if network.conditional else "last",
+    }
     for name, default in defaults.items():
         if getattr(network, name) == "auto":
             network = network._replace(**{name: getattr(recorded, name, default)})
