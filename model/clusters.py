@@ -3,8 +3,8 @@
 Images, or the images of each class, are halved by their features, again and again, into 2, 4, 8, ... clusters. The
 signs of the first elements of z select the half at each level, so that z alone determines the clusters of a sample: one
 at each level. The feature critic compares the samples of each cluster with its images. Without clusters, G tends to
-learn a few kinds of images whose features have the right mean. The levels that count are those of cluster_levels: with
-'all', larger clusters have weights and means of their own, and classes are the largest clusters.
+learn a few kinds of images whose features have the right mean. With cluster_levels = 'last', only the smallest clusters
+count; with 'all', larger ones have weights and means of their own, and classes are the largest clusters.
 
 Clusters as classes of a conditional GAN: Sage et al. 2018, arXiv 1712.04407; Liu et al. 2020, arXiv 2006.10728. Here,
 clusters are a function of z, and D does not see them.
