@@ -58,11 +58,6 @@ def _smallest(z, network, classes):
     return tf.matmul(classes, np.float32(repeated)) * tf.matmul(of_z, np.float32(tiled)), levels
 
 
-def _at_each_level(smallest, levels):
-    """Convert memberships in the smallest clusters to memberships in the clusters of all levels."""
-    return tf.matmul(smallest, _larger(levels)) if len(levels) > 1 else smallest
-
-
 def group(features, labels, network, n_classes):
     """Divide the images of each class into clusters of similar features.
 
@@ -87,13 +82,15 @@ def group(features, labels, network, n_classes):
 
     for i in range(n_classes):
         divide(np.flatnonzero(labels == i), i * count, (i + 1) * count)
-    return smallest @ _larger(levels)
+    return _at_each_level(smallest, levels)
 
 
-def _larger(levels):
-    """Return which cluster of each level contains each of the smallest, [smallest, clusters of all levels]: 0 or 1."""
+def _at_each_level(smallest, levels):
+    """Convert memberships in the smallest clusters, a tensor or an array, to memberships in those of all levels."""
+    if len(levels) == 1:  # otherwise, a product with C * C constants
+        return smallest
     parts = [np.repeat(np.eye(count, dtype=np.float32), levels[-1] // count, axis=0) for count in levels]
-    return np.concatenate(parts, axis=1)
+    return smallest @ np.concatenate(parts, axis=1)
 
 
 def _principal_component(features):

@@ -59,7 +59,7 @@ def build_critic(images, reals, groups=None, network=None, n_classes=1):
             real_means = weights[:, None] * (members.T @ real) / len(real)
             moment = tf.matmul(replicas.all_gather(groups) * weights, samples, transpose_a=True) / n
             group_means, group_update = _excess("classes", moment, real_means)  # as in checkpoints of version 0.14
-            weight = max(1.0, GROUP_WEIGHT / len(shapes.cluster_counts(network, n_classes)))  # of each level
+            weight = max(1.0, GROUP_WEIGHT / len(shapes.cluster_counts(network, n_classes)))  # weight of each level
             mean = mean + weight * tf.matmul(groups, group_means)  # [N, F]
             updates.append(group_update)
         witness = tf.reduce_sum(x * (2.0 * mean / size + tf.matmul(x, second) / size**2), axis=1)  # [N]
