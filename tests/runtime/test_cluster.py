@@ -383,7 +383,11 @@ def test_workers_with_different_settings_refuse_to_start(pair):
 @pytest.mark.skipif(not efficientnet.path(), reason=f"needs {efficientnet.LITE0.package}")
 @pytest.mark.parametrize(
     ("setting", "values", "options"),
-    (("d_features", ("none", "efficientnet"), ()), ("clusters", (2, 4), ("--d_features", "efficientnet"))),
+    (
+        ("d_features", ("none", "efficientnet"), ()),
+        ("clusters", (2, 4), ("--d_features", "efficientnet")),
+        ("cluster_levels", ("last", "all"), ("--d_features", "efficientnet", "--clusters", "4")),
+    ),
 )
 def test_workers_whose_d_features_or_clusters_differ_refuse_to_start(pair, setting, values, options):
     """As if d_features = 'auto' had found the package on one worker alone, or the chief resumed an earlier run."""

@@ -50,9 +50,14 @@ def open_run(parts):
     with workers.translate_worker_errors(), reraise_input_errors(parts.batches), signals, opening as session:
         network = parts.settings.network
         # They depend on the installed packages, and on the run that the chief resumes.
-        for name, value in (("d_features", network.d_features != d_features.NONE), ("clusters", network.clusters)):
+        numbers = {
+            "d_features": network.d_features != d_features.NONE,
+            "clusters": network.clusters,
+            "cluster_levels": network.cluster_levels == "all",
+        }
+        for name, number in numbers.items():
             here = f"here {getattr(network, name)!r}; set it on all workers"
-            workers.check_same_config(int(value), f"a different value of {name} ({here})")
+            workers.check_same_config(int(number), f"a different value of {name} ({here})")
         workers.check_same_config(config_fingerprint(parts.settings, parts.dataset.fingerprint))
         session.run(initializer)
         parts.start.start(session)
