@@ -19,7 +19,7 @@ sys.path[:0] = [ROOT, HERE]
 
 # The network of pytorch/examples/dcgan, as settings of this program.
 NETWORK = ["--downsample", "stride", "--upsample", "transposed", "--kernel", "4", "--filters", "64"]
-NETWORK += ["--output_filters", "0", "--d_width", "1"]
+NETWORK += ["--output_filters", "0", "--skip_excitation", "0", "--d_width", "1"]
 SIZE, FILTERS, CHANNELS, Z_DIM = 64, 64, 3, 100
 SAMPLES = 256  # images per sampling round
 PRODUCTS, EDGE = 10, 2048  # matrix products per round of `ceiling`, and the height and width of each matrix

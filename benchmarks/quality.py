@@ -46,12 +46,13 @@ COLUMNS = f"{'':28} {'distance':>8} {'KID*1000':>8} {'precision':>9} {'recall':>
 
 # The original DCGAN with the layer sizes of pytorch/examples/dcgan, and this program's additions to it.
 PLAIN = "--ema_decay 0 --augment none --upsample transposed --output_filters 0 --filters 64 --d_width 1"
-PLAIN += " --batch_size 64 --learning_rate 0.0002 --d_features none"
+PLAIN += " --skip_excitation 0 --batch_size 64 --learning_rate 0.0002 --d_features none"
 ADDITIONS = {
     "average": "--ema_decay 0.999",
     "augment": "--augment adaptive",
     "smooth": "--upsample smooth",
     "output": "--output_filters 16",
+    "excitation": "--skip_excitation 1",
     "small_batches": "--batch_size 8 --learning_rate 0.0003",
     "narrow": "--filters 32",
     "narrow_d": "--d_width 0.5",

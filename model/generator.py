@@ -27,16 +27,19 @@ def generator(z, network, classes=None, training=False, name="generator"):
     def normalize_and_activate(x):
         return layers.activation(norms.batch_norm(x, network, network.bn_momentum, training, classes), network)
 
-    maps, (height, width) = shapes.feature_maps(network), shapes.base_resolution(network)
+    maps, (height, width) = shapes.generator_maps(network), shapes.base_resolution(network)
     with tf.variable_scope(name, reuse=tf.AUTO_REUSE):
         x = _first_layer(z, network, classes, KernelSpec(init, use_bias=False))
         with tf.variable_scope(f"{height}x{width}"):
             # [N, 4, 4, 256] if image_size is 64 and filters is 32
             x = normalize_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))
-        for filters in [*maps[1:], network.output_filters] if network.output_filters else maps[1:]:
+            base = tf.reshape(x, [-1, height * width * maps[0]])
+        for filters in maps[1:]:
             with tf.variable_scope(f"{2 * x.shape[1]}x{2 * x.shape[2]}"):
                 # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]
                 x = normalize_and_activate(double(x, filters))
+                if network.skip_excitation and x.shape[1] >= 8 * height:  # see shapes.excited_maps
+                    x = layers.excite(x, base, network, KernelSpec(init, use_bias=True))
         if network.output_filters:
             # This layer is not in the paper, whose G generates the image in one linear layer, without one-pixel edges.
             with tf.variable_scope("output"):

@@ -74,6 +74,17 @@ def conv2d(x, filters, size, stride, spec):
         return add_bias(x) if spec.use_bias else x
 
 
+def excite(x, source, network, spec):
+    """Multiply each feature map of x, [N, H, W, C], by a number from 0 to 2 that depends on source, [N, S].
+
+    Skip-layer excitation: Liu et al. 2021, arXiv 2101.04775.
+    """
+    with tf.variable_scope("excitation"):
+        hidden = activation(dense(source, x.shape[-1], spec, "hidden"), network)
+        scales = 2.0 * tf.sigmoid(dense(hidden, x.shape[-1], spec, "scales"))  # [N, C]
+    return x * scales[:, None, None, :]
+
+
 def average_pool(x):
     """Average each 2x2 square of [N, H, W, C]: [N, H / 2, W / 2, C]."""
     return tf.nn.avg_pool(x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="VALID")

@@ -7,8 +7,8 @@ the network from the checkpoint and ignores this file.
 
 # --- Networks -------------------------------------------------------------------------------------
 
-# Height and width of the images, in pixels. 32, 64, 128 or 256 are usual. Doubling the size takes four times as
-# long. For rectangles, write height x width, such as '64x96'.
+# Height and width of the images, in pixels: 32, 64, 128 or 256, or height x width, such as '64x96'. Doubling the size
+# takes four times as long.
 image_size = 64
 
 # Color channels. 3: color. 1: gray. 4: color and transparency; samples are PNGs with alpha, and grids show them on
@@ -32,9 +32,11 @@ max_filters = 1024
 # DCGAN paper has 1.
 d_width = 0.5
 
-# Feature maps of an additional layer of G, at image_size, before the final 3x3 convolution. G needs it for sharp edges.
-# 0: none; the last layer doubles the size and outputs the image, as in the paper.
+# Feature maps of an additional layer of G, at image_size, for sharp edges. 0: none, as in the paper.
 output_filters = 16
+
+# 1: the base of G scales its maps at high resolutions: more colors. 0: not.
+skip_excitation = 1
 
 # 'efficientnet': G also learns from a pretrained network; steps take 1.4 times as long. 'none'. 'auto': if installed.
 d_features = "auto"

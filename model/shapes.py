@@ -63,6 +63,19 @@ def cluster_counts(network, n_classes=1):
     return counts[-1:]
 
 
+def generator_maps(network):
+    """Return the number of G's feature maps at each resolution, from the base to the last one before the image."""
+    return feature_maps(network) + [network.output_filters] * (network.output_filters > 0)
+
+
+def excited_maps(network):
+    """Return the numbers of feature maps that skip-layer excitation scales, at resolutions 8 times the base and more.
+
+    See layers.excite.
+    """
+    return generator_maps(network)[3:] if network.skip_excitation else []
+
+
 def count_activations(network):
     """Return the number of values in all feature maps of G, and in all feature maps of D, for one image."""
     height, width = base_resolution(network)
@@ -71,6 +84,7 @@ def count_activations(network):
         return sum(height * width * 4**i * n for i, n in enumerate(maps))
 
     g = count(feature_maps(network)) + network.height * network.width * (network.output_filters + network.channels)
+    g += sum(excited_maps(network))
     d = count(feature_maps(network, network.d_width))
     return g, d * (4 if network.downsample == "average" else 1)  # 'average' convolves before it halves the sides
 
@@ -83,6 +97,7 @@ def count_weights(network):
     height, width = base_resolution(network)
     rows = network.z_dim + (sum(cluster_counts(network)) if network.clusters else 0)
     dense = height * width * (rows * g_maps[0] + d_maps[0])
+    dense += sum((height * width * g_maps[0] + maps) * maps for maps in excited_maps(network))
     g_kernels = g_size**2 * _count_kernels([*g_maps, network.output_filters or network.channels])
     d_kernels = d_size**2 * _count_kernels([*d_maps, network.channels])
     return dense + g_kernels + d_kernels + 9 * network.output_filters * network.channels

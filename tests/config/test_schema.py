@@ -112,6 +112,7 @@ EXAMPLES = {
     "max_filters": (2**12, 0, "a whole number, from 1 to 4096"),
     "d_width": (4, 4.5, "a number, above 0, at most 4"),
     "output_filters": (0, -1, "a whole number, from 0 to 4096"),
+    "skip_excitation": SWITCH,
     "d_features": ("auto", "inception", "auto, efficientnet or none"),
     "clusters": (256, 20, "32, 0, 2, 4, 8, 16, 64, 128 or 256"),
     "cluster_levels": ("last", "first", "auto, all or last"),

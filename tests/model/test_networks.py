@@ -34,6 +34,7 @@ def test_the_default_generator(graph, settings):
 
 def test_the_generator_of_the_papers_figure_1(graph, settings):
     network = settings.network._replace(filters=128, kernel=5, upsample="transposed", output_filters=0)
+    network = network._replace(skip_excitation=0)
     generator(tf.zeros([2, 100]), network, training=True)
     shapes = [op.outputs[0].shape.as_list()[1:] for op in operations(graph, "FusedBatchNormV3")]
     assert shapes == [[4, 4, 1024], [8, 8, 512], [16, 16, 256], [32, 32, 128]]
@@ -82,7 +83,8 @@ def test_parameter_counts(graph, settings, upsample, g_kernel, downsample, d_ker
     for variable in tf.trainable_variables():
         size[variable.name.split("/")[0]] += variable.shape.num_elements()
     g_convolutions = g_kernel**2 * (128 * 64 + 64 * 32 + 32 * 16) + 3**2 * 16 * 3 + 3
-    assert size["generator"] == (100 + 32) * 2048 + g_convolutions + 2 * (128 + 64 + 32 + 16)
+    excitation = (2048 + 1) * 16 + (16 + 1) * 16
+    assert size["generator"] == (100 + 32) * 2048 + g_convolutions + 2 * (128 + 64 + 32 + 16) + excitation
     d_convolutions = d_kernel**2 * (3 * 16 + 16 * 32 + 32 * 64) + 16
     assert size["discriminator"] == d_convolutions + 2 * (32 + 64) + 1024 + 1
 
@@ -112,6 +114,22 @@ def test_only_the_image_is_computed_by_a_plain_convolution(graph, settings):
     generator(tf.zeros([2, 100]), settings.network._replace(output_filters=0), training=True)
     assert len(operations(graph, "Conv2DBackpropInput", "generator/")) == 3
     assert len(operations(graph, "Conv2D", "generator/64x64/")) == len(operations(graph, "Conv2D")) == 1
+
+
+def test_skip_excitation_scales_the_maps_of_high_resolutions(graph, settings):
+    """A scale is 1 where its logit is 0."""
+    network, z = settings.network, tf.constant(np.random.RandomState(0).uniform(-1, 1, (2, 100)), tf.float32)
+    both = [generator(z, network._replace(skip_excitation=value)) for value in (1, 0)]
+    logits = [v for v in tf.trainable_variables() if "excitation/scales" in v.op.name]
+    scaled = {v.op.name: v.shape.as_list() for v in logits if v.op.name.endswith("kernel")}
+    names = ["generator/32x32/excitation/scales/kernel", "generator/64x64/excitation/scales/kernel"]
+    assert scaled == dict(zip(names, ([32, 32], [16, 16])))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        assert not np.array_equal(*session.run(both))
+        for variable in logits:
+            variable.load(np.zeros(variable.shape.as_list()), session)
+        np.testing.assert_array_equal(*session.run(both))
 
 
 def test_d_width_is_the_width_of_d_relative_to_g(graph, settings):

@@ -35,6 +35,8 @@ def test_max_filters_limits_the_feature_maps(settings):
         {"clusters": 8, "cluster_levels": "all"},
         {"image_size": 16, "d_width": 0.7, "filters": 3},
         {"image_size": 32, "upsample": "transposed", "downsample": "stride", "kernel": 5, "output_filters": 0},
+        {"image_size": "64x96", "output_filters": 0},
+        {"skip_excitation": 0},
     ),
 )
 def test_weights_and_activations_are_those_of_the_networks(graph, settings, changes):

@@ -136,17 +136,18 @@ def test_a_changed_image_set_is_announced_once(trained):
 
 def test_a_run_keeps_the_defaults_that_it_began_with(called):
     """This version resumes and samples a run from version 0.7; explicit settings take precedence over its defaults."""
-    before = ["--augment", "auto", "--d_width", "1", "--output_filters", "0", "--log_every", "1"]
+    before = ["--augment", "auto", "--d_width", "1", "--output_filters", "0", "--skip_excitation", "0"]
+    before += ["--log_every", "1"]
     called.train("--max_steps", "4", "--checkpoint_every", "2", *before, *folders("whole"))
     copy_until(called, "whole", "parts", 2)
     done = called.train("--max_steps", "4", "--checkpoint_every", "2", "--log_every", "1", *folders("parts"))
     kept = "These defaults have changed since that run began; keeping its values: "
-    assert kept + "augment = auto, d_width = 1.0, output_filters = 0." in done.split("\n")
+    assert kept + "augment = auto, d_width = 1.0, output_filters = 0, skip_excitation = 0." in done.split("\n")
     assert_same_run(called, "whole", "parts", 4)
     line = called.refuse("--max_steps", "9", "--output_filters", "16", *folders("parts"))
     assert "output_filters changed from 0 to 16" in line and "augment" not in line
     tuned = called.train("--init_from", "parts/c", "--max_steps", "1", *folders("tuned"))
-    assert kept + "d_width = 1.0, output_filters = 0." in tuned.split("\n")
+    assert kept + "d_width = 1.0, output_filters = 0, skip_excitation = 0." in tuned.split("\n")
     assert "Sampling from step 4" in called.train("--isTrain", "0", *folders("parts"))
 
 

@@ -123,6 +123,7 @@ NETWORK = {
     "max_filters": fixed_on_resume(rules.integer(1024, lowest=1, highest=2**12)),
     "d_width": fixed_on_resume(rules.above_zero(0.5, highest=4), legacy_value=1.0),
     "output_filters": fixed_on_resume(rules.integer(16, lowest=0, highest=2**12), legacy_value=0),
+    "skip_excitation": fixed_on_resume(rules.switch(1), legacy_value=0),
     # A resumed run keeps the values of 'auto'; a run that starts from its weights need not keep legacy values.
     "d_features": fixed_on_resume(rules.one_of("auto", "efficientnet", "none"), "none")._replace(old_defaults=()),
     "clusters": fixed_on_resume(rules.one_of(32, 0, 2, 4, 8, 16, 64, 128, 256), legacy_value=0),

@@ -14,7 +14,7 @@ from utils.errors import RunError
 
 # Operations without attributes: {name in TensorFlow: name in network.js}.
 _ARITHMETIC = {"Add": "add", "AddV2": "add", "BiasAdd": "add", "Sub": "subtract", "Mul": "multiply"}
-_SIMPLE = {**_ARITHMETIC, "Relu": "relu", "Elu": "elu", "Tanh": "tanh", "Softmax": "softmax"}
+_SIMPLE = {**_ARITHMETIC, "Relu": "relu", "Elu": "elu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Softmax": "softmax"}
 
 
 class Operations:
@@ -68,7 +68,7 @@ class Operations:
         if node.op == "LeakyRelu":
             return self._add("leaky_relu", self._reference(inputs[0]), leak=node.attr["alpha"].f)
         if node.op == "Reshape":
-            height, width, channels = map(int, self._constants[inputs[1]][1:])
+            height, width, channels = (1, 1, *map(int, self._constants[inputs[1]][1:]))[-3:]  # of a vector: 1, 1, C
             return self._add("reshape", self._reference(inputs[0]), height=height, width=width, channels=channels)
         if node.op == "MatMul":
             return self._add("dense", self._reference(inputs[0]), self._array(self._constants[inputs[1]].T))

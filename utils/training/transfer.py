@@ -16,7 +16,7 @@ from utils.errors import UserError
 # weights. A difference in any other setting changes the meaning of the weights.
 IRRELEVANT = {"init", "init_stddev", "bn_momentum", "sync_batch_norm", "d_features"}
 SHAPES = {"image_size", "channels", "conditional", "z_dim", "kernel"}
-SHAPES |= {"filters", "max_filters", "d_width", "output_filters", "clusters", "cluster_levels"}
+SHAPES |= {"filters", "max_filters", "d_width", "output_filters", "skip_excitation", "clusters", "cluster_levels"}
 _SCALES = re.compile(r"generator/.+/batch_norm/(gamma|beta)$")  # a row per class, if there are classes
 _VECTORS = "discriminator/logit/classes/"  # D's projection: its kernel has a row per class
 

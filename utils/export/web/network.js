@@ -162,6 +162,7 @@ const OPERATIONS = {
     leaky_relu: elementwise((x, { leak }) => (x > 0 ? x : leak * x)),
     elu: elementwise((x) => (x > 0 ? x : Math.expm1(x))),
     tanh: elementwise(Math.tanh),
+    sigmoid: elementwise((x) => 1 / (1 + Math.exp(-x))),
     softmax,
 };
 
