@@ -8,8 +8,8 @@ Each row of CASES trains from scratch in float32 on the same machine; its last c
 On TensorFlow 2, the initial weights depend only on the order of the seeded operations. On TensorFlow 1.15, every
 operation in the graph changes them; use --start there, which resumes from the step-0 checkpoints in an earlier --out.
 The last two cases need TensorFlow 2. --program must be a checkout with utils/runtime/; older versions
-can be compared without "two devices". To compare this version with version 0.14, add --settings "--clusters 0" for this
-version; with earlier versions, --settings "--d_features none".
+can be compared without "two devices". To compare this version with version 0.16, add --settings "--skip_excitation 0"
+for this version; with version 0.14, also "--clusters 0"; with earlier versions, "--d_features none" instead of that.
 """
 
 import argparse

@@ -33,13 +33,13 @@ def generator(z, network, classes=None, training=False, name="generator"):
         with tf.variable_scope(f"{height}x{width}"):
             # [N, 4, 4, 256] if image_size is 64 and filters is 32
             x = normalize_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))
-            base = tf.reshape(x, [-1, height * width * maps[0]])
-        for filters in maps[1:]:
+        base, excited = x, shapes.excited_maps(network)
+        for i, filters in enumerate(maps[1:], 1):
             with tf.variable_scope(f"{2 * x.shape[1]}x{2 * x.shape[2]}"):
                 # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]
                 x = normalize_and_activate(double(x, filters))
-                if network.skip_excitation and x.shape[1] >= 8 * height:  # see shapes.excited_maps
-                    x = layers.excite(x, base, network, KernelSpec(init, use_bias=True))
+                if i in excited:
+                    x = layers.excite(x, base, shapes.excitation_units(filters, network), network)
         if network.output_filters:
             # This layer is not in the paper, whose G generates the image in one linear layer, without one-pixel edges.
             with tf.variable_scope("output"):

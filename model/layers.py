@@ -74,15 +74,20 @@ def conv2d(x, filters, size, stride, spec):
         return add_bias(x) if spec.use_bias else x
 
 
-def excite(x, source, network, spec):
-    """Multiply each feature map of x, [N, H, W, C], by a number from 0 to 2 that depends on source, [N, S].
+def excite(x, source, units, network):
+    """Multiply each feature map of x, [N, H, W, C], by a number from 0 to 2 that depends on source, [N, h, w, S].
 
-    Skip-layer excitation: Liu et al. 2021, arXiv 2101.04775.
+    units: size of the hidden layer. Skip-layer excitation: Liu et al. 2021, arXiv 2101.04775, who pool the source and
+    do not double the sigmoid; doubled, it is about 1 at first.
     """
+    spec = KernelSpec(
+        initializer("he", network.init_stddev), use_bias=True
+    )  # the scales of samples differ from the first step on
     with tf.variable_scope("excitation"):
-        hidden = activation(dense(source, x.shape[-1], spec, "hidden"), network)
+        source = tf.reshape(source, [-1, source.shape[1] * source.shape[2] * source.shape[3]])
+        hidden = activation(dense(source, units, spec, "hidden"), network)
         scales = 2.0 * tf.sigmoid(dense(hidden, x.shape[-1], spec, "scales"))  # [N, C]
-    return x * scales[:, None, None, :]
+        return x * scales[:, None, None, :]
 
 
 def average_pool(x):

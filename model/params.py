@@ -7,8 +7,8 @@ the network from the checkpoint and ignores this file.
 
 # --- Networks -------------------------------------------------------------------------------------
 
-# Height and width of the images, in pixels: 32, 64, 128 or 256, or height x width, such as '64x96'. Doubling the size
-# takes four times as long.
+# Height and width in pixels, such as 32, 64, 128 or 256, or '64x96' for a rectangle. Doubling the size takes four times
+# as long.
 image_size = 64
 
 # Color channels. 3: color. 1: gray. 4: color and transparency; samples are PNGs with alpha, and grids show them on
@@ -35,7 +35,7 @@ d_width = 0.5
 # Feature maps of an additional layer of G, at image_size, for sharp edges. 0: none, as in the paper.
 output_filters = 16
 
-# 1: the base of G scales its maps at high resolutions: more colors. 0: not.
+# 1: scale G's maps at high resolutions by the lowest one. 0: no scaling.
 skip_excitation = 1
 
 # 'efficientnet': G also learns from a pretrained network; steps take 1.4 times as long. 'none'. 'auto': if installed.

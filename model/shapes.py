@@ -6,6 +6,7 @@ reverse order. The number of doublings follows from the shorter side, whose base
 
 MIN_SIDE, MAX_SIDE = 8, 1024  # pixels of an image
 MAX_RATIO = 4  # longer side / shorter side; it keeps the base small
+FIRST_EXCITED = 3  # doublings from the base to the lowest resolution with skip-layer excitation
 
 
 def sides(size):
@@ -69,11 +70,14 @@ def generator_maps(network):
 
 
 def excited_maps(network):
-    """Return the numbers of feature maps that skip-layer excitation scales, at resolutions 8 times the base and more.
+    """Return {doublings: feature maps} of the resolutions of G that skip-layer excitation scales; see layers.excite."""
+    maps = generator_maps(network) if network.skip_excitation else []
+    return dict(list(enumerate(maps))[FIRST_EXCITED:])
 
-    See layers.excite.
-    """
-    return generator_maps(network)[3:] if network.skip_excitation else []
+
+def excitation_units(maps, network):
+    """Return the size of the hidden layer for this number of feature maps, limited because its inputs are many."""
+    return min(maps, network.filters)
 
 
 def count_activations(network):
@@ -83,8 +87,8 @@ def count_activations(network):
     def count(maps):
         return sum(height * width * 4**i * n for i, n in enumerate(maps))
 
-    g = count(feature_maps(network)) + network.height * network.width * (network.output_filters + network.channels)
-    g += sum(excited_maps(network))
+    g = count(generator_maps(network)) + network.height * network.width * network.channels
+    g += sum(height * width * 4**i * n for i, n in excited_maps(network).items())
     d = count(feature_maps(network, network.d_width))
     return g, d * (4 if network.downsample == "average" else 1)  # 'average' convolves before it halves the sides
 
@@ -97,7 +101,8 @@ def count_weights(network):
     height, width = base_resolution(network)
     rows = network.z_dim + (sum(cluster_counts(network)) if network.clusters else 0)
     dense = height * width * (rows * g_maps[0] + d_maps[0])
-    dense += sum((height * width * g_maps[0] + maps) * maps for maps in excited_maps(network))
+    for maps in excited_maps(network).values():
+        dense += (height * width * g_maps[0] + maps) * excitation_units(maps, network)
     g_kernels = g_size**2 * _count_kernels([*g_maps, network.output_filters or network.channels])
     d_kernels = d_size**2 * _count_kernels([*d_maps, network.channels])
     return dense + g_kernels + d_kernels + 9 * network.output_filters * network.channels

@@ -36,7 +36,7 @@ def test_class_names_recorded_as_surrogates_are_restored(tmp_path, settings):
 
 def test_the_json_has_the_versions(settings):
     data = json.loads(manifest.dumps(settings, 7, "2.21.0", SAVED))
-    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (8, 7, manifest.VERSION, "2.21.0")
+    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (9, 7, manifest.VERSION, "2.21.0")
 
 
 def test_the_keys_of_the_state_are_those_of_earlier_versions(settings):

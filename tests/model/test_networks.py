@@ -117,7 +117,7 @@ def test_only_the_image_is_computed_by_a_plain_convolution(graph, settings):
 
 
 def test_skip_excitation_scales_the_maps_of_high_resolutions(graph, settings):
-    """A scale is 1 where its logit is 0."""
+    """A scale is 1 if its logit is 0."""
     network, z = settings.network, tf.constant(np.random.RandomState(0).uniform(-1, 1, (2, 100)), tf.float32)
     both = [generator(z, network._replace(skip_excitation=value)) for value in (1, 0)]
     logits = [v for v in tf.trainable_variables() if "excitation/scales" in v.op.name]

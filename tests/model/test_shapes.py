@@ -44,10 +44,11 @@ def test_weights_and_activations_are_those_of_the_networks(graph, settings, chan
     discriminator(generator(tf.zeros([1, network.z_dim]), network, training=True), network)
     kernels = [v for v in tf.trainable_variables() if v.op.name.endswith("/kernel")]
     assert shapes.count_weights(network) == sum(v.shape.num_elements() for v in kernels)
-    outputs = [op.outputs[0] for op in graph.get_operations() if op.type in ("Tanh", "LeakyRelu")]
     sizes = {"generator": 0, "discriminator": 0}
-    for x in outputs:
-        sizes[x.op.name.split("/")[0]] += x.shape.num_elements()
+    for op in graph.get_operations():
+        is_counted = op.type in ("Tanh", "LeakyRelu") or (op.type == "Mul" and "/excitation/" in op.name)
+        if is_counted and op.outputs[0].shape.ndims == 4:  # without the hidden layer of an excitation
+            sizes[op.name.split("/")[0]] += op.outputs[0].shape.num_elements()
     assert shapes.count_activations(network) == (sizes["generator"], sizes["discriminator"])
 
 

@@ -46,13 +46,20 @@ def test_the_same_network_is_copied_whole(network):
 def test_a_doubled_size_with_half_the_filters_copies_all_resolutions_but_the_largest(network):
     result = plan_between(network._replace(image_size=32, filters=16), network)
     assert result.copied == ["G 4x4", "G 8x8", "G 16x16", "G output", "D 8x8", "D logit"]
-    assert result.fresh == ["G 32x32", "D 32x32", "D 16x16"]
+    assert result.fresh == ["G 32x32", "G 32x32 excitation", "D 32x32", "D 16x16"]
 
 
 def test_a_halved_size_with_doubled_filters_copies_all_resolutions_but_the_largest(network):
     result = plan_between(network._replace(filters=64), network._replace(image_size=32))
     assert result.copied == ["G 4x4", "G 8x8", "G output", "D 8x8", "D logit"]
     assert result.fresh == ["G 16x16", "D 16x16"]
+
+
+def test_skip_excitation_is_a_layer_of_its_own(network):
+    large = network._replace(image_size=32)
+    result = plan_between(large, large._replace(skip_excitation=0))
+    assert result.fresh == ["G 32x32 excitation"] and "G 32x32" in result.copied
+    assert not plan_between(large._replace(skip_excitation=0), large).fresh
 
 
 def test_a_different_size_with_the_same_filters_copies_only_the_output(network):

@@ -13,7 +13,7 @@ from utils.config.settings import Network
 from utils.errors import UserError
 
 # The format version, raised whenever older programs can no longer read the file correctly. Format 2 added state and
-# checksum; 3 added network and loss settings, classes and the best checkpoint; 4 to 8 added one network setting each.
+# checksum; 3 added network and loss settings, classes and the best checkpoint; 4 to 9 added one network setting each.
 FORMAT = 9
 _RULES = {"run": schema.RUN, "network": schema.NETWORK}
 

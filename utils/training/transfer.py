@@ -63,9 +63,9 @@ def plan(shapes, stored, classes, their_classes):
 
 
 def _layer(name):
-    """Return the layer of a weight, such as 'G 8x8'."""
-    network, layer = name.split("/")[:2]
-    return f"{network[0].upper()} {layer}"
+    """Return the layer of a weight, such as 'G 8x8' or 'G 32x32 excitation'."""
+    network, layer, *parts = name.split("/")
+    return f"{network[0].upper()} {layer}" + " excitation" * ("excitation" in parts)
 
 
 def _lowest(names):
