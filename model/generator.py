@@ -33,13 +33,17 @@ def generator(z, network, classes=None, training=False, name="generator"):
         with tf.variable_scope(f"{height}x{width}"):
             # [N, 4, 4, 256] if image_size is 64 and filters is 32
             x = normalize_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))
-        base, excited = x, shapes.excited_maps(network)
+        excited, outputs = shapes.excited_maps(network), [x]  # outputs: the feature maps of each resolution
         for i, filters in enumerate(maps[1:], 1):
             with tf.variable_scope(f"{2 * x.shape[1]}x{2 * x.shape[2]}"):
                 # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]
                 x = normalize_and_activate(double(x, filters))
                 if i in excited:
-                    x = layers.excite(x, base, shapes.excitation_units(filters, network), network)
+                    source = outputs[i - shapes.FIRST_EXCITED]
+                    while source.shape[1] > height:
+                        source = layers.average_pool(source)
+                    x = layers.excite(x, source, shapes.excitation_units(filters, network), network)
+                outputs.append(x)
         if network.output_filters:
             # This layer is not in the paper, whose G generates the image in one linear layer, without one-pixel edges.
             with tf.variable_scope("output"):

@@ -77,12 +77,11 @@ def conv2d(x, filters, size, stride, spec):
 def excite(x, source, units, network):
     """Multiply each feature map of x, [N, H, W, C], by a number from 0 to 2 that depends on source, [N, h, w, S].
 
-    units: size of the hidden layer. Skip-layer excitation: Liu et al. 2021, arXiv 2101.04775, who pool the source and
-    do not double the sigmoid; doubled, it is about 1 at first.
+    units: size of the hidden layer. Skip-layer excitation: Liu et al. 2021, arXiv 2101.04775; here, the sigmoid is
+    doubled, so that it is about 1 at first.
     """
-    spec = KernelSpec(
-        initializer("he", network.init_stddev), use_bias=True
-    )  # the scales of samples differ from the first step on
+    init = initializer("he", network.init_stddev)  # whatever network.init is: scales differ from the first step on
+    spec = KernelSpec(init, use_bias=True)
     with tf.variable_scope("excitation"):
         source = tf.reshape(source, [-1, source.shape[1] * source.shape[2] * source.shape[3]])
         hidden = activation(dense(source, units, spec, "hidden"), network)

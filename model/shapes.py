@@ -6,7 +6,7 @@ reverse order. The number of doublings follows from the shorter side, whose base
 
 MIN_SIDE, MAX_SIDE = 8, 1024  # pixels of an image
 MAX_RATIO = 4  # longer side / shorter side; it keeps the base small
-FIRST_EXCITED = 3  # doublings from the base to the lowest resolution with skip-layer excitation
+FIRST_EXCITED = 3  # doublings from the base to the lowest resolution that the base scales, by skip-layer excitation
 
 
 def sides(size):
@@ -76,7 +76,7 @@ def excited_maps(network):
 
 
 def excitation_units(maps, network):
-    """Return the size of the hidden layer for this number of feature maps, limited because its inputs are many."""
+    """Return the size of the hidden layer for this number of feature maps, limited because it has many inputs."""
     return min(maps, network.filters)
 
 
@@ -101,8 +101,8 @@ def count_weights(network):
     height, width = base_resolution(network)
     rows = network.z_dim + (sum(cluster_counts(network)) if network.clusters else 0)
     dense = height * width * (rows * g_maps[0] + d_maps[0])
-    for maps in excited_maps(network).values():
-        dense += (height * width * g_maps[0] + maps) * excitation_units(maps, network)
+    for i, maps in excited_maps(network).items():
+        dense += (height * width * g_maps[i - FIRST_EXCITED] + maps) * excitation_units(maps, network)
     g_kernels = g_size**2 * _count_kernels([*g_maps, network.output_filters or network.channels])
     d_kernels = d_size**2 * _count_kernels([*d_maps, network.channels])
     return dense + g_kernels + d_kernels + 9 * network.output_filters * network.channels

@@ -17,7 +17,7 @@ HERE = [
 ]
 CLASSES = ("<img src=x onerror=alert(1)>", "b & c")
 VARIANTS = {
-    "color": ["--image_size", "32"],
+    "color": ["--image_size", "64"],
     "gray, classes, not square": [
         "--conditional", "1", "--channels", "1", "--upsample", "transposed", "--kernel", "5", "--image_size", "16x24",
     ],
@@ -39,7 +39,7 @@ def _export(variant, folder):
         (folder / "pics" / CLASSES[i % 2]).mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((16, 16, 3), 20 * i, np.uint8)).save(str(folder / "pics" / CLASSES[i % 2] / f"{i}.png"))
     program = Program(folder / "a copy", folder / "pics")
-    program.classes, program.picks, program.shape = [], ["0", "1", "2"], (32, 32, 3)
+    program.classes, program.picks, program.shape = [], ["0", "1", "2"], (64, 64, 3)
     if variant != "color":
         program.classes, program.shape = list(CLASSES), (16, 24, 1)
         program.picks = [f"{CLASSES[0]}:0", f"{CLASSES[0]}:1", f"{CLASSES[1]}:7"]

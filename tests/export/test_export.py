@@ -76,7 +76,7 @@ def test_the_code_in_the_docs_uses_the_files(tmp_path_factory):
     ]
     run = "for code in {!r}:\n    names = {{}}\n    exec(code, names)\n    print(names['images'].shape)\n"
     shapes = run_python(run.format(tested), program.exported).splitlines()
-    assert shapes == ["(4, 32, 32, 3)"] * len(tested) and len(tested) == (1 if IS_OLD else 4)
+    assert shapes == ["(4, 64, 64, 3)"] * len(tested) and len(tested) == (1 if IS_OLD else 4)
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def test_parameter_counts(graph, settings, upsample, g_kernel, downsample, d_ker
     for variable in tf.trainable_variables():
         size[variable.name.split("/")[0]] += variable.shape.num_elements()
     g_convolutions = g_kernel**2 * (128 * 64 + 64 * 32 + 32 * 16) + 3**2 * 16 * 3 + 3
-    excitation = (2048 + 1) * 16 + (16 + 1) * 16
+    excitation = (2048 + 1) * 16 + (16 + 1) * 16  # at 32x32
     assert size["generator"] == (100 + 32) * 2048 + g_convolutions + 2 * (128 + 64 + 32 + 16) + excitation
     d_convolutions = d_kernel**2 * (3 * 16 + 16 * 32 + 32 * 64) + 16
     assert size["discriminator"] == d_convolutions + 2 * (32 + 64) + 1024 + 1

@@ -72,6 +72,8 @@ class Operations:
             return self._add("reshape", self._reference(inputs[0]), height=height, width=width, channels=channels)
         if node.op == "MatMul":
             return self._add("dense", self._reference(inputs[0]), self._array(self._constants[inputs[1]].T))
+        if node.op == "AvgPool":  # of 2x2 squares
+            return self._add("average_pool", self._reference(inputs[0]))
         if node.op == "DepthToSpace":
             return self._add("depth_to_space", self._reference(inputs[0]), size=node.attr["block_size"].i)
         if node.op.startswith("FusedBatchNorm"):

@@ -117,6 +117,17 @@ function depthToSpace([x], { size }) {
 }
 
 // Returns x * scale + shift; scale and shift have one number per channel.
+// Averages each 2x2 square.
+function averagePool([x]) {
+    const result = tensor(x.height / 2, x.width / 2, x.channels), row = x.width * x.channels;
+    for (let i = 0; i < x.data.length; i++) {
+        const y = Math.floor(i / row), column = Math.floor((i % row) / x.channels);
+        const pixel = (y >> 1) * result.width + (column >> 1);
+        result.data[pixel * x.channels + (i % x.channels)] += x.data[i] / 4;
+    }
+    return result;
+}
+
 function affine([x, scale, shift]) {
     const result = tensor(x.height, x.width, x.channels);
     for (let start = 0; start < x.data.length; start += x.channels) {
@@ -155,6 +166,7 @@ function softmax([x]) {
 const OPERATIONS = {
     dense, reshape, convolution, affine,
     depth_to_space: depthToSpace,
+    average_pool: averagePool,
     add: pairwise((a, b) => a + b),
     subtract: pairwise((a, b) => a - b),
     multiply: pairwise((a, b) => a * b),
