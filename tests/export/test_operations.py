@@ -36,11 +36,11 @@ def frozen(session, output):
     "changes",
     (
         {},
-        {"conditional": 1, "activation": "elu", "clusters": 8, "cluster_levels": "all", "image_size": 64},
+        {"conditional": 1, "activation": "elu", "clusters": 8, "cluster_levels": "all"},
         {"upsample": "transposed", "kernel": 5, "output_filters": 0, "activation": "relu"},
         {"upsample": "transposed", "kernel": 4, "channels": 1},
         {"output_filters": 0, "activation": "tanh", "filters": 16, "clusters": 4},
-        {"image_size": "32x48", "activation": "relu", "upsample": "transposed"},
+        {"image_size": "64x96", "activation": "relu", "upsample": "transposed"},
     ),
     ids=str,
 )
