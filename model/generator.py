@@ -18,11 +18,10 @@ def generator(z, network, classes=None, training=False, name="generator"):
     transposed_init = layers.initializer(network.init, network.init_stddev, transposed=True)
     # The paper does not constrain the kernels, as with upsample = 'transposed': checkerboards disappear late, if ever.
     smooth = network.upsample == "smooth"
-    size = 3 if smooth else network.kernel
 
     def double(x, filters, use_bias=False, blur_filter=NEAREST):
         spec = KernelSpec(transposed_init, use_bias)
-        return conv2d_transpose(x, filters, size, spec, blur_filter if smooth else None)
+        return conv2d_transpose(x, filters, 3 if smooth else network.kernel, spec, blur_filter if smooth else None)
 
     def normalize_and_activate(x):
         return layers.activation(norms.batch_norm(x, network, network.bn_momentum, training, classes), network)
@@ -31,18 +30,12 @@ def generator(z, network, classes=None, training=False, name="generator"):
     with tf.variable_scope(name, reuse=tf.AUTO_REUSE):
         x = _first_layer(z, network, classes, KernelSpec(init, use_bias=False))
         with tf.variable_scope(f"{height}x{width}"):
-            # [N, 4, 4, 256] if image_size is 64 and filters is 32
-            x = normalize_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))
-        excited, outputs = shapes.excited_maps(network), [x]  # outputs: the feature maps of each resolution
-        for i, filters in enumerate(maps[1:], 1):
+            x = normalize_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))  # [N, 4, 4, 256] by default
+        outputs = [x]  # of each resolution
+        for filters in maps[1:]:
             with tf.variable_scope(f"{2 * x.shape[1]}x{2 * x.shape[2]}"):
                 # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]
-                x = normalize_and_activate(double(x, filters))
-                if i in excited:
-                    source = outputs[i - shapes.FIRST_EXCITED]
-                    while source.shape[1] > height:
-                        source = layers.average_pool(source)
-                    x = layers.excite(x, source, shapes.excitation_units(filters, network), network)
+                x = _excite(normalize_and_activate(double(x, filters)), outputs, network)
                 outputs.append(x)
         if network.output_filters:
             # This layer is not in the paper, whose G generates the image in one linear layer, without one-pixel edges.
@@ -53,6 +46,19 @@ def generator(z, network, classes=None, training=False, name="generator"):
                 # BILINEAR is used because, with NEAREST, the pixel grid would be visible in the output.
                 x = double(x, network.channels, use_bias=True, blur_filter=BILINEAR)
         return tf.nn.tanh(x)  # [N, 64, 64, 3]
+
+
+def _excite(x, outputs, network):
+    """Scale x by the maps at an eighth of its resolution, pooled to the size of the base, if the network does so.
+
+    outputs: the maps of all lower resolutions, from the base up.
+    """
+    if len(outputs) not in shapes.excited_maps(network):
+        return x
+    source = outputs[-shapes.FIRST_EXCITED]
+    while source.shape[1] > outputs[0].shape[1]:
+        source = layers.average_pool(source)
+    return layers.excite(x, source, shapes.excitation_units(int(x.shape[-1]), network), network)
 
 
 def _first_layer(z, network, classes, spec):
