@@ -31,7 +31,7 @@ def generator(z, network, classes=None, training=False, name="generator"):
         x = _first_layer(z, network, classes, KernelSpec(init, use_bias=False))
         with tf.variable_scope(f"{height}x{width}"):
             x = normalize_and_activate(tf.reshape(x, [-1, height, width, maps[0]]))  # [N, 4, 4, 256] by default
-        outputs = [x]  # of each resolution
+        outputs = [x]  # the feature maps of each resolution
         for filters in maps[1:]:
             with tf.variable_scope(f"{2 * x.shape[1]}x{2 * x.shape[2]}"):
                 # [N, 8, 8, 128], [N, 16, 16, 64], [N, 32, 32, 32], [N, 64, 64, 16]

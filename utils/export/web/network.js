@@ -116,7 +116,6 @@ function depthToSpace([x], { size }) {
     return result;
 }
 
-// Returns x * scale + shift; scale and shift have one number per channel.
 // Averages each 2x2 square.
 function averagePool([x]) {
     const result = tensor(x.height / 2, x.width / 2, x.channels), row = x.width * x.channels;
@@ -128,6 +127,7 @@ function averagePool([x]) {
     return result;
 }
 
+// Returns x * scale + shift; scale and shift have one number per channel.
 function affine([x, scale, shift]) {
     const result = tensor(x.height, x.width, x.channels);
     for (let start = 0; start < x.data.length; start += x.channels) {
