@@ -88,11 +88,11 @@ def count_activations(network):
     height, width = base_resolution(network)
 
     def count(maps):
-        return sum(height * width * 4**i * n for i, n in enumerate(maps))
+        return sum(height * width * 4**doublings * n for doublings, n in maps)
 
-    g = count(generator_maps(network)) + network.height * network.width * network.channels
-    g += sum(height * width * 4**i * n for i, n in excited_maps(network).items())
-    d = count(feature_maps(network, network.d_width))
+    g = count(enumerate(generator_maps(network))) + count(excited_maps(network).items())
+    g += network.height * network.width * network.channels
+    d = count(enumerate(feature_maps(network, network.d_width)))
     return g, d * (4 if network.downsample == "average" else 1)  # 'average' convolves before it halves the sides
 
 
