@@ -12,15 +12,17 @@ from utils.sampling import latents
 from utils.sampling.generator import Generator
 
 
-def test_averages_follow_g_by_their_formula(tiny):
-    with started(tiny) as training:
+@pytest.mark.parametrize("size, layers", ((16, 11), (32, 18)))  # at 32x32, with skip-layer excitation
+def test_averages_follow_g_by_their_formula(tiny, size, layers):
+    with started(resized(tiny, size)) as training:
         start = training.read()
         assert start["step"] == 0 and start["generator/4x4/dense/kernel"].std() == pytest.approx(0.02, rel=0.1)
-        training.load("average_generator/16x16/conv/kernel", np.zeros([3, 3, 16, 4], np.float32))
+        lowest = "average_generator/8x8/conv/kernel"
+        training.load(lowest, np.zeros_like(start[lowest]))
         training.session.run(training.ends.init_ema)
         assert moved(start, training.read()) == set()
         names = [name[len("generator/") :] for name in training.trainables("generator/")]
-        assert len(names) == 11
+        assert len(names) == layers
         expected = {name: start["generator/" + name] for name in names}
         for name in names:  # the averages start at G's weights
             assert np.array_equal(expected[name], start["average_generator/" + name])
@@ -30,6 +32,10 @@ def test_averages_follow_g_by_their_formula(tiny):
             for name in names:
                 expected[name] = decay * expected[name] + (1 - decay) * values["generator/" + name]
                 assert values["average_generator/" + name] == pytest.approx(expected[name], abs=1e-6)
+
+
+def resized(settings, size):
+    return settings._replace(network=settings.network._replace(image_size=size))
 
 
 def test_the_decay_is_at_most_ema_decay(tiny):
@@ -73,15 +79,16 @@ def test_statistics_of_the_average_follow_from_its_weights(tiny):
         assert moved(after, training.read()) == set()
 
 
-def test_an_image_does_not_depend_on_its_batch(tiny):
-    with started(tiny) as training:
+@pytest.mark.parametrize("size", (16, 32))  # at 32x32, with skip-layer excitation
+def test_an_image_does_not_depend_on_its_batch(tiny, size):
+    with started(resized(tiny, size)) as training:
         for _ in range(5):
             training.step()
         z, labels = latents.noise(0, latents.SAMPLES, range(70), tiny.network.z_dim), np.zeros(70, np.int32)
         generator = Generator(training.session, training.sampler)
         generator.update_bn(labels)
         together = np.concatenate(list(generator.batches(z, labels)))
-        assert together.shape == (70, 16, 16, 3) and together.dtype == np.uint8
+        assert together.shape == (70, size, size, 3) and together.dtype == np.uint8
         # In uint8, an image is the same bit for bit, whatever its position in the batch and the other images ...
         assert np.array_equal(np.concatenate(list(generator.batches(z[:1], labels[:1]))), together[:1])
         assert np.array_equal(np.concatenate(list(generator.batches(z[::-1], labels))), together[::-1])

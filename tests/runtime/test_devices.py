@@ -137,8 +137,8 @@ def train(precision):
     settings = resolve(TINY)
     with tf.Graph().as_default():
         tf.set_random_seed(1)
-        images = tf.random.stateless_uniform([4, 16, 16, 3], [3, 4], minval=-1.0)
-        network = settings.network._replace(init="glorot")
+        images = tf.random.stateless_uniform([4, 32, 32, 3], [3, 4], minval=-1.0)
+        network = settings.network._replace(init="glorot", image_size=32)  # G with skip-layer excitation
         graph = build_train_graph(Reals(images, 40), network, settings.run._replace(precision=precision))
         with tf.Session(config=devices.session_config(precision)) as session:
             session.run(tf.global_variables_initializer())

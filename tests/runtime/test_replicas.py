@@ -28,7 +28,7 @@ def train(count, tiny, checkpoint, changes):
         workers = cluster.Workers(None, 10, devices)
         assert (workers.replicas, workers.own_replicas, workers.rows(run.batch_size)) == (count, count, slice(0, 8))
         with workers.scope():
-            images = tf.random.stateless_uniform([8, 16, 16, 3], [3, 4], minval=-1.0)
+            images = tf.random.stateless_uniform([8, network.height, network.width, 3], [3, 4], minval=-1.0)
             labels = tf.constant([0, 1, 2, 2, 1, 0, 0, 1], tf.int32)
             values = np.random.RandomState(5).rand(20, 3).astype(np.float32)
             features = RealFeatures(lambda x: tf.reduce_mean(x, [1, 2]), values, np.arange(20) % 3, 0.1)
@@ -68,6 +68,7 @@ def train(count, tiny, checkpoint, changes):
             "cluster_levels": "all",
         },
         {
+            "image_size": 32,  # G with skip-layer excitation
             "d_norm": "layer",
             "loss": "wasserstein",
             "gradient_penalty": "wgan-gp",
