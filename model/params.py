@@ -35,7 +35,7 @@ d_width = 0.5
 # Feature maps of an additional layer of G, at image_size, for sharp edges. 0: none, as in the paper.
 output_filters = 16
 
-# 1: without classes, low resolutions of G scale high ones. 0: not.
+# 1: low resolutions of G scale high ones. 0: not.
 skip_excitation = 1
 
 # 'efficientnet': G also learns from a pretrained network; steps take 1.4 times as long. 'none'. 'auto': if installed.

@@ -70,11 +70,8 @@ def generator_maps(network):
 
 
 def excited_maps(network):
-    """Return {doublings: feature maps} of the resolutions of G that skip-layer excitation scales; see layers.excite.
-
-    There are none with classes: G would learn them less well (docs/results.md).
-    """
-    maps = generator_maps(network) if network.skip_excitation and not network.conditional else []
+    """Return {doublings: feature maps} of the resolutions of G that skip-layer excitation scales; see layers.excite."""
+    maps = generator_maps(network) if network.skip_excitation else []
     return dict(list(enumerate(maps))[FIRST_EXCITED:])
 
 

@@ -36,7 +36,7 @@ def test_class_names_recorded_as_surrogates_are_restored(tmp_path, settings):
 
 def test_the_json_has_the_versions(settings):
     data = json.loads(manifest.dumps(settings, 7, "2.21.0", SAVED))
-    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (9, 7, manifest.VERSION, "2.21.0")
+    assert (data["format"], data["step"], data["program"], data["tensorflow"]) == (10, 7, manifest.VERSION, "2.21.0")
 
 
 def test_the_keys_of_the_state_are_those_of_earlier_versions(settings):
@@ -111,6 +111,16 @@ def test_format_1_is_read(tmp_path, settings):
 
     recorded = manifest.read(write(tmp_path / "a.json", settings, change))
     assert recorded.saved == manifest.SavedState() and manifest.compare(recorded, settings) == ([], [])
+
+
+@pytest.mark.parametrize("version, expected", ((9, 0), (10, 1)))
+def test_version_0_17_scaled_nothing_with_classes(tmp_path, settings, version, expected):
+    def change(data):
+        data["network"]["conditional"] = 1
+        data["format"] = version
+
+    recorded = manifest.read(write(tmp_path / "a.json", settings, change))
+    assert recorded.network.skip_excitation == expected
 
 
 def test_settings_that_a_version_lacked_get_its_behavior(tmp_path, settings):

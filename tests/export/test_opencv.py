@@ -18,7 +18,7 @@ for name in ("tf2onnx", "onnxruntime"):
     "changes",
     (
         {"filters": 16, "clusters": 4},
-        {"conditional": 1, "activation": "elu", "clusters": 8, "cluster_levels": "all"},
+        {"conditional": 1, "image_size": 32, "activation": "elu", "clusters": 8, "cluster_levels": "all"},
         {"channels": 4, "image_size": "64x96"},
         {"upsample": "transposed", "kernel": 5, "filters": 16, "output_filters": 0, "activation": "relu"},
         {"upsample": "transposed", "conditional": 1, "channels": 1, "activation": "tanh"},

@@ -36,7 +36,7 @@ def frozen(session, output):
     "changes",
     (
         {},
-        {"conditional": 1, "activation": "elu", "clusters": 8, "cluster_levels": "all"},
+        {"conditional": 1, "image_size": 32, "activation": "elu", "clusters": 8, "cluster_levels": "all"},
         {"upsample": "transposed", "kernel": 5, "output_filters": 0, "activation": "relu"},
         {"upsample": "transposed", "kernel": 4, "channels": 1},
         {"output_filters": 0, "activation": "tanh", "filters": 16, "clusters": 4},

@@ -132,11 +132,6 @@ def test_skip_excitation_scales_the_maps_of_high_resolutions(graph, settings):
         np.testing.assert_array_equal(*session.run(both))
 
 
-def test_with_classes_nothing_is_scaled(graph, settings):
-    generator(tf.zeros([2, 100]), settings.network._replace(conditional=1), tf.one_hot([0, 1], 2))
-    assert not [v for v in tf.global_variables() if "excitation" in v.op.name]
-
-
 def test_d_width_is_the_width_of_d_relative_to_g(graph, settings):
     network = settings.network._replace(filters=6, max_filters=12, d_width=0.25)
     assert feature_maps(network, network.d_width) == [3, 3, 3, 2]

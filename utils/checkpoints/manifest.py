@@ -13,8 +13,9 @@ from utils.config.settings import Network
 from utils.errors import UserError
 
 # The format version, raised whenever older programs can no longer read the file correctly. Format 2 added state and
-# checksum; 3 added network and loss settings, classes and the best checkpoint; 4 to 9 added one network setting each.
-FORMAT = 9
+# checksum; 3 added network and loss settings, classes and the best checkpoint; 4 to 9 added one network setting each;
+# 10 has skip-layer excitation with classes.
+FORMAT = 10
 _RULES = {"run": schema.RUN, "network": schema.NETWORK}
 
 
@@ -106,6 +107,8 @@ def read(path):
     run, network = (_with_legacy(data.get(part), rules) for part, rules in _RULES.items())
     if not run or set(network) != set(schema.NETWORK):
         raise UserError(f"{path} does not have the settings that this version ({VERSION}) expects")
+    if data["format"] < 10 and network["conditional"]:
+        network["skip_excitation"] = 0  # version 0.17 recorded 1, but scaled nothing with classes
     run = {name: schema.check(name, run[name], rule, path) for name, rule in schema.RUN.items() if name in run}
     network = {name: schema.check(name, network[name], rule, path) for name, rule in schema.NETWORK.items()}
     return Manifest(data["step"], run, Network(**network), _read_state(data.get("state", {}), path))

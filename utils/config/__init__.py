@@ -5,5 +5,5 @@ This module also defines the program's version, which checkpoints record, and it
 
 import os
 
-VERSION = "0.17.0"
+VERSION = "0.18.0"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
