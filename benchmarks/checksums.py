@@ -9,7 +9,8 @@ On TensorFlow 2, the initial weights depend only on the order of the seeded oper
 operation in the graph changes them; use --start there, which resumes from the step-0 checkpoints in an earlier --out.
 The last two cases need TensorFlow 2. --program must be a checkout with utils/runtime/; older versions
 can be compared without "two devices". To compare this version with version 0.16, add --settings "--skip_excitation 0"
-for this version; with version 0.14, also "--clusters 0"; with earlier versions, "--d_features none" instead of that.
+for this version, as for "conditional" of version 0.17; with version 0.14, also "--clusters 0"; with earlier versions,
+"--d_features none" instead of that.
 """
 
 import argparse

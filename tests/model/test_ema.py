@@ -17,8 +17,8 @@ def test_averages_follow_g_by_their_formula(tiny, size, layers):
     with started(resized(tiny, size)) as training:
         start = training.read()
         assert start["step"] == 0 and start["generator/4x4/dense/kernel"].std() == pytest.approx(0.02, rel=0.1)
-        lowest = "average_generator/8x8/conv/kernel"
-        training.load(lowest, np.zeros_like(start[lowest]))
+        name = "average_generator/8x8/conv/kernel"
+        training.load(name, np.zeros_like(start[name]))
         training.session.run(training.ends.init_ema)
         assert moved(start, training.read()) == set()
         names = [name[len("generator/") :] for name in training.trainables("generator/")]

@@ -116,10 +116,12 @@ def test_only_the_image_is_computed_by_a_plain_convolution(graph, settings):
     assert len(operations(graph, "Conv2D", "generator/64x64/")) == len(operations(graph, "Conv2D")) == 1
 
 
-def test_skip_excitation_scales_the_maps_of_high_resolutions(graph, settings):
+@pytest.mark.parametrize("conditional", (0, 1))
+def test_skip_excitation_scales_the_maps_of_high_resolutions(graph, settings, conditional):
     """A scale is 1 if its logit is 0."""
-    network, z = settings.network, tf.constant(np.random.RandomState(0).uniform(-1, 1, (2, 100)), tf.float32)
-    both = [generator(z, network._replace(skip_excitation=value)) for value in (1, 0)]
+    z = tf.constant(np.random.RandomState(0).uniform(-1, 1, (2, 100)), tf.float32)
+    network, classes = settings.network._replace(conditional=conditional), tf.eye(2) if conditional else None
+    both = [generator(z, network._replace(skip_excitation=value), classes) for value in (1, 0)]
     logits = [v for v in tf.trainable_variables() if "excitation/scales" in v.op.name]
     scaled = {v.op.name: v.shape.as_list() for v in logits if v.op.name.endswith("kernel")}
     names = ["generator/32x32/excitation/scales/kernel", "generator/64x64/excitation/scales/kernel"]

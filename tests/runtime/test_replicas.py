@@ -59,6 +59,7 @@ def train(count, tiny, checkpoint, changes):
         # The lead compares pairs across all replicas; the gradient of r1 passes the all-reduced statistics of D twice.
         ADAPTIVE,
         {
+            "image_size": 32,  # G with skip-layer excitation
             "augment": "color,translation,cutout",
             "conditional": 1,
             "d_norm": "spectral",
@@ -68,7 +69,6 @@ def train(count, tiny, checkpoint, changes):
             "cluster_levels": "all",
         },
         {
-            "image_size": 32,  # G with skip-layer excitation
             "d_norm": "layer",
             "loss": "wasserstein",
             "gradient_penalty": "wgan-gp",
