@@ -64,7 +64,7 @@ max_bad = 0.5
 # --- Length of training ---------------------------------------------------------------------------
 
 # Passes over the data set. Large data sets need fewer. Increase it to continue a finished run. Runs of more than 20000
-# steps may gain a little from filters = 48 (model/params.py).
+# steps may gain from filters = 48 (model/params.py).
 epochs = 300
 
 # Stop at this step and ignore epochs. One step is k updates of D, then one of G. 0: stop after `epochs`.
