@@ -14,7 +14,7 @@ from utils.sampling.generator import Generator
 
 @pytest.mark.parametrize("size, layers", ((16, 11), (32, 18)))  # at 32x32, with skip-layer excitation
 def test_averages_follow_g_by_their_formula(tiny, size, layers):
-    with started(resized(tiny, size)) as training:
+    with started(tiny, image_size=size) as training:
         start = training.read()
         assert start["step"] == 0 and start["generator/4x4/dense/kernel"].std() == pytest.approx(0.02, rel=0.1)
         name = "average_generator/8x8/conv/kernel"
@@ -32,10 +32,6 @@ def test_averages_follow_g_by_their_formula(tiny, size, layers):
             for name in names:
                 expected[name] = decay * expected[name] + (1 - decay) * values["generator/" + name]
                 assert values["average_generator/" + name] == pytest.approx(expected[name], abs=1e-6)
-
-
-def resized(settings, size):
-    return settings._replace(network=settings.network._replace(image_size=size))
 
 
 def test_the_decay_is_at_most_ema_decay(tiny):
@@ -81,7 +77,7 @@ def test_statistics_of_the_average_follow_from_its_weights(tiny):
 
 @pytest.mark.parametrize("size", (16, 32))  # at 32x32, with skip-layer excitation
 def test_an_image_does_not_depend_on_its_batch(tiny, size):
-    with started(resized(tiny, size)) as training:
+    with started(tiny, image_size=size) as training:
         for _ in range(5):
             training.step()
         z, labels = latents.noise(0, latents.SAMPLES, range(70), tiny.network.z_dim), np.zeros(70, np.int32)
